@@ -1,0 +1,79 @@
+"""The family of errors a user can meet: each says what was found, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class InterpretError(Exception):
+    """Something the user can understand and mend; the root of the family."""
+
+
+class PluginError(InterpretError):
+    """A plugin cannot be imported, declares something wrong, or takes a name that is taken."""
+
+
+class ModelError(InterpretError):
+    """A model cannot be built, loaded or traced."""
+
+
+class DatasetError(InterpretError):
+    """A dataset cannot be opened, or one of its images cannot be read."""
+
+
+class StepError(InterpretError):
+    """A step of a pipeline failed while it ran."""
+
+
+class UnknownNameError(InterpretError):
+    """A name that nothing has; the message shows the nearest names that exist.
+
+    Args:
+        kind: What was looked for, in the user's words (``"layer"``, ``"probe"``).
+        name: The name that was given.
+        known: Every valid name.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(known)
+        super().__init__(f"There is no {kind} {name!r}. {suggest(name, self.known)}")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a pipeline file; ``line`` and ``column`` count from 1."""
+
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return f"{place}: {self.message}" if place else self.message
+
+
+class PipelineError(InterpretError):
+    """A pipeline has mistakes; ``problems`` lists all of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The names most like ``name``, best first."""
+    return get_close_matches(name, list(known), n=count, cutoff=0.5)
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """One sentence that helps to find the right name among ``known``."""
+    close = nearest(name, known)
+    if close:
+        return f"Did you mean {' or '.join(repr(item) for item in close)}?"
+    if not known:
+        return "Nothing of that kind is available here."
+    shown = ", ".join(sorted(known)[:12])
+    return f"Known: {shown}{', …' if len(known) > 12 else ''}."
