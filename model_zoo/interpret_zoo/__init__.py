@@ -1,0 +1,1 @@
+"""Bundled models: the paper's networks, torchvision's, and any ``nn.Module`` that is installed."""
