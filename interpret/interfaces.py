@@ -1,0 +1,229 @@
+"""What a plugin implements: Model, Dataset, Probe, Renderer, Executor.
+
+A plugin class *is* its parameters, a frozen pydantic model, plus one method. Every parameter has a description:
+``interpret describe`` and the JSON Schema for editors show it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from interpret.errors import ModelError, PluginError
+from interpret.images import Images, InputSpec
+from interpret.network import Network
+from interpret.results import Result
+from interpret.weights import load_into, read_weights
+
+R = TypeVar("R", bound=Result)
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class Plugin(BaseModel, ABC):
+    """Anything a pipeline can name; its fields are its parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+    name: ClassVar[str] = ""
+    """What users write to choose it, in snake_case."""
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of its docstring."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model besides its weights.
+
+    Attributes:
+        input: What it takes.
+        categories: The names of its outputs.
+        aliases: Further names of its layers.
+    """
+
+    input: InputSpec = field(default_factory=InputSpec)
+    categories: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+class Model(Plugin):
+    """Builds an architecture and knows its weights."""
+
+    weights: str | None = Field(
+        None, description="Path of a weights file, or a name the model knows; none: initialised."
+    )
+    sha256: str | None = Field(None, description="Hash the weights file must have.")
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The architecture, initialised as its recipe says."""
+
+    def card(self) -> Card:
+        """Its input specification, categories and layer aliases."""
+        return Card()
+
+    def load_weights(self, module: nn.Module) -> None:
+        """Put the weights into the module; called only where ``weights`` is given."""
+        if self.weights is not None:
+            load_into(module, read_weights(self.weights, sha256=self.sha256 or ""))
+
+    def load(self, device: Device = "auto", seed: int = 0) -> Network:
+        """The network in eval mode; without weights it is initialised with ``seed``."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = self.build()
+        if self.weights is not None:
+            self.load_weights(module)
+        card = self.card()
+        return Network(module.eval().to(pick_device(device)), card.input, card.categories, card.aliases)
+
+
+class Dataset(Plugin):
+    """Yields images with stable ids, labels, and where it has them parts, boxes and masks."""
+
+    @abstractmethod
+    def open(self) -> Images:
+        """The images; no picture is read before it is asked for."""
+
+
+class Probe(Plugin):
+    """Asks one question of a network and returns one result.
+
+    Further parameters of ``run`` are results of earlier steps; their annotations say which, ``X | None = None``
+    makes one optional: ``def run(self, network, images, exemplars: Exemplars) -> Projections``.
+    """
+
+    @abstractmethod
+    def run(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
+        """Answer the question."""
+
+
+class ShardedProbe(Probe):
+    """A probe over a whole dataset, answered in parts that are merged.
+
+    Merging is associative and its order does not matter, so that a killed run recomputes only what is missing and
+    several processes can share the work.
+    """
+
+    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+
+    @abstractmethod
+    def run_shard(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
+        """The partial result of one part of the dataset; ``images.indices`` are places in the whole."""
+
+    @abstractmethod
+    def merge(self, partials: Sequence[Any]) -> Result:
+        """The result of the partial results."""
+
+    def run(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
+        """Every shard in turn, then the merge."""
+        shards = shard_grid(len(images), self.batch_size)
+        return self.merge(
+            [self.run_shard(network, images.subset(shard), *args, **inputs) for shard in shards]
+        )
+
+
+class Renderer(Plugin, Generic[R]):
+    """Turns a result into files a person looks at; only renderers normalise and colour.
+
+    The annotation of ``result`` says which results it draws.
+    """
+
+    @abstractmethod
+    def render(self, result: R, images: Images, folder: Path) -> Sequence[Path]:
+        """Write files into ``folder`` and return them; ``images`` is the whole dataset the result is about."""
+
+
+class Executor(Plugin):
+    """Computes the shards of a step somewhere."""
+
+    @abstractmethod
+    def map(self, work: Callable[[range], None], shards: Iterable[range]) -> Iterator[range]:
+        """Call ``work`` once for every shard, in any order, and yield each when it is stored."""
+
+
+SHARD_IMAGES = 256
+
+
+def shard_grid(count: int, batch_size: int) -> list[range]:
+    """The one fixed cut of a dataset into shards of whole batches, independent of how many work on it.
+
+    Forward values differ in the last bits with the batch: only equal batches give bit-identical results.
+    """
+    size = -(-SHARD_IMAGES // batch_size) * batch_size
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def pick_device(device: Device) -> torch.device:
+    """The device meant; ``auto`` is an accelerator where there is one.
+
+    Raises:
+        ModelError: If the device is not on this machine.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if available[name]))
+    if not available.get(device, False):
+        raise ModelError(f"There is no {device} device here. Use device: auto or cpu.")
+    return torch.device(device)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A result that a probe needs from an earlier step."""
+
+    type: type[Result]
+    required: bool
+
+
+def probe_inputs(probe: type[Probe]) -> dict[str, Input]:
+    """The results a probe needs, by parameter, from the annotations of ``run`` (or ``run_shard``)."""
+    method = probe.run_shard if issubclass(probe, ShardedProbe) else probe.run
+    hints = _hints(probe, method)
+    skipped = {"network", "images", "args", "inputs", "return"}
+    return {key: _input(probe, key, hint) for key, hint in hints.items() if key not in skipped}
+
+
+def probe_output(probe: type[Probe]) -> type[Result]:
+    """The type of result a probe returns."""
+    method = probe.merge if issubclass(probe, ShardedProbe) else probe.run
+    return _result_type(probe, "return", _hints(probe, method).get("return"))
+
+
+def renderer_input(renderer: type[Renderer[Any]]) -> type[Result]:
+    """The type of result a renderer draws."""
+    return _result_type(renderer, "result", _hints(renderer, renderer.render).get("result"))
+
+
+def _hints(owner: type, method: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(method)
+    except NameError as error:
+        raise PluginError(
+            f"{owner.__name__}: the annotations of {method.__name__} cannot be read: {error}. "
+            "Import the result types at the top of the module, not under TYPE_CHECKING."
+        ) from error
+
+
+def _input(owner: type, key: str, hint: Any) -> Input:
+    union = get_origin(hint) in {Union, UnionType}
+    choices = [item for item in get_args(hint) if item is not NoneType] if union else [hint]
+    return Input(
+        _result_type(owner, key, choices[0] if len(choices) == 1 else hint), NoneType not in get_args(hint)
+    )
+
+
+def _result_type(owner: type, key: str, hint: Any) -> type[Result]:
+    if isinstance(hint, type) and issubclass(hint, Result):
+        return hint
+    raise PluginError(f"{owner.__name__}: {key!r} is annotated as {hint!r}; it must be a Result class.")

@@ -1,0 +1,147 @@
+"""Typed results with their axes; they save and load without pickle.
+
+A result is a frozen dataclass. Tensors go to ``result.safetensors``, the rest to ``result.json``, which is
+written last and holds the hash of the tensors: a folder with a valid ``result.json`` holds a whole result.
+The axes of a tensor are the words of its jaxtyping annotation: ``Float[Tensor, "unit rank"]``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_type_hints
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from interpret.errors import InterpretError
+from interpret.images import InputSpec
+
+FORMAT = 1
+R = TypeVar("R", bound="Record")
+
+
+class Record:
+    """A frozen dataclass that can be part of a result."""
+
+    registered: ClassVar[dict[str, type[Any]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Record.registered[_kind(cls)] = cls
+
+    @classmethod
+    def axes(cls) -> dict[str, tuple[str, ...]]:
+        """The names of the axes of every tensor of this class."""
+        hints = get_type_hints(cls)
+        return {name: tuple(hint.dim_str.split()) for name, hint in hints.items() if hasattr(hint, "dim_str")}
+
+
+class Result(Record):
+    """What one probe found: raw, signed values that know what they belong to."""
+
+    def save(self, folder: Path) -> None:
+        """Write the result into ``folder``; a killed process leaves no file that looks whole."""
+        tensors: dict[str, Tensor] = {}
+        tree = _encode(self, "", tensors)
+        blob = save(tensors)
+        record = {"format": FORMAT, "tensors_sha256": hashlib.sha256(blob).hexdigest(), "result": tree}
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "result.safetensors", blob)
+        write_atomically(
+            folder / "result.json", (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
+        )
+
+
+def load(folder: Path) -> Result:
+    """The result saved in ``folder``; the plugin that defines its type has to be imported already.
+
+    Raises:
+        InterpretError: If there is no whole result, or no plugin here defines its type.
+    """
+    try:
+        record = json.loads((folder / "result.json").read_text())
+        blob = folder / "result.safetensors"
+        if hashlib.sha256(blob.read_bytes()).hexdigest() != record["tensors_sha256"]:
+            raise InterpretError(f"{blob} does not belong to its result.json. Run the step again.")
+        result = _decode(record["result"], load_file(blob))
+    except FileNotFoundError as error:
+        raise InterpretError(
+            f"There is no result in {folder}: {Path(str(error.filename)).name} is missing."
+        ) from None
+    except (json.JSONDecodeError, SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise InterpretError(
+            f"The result in {folder} cannot be read: {error!r}. Run the step again."
+        ) from error
+    if not isinstance(result, Result):
+        raise InterpretError(f"{folder} holds a {type(result).__name__}, which is no result.")
+    return result
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: to a neighbour first, to the disk, then renamed."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _kind(cls: type[Any]) -> str:
+    return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
+
+
+Record.registered[_kind(InputSpec)] = InputSpec
+
+
+def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    """A value as JSON, its tensors put aside under their paths."""
+    if isinstance(value, Tensor):
+        tensors[path] = value.detach().cpu().contiguous().clone()
+        return {"$tensor": path}
+    if _kind(type(value)) in Record.registered:
+        fields = dataclasses.fields(value)
+        items = {
+            item.name: _encode(getattr(value, item.name), f"{path}/{item.name}", tensors) for item in fields
+        }
+        return {"$type": _kind(type(value)), "fields": items}
+    if isinstance(value, dict):
+        return {"$dict": {str(key): _encode(item, f"{path}/{key}", tensors) for key, item in value.items()}}
+    if isinstance(value, list | tuple):
+        return [_encode(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": repr(value)}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(
+        f"{path} is a {type(value).__name__}: a result holds tensors, numbers, text and records of them."
+    )
+
+
+def _decode(tree: Any, tensors: dict[str, Tensor]) -> Any:
+    """The inverse of ``_encode``; sequences come back as tuples."""
+    if isinstance(tree, list):
+        return tuple(_decode(item, tensors) for item in tree)
+    if not isinstance(tree, dict):
+        return tree
+    if "$tensor" in tree:
+        return tensors[tree["$tensor"]]
+    if "$float" in tree:
+        return float(tree["$float"])
+    if "$dict" in tree:
+        return {key: _decode(item, tensors) for key, item in tree["$dict"].items()}
+    cls = Record.registered.get(tree["$type"])
+    if cls is None:
+        raise InterpretError(
+            f"No plugin here defines {tree['$type']}: install the plugin that made this result."
+        )
+    return cls(**{key: _decode(item, tensors) for key, item in tree["fields"].items()})
