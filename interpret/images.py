@@ -147,7 +147,7 @@ class _Given(Images):
         picture = open_image(item) if isinstance(item, str | Path) else item
         if not isinstance(picture, Image.Image | Tensor):
             raise DatasetError(
-                f"Image {index} is a {type(picture).__name__}; give a path, a PIL image or a preprocessed tensor."
+                f"Image {index} is a {type(picture).__name__}: give a path, a PIL image or a tensor."
             )
         return Sample(self._ids[index], picture, label)
 
@@ -203,7 +203,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not all(self.std):
             raise DatasetError(
-                f"mean and std need one value for each channel, std without zeros. Got {self.mean} and {self.std}."
+                "mean and std need one value for each channel, and std no zero. "
+                f"Got {self.mean} and {self.std}."
             )
 
     @property
@@ -237,14 +238,16 @@ class InputSpec:
         mode = _MODES.get(len(self.mean))
         if mode is None:
             raise DatasetError(
-                f"The network takes {len(self.mean)} channels: photographs have 1 or 3. Give preprocessed tensors."
+                f"The network takes {len(self.mean)} channels: photographs have 1 or 3. "
+                "Give preprocessed tensors."
             )
         height, width = self.size
-        scale = max(self.shorter_side / min(image.size), height / image.height, width / image.width)
-        size = [max(round(image.height * scale), height), max(round(image.width * scale), width)]
-        return transforms.center_crop(
-            transforms.resize(image.convert(mode), size, antialias=True), [height, width]
-        )
+        short = min(image.size)
+        length = max(self.shorter_side, -(-height * short // image.height), -(-width * short // image.width))
+        size = [length * image.height // short, length * image.width // short]
+        scaled = transforms.resize(image.convert(mode), size, antialias=True)
+        cropped: Image.Image = transforms.center_crop(scaled, [height, width])
+        return cropped
 
     def normalize(self, pixels: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
         """Pixels in [0, 1] to what the network takes."""

@@ -1,7 +1,7 @@
 """What a plugin implements: Model, Dataset, Probe, Renderer, Executor.
 
-A plugin class *is* its parameters, a frozen pydantic model, plus one method. Every parameter has a description:
-``interpret describe`` and the JSON Schema for editors show it.
+A plugin class *is* its parameters, a frozen pydantic model, plus one method. Every parameter has a
+description: ``interpret describe`` and the JSON Schema for editors show it.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Dataset(Plugin):
 class Probe(Plugin):
     """Asks one question of a network and returns one result.
 
-    Further parameters of ``run`` are results of earlier steps; their annotations say which, ``X | None = None``
+    Further parameters of ``run`` are results of earlier steps; their annotations say which, and ``X | None``
     makes one optional: ``def run(self, network, images, exemplars: Exemplars) -> Projections``.
     """
 
@@ -111,8 +111,8 @@ class Probe(Plugin):
 class ShardedProbe(Probe):
     """A probe over a whole dataset, answered in parts that are merged.
 
-    Merging is associative and its order does not matter, so that a killed run recomputes only what is missing and
-    several processes can share the work.
+    Merging is associative and its order does not matter, so that a killed run recomputes only what is missing
+    and several processes can share the work.
     """
 
     batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
@@ -141,7 +141,7 @@ class Renderer(Plugin, Generic[R]):
 
     @abstractmethod
     def render(self, result: R, images: Images, folder: Path) -> Sequence[Path]:
-        """Write files into ``folder`` and return them; ``images`` is the whole dataset the result is about."""
+        """Write files into ``folder`` and return them; ``images`` is the whole dataset of the step."""
 
 
 class Executor(Plugin):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpret.errors import ModelError, UnknownNameError
-from interpret.graph.trace import Graph, trace
+from interpret.graph.program import Graph
+from interpret.graph.trace import trace
 from interpret.images import InputSpec, Picture
 from interpret.recording import Call, calls_in_order, evaluating, layer_names, record
 
@@ -44,7 +45,7 @@ class Network:
         self.input = input or InputSpec()
         self.categories = tuple(categories)
         self.aliases = dict(aliases or {})
-        self._graphs: dict[tuple[int, ...], Graph] = {}
+        self._graphs: dict[tuple[int, int, int], Graph] = {}
 
     @property
     def device(self) -> torch.device:
@@ -75,7 +76,7 @@ class Network:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The names of all layers in execution order; ``name:2`` is the second call of a module used twice."""
+        """The names of all layers in execution order; ``name:2`` is the second call of a module."""
         return tuple(self.calls)
 
     def layer(self, name: str) -> str:
@@ -97,16 +98,15 @@ class Network:
         """The network as a program of known operations, for its own input size."""
         return self.graph_for(self.input.shape)
 
-    def graph_for(self, shape: Iterable[int]) -> Graph:
+    def graph_for(self, shape: tuple[int, int, int]) -> Graph:
         """The network as a program of known operations for inputs of ``shape`` (c, h, w).
 
         Raises:
             ModelError: If the network cannot be exported; the message says why.
         """
-        key = tuple(shape)
-        if key not in self._graphs:
-            self._graphs[key] = trace(self.module, key)
-        return self._graphs[key]
+        if shape not in self._graphs:
+            self._graphs[shape] = trace(self.module, shape)
+        return self._graphs[shape]
 
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
         """One photograph as the network takes it; see ``InputSpec.preprocess``."""

@@ -1,7 +1,7 @@
 """Activations of several layers in one forward pass; the only place that touches torch hooks.
 
-Layers are addressed by call, since one module may be called several times: a module that is called once has its
-dotted name, one that is called n times has ``name:1`` to ``name:n``, and its bare name means the last call.
+Layers are addressed by call, since one module may be called several times: a module that is called once has
+its dotted name, one that is called n times has ``name:1`` to ``name:n``, and its bare name means the last.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def watching(
     wanted = set(names)
 
     def hook_for(name: str) -> Callable[..., None]:
-        def hook(part: nn.Module, inputs: Any, output: Any) -> None:
+        def hook(_part: nn.Module, _inputs: Any, output: Any) -> None:
             counts[name] += 1
             if isinstance(output, Tensor):
                 see(Call(name, counts[name]), output)
@@ -77,7 +77,7 @@ def calls_in_order(module: nn.Module, x: Tensor) -> list[Call]:
 
 
 def layer_names(calls: Sequence[Call]) -> dict[str, Call]:
-    """The name of every call, in order: the dotted name, with ``:n`` where a module is called several times."""
+    """The name of every call, in order: the dotted name, with ``:n`` where a module is called again."""
     totals = Counter(call.module for call in calls)
     return {
         call.module if totals[call.module] == 1 else f"{call.module}:{call.number}": call for call in calls
@@ -87,8 +87,8 @@ def layer_names(calls: Sequence[Call]) -> dict[str, Call]:
 def record(module: nn.Module, x: Tensor, taps: Mapping[Call, Callable[[Tensor], T]]) -> dict[Call, T]:
     """Run a module once and keep what each tap makes of its layer's output.
 
-    The tap is called at once, before a later in-place operation can change the tensor, and the pass ends as soon
-    as the last tap has seen its layer. No gradient is recorded, so nothing of the pass stays in memory.
+    The tap is called at once, before a later in-place operation can change the tensor, and the pass ends as
+    soon as the last tap has seen its layer. No gradient is recorded, so nothing of the pass stays in memory.
 
     Args:
         module: The network; it is in eval mode during the pass and in its own mode afterwards.
@@ -107,7 +107,6 @@ def record(module: nn.Module, x: Tensor, taps: Mapping[Call, Callable[[Tensor], 
             raise _Stop
 
     names = [call.module for call in taps]
-    with evaluating(module), torch.no_grad(), watching(module, see, names):
-        with suppress(_Stop):
-            module(x)
+    with evaluating(module), torch.no_grad(), watching(module, see, names), suppress(_Stop):
+        module(x)
     return values

@@ -26,6 +26,11 @@ FORMAT = 1
 R = TypeVar("R", bound="Record")
 
 
+def _kind(cls: type[Any]) -> str:
+    """The name of a type in files: its package and its own name, so that modules can be moved."""
+    return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
+
+
 class Record:
     """A frozen dataclass that can be part of a result."""
 
@@ -94,10 +99,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _kind(cls: type[Any]) -> str:
-    return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
 
 
 Record.registered[_kind(InputSpec)] = InputSpec

@@ -1,0 +1,41 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test test-all check format bench clean
+.DEFAULT_GOAL := help
+
+help:  ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(READY)  ## Run the quickstart on the embedded network and scenes
+	$(BIN)/interpret run quickstart --out runs/quickstart
+
+test: $(READY)  ## Run the tests
+	$(BIN)/python -m pytest -q
+
+test-all: $(READY)  ## Run the tests with the long trials
+	$(BIN)/python -m pytest -q -m "slow or not slow"
+
+check: $(READY)  ## Format, lint, strict types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q
+
+format: $(READY)  ## Write the format and the lint's own repairs
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## Print our time against each peer's, measured in one run
+	$(BIN)/python tests/benchmarks/run.py
+
+clean:  ## Remove the environment, caches and runs
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache runs

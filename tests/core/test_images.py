@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms as tv
+from PIL import Image
+
+from interpret.errors import DatasetError
+from interpret.images import InputSpec, as_images, open_image, upright
+
+
+def photograph(width=300, height=200, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height // 10, width // 10, 3), dtype=np.uint8)
+    return Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def test_preprocess_is_torchvisions_for_classification():
+    pipeline = tv.Compose(
+        [
+            tv.Resize(256),
+            tv.CenterCrop(224),
+            tv.ToTensor(),
+            tv.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ]
+    )
+    for size in [(300, 200), (200, 300), (256, 256), (640, 481)]:
+        image = photograph(*size)
+        assert torch.allclose(InputSpec().preprocess(image), pipeline(image), atol=1e-6)
+
+
+def test_denormalize_is_the_inverse_of_normalize():
+    pixels = torch.rand(2, 3, 5, 7, dtype=torch.float64)
+    spec = InputSpec((5, 7))
+    assert torch.allclose(spec.denormalize(spec.normalize(pixels)), pixels, atol=1e-15)
+
+
+def test_a_network_without_margin_sees_the_whole_square_picture():
+    image = photograph(96, 96)
+    x = InputSpec((96, 96), (0, 0, 0), (1, 1, 1), resize=96).preprocess(image)
+    assert torch.allclose(x, tv.functional.to_tensor(image), atol=1e-7)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3, 2)])
+def test_tiny_and_thin_pictures_fill_the_input(size):
+    assert InputSpec((64, 48)).preprocess(photograph(400, 400).resize(size)).shape == (3, 64, 48)
+
+
+def test_greyscale_network_takes_a_colour_photograph():
+    assert InputSpec((32, 32), (0.5,), (0.5,)).preprocess(photograph()).shape == (1, 32, 32)
+
+
+def test_five_channels_take_tensors_only():
+    spec = InputSpec((8, 8), (0.0,) * 5, (1.0,) * 5)
+    assert spec.preprocess(torch.zeros(5, 8, 8)).shape == (5, 8, 8)
+    with pytest.raises(DatasetError, match="5 channels"):
+        spec.preprocess(photograph())
+
+
+def test_a_tensor_of_another_shape_is_refused_with_both_shapes():
+    with pytest.raises(DatasetError, match=r"\(3, 10, 10\).*\(3, 224, 224\)"):
+        InputSpec().preprocess(torch.zeros(3, 10, 10))
+
+
+def test_sixteen_bits_are_scaled_not_cut_off():
+    values = np.array([[0, 255, 32768, 65535]], dtype=np.uint16)
+    assert np.asarray(upright(Image.fromarray(values))).tolist() == [[0, 1, 128, 255]]
+
+
+def test_transparency_is_shown_on_white():
+    image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    image.putpixel((1, 0), (10, 20, 30, 255))
+    assert np.asarray(upright(image)).tolist() == [[[255, 255, 255], [10, 20, 30]]]
+
+
+def test_exif_rotation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photograph(30, 20).save(tmp_path / "turned.jpg", exif=exif)
+    assert open_image(tmp_path / "turned.jpg").size == (20, 30)
+
+
+def test_given_images_keep_order_ids_and_labels(tmp_path):
+    photograph().save(tmp_path / "a.png")
+    images = as_images([tmp_path / "a.png"])
+    assert images.ids == [(tmp_path / "a.png").as_posix()]
+    assert images[0].image.size == (300, 200)
+    labelled = as_images(torch.utils.data.TensorDataset(torch.rand(3, 3, 4, 4), torch.tensor([5, 6, 7])))
+    assert [sample.label for sample in labelled] == [5, 6, 7]
+
+
+def test_a_subset_remembers_its_places():
+    images = as_images(torch.rand(6, 3, 4, 4)).subset([4, 1, 3]).subset([2, 0])
+    assert list(images.indices) == [3, 4]
+    assert images.ids == ["3", "4"]
+    with pytest.raises(DatasetError, match="no image 2"):
+        images.subset([2])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"), [([], "no images"), ("photos", "load_dataset"), (3, "sequence")]
+)
+def test_what_is_no_sequence_of_images_is_refused(given, message):
+    with pytest.raises(DatasetError, match=message):
+        as_images(given)
+
+
+def test_one_path_twice_is_refused():
+    with pytest.raises(DatasetError, match=r"Two images have the id 'a\.png'"):
+        as_images(["a.png", "b.png", "a.png"])
+
+
+def test_fingerprint_follows_the_content():
+    x = torch.rand(2, 3, 4, 4)
+    before = as_images(x).fingerprint()
+    assert before == as_images(x.clone()).fingerprint()
+    x[1, 0, 0, 0] += 1
+    assert before != as_images(x).fingerprint()
