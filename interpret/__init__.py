@@ -1,0 +1,90 @@
+"""See inside convolutional networks: Zeiler & Fergus (2014) on any CNN.
+
+Names are imported when they are first used, so that ``import interpret`` and the command line start fast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from interpret.errors import (
+        DatasetError,
+        InterpretError,
+        ModelError,
+        PipelineError,
+        PluginError,
+        StepError,
+        UnknownNameError,
+    )
+    from interpret.hookspecs import hookimpl
+    from interpret.images import Images, InputSpec, Sample
+    from interpret.interfaces import Card, Dataset, Executor, Model, Probe, Renderer, ShardedProbe
+    from interpret.library import load_dataset, load_model, load_probe, load_renderer, load_result
+    from interpret.network import Network, wrap
+    from interpret.results import Record, Result
+    from interpret.runner import Run, run_pipeline
+
+    __version__: str
+
+__all__ = [
+    "Card",
+    "Dataset",
+    "DatasetError",
+    "Executor",
+    "Images",
+    "InputSpec",
+    "InterpretError",
+    "Model",
+    "ModelError",
+    "Network",
+    "PipelineError",
+    "PluginError",
+    "Probe",
+    "Record",
+    "Renderer",
+    "Result",
+    "Run",
+    "Sample",
+    "ShardedProbe",
+    "StepError",
+    "UnknownNameError",
+    "__version__",
+    "hookimpl",
+    "load_dataset",
+    "load_model",
+    "load_probe",
+    "load_renderer",
+    "load_result",
+    "run_pipeline",
+    "wrap",
+]
+
+_HOMES = {
+    "errors": "DatasetError InterpretError ModelError PipelineError PluginError StepError UnknownNameError",
+    "hookspecs": "hookimpl",
+    "images": "Images InputSpec Sample",
+    "interfaces": "Card Dataset Executor Model Probe Renderer ShardedProbe",
+    "library": "load_dataset load_model load_probe load_renderer load_result",
+    "network": "Network wrap",
+    "results": "Record Result",
+    "runner": "Run run_pipeline",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from the module that holds it (PEP 562)."""
+    from importlib import import_module, metadata  # noqa: PLC0415 - only when something is used
+
+    if name == "__version__":
+        return metadata.version("interpret-cnn")
+    home = next((module for module, names in _HOMES.items() if name in names.split()), None)
+    if home is None:
+        raise AttributeError(f"module 'interpret' has no attribute {name!r}")
+    value = getattr(import_module(f"interpret.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,76 @@
+"""The doors of the library: plugins and saved results by name, for people who write Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from interpret import results
+from interpret.images import Images
+from interpret.interfaces import Device, Model, Probe, Renderer
+from interpret.network import Network
+from interpret.parameters import configure
+from interpret.plugins import Kind, registry
+from interpret.results import Result
+
+
+def load_model(name: str, *, device: Device = "auto", **parameters: Any) -> Network:
+    """A model by name, built, loaded and in eval mode.
+
+    Args:
+        name: Such as ``"zfnet"``; ``interpret list models`` shows all.
+        device: Where it computes; ``auto`` is an accelerator where there is one.
+        **parameters: The model's own; ``interpret describe NAME`` shows them.
+
+    Raises:
+        UnknownNameError: If no plugin offers the model.
+        PluginError: If a parameter is wrong.
+        ModelError: If its weights cannot be loaded.
+    """
+    return cast(Model, _load("model", name, parameters)).load(device)
+
+
+def load_dataset(name: str, **parameters: Any) -> Images:
+    """The images of a dataset by name; no picture is read before it is asked for.
+
+    Raises:
+        UnknownNameError: If no plugin offers the dataset.
+        PluginError: If a parameter is wrong.
+        DatasetError: If it cannot be opened.
+    """
+    images: Images = _load("dataset", name, parameters).open()
+    return images
+
+
+def load_probe(name: str, **parameters: Any) -> Probe:
+    """A probe by name, with its parameters; call its ``run(network, images)``.
+
+    Raises:
+        UnknownNameError: If no plugin offers the probe.
+        PluginError: If a parameter is wrong.
+    """
+    return cast(Probe, _load("probe", name, parameters))
+
+
+def load_renderer(name: str, **parameters: Any) -> Renderer[Any]:
+    """A renderer by name, with its parameters; call its ``render(result, images, folder)``.
+
+    Raises:
+        UnknownNameError: If no plugin offers the renderer.
+        PluginError: If a parameter is wrong.
+    """
+    return cast("Renderer[Any]", _load("renderer", name, parameters))
+
+
+def load_result(folder: str | Path) -> Result:
+    """The result that a step or ``Result.save`` wrote into ``folder``.
+
+    Raises:
+        InterpretError: If there is no whole result, or no plugin here defines its type.
+    """
+    registry()  # imports the plugins, which define the types of results
+    return results.load(Path(folder).expanduser())
+
+
+def _load(kind: Kind, name: str, parameters: dict[str, Any]) -> Any:
+    return configure(registry().lookup(kind, name), kind, parameters)

@@ -1,0 +1,139 @@
+"""The parameters of a plugin: checked, described, and explained to a person where they are wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from interpret.errors import PluginError, suggest
+from interpret.interfaces import Plugin
+
+P = TypeVar("P", bound=Plugin)
+LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "multiple_of": "a multiple of"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a plugin, in words.
+
+    Attributes:
+        name: As it is written in YAML.
+        type: What it takes, for people.
+        default: What it is when left out; None where it is required.
+        required: Whether it must be given.
+        description: What it means.
+    """
+
+    name: str
+    type: str
+    default: Any
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class ParameterProblem:
+    """What is wrong with one parameter; ``path`` leads to it (``("layers", 2)``), empty for the whole."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+def describe(plugin: type[Plugin]) -> list[Parameter]:
+    """The parameters of a plugin class, its own before inherited ones with defaults."""
+    fields = plugin.model_fields.items()
+    found = [
+        Parameter(name, _type(item), _default(item), item.is_required(), item.description or "")
+        for name, item in fields
+    ]
+    inherited = {name for base in plugin.__mro__[1:] for name in getattr(base, "__annotations__", {})}
+    return sorted(found, key=lambda item: (not item.required, item.name in inherited))
+
+
+def configure(plugin: type[P], kind: str, parameters: Mapping[str, Any]) -> P:
+    """A plugin with its parameters.
+
+    Args:
+        plugin: Its class.
+        kind: ``"probe"``, ``"model"``, …; for the message.
+        parameters: By name.
+
+    Raises:
+        PluginError: If parameters are wrong; the message names each, what was found and what is expected.
+    """
+    try:
+        return plugin.model_validate(dict(parameters))
+    except ValidationError as error:
+        lines = [problem.message for problem in explain(plugin, error)]
+        raise PluginError(
+            "\n  ".join([f"The {kind} {plugin.name!r} refuses its parameters:", *lines])
+        ) from None
+
+
+def explain(plugin: type[Plugin], error: ValidationError) -> list[ParameterProblem]:
+    """Every mistake in a plugin's parameters, in the words of its user."""
+    found = [_problem(plugin, dict(item)) for item in error.errors(include_url=False)]
+    return list({problem.message: problem for problem in found}.values())
+
+
+def _problem(plugin: type[Plugin], error: dict[str, Any]) -> ParameterProblem:
+    path = tuple(error["loc"])
+    label = ".".join(map(str, path))
+    if error["type"] == "extra_forbidden" and len(path) == 1:
+        return ParameterProblem(path, f"{label!r} is no parameter of it. {_known(plugin, label)}")
+    if error["type"] == "missing":
+        field = plugin.model_fields.get(str(path[0])) if len(path) == 1 else None
+        meaning = f" ({field.description.rstrip('.')})" if field and field.description else ""
+        return ParameterProblem(path, f"{label!r} is missing{meaning}.")
+    message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
+    message = re.sub(r"^Input should be", "must be", message).rstrip(".")
+    if not path:
+        return ParameterProblem(path, f"{message}.")
+    return ParameterProblem(path, f"{label!r} {_clause(message)}. Got {_short(error['input'])}.")
+
+
+def _clause(message: str) -> str:
+    """A message as the end of a sentence that begins with the parameter's name."""
+    return message if message.startswith("must") else f"is wrong: {message}"
+
+
+def _known(plugin: type[Plugin], name: str) -> str:
+    names = list(plugin.model_fields)
+    return suggest(name, names) if names else "It has none."
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _default(field: FieldInfo) -> Any:
+    return None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+
+
+def _type(field: FieldInfo) -> str:
+    limits = [
+        f"{sign} {getattr(item, key)}"
+        for item in field.metadata
+        for key, sign in LIMITS.items()
+        if getattr(item, key, None) is not None
+    ]
+    return " ".join([_words(field.annotation), ", ".join(limits)]).strip()
+
+
+def _words(annotation: Any) -> str:
+    """An annotation as a person writes it: ``list[str]``, ``sum | overwrite``, ``int | none``."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(map(str, parts))
+    if origin in {Union, UnionType}:
+        return " | ".join(map(_words, parts))
+    if origin is not None:
+        return f"{_words(origin)}[{', '.join(_words(part) for part in parts if part is not Ellipsis)}]"
+    return "none" if annotation is NoneType else getattr(annotation, "__name__", str(annotation))
