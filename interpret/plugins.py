@@ -1,7 +1,7 @@
 """Find, load, classify: which plugins there are, what each offers, and what went wrong.
 
 A plugin is an object, mostly a package, that a distribution names in its entry points of the group
-``interpret``. One that is broken becomes a problem that names its distribution; it never stops or replaces another.
+``interpret``. One that is broken becomes a problem that names its distribution, and never stops another.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
 import pluggy
+from pydantic import PydanticUserError
 
 from interpret import hookspecs
 from interpret.errors import PluginError, UnknownNameError, nearest
@@ -328,8 +329,14 @@ def _field_flaw(kind: Kind, plugin: type[Plugin]) -> str | None:
         return (
             f"{plugin.__name__}.{min(taken)} has a name that is reserved in pipelines: rename the parameter."
         )
-    bare = [name for name, item in plugin.model_fields.items() if not (item.description or "").strip()]
-    return f"{plugin.__name__}.{bare[0]} has no description: use Field(…, description=…)." if bare else None
+    for name, item in plugin.model_fields.items():
+        if not (item.description or "").strip():
+            return f"{plugin.__name__}.{name} has no description: use Field(…, description=…)."
+    try:
+        plugin.model_json_schema()
+    except PydanticUserError as error:
+        return f"{plugin.__name__} has a parameter that YAML cannot hold: {error.message}."
+    return None
 
 
 def _annotation_flaw(plugin: type[Plugin]) -> str | None:

@@ -1,0 +1,397 @@
+"""Contract tests for plugin authors: give them an instance of your class in a test of yours.
+
+    from interpret.testing import check_probe
+
+    def test_contract():
+        check_probe(MyProbe(layer="conv2"))
+
+Each raises PluginError with what the plugin does wrong, and returns nothing where all is well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from interpret.errors import PluginError
+from interpret.images import Images, Sample, as_images
+from interpret.interfaces import (
+    Dataset,
+    Executor,
+    Model,
+    Plugin,
+    Probe,
+    Renderer,
+    ShardedProbe,
+    probe_output,
+    renderer_input,
+    shard_grid,
+)
+from interpret.network import Network, wrap
+from interpret.plugins import Kind, flaw
+from interpret.results import Result, load
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def small_network() -> Network:
+    """A network of 3 x 16 x 16 inputs and 4 categories, layers conv1 to pool2 and fc; always the same."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = {
+            "conv1": nn.Conv2d(3, 6, 3, padding=1),
+            "relu1": nn.ReLU(),
+            "pool1": nn.MaxPool2d(2),
+            "conv2": nn.Conv2d(6, 8, 3, padding=1),
+            "norm2": nn.BatchNorm2d(8),
+            "relu2": nn.ReLU(inplace=True),
+            "pool2": nn.MaxPool2d(2),
+            "flatten": nn.Flatten(),
+            "dropout": nn.Dropout(),
+            "fc": nn.Linear(128, 4),
+        }
+        module = nn.Sequential()
+        for name, layer in layers.items():
+            module.add_module(name, layer)
+    categories = ("circle", "cross", "square", "star")
+    return wrap(module.eval(), input_size=16, mean=[0.5] * 3, std=[0.25] * 3, categories=categories)
+
+
+def small_images(count: int = 6) -> Images:
+    """Photographs of noise, 20 x 24 pixels, for ``small_network``; always the same."""
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 20, 24, 3), dtype=np.uint8)
+    return as_images([Image.fromarray(picture) for picture in pixels])
+
+
+def check_probe(probe: Probe, network: Network | None = None, images: Any = None, **inputs: Result) -> None:
+    """Check a probe by running it several times.
+
+    It leaves no hook behind and no parameter, gradient or mode changed, also after an exception. It gives the
+    same result whatever the global random state and the mode of the module. Its result is of the annotated
+    type and survives saving bit for bit. The shards of a sharded probe merge in any order.
+
+    Args:
+        probe: With the parameters to test.
+        network: Default: ``small_network()``.
+        images: Default: ``small_images()``.
+        **inputs: The results it needs from earlier steps.
+
+    Raises:
+        PluginError: With the first promise that is broken.
+    """
+    _check_class("probe", probe)
+    network, images = network or small_network(), as_images(small_images() if images is None else images)
+    before = _state(network)
+    torch.manual_seed(1)
+    result = probe.run(network, images, **inputs)
+    _unchanged(probe, network, before)
+    _check_type(probe, result, probe_output(type(probe)))
+    _check_saving(probe, result)
+    torch.manual_seed(2)
+    again = _run_in_train_mode(probe, network, images, inputs)
+    _require(
+        probe,
+        _content(result) == _content(again),
+        "gives another result the second time: chance must come from a parameter such as seed, "
+        "and the network must run in eval mode, as network(x) and network.record do.",
+    )
+    _check_exception(probe, network, lambda: probe.run(network, images, **inputs))
+    if isinstance(probe, ShardedProbe):
+        _check_shards(probe, network, images, inputs)
+
+
+def check_model(model: Model) -> None:
+    """Check that a model builds the same network each time, which runs and is as its card says.
+
+    Raises:
+        PluginError: With the first promise that is broken.
+    """
+    require = partial(_require, model)
+    _check_class("model", model)
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    network = model.load("cpu")
+    require(torch.equal(state, torch.get_rng_state()), "changes the global random state.")
+    require(not any(part.training for part in network.module.modules()), "is not in eval mode.")
+    torch.manual_seed(2)
+    require(network.fingerprint() == model.load("cpu").fingerprint(), "builds another network each time.")
+    output = network(torch.zeros(1, *network.input.shape))
+    classes = len(network.categories) or output.shape[-1]
+    require(
+        tuple(output.shape) == (1, classes),
+        f"returns {tuple(output.shape)} for one image and {classes} categories.",
+    )
+    for alias in network.aliases:
+        network.layer(alias)
+
+
+def check_dataset(dataset: Dataset, samples: int = 4) -> None:
+    """Check ids, order, labels and laziness of a dataset, and its first samples.
+
+    Args:
+        dataset: With the parameters to test.
+        samples: How many samples are read.
+
+    Raises:
+        PluginError: With the first promise that is broken.
+    """
+    require = partial(_require, dataset)
+    _check_class("dataset", dataset)
+    with _no_picture_is_opened(dataset):
+        images = dataset.open()
+        ids, labels = list(images.ids), list(images.labels)
+        fingerprint = images.fingerprint()
+    require(
+        0 < len(ids) == len(images) == len(labels),
+        "has no images, or another number of ids or labels than images.",
+    )
+    require(all(isinstance(name, str) and name for name in ids), "has ids that are no text.")
+    require(len(set(ids)) == len(ids), "has two images with one id.")
+    again = dataset.open()
+    require(list(again.ids) == ids, "has other ids, or another order, when it is opened again.")
+    require(again.fingerprint() == fingerprint, "has another fingerprint when it is opened again.")
+    places = range(min(samples, len(ids)))
+    with ThreadPoolExecutor(4) as pool:
+        read = list(pool.map(images.__getitem__, places))
+    for place in places:
+        _check_sample(dataset, images, read[place], place)
+        require(
+            _pixels(read[place]) == _pixels(again[place]),
+            f"gives another image {place} the second time.",
+        )
+
+
+def check_renderer(renderer: Renderer[Any], result: Result, images: Any = None) -> None:
+    """Check that a renderer writes exactly the files it returns, and leaves the result as it was.
+
+    Args:
+        renderer: With the parameters to test.
+        result: Of the type it draws.
+        images: The dataset the result is about. Default: ``small_images()``.
+
+    Raises:
+        PluginError: With the first promise that is broken.
+    """
+    require = partial(_require, renderer)
+    _check_class("renderer", renderer)
+    _check_type(renderer, result, renderer_input(type(renderer)))
+    images = as_images(small_images() if images is None else images)
+    before = _content(result)
+    written = _rendered(renderer, result, images)
+    require(bool(written), "returns no files.")
+    require(_content(result) == before, "changes the result it draws.")
+    require(_rendered(renderer, result, images) == written, "writes other files the second time.")
+
+
+def check_executor(executor: Executor) -> None:
+    """Check that an executor calls the work once for every shard and passes an exception on.
+
+    Raises:
+        PluginError: With the first promise that is broken.
+    """
+    require = partial(_require, executor)
+    _check_class("executor", executor)
+    shards = shard_grid(700, 32)
+    with TemporaryDirectory() as folder:
+        done = list(executor.map(_Mark(folder), shards))
+        marks = sorted(int(path.name) for path in Path(folder).iterdir())
+    require(sorted(done, key=lambda shard: shard.start) == shards, "does not yield every shard once.")
+    require(marks == [shard.start for shard in shards], "does not call the work for every shard.")
+    with suppress(ZeroDivisionError):
+        list(executor.map(_fail, shards))
+        require(ok=False, message="hides an exception of the work.")
+
+
+class _Mark:
+    """Work that can be seen from outside, from another process too."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __call__(self, shard: range) -> None:
+        (Path(self.folder) / str(shard.start)).touch(exist_ok=False)
+
+
+def _fail(shard: range) -> None:
+    raise ZeroDivisionError(shard)
+
+
+def _require(plugin: Plugin, ok: bool, message: str) -> None:
+    if not ok:
+        raise PluginError(f"{type(plugin).__name__} {message}")
+
+
+def _check_class(kind: Kind, plugin: Plugin) -> None:
+    """The class is one that the loader takes, and its parameters can be written in a file."""
+    message = flaw(kind, type(plugin))
+    if message:
+        raise PluginError(message)
+    written = json.loads(plugin.model_dump_json())
+    _require(plugin, type(plugin).model_validate(written) == plugin, "is another after a trip through JSON.")
+
+
+def _check_type(plugin: Plugin, result: object, expected: type[Result]) -> None:
+    _require(
+        plugin,
+        isinstance(result, expected),
+        f"is annotated with {expected.__name__}. Got {type(result).__name__}.",
+    )
+
+
+def _check_saving(plugin: Plugin, result: Result) -> None:
+    """What is loaded is what was saved, bit for bit, also in parts that a file could mix up."""
+    require = partial(_require, plugin)
+    with TemporaryDirectory() as folder:
+        result.save(Path(folder))
+        loaded = load(Path(folder))
+    require(type(loaded) is type(result), "returns a result that is loaded as another type.")
+    require(_content(loaded) == _content(result), "returns a result that changes when it is saved.")
+
+
+def _check_exception(plugin: Plugin, network: Network, run: Callable[[], object]) -> None:
+    """A network that fails half-way gets its state back."""
+    first = network.module.get_submodule(next(iter(network.calls.values())).module)
+    before = _state(network)
+    handle = first.register_forward_pre_hook(_break)
+    try:
+        run()
+    except _BrokenError:
+        pass
+    finally:
+        handle.remove()
+    _unchanged(plugin, network, before, " after an exception")
+
+
+class _BrokenError(Exception):
+    pass
+
+
+def _break(*_: object) -> None:
+    raise _BrokenError
+
+
+def _check_shards(probe: ShardedProbe, network: Network, images: Images, inputs: dict[str, Result]) -> None:
+    """Shards merge to the same in any order, and in groups where the merged result is a partial one again."""
+    require = partial(_require, probe)
+    partials = [probe.run_shard(network, images.subset([place]), **inputs) for place in range(len(images))]
+    _check_saving(probe, partials[0])
+    whole = _content(probe.merge(partials))
+    for order in (partials[::-1], partials[1:] + partials[:1]):
+        require(_content(probe.merge(order)) == whole, "merges to another result in another order.")
+    groups = [
+        probe.merge(part) for part in (partials[: len(partials) // 2], partials[len(partials) // 2 :]) if part
+    ]
+    if type(groups[0]) is type(partials[0]):
+        require(_content(probe.merge(groups)) == whole, "merges groups of shards to another result.")
+
+
+def _run_in_train_mode(probe: Probe, network: Network, images: Images, inputs: dict[str, Result]) -> Result:
+    """Users hand over modules in the middle of a training."""
+    modes = [(part, part.training) for part in network.module.modules()]
+    network.module.train()
+    before = _state(network)
+    try:
+        result = probe.run(network, images, **inputs)
+        _unchanged(probe, network, before, " in train mode")
+    finally:
+        for part, training in modes:
+            part.training = training
+    return result
+
+
+def _state(network: Network) -> dict[str, object]:
+    """Everything of a module that a plugin must leave as it was."""
+    parts, parameters = list(network.module.modules()), list(network.module.parameters())
+    every = vars(torch.nn.modules.module)
+    return {
+        "weights": network.fingerprint(),
+        "modes": [part.training for part in parts],
+        "hooks": [len(getattr(part, name)) for part in parts for name in HOOKS]
+        + [len(item._backward_hooks or ()) for item in parameters]
+        + [len(every[f"_global{name}"]) for name in HOOKS],
+        "gradients": [(item.requires_grad, item.grad is None) for item in parameters],
+    }
+
+
+def _unchanged(plugin: Plugin, network: Network, before: dict[str, object], when: str = "") -> None:
+    for key, value in _state(network).items():
+        _require(plugin, value == before[key], f"changes the {key} of the module{when}.")
+
+
+def _content(result: Result) -> tuple[bytes, ...]:
+    """The bytes of the files of a result."""
+    with TemporaryDirectory() as folder:
+        result.save(Path(folder))
+        return tuple((Path(folder) / name).read_bytes() for name in ("result.json", "result.safetensors"))
+
+
+def _rendered(renderer: Renderer[Any], result: Result, images: Images) -> list[str]:
+    """The names of the files that are written into a new folder."""
+    require = partial(_require, renderer)
+    with TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        returned = sorted(Path(path).resolve() for path in renderer.render(result, images, folder))
+        found = sorted(path for path in folder.rglob("*") if path.is_file())
+        require(returned == found, f"returns {_names(returned)} but writes {_names(found)}.")
+        require(all(path.stat().st_size for path in found), "writes an empty file.")
+        return [path.relative_to(folder).as_posix() for path in found]
+
+
+def _names(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths) or "nothing"
+
+
+@contextmanager
+def _no_picture_is_opened(dataset: Dataset) -> Iterator[None]:
+    """A large dataset must open at once: pictures are read when they are asked for."""
+    opened: list[object] = []
+    original = Image.open
+
+    def seen(path: Any, *args: Any, **options: Any) -> Image.Image:
+        opened.append(path)
+        return original(path, *args, **options)
+
+    with patch.object(Image, "open", seen):
+        yield
+    _require(dataset, not opened, "reads pictures before they are asked for.")
+
+
+def _check_sample(dataset: Dataset, images: Images, sample: Sample, place: int) -> None:
+    require = partial(_require, dataset)
+    require(sample.id == images.ids[place], f"gives image {place} another id than ids does.")
+    require(sample.label == images.labels[place], f"gives image {place} another label than labels does.")
+    if sample.label is not None and images.categories:
+        require(
+            0 <= sample.label < len(images.categories),
+            f"has the label {sample.label}, but {len(images.categories)} categories.",
+        )
+    width, height = sample.image.shape[:0:-1] if isinstance(sample.image, Tensor) else sample.image.size
+    if sample.mask is not None:
+        require(
+            sample.mask.shape == (height, width),
+            f"has a mask of {sample.mask.shape} for {height} x {width} pixels.",
+        )
+    if sample.box is not None:
+        left, top, right, bottom = sample.box
+        require(
+            0 <= left < right <= width and 0 <= top < bottom <= height,
+            f"has the box {sample.box} for {width} x {height} pixels.",
+        )
+
+
+def _pixels(sample: Sample) -> str:
+    content = sample.image.numpy() if isinstance(sample.image, Tensor) else np.asarray(sample.image)
+    return hashlib.sha256(np.ascontiguousarray(content).tobytes()).hexdigest()
