@@ -1,0 +1,221 @@
+"""A network as a small program: nodes, each one operation on one tensor, and how to run them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from interpret.errors import InterpretError, UnknownNameError
+
+TRACED_BATCH = 67
+"""Images in the traced input: a prime, so that a shape written into the program shows its batch axis."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Stands in an argument where the program needs ``times`` x the number of images of this run."""
+
+    times: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation and the tensor it makes.
+
+    Attributes:
+        name: Unique in its graph.
+        op: A word of the vocabulary in `interpret.graph.ops`, or ``opaque``.
+        target: What computes the value, called with ``arguments`` by name; None for inputs and parameters.
+        arguments: Every argument by name. Other nodes, and `Batch`, stand where their values go.
+        operands: The nodes among the arguments, in order, each as often as it is read.
+        traced: Shape of the value while tracing, with `TRACED_BATCH` images.
+        spatial: The axes of ``traced`` that are the rows and columns of a map, if it still has both.
+        varies: Whether the value depends on the input.
+        layer: Dotted name of the module whose code made this node ("" for the whole network).
+        owner: Class name of that module.
+    """
+
+    name: str
+    op: str
+    target: Any = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    operands: tuple[Node, ...] = ()
+    traced: tuple[int, ...] = ()
+    spatial: tuple[int, int] | None = None
+    varies: bool = False
+    layer: str = ""
+    owner: str = ""
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis counts images."""
+        return self.varies and self.traced[:1] == (TRACED_BATCH,)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value for one image, without the batch axis."""
+        return self.traced[1:] if self.batched else self.traced
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns of the map; (1, 1) when the value is no map any more."""
+        if self.spatial is None:
+            return 1, 1
+        rows, columns = self.spatial
+        return self.traced[rows], self.traced[columns]
+
+    @property
+    def operation(self) -> str:
+        """Name of the operation as PyTorch calls it, for messages."""
+        return str(getattr(self.target, "__name__", self.op)).split(".")[0]
+
+    @property
+    def place(self) -> str:
+        """Where the node comes from, for messages: ``features.2: hardtanh (ReLU6)``."""
+        return f"{self.layer or 'the network'}: {self.operation} ({self.owner})"
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.op} {'x'.join(map(str, self.shape))}>"
+
+
+Apply = Callable[[Node, Mapping[str, Any]], Any]
+
+
+def apply(node: Node, arguments: Mapping[str, Any]) -> Any:
+    """Compute the value of ``node`` from its arguments, by name, with tensors for nodes."""
+    return node.target(**arguments)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A traced network.
+
+    Attributes:
+        module: The network; parameters and buffers are read from it at every run.
+        nodes: All nodes, each after the nodes it reads.
+        layers: The node each module call ends in, by layer name, in execution order. A module called n > 1
+            times is ``name:1`` ... ``name:n``.
+        input: The node of the images (n, c, h, w).
+        output: The node of the network's output.
+    """
+
+    module: nn.Module
+    nodes: tuple[Node, ...]
+    layers: Mapping[str, Node]
+    input: Node
+    output: Node
+
+    def layer(self, name: str) -> Node:
+        """The node of layer ``name``; the bare name of a module called several times means its last call.
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+        """
+        if name in self.layers:
+            return self.layers[name]
+        calls = [node for key, node in self.layers.items() if key.rpartition(":")[0] == name]
+        if not calls:
+            raise UnknownNameError("layer", name, self.layers)
+        return calls[-1]
+
+    def needed(self, keep: Iterable[Node]) -> list[Node]:
+        """The nodes that must be computed to know ``keep``, in order."""
+        wanted = set(keep)
+        for node in reversed(self.nodes):
+            if node in wanted:
+                wanted.update(node.operands)
+        return [node for node in self.nodes if node in wanted]
+
+    def path(self, layer: Node) -> list[Node]:
+        """The nodes through which ``layer`` depends on the input, in order, both ends included."""
+        return [node for node in self.needed([layer]) if node.varies]
+
+    def run(
+        self, x: Float[Tensor, "n c h w"], keep: Sequence[Node] | None = None, apply: Apply = apply
+    ) -> dict[Node, Any]:
+        """Compute the values of some nodes; everything else is freed as soon as nothing needs it.
+
+        Args:
+            x: Images, of the size the network was traced at; any number of them.
+            keep: Nodes whose values to return (default: the output). Nothing beyond them is computed.
+            apply: Computes one node from its arguments; an engine may put its own in place.
+
+        Returns:
+            The value of each node in ``keep``. Autograd follows unless the caller turns it off.
+
+        Raises:
+            InterpretError: If the images have another size.
+        """
+        self._check(x)
+        kept = [self.output] if keep is None else list(keep)
+        order = self.needed(kept)
+        spent = _last_uses(order, kept)
+        values: dict[Node, Any] = {}
+        for node in order:
+            values[node] = self._value(node, values, x, apply)
+            for read in spent.get(node, ()):
+                del values[read]
+        return values
+
+    def _check(self, x: Tensor) -> None:
+        if tuple(x.shape[1:]) != self.input.shape:
+            found, wanted = (" x ".join(map(str, shape)) for shape in (tuple(x.shape[1:]), self.input.shape))
+            raise InterpretError(
+                f"The network was traced for images of {wanted}, but got {found}. Resize them."
+            )
+
+    def _value(self, node: Node, values: Mapping[Node, Any], x: Tensor, apply: Apply) -> Any:
+        if node is self.input:
+            return x
+        if node.op == "parameter":
+            return look_up(self.module, node.arguments["path"])
+        if node.op == "constant":
+            return _moved(node.arguments["value"], x)
+        return apply(node, {key: _resolve(value, values, x) for key, value in node.arguments.items()})
+
+
+def look_up(module: nn.Module, path: str) -> Tensor:
+    """The parameter or buffer at a dotted path."""
+    owner, _, name = path.rpartition(".")
+    value: Tensor = getattr(module.get_submodule(owner), name)
+    return value
+
+
+def multiply_adds(node: Node) -> int:
+    """Multiply-adds that a convolution or a linear layer spends on one image; 0 for everything else."""
+    if node.op not in ("conv2d", "linear"):
+        return 0
+    weight = node.arguments["weight"].traced
+    return int(torch.Size(node.shape).numel() * torch.Size(weight[1:]).numel())
+
+
+def _last_uses(order: Sequence[Node], kept: Sequence[Node]) -> dict[Node, list[Node]]:
+    """For each node, the values that nothing reads after it."""
+    last = {operand: node for node in order for operand in node.operands}
+    spent: dict[Node, list[Node]] = {}
+    for operand, reader in last.items():
+        if operand not in kept:
+            spent.setdefault(reader, []).append(operand)
+    return spent
+
+
+def _moved(value: Tensor, x: Tensor) -> Tensor:
+    return value.to(x.device, x.dtype if value.is_floating_point() else value.dtype)
+
+
+def _resolve(value: Any, values: Mapping[Node, Any], x: Tensor) -> Any:
+    """An argument with the tensors, the batch size and the device of this run put in."""
+    if isinstance(value, Node):
+        return values[value]
+    if isinstance(value, Batch):
+        return value.times * x.shape[0]
+    if isinstance(value, torch.device):
+        return x.device
+    if isinstance(value, (list, tuple)):
+        return [_resolve(item, values, x) for item in value]
+    return value

@@ -1,0 +1,172 @@
+"""From the ATen program of torch.export to our nodes: one tensor each, in the words of the vocabulary."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch._ops import OpOverload
+from torch.export import ExportedProgram
+
+from interpret.errors import ModelError
+from interpret.graph.axes import spatial_axes
+from interpret.graph.canonical import Call, canonical, same_padding
+from interpret.graph.ops import COPIES
+from interpret.graph.program import TRACED_BATCH, Batch, Graph, Node
+
+PREFIX = "module."
+"""Names in the exported program begin with the wrapper's attribute."""
+
+SHAPES = frozenset({"size", "shape", "repeats"})
+"""Arguments in which a program writes shapes."""
+
+NEUTRAL_AT_EQUAL_SIZE = frozenset({"reshape", "slice", "adaptive_avg_pool2d", "expand"})
+"""Operations that change nothing if they keep the size."""
+
+
+def translate(program: ExportedProgram, module: nn.Module, layers: Sequence[str]) -> Graph:
+    """The graph of an exported module whose outputs are the network's output and then one per layer call.
+
+    Args:
+        program: Exported and functional (no in-place operations left).
+        module: The network that was exported, as the attribute ``module`` of a wrapper.
+        layers: Names of the layer calls in the order of the outputs.
+
+    Raises:
+        ModelError: If the program holds control flow instead of plain operations.
+    """
+    translator = _Translator(program)
+    for node in program.graph.nodes:
+        translator.read(node)
+    output, *taps = (translator.known[item] for item in program.graph.output_node().args[0])
+    named = {name: tap for name, tap in zip(layers, taps, strict=True) if tap.varies}
+    whole = Graph(module, tuple(translator.nodes), named, translator.input, output)
+    return replace(whole, nodes=tuple(whole.needed([whole.input, output, *named.values()])))
+
+
+class _Translator:
+    """Reads the nodes of an exported program one by one."""
+
+    def __init__(self, program: ExportedProgram) -> None:
+        signature = program.graph_signature
+        self.paths = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        lifted = signature.inputs_to_lifted_tensor_constants
+        self.constants = {name: program.constants[key] for name, key in lifted.items()}
+        self.nodes: list[Node] = []
+        self.known: dict[fx.Node, Node] = {}
+        self.input: Node
+
+    def read(self, node: fx.Node) -> None:
+        """Translate one node of the exported program, unless it makes no tensor."""
+        if not isinstance(node.meta.get("val"), Tensor):
+            return
+        if node.op == "placeholder":
+            self.known[node] = self._leaf(node)
+        elif node.op == "call_function":
+            self.known[node] = self._call(node)
+
+    def _add(self, node: Node) -> Node:
+        self.nodes.append(node)
+        return node
+
+    def _leaf(self, node: fx.Node) -> Node:
+        traced = tuple(node.meta["val"].shape)
+        if node.name in self.paths:
+            path = self.paths[node.name].removeprefix(PREFIX)
+            return self._add(Node(node.name, "parameter", arguments={"path": path}, traced=traced))
+        if node.name in self.constants:
+            value = self.constants[node.name]
+            return self._add(Node(node.name, "constant", arguments={"value": value}, traced=traced))
+        self.input = Node(node.name, "input", traced=traced, spatial=(2, 3), varies=True)
+        return self._add(self.input)
+
+    def _call(self, node: fx.Node) -> Node:
+        call_node, item = node, None
+        if node.target is operator.getitem:
+            call_node, item = cast("tuple[fx.Node, int]", node.args)
+        target = call_node.target
+        if not isinstance(target, OpOverload):
+            raise ModelError(
+                f"The traced program holds {target}, which is control flow and no plain operation."
+            )
+        arguments = self._bind(target, call_node)
+        if target.overloadpacket.__name__ in COPIES:
+            copied: Node = next(iter(arguments.values()))
+            return copied
+        call = canonical(target, item, arguments)
+        if call.op == "conv2d" and call.arguments["padding"] == "same":
+            call = self._pad_apart(node, call)
+        traced = tuple(node.meta["val"].shape)
+        if call.op in NEUTRAL_AT_EQUAL_SIZE and call.arguments["self"].traced == traced:
+            same: Node = call.arguments["self"]
+            return same
+        return self._operation(node.name, call, traced, node.meta)
+
+    def _bind(self, target: OpOverload, node: fx.Node) -> dict[str, Any]:
+        """Every argument by name, with our nodes in place of the program's."""
+        given = dict(node.kwargs)
+        given.update(zip((argument.name for argument in target._schema.arguments), node.args, strict=False))
+        bound = {item.name: given.get(item.name, item.default_value) for item in target._schema.arguments}
+        known: Any = self.known.__getitem__
+        return {key: fx.node.map_arg(value, known) for key, value in bound.items()}
+
+    def _pad_apart(self, node: fx.Node, call: Call) -> Call:
+        """A convolution with ``padding="same"``: in numbers, or apart if the sides differ."""
+        arguments, pads = dict(call.arguments), same_padding(call.arguments)
+        arguments["padding"] = [pads[2], pads[0]]
+        if pads[0::2] != pads[1::2]:
+            arguments["padding"] = [0, 0]
+            operand = arguments["input"]
+            rows, columns = (
+                size + sum(pads[i : i + 2]) for size, i in zip(operand.traced[2:], (2, 0), strict=True)
+            )
+            padding = Call(
+                "pad", torch.ops.aten.constant_pad_nd.default, {"self": operand, "pad": pads, "value": 0}
+            )
+            shape = (*operand.traced[:2], rows, columns)
+            arguments["input"] = self._operation(f"{node.name}_pad", padding, shape, node.meta)
+        return call._replace(arguments=arguments)
+
+    def _operation(self, name: str, call: Call, traced: tuple[int, ...], meta: Mapping[str, Any]) -> Node:
+        arguments = {key: _with_batch(key, value) for key, value in call.arguments.items()}
+        operands = tuple(_nodes_in(list(arguments.values())))
+        layer, owner = _origin(meta)
+        spatial = spatial_axes(call.op, call.target, arguments, operands, traced)
+        varies = any(operand.varies for operand in operands)
+        return self._add(
+            Node(name, call.op, call.target, arguments, operands, traced, spatial, varies, layer, owner)
+        )
+
+
+def _nodes_in(value: Any) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _nodes_in(item)
+
+
+def _with_batch(key: str, value: Any) -> Any:
+    """A shape with the number of images left open: in front if it is there, else wherever it is a factor."""
+    if key not in SHAPES or not isinstance(value, (list, tuple)):
+        return value
+    factors = [isinstance(size, int) and size > 0 and size % TRACED_BATCH == 0 for size in value]
+    if any(factors[:1]):
+        factors = [True] + [False] * (len(value) - 1)
+    return [
+        Batch(size // TRACED_BATCH) if open_ else size for size, open_ in zip(value, factors, strict=True)
+    ]
+
+
+def _origin(meta: Mapping[str, Any]) -> tuple[str, str]:
+    """Dotted name and class name of the innermost module that made an operation."""
+    stack = list((meta.get("nn_module_stack") or {}).values())
+    if not stack:
+        return "", ""
+    path, owner = stack[-1]
+    name = owner if isinstance(owner, str) else owner.__name__
+    return f"{path}.".removeprefix(PREFIX).rstrip("."), name.rpartition(".")[2]
