@@ -1,0 +1,221 @@
+"""Mining: the strongest neurons of every unit over a dataset, in one pass over the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from interpret.batches import OnError, batches
+from interpret.errors import DatasetError, InterpretError, ModelError
+from interpret.images import Images, as_images
+from interpret.network import Network
+from interpret.recording import Call, record
+from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
+from interpret_topk.results import Exemplars, LayerExemplars
+
+Progress = Callable[[int, int], None]
+"""Called after every batch with the number of images done and of all."""
+
+
+def mine(
+    network: Network,
+    images: Any,
+    layers: Sequence[str] = (),
+    k: int = 9,
+    *,
+    batch_size: int = 32,
+    per_image: int = 1,
+    on_error: OnError = "raise",
+    progress: Progress | None = None,
+) -> Exemplars:
+    """The k strongest neurons of every unit of some layers over a dataset (paper, figure 2).
+
+    Order: larger value, then smaller id of the image (as text), then smaller position. The memory needed does
+    not grow with the number of images. NaN are left out and counted.
+
+    Args:
+        network: The network.
+        images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
+        layers: Names or aliases; default: every convolution, before what follows it.
+        k: How many neurons to keep of each unit.
+        batch_size: Images in one forward pass. Equal batch sizes give bit-identical results.
+        per_image: How many neurons of one unit a single image may give.
+        on_error: ``skip`` leaves out images that cannot be read and lists them in ``Exemplars.skipped``.
+        progress: Called after every batch with the number of images done and of all.
+
+    Raises:
+        UnknownNameError: If there is no such layer.
+        ModelError: If a layer gives neither maps (n, c, h, w) nor vectors (n, c).
+        DatasetError: If an image cannot be read and ``on_error`` is ``raise``, or if none can.
+    """
+    part = scan(
+        network,
+        as_images(images),
+        layers,
+        k=k,
+        batch_size=batch_size,
+        per_image=per_image,
+        on_error=on_error,
+        progress=progress,
+    )
+    return merge([part])
+
+
+def scan(
+    network: Network,
+    images: Images,
+    layers: Sequence[str],
+    *,
+    k: int,
+    batch_size: int,
+    per_image: int,
+    on_error: OnError,
+    progress: Progress | None = None,
+) -> Exemplars:
+    """The part of ``mine`` that sees the images; its results over parts of a dataset can be merged."""
+    _require_positive(k=k, per_image=per_image)
+    calls = _calls(network, layers)
+    boards = {call: _Board(name, k, per_image) for name, call in calls.items()}
+    order = _Order(dict(zip(images.indices, images.ids, strict=True)))
+    skipped: list[tuple[str, str]] = []
+    count = 0
+    for batch in batches(network, images, batch_size, on_error=on_error):
+        if batch.indices:
+            places = order.places[list(batch.indices)].to(batch.x.device)
+            record(network.module, batch.x, {call: partial(boards[call].see, places) for call in boards})
+        skipped.extend(batch.skipped)
+        count += len(batch.indices)
+        if progress:
+            progress(count + len(skipped), len(images))
+    found = {name: boards[call].exemplars(order) for name, call in calls.items()}
+    broken = {order.name(place) for board in boards.values() for place in board.broken}
+    return Exemplars(found, order.winners(found), tuple(sorted(skipped)), count, tuple(sorted(broken)))
+
+
+def merge(partials: Sequence[Exemplars]) -> Exemplars:
+    """The result over a dataset from results over its parts, in any order and any grouping.
+
+    Raises:
+        DatasetError: If no image of any part could be read.
+        InterpretError: If there are no parts.
+    """
+    if not partials:
+        raise InterpretError("There is nothing to merge: no part of the dataset was mined.")
+    skipped = tuple(sorted(item for part in partials for item in part.skipped))
+    seen = [part for part in partials if part.count]
+    if not seen:
+        reason = f" The first: {skipped[0][0]!r}: {skipped[0][1]}" if skipped else ""
+        raise DatasetError(f"None of the {len(skipped)} images can be read.{reason}")
+    order = _Order({int(index): name for part in seen for index, name in part.ids.items()})
+    layers = {name: _merge_layer([part[name] for part in seen], order) for name in seen[0].layers}
+    broken = {name for part in seen for name in part.nan_images}
+    count = sum(part.count for part in seen)
+    return Exemplars(layers, order.winners(layers), skipped, count, tuple(sorted(broken)))
+
+
+class _Order:
+    """The order of images by their ids: an image's place is its number there, its index that in the dataset.
+
+    Args:
+        ids: The id of every image, by index.
+    """
+
+    def __init__(self, ids: Mapping[int, str]) -> None:
+        self.ids = ids
+        by_id = sorted(ids, key=lambda index: ids[index])
+        self.indices = torch.tensor([*by_id, -1])  # so that place -1, no image, is index -1
+        self.places = torch.full((max(ids, default=0) + 1,), -1)
+        self.places[self.indices[:-1]] = torch.arange(len(ids))
+
+    def name(self, place: int) -> str:
+        """The id of the image at a place."""
+        return self.ids[int(self.indices[place])]
+
+    def winners(self, layers: Mapping[str, LayerExemplars]) -> dict[str, str]:
+        """The ids of the images that are in any ranking, by index as text."""
+        found = {index for layer in layers.values() for index in set(layer.image.flatten().tolist())}
+        return {str(index): self.ids[index] for index in sorted(found - {-1})}
+
+
+class _Board:
+    """What is known of one layer after some batches; it stays on the layer's device."""
+
+    def __init__(self, layer: str, k: int, per_image: int) -> None:
+        self.layer, self.k, self.per_image = layer, k, per_image
+        self.ranking: Ranking | None = None
+        self.nan = torch.zeros(0, dtype=torch.int64)
+        self.broken: set[int] = set()
+
+    def see(self, images: Tensor, output: Tensor) -> None:
+        """Take in one batch; ``images`` are the places of its images among the sorted ids."""
+        self._check(output, len(images))
+        maps = output.flatten(2) if output.dim() == 4 else output[:, :, None]
+        if self.ranking is None:
+            self.ranking = empty(maps.shape[1], self.k, maps)
+            self.nan = torch.zeros(maps.shape[1], dtype=torch.int64, device=maps.device)
+        best, lost = peaks(maps)
+        if lost.any():
+            self.nan += lost.sum(0)
+            self.broken.update(images[lost.any(1)].tolist())
+        width = output.shape[3] if output.dim() == 4 else 1
+        update(self.ranking, maps, best, images, width=width, per_image=self.per_image)
+
+    def _check(self, output: Tensor, count: int) -> None:
+        if output.dim() in {2, 4} and len(output) == count and output.is_floating_point():
+            return
+        raise ModelError(
+            f"Layer {self.layer!r} gives {output.dtype} of shape {tuple(output.shape)} for {count} images. "
+            "Only maps (n, channels, height, width) and vectors (n, channels) of real numbers can be mined: "
+            "choose another layer."
+        )
+
+    def exemplars(self, order: _Order) -> LayerExemplars:
+        """What was found."""
+        return _exemplars(self.ranking or empty(0, self.k, torch.empty(0)), self.nan, order)
+
+
+def _exemplars(ranking: Ranking, nan: Tensor, order: _Order) -> LayerExemplars:
+    place, y, x = unpack(ranking.keys.cpu())
+    return LayerExemplars(ranking.values.cpu(), order.indices[place], torch.stack([y, x], -1), nan.cpu())
+
+
+def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExemplars:
+    """The strongest neurons of all parts; keys are made anew, since each part knows only its own ids."""
+    values, image, position = (
+        torch.cat([getattr(part, axis) for part in parts], 1) for axis in ("values", "image", "position")
+    )
+    keys = pack(order.places[image.clamp(min=0)], *position.unbind(-1)).masked_fill(image < 0, NOWHERE)
+    ranking = first(values, keys, parts[0].values.shape[1])
+    return _exemplars(ranking, torch.stack([part.nan for part in parts]).sum(0), order)
+
+
+def _calls(network: Network, layers: Sequence[str]) -> dict[str, Call]:
+    """The module call behind every layer that was asked for, by the name used."""
+    names = [layers] if isinstance(layers, str) else layers or convolutions(network)
+    return {name: network.calls[network.layer(name)] for name in names}
+
+
+def convolutions(network: Network) -> list[str]:
+    """The names of all two-dimensional convolutions in execution order.
+
+    Raises:
+        ModelError: If the network has none.
+    """
+    modules = dict(network.module.named_modules())
+    names = [name for name, call in network.calls.items() if isinstance(modules[call.module], nn.Conv2d)]
+    if not names:
+        raise ModelError(
+            f"{type(network.module).__name__} has no Conv2d layer: say which layers to mine, "
+            f"for example {list(network.layers[-3:])}."
+        )
+    return names
+
+
+def _require_positive(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise InterpretError(f"{name} must be at least 1. Got {number}.")

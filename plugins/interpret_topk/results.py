@@ -1,0 +1,64 @@
+"""What mining finds: the strongest neurons of every unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interpret.errors import UnknownNameError
+from interpret.results import Record, Result
+
+
+@dataclass(frozen=True)
+class LayerExemplars(Record):
+    """The strongest neurons of every unit of one layer, strongest first.
+
+    Where a unit has fewer than k neurons, value is -inf and image and position are -1.
+
+    Attributes:
+        values: Their activations.
+        image: The place in the dataset of the image each was found in.
+        position: Where in the layer's map, (y, x); (0, 0) in a layer of vectors.
+        nan: How many neurons of each unit were NaN; they are left out.
+    """
+
+    values: Float[Tensor, "unit rank"]
+    image: Int[Tensor, "unit rank"]
+    position: Int[Tensor, "unit rank 2"]
+    nan: Int[Tensor, " unit"]
+
+    @property
+    def dead(self) -> Bool[Tensor, " unit"]:
+        """Units that are never positive on these images."""
+        return self.values[:, 0] <= 0
+
+
+@dataclass(frozen=True)
+class Exemplars(Result):
+    """The strongest neurons of every unit of some layers over a dataset.
+
+    Attributes:
+        layers: What was found, by the names the layers were asked for.
+        ids: The id of every image that holds one of these neurons, by its place in the dataset as text.
+        skipped: The id of every image that could not be read, and the reason.
+        count: How many images were seen.
+        nan_images: The ids of the images that have NaN neurons.
+    """
+
+    layers: dict[str, LayerExemplars]
+    ids: dict[str, str]
+    skipped: tuple[tuple[str, str], ...]
+    count: int
+    nan_images: tuple[str, ...] = ()
+
+    def __getitem__(self, layer: str) -> LayerExemplars:
+        if layer not in self.layers:
+            raise UnknownNameError("mined layer", layer, self.layers)
+        return self.layers[layer]
+
+    @property
+    def k(self) -> int:
+        """How many neurons are kept of each unit."""
+        return int(next(iter(self.layers.values())).values.shape[1])

@@ -1,0 +1,29 @@
+"""What a benchmark prints, and how two things are timed fairly."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One promise: our time against a peer's, and the ratio to reach (``<= 1.15`` or ``>= 30``)."""
+
+    work: str
+    peer: str
+    ours_s: float
+    peer_s: float
+    ratio: float
+    target: str
+
+
+def interleaved(ours: Callable[[], object], peer: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Median seconds of each, run in turn so that a busy machine slows both; the first turn warms up."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(repeats + 1):
+        for call, taken in zip((ours, peer), times, strict=True):
+            start = time.perf_counter()
+            call()
+            if turn:
+                taken.append(time.perf_counter() - start)
+    return statistics.median(times[0]), statistics.median(times[1])
