@@ -32,7 +32,7 @@ def grass(rng: Generator, size: int) -> Paint:
     hue = rng.uniform(0.33, 0.38)
     blades = 0.65 * noise(rng, size, 40, stretch=0.22) + 0.35 * noise(rng, size, 4)
     lawn = blend(oklch(0.4, 0.1, hue), oklch(0.74, 0.15, hue - 0.02), step(blades, 0.5, 0.28))
-    return lawn * (0.85 + 0.25 * _down(size))[..., None]
+    return lawn * (0.85 + 0.25 * _down(size))
 
 
 def sea(rng: Generator, size: int) -> Paint:
@@ -68,9 +68,8 @@ def wood(rng: Generator, size: int) -> Paint:
     rings = np.sin(2 * np.pi * (4 * y * planks + 3 * noise(rng, size, 3) + 2.5 * lean + x))
     tone = 0.3 + 0.16 * rings + 0.4 * lean + 0.3 * (noise(rng, size, 24) - 0.5)
     hue, pale = rng.uniform(0.13, 0.2), rng.uniform(0, 0.14)
-    return (
-        blend(oklch(0.36 + pale, 0.06, hue), oklch(0.7 + pale, 0.08, hue), tone)
-        * (1 - 0.55 * _line(y * planks, 0.06))[..., None]
+    return blend(oklch(0.36 + pale, 0.06, hue), oklch(0.7 + pale, 0.08, hue), tone) * (
+        1 - 0.55 * _line(y * planks, 0.06)
     )
 
 
@@ -80,8 +79,8 @@ def checker(rng: Generator, size: int) -> Paint:
     tiles, hue = rng.uniform(4.5, 7.5), rng.random()
     odd = 0.5 + 0.5 * _square(x * tiles, tiles / size) * _square(y * tiles, tiles / size)
     floor = blend(oklch(0.42, 0.05, hue), oklch(0.88, 0.03, hue + 0.1), odd)
-    floor *= (0.88 + 0.24 * noise(rng, size, 6))[..., None]
-    return floor * (1 - 0.25 * np.maximum(_line(x * tiles, 0.05), _line(y * tiles, 0.05)))[..., None]
+    floor *= 0.88 + 0.24 * noise(rng, size, 6)
+    return floor * (1 - 0.25 * np.maximum(_line(x * tiles, 0.05), _line(y * tiles, 0.05)))
 
 
 def sand(rng: Generator, size: int) -> Paint:
@@ -131,7 +130,7 @@ def dots(rng: Generator, size: int) -> Paint:
     away = np.hypot((x * many + 0.5 * (row % 2)) % 1 - 0.5, y * many - row - 0.5)
     spots = step(-away, -rng.uniform(0.22, 0.34), 0.05)
     cloth = blend(oklch(rng.uniform(0.5, 0.75), 0.07, hue), oklch(0.93, 0.03, hue + 0.2), spots)
-    return cloth * (0.9 + 0.2 * noise(rng, size, 60, stretch=3))[..., None]
+    return cloth * (0.9 + 0.2 * noise(rng, size, 60, stretch=3))
 
 
 BACKGROUNDS: Mapping[str, Painter] = MappingProxyType(
@@ -145,14 +144,18 @@ BACKGROUNDS: Mapping[str, Painter] = MappingProxyType(
 
 def blend(first: Colour | Paint, second: Colour | Paint, share: Plane) -> Paint:
     """``first`` where share is 0, ``second`` where it is 1."""
-    start, stop = np.asarray(first, dtype=np.float32), np.asarray(second, dtype=np.float32)
-    weight: Paint = np.clip(share, 0, 1)[..., None]
-    return start + (stop - start) * weight
+    start, stop = _channels(first), _channels(second)
+    return start + (stop - start) * np.clip(share, 0, 1)
+
+
+def _channels(colour: Colour | Paint) -> Paint:
+    return colour if isinstance(colour, np.ndarray) else np.array(colour, dtype=np.float32)[:, None, None]
 
 
 def step(values: Plane, threshold: float, soft: float) -> Plane:
     """0 below ``threshold``, 1 above it, a ramp of width ``soft`` between."""
-    return np.clip((values - threshold) / soft + 0.5, 0, 1)
+    ramp: Plane = (values - threshold) / soft + 0.5
+    return np.clip(ramp, 0, 1)
 
 
 def noise(rng: Generator, size: int, cells: int, stretch: float = 1.0) -> Plane:

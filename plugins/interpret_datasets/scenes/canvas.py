@@ -1,6 +1,6 @@
 """Draw outlines, remember who owns each pixel, and light the result.
 
-Everything is drawn twice: its colour on one sheet and its owner's number on another. The owners are the truth
+A sheet has four channels: red, green, blue, and the number of who owns the pixel. The owners are the truth
 that a scene comes with: the object's mask, its box, and which parts can still be seen once all is drawn.
 """
 
@@ -53,20 +53,22 @@ class Part:
 
 
 class Canvas:
-    """Two sheets of one size, drawn ``zoom`` times too large so that edges come out soft."""
+    """A sheet drawn ``zoom`` times too large, so that edges come out soft."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.zoom = 3 if size <= 256 else 2
-        extent = (size * self.zoom, size * self.zoom)
-        self.colours, self.owners = Image.new("RGB", extent), Image.new("L", extent)
-        self._brushes = ImageDraw.Draw(self.colours), ImageDraw.Draw(self.owners)
+        self.sheet = Image.new("RGBX", (size * self.zoom, size * self.zoom), (0, 0, 0, NOBODY))
+        self._brush = ImageDraw.Draw(self.sheet)
 
     def fill(self, outline: Points, colour: Colour, owner: int = CLUTTER) -> None:
         """Fill an outline given in picture units (0..1)."""
-        corners = (outline * self.colours.width - 0.5).ravel().tolist()
-        self._brushes[0].polygon(corners, fill=colour)
-        self._brushes[1].polygon(corners, fill=owner)
+        self._brush.polygon((outline * self.sheet.width - 0.5).ravel().tolist(), fill=(*colour, owner))
+
+    @property
+    def owners(self) -> Image.Image:
+        """Who owns each pixel of the sheet."""
+        return self.sheet.getchannel(3)
 
     def areas(self) -> list[int]:
         """How much of the sheet each owner has."""
@@ -152,28 +154,31 @@ def compose(canvas: Canvas, background: Paint, pattern: Plane, parts: list[Part]
         pattern: Factor on the colours of patterned parts, around 1.
         parts: The parts in the order in which they were drawn.
     """
-    paint = np.asarray(canvas.colours.reduce(canvas.zoom), dtype=np.float32)
-    cover = _share(canvas, [1] * 255)
-    patterned = _share(canvas, [0, *(int(part.patterned) for part in parts)])
-    light = _light(canvas) * (1 + patterned * (pattern - 1))
-    shade = 1 - 0.42 * _shadow(cover) * (1 - cover)
-    return background * (shade * (1 - cover))[..., None] + paint * light[..., None]
+    paint = np.asarray(canvas.sheet.reduce(canvas.zoom).convert("RGB"), dtype=np.float32).transpose(2, 0, 1)
+    cover, patterned, height = _translate(canvas, parts)
+    share = np.asarray(cover, dtype=np.float32) / 255
+    spread = np.asarray(patterned, dtype=np.float32) / 255
+    ground = (1 - share) * (1 - 0.42 * _shadow(cover) * (1 - share))
+    return background * ground + paint * (_light(height) * (1 + spread * (pattern - 1)))
 
 
-def _share(canvas: Canvas, owners: list[int]) -> Plane:
-    """How much of each pixel belongs to the flagged owners (from number 1 on), 0..1."""
-    table = [0, *(255 * flag for flag in owners)]
-    sheet = canvas.owners.point(table + [0] * (256 - len(table))).reduce(canvas.zoom)
-    return np.asarray(sheet, dtype=np.float32) / 255
+def _translate(canvas: Canvas, parts: list[Part]) -> tuple[Image.Image, ...]:
+    """What each pixel's owners mean, averaged, in 0..255: drawn on at all, patterned, height of surface."""
+    table = np.zeros((256, 3), dtype=np.uint8)
+    table[CLUTTER:, 0] = 255
+    table[FIRST_PART : FIRST_PART + len(parts), 1] = [255 * part.patterned for part in parts]
+    table[CLUTTER:, 2] = np.minimum(255, 120 + 9 * np.arange(255))
+    owners = canvas.owners
+    owners.putpalette(table.tobytes())
+    return owners.convert("RGB").reduce(canvas.zoom).split()
 
 
-def _light(canvas: Canvas) -> Plane:
+def _light(height: Image.Image) -> Plane:
     """Factor on the paint: later parts lie higher, and slopes that face the top left are bright."""
-    heights = [0] + [min(255, 120 + 9 * owner) for owner in range(255)]
-    sheet = canvas.owners.point(heights).reduce(canvas.zoom)
-    sharp = _slope(_blur(sheet, 0.012 * canvas.size)) * 0.0035
-    broad = _slope(_blur(sheet, 0.06 * canvas.size)) * 0.0095
-    return np.clip(1.03 + (sharp + broad) * canvas.size / 96, 0.6, 1.3)
+    size = height.width
+    sharp = _slope(_blur(height, 0.012 * size)) * 0.0035
+    broad = _slope(_blur(height, 0.06 * size)) * 0.0095
+    return np.clip(1.03 + (sharp + broad) * size / 96, 0.6, 1.3)
 
 
 def _slope(height: Plane) -> Plane:
@@ -181,10 +186,10 @@ def _slope(height: Plane) -> Plane:
     return padded[2:, 2:] - padded[:-2, :-2]
 
 
-def _shadow(cover: Plane) -> Plane:
-    """A soft shadow that falls to the lower right."""
-    size = len(cover)
-    soft = _blur(Image.fromarray((255 * cover).astype(np.uint8)), 0.022 * size) / 255
+def _shadow(cover: Image.Image) -> Plane:
+    """A soft shadow in 0..1 that falls to the lower right."""
+    size = cover.width
+    soft = _blur(cover, 0.022 * size) / 255
     down, right = round(0.035 * size), round(0.02 * size)
     shadow = np.zeros_like(soft)
     shadow[down:, right:] = soft[: size - down, : size - right]

@@ -16,8 +16,8 @@ Colour: TypeAlias = tuple[int, int, int]
 Plane: TypeAlias = Float32[NDArray[np.floating[Any]], "h w"]
 """One number for each pixel."""
 
-Paint: TypeAlias = Float32[NDArray[np.floating[Any]], "h w 3"]
-"""Colours in 0..255 before they are rounded."""
+Paint: TypeAlias = Float32[NDArray[np.floating[Any]], "3 h w"]
+"""Red, green and blue in 0..255 before they are rounded."""
 
 WHITE: Colour = (250, 249, 245)
 INK: Colour = (36, 33, 41)

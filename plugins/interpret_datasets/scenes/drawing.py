@@ -112,5 +112,6 @@ def _object_grid(pose: Pose, size: int) -> tuple[Plane, Plane]:
 def _develop(rng: Generator, light: Paint) -> UInt8[NDArray[np.uint8], "h w 3"]:
     """Exposure, a tint, and a little grain."""
     gains = rng.uniform(0.88, 1.08) * (1 + rng.uniform(-0.04, 0.04, 3)).astype(np.float32)
-    grain = 10 * (noise(rng, len(light), 96) - 0.5)
-    return np.clip(light * gains.astype(np.float32) + grain[..., None], 0, 255).astype(np.uint8)
+    grain = 10 * (noise(rng, light.shape[1], 96) - 0.5)
+    exposed = np.clip(light * gains.astype(np.float32)[:, None, None] + grain, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(exposed.transpose(1, 2, 0))

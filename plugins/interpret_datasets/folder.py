@@ -1,0 +1,172 @@
+"""Photographs in a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from interpret.errors import DatasetError, UnknownNameError
+from interpret.images import Images, Sample, digest, open_image, require_unique
+from interpret.interfaces import Dataset
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Files with these endings are pictures, in capital letters too."""
+
+
+class Folder(Dataset):
+    """Photographs in a folder and its sub-folders, in natural order of their names (2 before 10).
+
+    Where every picture lies in a sub-folder and every such sub-folder holds some itself, the sub-folders are
+    the categories; otherwise the photographs have no labels. Hidden files and folders are passed over, links
+    are followed.
+    """
+
+    name: ClassVar[str] = "folder"
+
+    path: Path = Field(description="The folder; ~ is the home folder.")
+    classes: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Only these sub-folders; their order gives the labels. Left out: all, in natural order.",
+    )
+    limit: int | None = Field(
+        None,
+        ge=1,
+        description="At most so many, taken at equal distances, so that categories keep their shares.",
+    )
+
+    def open(self) -> FolderImages:
+        """The list of files; no picture is read.
+
+        Raises:
+            DatasetError: If the folder is missing, cannot be looked into, or holds no picture.
+            UnknownNameError: If ``classes`` names a sub-folder without pictures.
+        """
+        root = self.path.expanduser()
+        files = find_pictures(root)
+        categories = find_categories(files) if self.classes is None else _known(self.classes, files)
+        if categories:
+            files = [file for file in files if _top(file) in categories]
+        return FolderImages(root, spread(files, self.limit), categories)
+
+
+class FolderImages(Images):
+    """Files below ``root``; safe to read from several threads, cheap to pickle.
+
+    Args:
+        root: The folder.
+        files: Paths relative to it, with forward slashes.
+        categories: Names of the sub-folders that are categories; none: no labels.
+    """
+
+    def __init__(self, root: Path, files: Sequence[str], categories: tuple[str, ...]) -> None:
+        self.root, self.files, self.categories = root, files, categories
+        self._ids = [os.fsencode(file).decode("utf-8", "backslashreplace") for file in files]
+        require_unique(self._ids)
+        labels = {name: label for label, name in enumerate(categories)}
+        self._labels = [labels.get(_top(file)) for file in files]
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Paths relative to the folder."""
+        return self._ids
+
+    @property
+    def labels(self) -> Sequence[int | None]:
+        """The place of each image's sub-folder among the categories."""
+        return self._labels
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one photograph."""
+        return Sample(self._ids[index], open_image(self.root / self.files[index]), self._labels[index])
+
+    def fingerprint(self) -> str:
+        """A hash of every file's relative path, label, size and time of change."""
+        stamps = (_stamp(self.root / file) for file in self.files)
+        return digest("folder", *self.categories, *zip(self._ids, self._labels, stamps, strict=True))
+
+
+def find_pictures(root: Path) -> list[str]:
+    """Relative paths of every picture below ``root``, in natural order, without opening any.
+
+    Raises:
+        DatasetError: If the folder is missing, cannot be looked into, or holds no picture.
+    """
+    if not root.exists():
+        raise DatasetError(
+            f"There is no folder {root} (looked from {Path.cwd()}). Check dataset option 'path'."
+        )
+    if not root.is_dir():
+        raise DatasetError(f"{root} is a file, not a folder. Give the folder that holds the photographs.")
+    files = sorted((file.relative_to(root).as_posix() for file in _walk(root, frozenset())), key=natural)
+    if not files:
+        raise DatasetError(
+            f"There is no picture in {root} or below it. Looked for files that end in {', '.join(SUFFIXES)}."
+        )
+    return files
+
+
+def find_categories(files: Sequence[str]) -> tuple[str, ...]:
+    """The top folders of ``files``; none where one picture lies outside them, or in one only deeper down."""
+    holders = {_top(file) for file in files if file.count("/") == 1}
+    return tuple(sorted(holders, key=natural)) if all(_top(file) in holders for file in files) else ()
+
+
+def spread(files: Sequence[str], limit: int | None) -> list[str]:
+    """At most ``limit`` of the files, at equal distances, the first among them."""
+    if limit is None or limit >= len(files):
+        return list(files)
+    return [files[place * len(files) // limit] for place in range(limit)]
+
+
+def natural(path: str) -> tuple[list[list[str | int]], str]:
+    """A key that sorts folder by folder and numbers by their value: ``a2`` before ``a10``."""
+    parts = [re.split(r"(\d+)", part.casefold()) for part in path.split("/")]
+    return [[int(piece) if place % 2 else piece for place, piece in enumerate(part)] for part in parts], path
+
+
+def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """Pictures below ``folder``; ``above`` are the folders it lies in, so that links in circles end."""
+    try:
+        status = folder.stat()
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise DatasetError(
+            f"{folder} cannot be looked into: {error.strerror}. Change its permissions."
+        ) from error
+    here = (status.st_dev, status.st_ino)
+    for entry in () if here in above else entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(folder / entry.name, above | {here})
+        elif entry.name.lower().endswith(SUFFIXES) and (entry.is_file() or entry.is_symlink()):
+            yield folder / entry.name
+
+
+def _top(file: str) -> str:
+    """The top folder a relative path lies in; empty for a file of the root."""
+    return file.rpartition("/")[0].partition("/")[0]
+
+
+def _known(classes: tuple[str, ...], files: Sequence[str]) -> tuple[str, ...]:
+    present = set(map(_top, files)) - {""}
+    for name in classes:
+        if name not in present:
+            raise UnknownNameError("sub-folder with pictures", name, sorted(present))
+    if len(set(classes)) < len(classes):
+        raise DatasetError(f"Dataset option 'classes' names a sub-folder twice: {', '.join(classes)}.")
+    return classes
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
