@@ -1,0 +1,207 @@
+"""What can be typed: run, check, list, describe, schema, plugins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from interpret.errors import InterpretError, suggest
+
+if TYPE_CHECKING:
+    from interpret.plugins import Registry
+
+F = TypeVar("F", bound=Callable[..., Any])
+BUNDLED = Path(__file__).parents[1] / "pipelines"
+PLURALS = ("models", "datasets", "probes", "renderers", "executors")
+WELCOME = """See inside convolutional networks.
+
+  interpret run quickstart      a first run without any download; says where its pictures are
+  interpret list                the models, datasets, probes and renderers there are
+  interpret describe topk       what one of them does, and its parameters
+  interpret check my.yaml       find the mistakes in a pipeline, with line and column
+  interpret run my.yaml         run it; a run that was stopped continues
+
+interpret --help shows all commands, interpret run --help what one of them takes."""
+
+
+@dataclass
+class Settings:
+    """What holds for the whole command line."""
+
+    traceback: bool = False
+
+
+class Share(click.ParamType[tuple[int, int]]):
+    """``i/n``: the i-th of n shares, from 1."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Text to the pair (i, n)."""
+        parts = str(value).split("/")
+        if (
+            len(parts) == 2
+            and all(part.isdecimal() for part in parts)
+            and 1 <= int(parts[0]) <= int(parts[1])
+        ):
+            return int(parts[0]), int(parts[1])
+        return self.fail(f"{value!r} is no share. Write 1/3, 2/3 and 3/3 for three processes.", param, ctx)
+
+
+def _set_traceback(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Settings).traceback = True
+
+
+_traceback = click.option(
+    "--traceback",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_traceback,
+    help="Show where an error happened.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Write JSON for a program to read.")
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="interpret-cnn", prog_name="interpret")
+@_traceback
+@click.pass_context
+def interpret(context: click.Context) -> None:
+    """See inside convolutional networks: Zeiler & Fergus (2014) on any CNN."""
+    if context.invoked_subcommand is None:
+        click.echo(WELCOME)
+
+
+@interpret.command()
+@click.argument("pipeline", required=False)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run. [runs/PIPELINE]"
+)
+@click.option("--shard", type=Share(), help="Compute only the i-th of n shares; then --merge.")
+@click.option("--merge", is_flag=True, help="Merge the shares that --shard processes have computed.")
+@click.option("--executor", default="local", show_default=True, help="Who computes the shards.")
+@click.option("--force", is_flag=True, help="Run every step again, also unchanged ones.")
+@_json
+@_traceback
+def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
+    """Run a pipeline.
+
+    PIPELINE is a YAML file or the name of a bundled pipeline (quickstart). Steps that have not changed since the
+    last run are kept, and a run that was stopped continues.
+    """
+    path = find_pipeline(pipeline)
+    from interpret.cli.work import run_pipeline  # noqa: PLC0415 - imports torch
+
+    options["out"] = options["out"] or Path("runs") / path.stem
+    run_pipeline(path, _registry(), as_json=as_json, **options)
+
+
+@interpret.command()
+@click.argument("pipeline", required=False)
+@_json
+@_traceback
+@click.pass_context
+def check(context: click.Context, pipeline: str | None, as_json: bool) -> None:
+    """Find all mistakes in PIPELINE.
+
+    Nothing is loaded or computed.
+    """
+    path = find_pipeline(pipeline)
+    from interpret.cli.work import check_pipeline  # noqa: PLC0415 - imports torch
+
+    context.exit(check_pipeline(path, _registry(), as_json=as_json))
+
+
+@interpret.command(name="list")
+@click.argument("kinds", nargs=-1, type=click.Choice(PLURALS), metavar="[KIND]...")
+@_json
+@_traceback
+def list_(kinds: tuple[str, ...], as_json: bool) -> None:
+    """List models, datasets, probes and renderers.
+
+    KIND is models, datasets, probes, renderers or executors; without it, all are listed.
+    """
+    from interpret.cli import show  # noqa: PLC0415 - imports torch
+
+    rows = show.offers(_registry(), kinds or PLURALS)
+    show.json(rows) if as_json else show.offer_tables(rows)
+
+
+@interpret.command()
+@click.argument("name")
+@_json
+@_traceback
+def describe(name: str, as_json: bool) -> None:
+    """Show what NAME does, and its parameters.
+
+    NAME is a model, dataset, probe, renderer or executor: interpret list shows them.
+    """
+    from interpret.cli import show  # noqa: PLC0415 - imports torch
+
+    details = show.details(_registry(), name)
+    show.json(details) if as_json else show.detail_pages(details)
+
+
+@interpret.command()
+@_traceback
+def schema() -> None:
+    """Write the JSON Schema of pipelines.
+
+    With it editors check and complete YAML.
+    """
+    from interpret.pipeline import pipeline_schema  # noqa: PLC0415 - imports torch
+
+    click.echo(json.dumps(pipeline_schema(_registry()), indent=2))
+
+
+@interpret.command()
+@_json
+@_traceback
+def plugins(as_json: bool) -> None:
+    """Show plugins, and what is wrong with them."""
+    from interpret.cli import show  # noqa: PLC0415 - imports torch
+    from interpret.plugins import registry  # noqa: PLC0415 - imports torch
+
+    table = show.plugins(registry())
+    show.json(table) if as_json else show.plugin_table(table)
+
+
+def find_pipeline(name: str | None) -> Path:
+    """The file of a pipeline.
+
+    Args:
+        name: A path, or the name of a bundled pipeline.
+
+    Raises:
+        InterpretError: If there is none; the message says which there are.
+    """
+    bundled = {path.stem: path for path in sorted(BUNDLED.glob("*.yaml"))}
+    if name is None:
+        here = ", ".join(sorted(path.name for path in Path().glob("*.y*ml"))[:5])
+        found = f"In this folder: {here}. " if here else ""
+        raise click.UsageError(f"Which pipeline? {found}Bundled: {', '.join(bundled)}.")
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if name in bundled:
+        return bundled[name]
+    if path.is_dir():
+        raise InterpretError(f"{name} is a folder: give a pipeline, a YAML file.")
+    near = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    raise InterpretError(f"There is no pipeline {name!r}. {suggest(path.name, [*near, *bundled])}")
+
+
+def _registry() -> Registry:
+    """What is installed; problems with plugins are mentioned on stderr."""
+    from interpret.plugins import registry  # noqa: PLC0415 - imports torch
+
+    found = registry()
+    for problem in found.problems:
+        click.echo(f"{click.style('plugin:', fg='yellow')} {problem}", err=True)
+    return found

@@ -1,0 +1,64 @@
+"""How far a run is, with an estimate; silent where stderr is no terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from interpret.runner import Status
+
+
+class Bars:
+    """One bar for each step; what ``run_pipeline`` takes as ``progress``.
+
+    Args:
+        console: Where they are drawn; default: stderr.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        console = console or Console(stderr=True, markup=False, highlight=False)
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._tasks = {task.description: task.id for task in self._bars.tasks}
+
+    def __enter__(self) -> Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def started(self, step: str, images: int) -> None:
+        """A step begins; without a number of images its bar only moves."""
+        self._tasks[step] = self._bars.add_task(step, total=images or None)
+
+    def advanced(self, step: str, images: int) -> None:
+        """So many more images of a step are done."""
+        self._bars.advance(self._tasks[step], images)
+
+    def finished(self, step: str, status: Status) -> None:
+        """A step ended: its bar makes room for the next."""
+        if step in self._tasks:
+            self._bars.remove_task(self._tasks.pop(step))
+        if self._bars.console.is_terminal:
+            self._bars.console.print(f"{step}: {status}")

@@ -1,0 +1,70 @@
+"""Run and check pipelines for the command line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from interpret import runner
+from interpret.cli import show
+from interpret.cli.progress import Bars
+from interpret.errors import PipelineError
+from interpret.pipeline import read_pipeline
+from interpret.plugins import Registry
+from interpret.runner import Run, StepRun
+
+MEANING = {
+    "done": "done",
+    "kept": "kept: nothing has changed",
+    "drawn": "result kept, drawn anew",
+    "sharded": "this share is stored",
+    "waiting": "waits for --merge",
+}
+
+
+def run_pipeline(path: Path, registry: Registry, *, as_json: bool, **options: Any) -> None:
+    """Run a pipeline with bars on a terminal, then say what became of each step and where its files are."""
+    with Bars() as bars:
+        run = runner.run_pipeline(path, registry=registry, progress=bars, **options)
+    if as_json:
+        steps = {name: asdict(step) for name, step in run.steps.items()}
+        show.json({"folder": run.folder, "steps": steps})
+    else:
+        _show_run(run)
+
+
+def check_pipeline(path: Path, registry: Registry, *, as_json: bool) -> int:
+    """Say what is wrong with a pipeline; returns the exit code."""
+    try:
+        pipeline = read_pipeline(path, registry)
+    except PipelineError as error:
+        if not as_json:
+            raise
+        show.json({"file": path, "problems": [asdict(problem) for problem in error.problems]})
+        return 2
+    if as_json:
+        show.json({"file": path, "problems": [], "steps": list(pipeline.steps)})
+    else:
+        show.console().print(f"{path} has no mistakes. Its steps: {', '.join(pipeline.steps)}.")
+    return 0
+
+
+def _show_run(run: Run) -> None:
+    table = Table("step", "", "seconds", "files", box=None, pad_edge=False)
+    for step in run.steps.values():
+        table.add_row(step.name, MEANING.get(step.status, step.status), f"{step.seconds:.1f}", _files(step))
+    out = show.console()
+    out.print(table)
+    out.print(f"\nResults are in {run.folder}", soft_wrap=True)
+    if any(step.status == "sharded" for step in run.steps.values()):
+        out.print("When all shares are stored, run the same command with --merge instead of --shard.")
+
+
+def _files(step: StepRun) -> str:
+    """How many files a step has drawn, and the folder."""
+    folders = Counter(str(path.parent) for path in step.files)
+    return ", ".join(f"{count} in {folder}" for folder, count in folders.items())

@@ -1,0 +1,68 @@
+"""The doors of the library."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import interpret
+from interpret import PluginError, UnknownNameError
+
+
+def test_every_public_name_is_there_and_listed():
+    for name in interpret.__all__:
+        assert getattr(interpret, name) is not None
+        assert name in dir(interpret)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'lode_model'"):
+        interpret.lode_model  # noqa: B018
+
+
+def test_what_type_checkers_see_is_what_is_there():
+    assert sorted([*" ".join(interpret._HOMES.values()).split(), "__version__"]) == sorted(interpret.__all__)
+
+
+def test_import_brings_no_torch():
+    code = "import interpret, interpret.errors, interpret.cli, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_dataset_by_name():
+    images = interpret.load_dataset("scenes", limit=3)
+    assert len(images) == 3
+
+
+def test_an_unknown_plugin_shows_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"no dataset 'scene'. Did you mean 'scenes'\?"):
+        interpret.load_dataset("scene")
+
+
+def test_wrong_parameters_are_all_named_with_what_was_found():
+    with pytest.raises(PluginError) as caught:
+        interpret.load_dataset("scenes", limt=3, split=7)
+    message = str(caught.value)
+    assert message.startswith("The dataset 'scenes' refuses its parameters:")
+    assert "'limt' is no parameter of it. Did you mean 'limit'" in message
+    assert "'split' must be" in message
+    assert "Got 7" in message
+
+
+def test_a_missing_parameter_is_explained_with_its_meaning():
+    with pytest.raises(PluginError, match=r"'path' is missing \(.+\)\."):
+        interpret.load_dataset("folder")
+
+
+def test_a_result_is_loaded_though_its_plugin_was_not_imported(tmp_path):
+    code = (
+        "import interpret, sys; from interpret_topk import mine; from interpret.testing import *\n"
+        "from pathlib import Path\n"
+        "mine(small_network(), small_images(), layers=['conv1'], k=2).save(Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    look = "import interpret, sys; print(type(interpret.load_result(sys.argv[1])).__name__)"
+    shown = subprocess.run([sys.executable, "-c", look, tmp_path], check=True, capture_output=True, text=True)
+    assert shown.stdout.strip() == "Exemplars"

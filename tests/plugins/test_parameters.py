@@ -1,0 +1,80 @@
+"""Parameters in words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Optional
+
+import pytest
+from pydantic import Field, model_validator
+
+from interpret.errors import PluginError
+from interpret.images import Images
+from interpret.interfaces import Dataset
+from interpret.parameters import configure, describe
+
+
+class Shelf(Dataset):
+    """A dataset with one parameter of every sort."""
+
+    name: ClassVar[str] = "shelf"
+
+    path: str = Field(description="The folder.")
+    limit: int | None = Field(None, ge=1, description="At most so many.")
+    split: Literal["train", "val"] = Field("val", description="Which part.")
+    sizes: tuple[int, ...] = Field((), description="Sizes.")
+    share: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="Share.")
+    label: Optional[str] = Field(None, description="Label.")  # noqa: UP045 - authors write it
+
+    @model_validator(mode="after")
+    def _fits(self) -> Any:
+        if self.limit == 13:
+            raise ValueError("limit 13 brings bad luck")
+        return self
+
+    def open(self) -> Images:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "default", "required"),
+    [
+        ("path", "str", None, True),
+        ("limit", "int | none ≥ 1", None, False),
+        ("split", "train | val", "val", False),
+        ("sizes", "tuple[int]", (), False),
+        ("share", "float > 0, ≤ 1", 0.5, False),
+        ("label", "str | none", None, False),
+    ],
+)
+def test_a_parameter_is_described(name, type_, default, required):
+    (found,) = [item for item in describe(Shelf) if item.name == name]
+    assert (found.type, found.default, found.required) == (type_, default, required)
+    assert found.description
+
+
+def test_required_parameters_come_first():
+    assert describe(Shelf)[0].name == "path"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "'path' is missing (The folder)."),
+        ({"path": 3}, "'path' must be a valid string. Got 3."),
+        ({"path": "a", "limit": 0}, "'limit' must be greater than or equal to 1. Got 0."),
+        ({"path": "a", "split": "test"}, "'split' must be 'train' or 'val'. Got 'test'."),
+        ({"path": "a", "sizes": [1, "x"]}, "'sizes.1' must be a valid integer, unable to parse"),
+        ({"path": "a", "limits": 1}, "'limits' is no parameter of it. Did you mean 'limit'"),
+        ({"path": "a", "limit": 13}, "limit 13 brings bad luck."),
+        ({"path": "x" * 500, "share": "y" * 500}, "…"),
+    ],
+)
+def test_a_wrong_parameter_is_explained(given, message):
+    with pytest.raises(PluginError) as caught:
+        configure(Shelf, "dataset", given)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_right_parameters_make_the_plugin():
+    assert configure(Shelf, "dataset", {"path": "a", "sizes": [1, 2]}).sizes == (1, 2)
