@@ -1,0 +1,105 @@
+"""From signed values and photographs to pixels: pure functions on tensors.
+
+Zero is mid-grey (128 of 255) and the scale is symmetric, so that a colour tells the sign of a value. One
+channel is shown in grey, three as red, green and blue. Any other number has no natural colour: the channel with
+the most energy is shown in grey, and the page says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image
+from torch import Tensor
+
+OUTSIDE = (222, 228, 238)
+"""The tone of what lies outside the image: pale and cool, neither paper nor mid-grey."""
+
+
+def shown_channels(values: Float[Tensor, "n c h w"]) -> list[int]:
+    """The channels to show: all of one or three, else the one with the largest sum of squares."""
+    count = values.shape[1]
+    if count in {1, 3}:
+        return list(range(count))
+    return [int(values.double().square().sum((0, 2, 3)).argmax())]
+
+
+def magnitude(values: Float[Tensor, "n c h w"], percentile: float = 100.0) -> Float[Tensor, " n"]:
+    """The size of each item: a percentile of its absolute values, or their maximum where that is zero."""
+    flat = values.abs().flatten(1)
+    largest = flat.amax(1)
+    if percentile == 100.0:
+        return largest
+    size = torch.quantile(flat, percentile / 100, dim=1)
+    return torch.where(size > 0, size, largest)
+
+
+def signed_pixels(
+    values: Float[Tensor, "n c h w"], scale: Float[Tensor, " n"] | Float[Tensor, ""]
+) -> UInt8[Tensor, "n h w 3"]:
+    """Signed values as pixels: ``-scale`` is 1, zero is 128, ``scale`` is 255; beyond is cut off.
+
+    Args:
+        values: One or three channels.
+        scale: The value of full colour, for each item or for all; zero leaves mid-grey.
+    """
+    safe = torch.where(scale > 0, scale, 1.0).reshape(-1, 1, 1, 1)
+    return _colour((values / safe).clamp(-1, 1).mul(127).round().add(128).to(torch.uint8))
+
+
+def unit_pixels(values: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w 3"]:
+    """Intensities in [0, 1] as pixels; what lies beyond is cut off."""
+    return _colour(values.clamp(0, 1).mul(255).round().to(torch.uint8))
+
+
+def _colour(pixels: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w 3"]:
+    return pixels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1)
+
+
+def outside(
+    boxes: Int[Tensor, "n 4"], size: tuple[int, int], image: tuple[int, int]
+) -> Bool[Tensor, "n h w"]:
+    """Which pixels of crops at ``boxes`` (unclipped top, left, bottom, right) lie outside the image.
+
+    Args:
+        boxes: Where each crop begins and ends, in pixels of the image.
+        size: Height and width of the crops.
+        image: Height and width of the image.
+    """
+    rows = boxes[:, 0, None] + torch.arange(size[0])
+    columns = boxes[:, 1, None] + torch.arange(size[1])
+    beyond_row = (rows < 0) | (rows >= image[0])
+    beyond_column = (columns < 0) | (columns >= image[1])
+    return beyond_row[:, :, None] | beyond_column[:, None, :]
+
+
+def crop(picture: UInt8[Tensor, "h w 3"], box: Sequence[int]) -> UInt8[Tensor, "bh bw 3"]:
+    """The pixels in a box (top, left, bottom, right) that may reach over the borders; there it is zero."""
+    top, left, bottom, right = (int(edge) for edge in box)
+    whole = torch.zeros(bottom - top, right - left, 3, dtype=torch.uint8)
+    inside = picture[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    y, x = min(max(-top, 0), bottom - top), min(max(-left, 0), right - left)
+    whole[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    return whole
+
+
+def mark(tiles: UInt8[Tensor, "n h w 3"], where: Bool[Tensor, "n h w"]) -> UInt8[Tensor, "n h w 3"]:
+    """The tiles with the tone of ``OUTSIDE`` where ``where`` is true."""
+    return torch.where(where[..., None], torch.tensor(OUTSIDE, dtype=torch.uint8), tiles)
+
+
+def resize(
+    tiles: UInt8[np.ndarray, "n h w 3"], size: tuple[int, int], *, smooth: bool = False
+) -> UInt8[np.ndarray, "n H W 3"]:
+    """The tiles at another size: pixel by pixel where it is a whole multiple, else (or if smooth) bicubic."""
+    height, width = tiles.shape[1:3]
+    if size == (height, width):
+        return tiles
+    if not smooth and size[0] % height == 0 and size[1] % width == 0:
+        return tiles.repeat(size[0] // height, 1).repeat(size[1] // width, 2)
+    method = Image.Resampling.BICUBIC
+    resized = [np.asarray(Image.fromarray(tile).resize((size[1], size[0]), method)) for tile in tiles]
+    return np.stack(resized)
