@@ -1,0 +1,109 @@
+"""Which neurons are projected: their names, checked, as the engines take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.errors import InterpretError
+from interpret.graph.program import Graph, Node
+from interpret.graph.windows import Seeds
+
+IMAGES_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """One position of one unit in one image.
+
+    Attributes:
+        image: Index of the image in the batch.
+        layer: Name or alias of the layer.
+        channel: The unit.
+        y: Row in the layer's map; 0 in a layer of vectors.
+        x: Column in the layer's map; 0 in a layer of vectors.
+    """
+
+    image: int
+    layer: str
+    channel: int
+    y: int = 0
+    x: int = 0
+
+
+def as_seeds(
+    graph: Graph,
+    node: Node,
+    x: Float[Tensor, "n c h w"],
+    neurons: Sequence[Neuron],
+    seed: float | Literal["activation"],
+) -> Seeds:
+    """Neurons of one layer with the signals that start at them.
+
+    Args:
+        graph: The network.
+        node: The node of the layer.
+        x: The images.
+        neurons: Neurons of this layer.
+        seed: The signal, or ``activation``: each neuron's own value.
+
+    Raises:
+        InterpretError: If a neuron does not exist.
+    """
+    shape = map_shape(node, neurons[0].layer)
+    for neuron in neurons:
+        _check(neuron, len(x), shape)
+    places = torch.tensor([(n.image, n.channel, n.y, n.x) for n in neurons]).unbind(1)
+    seeds = Seeds(*places, torch.ones(len(neurons), dtype=x.dtype))
+    if seed == "activation":
+        return seeds._replace(value=_activations(graph, node, x, seeds))
+    return seeds._replace(value=seeds.value * seed)
+
+
+def map_shape(node: Node, layer: str) -> tuple[int, int, int]:
+    """Channels, rows and columns of a layer; a vector is a map of one position.
+
+    Raises:
+        InterpretError: If the layer has neither maps nor vectors.
+    """
+    if len(node.shape) == 3 and node.spatial == (2, 3):
+        return node.shape[0], node.shape[1], node.shape[2]
+    if len(node.shape) == 1:
+        return node.shape[0], 1, 1
+    raise InterpretError(
+        f"Layer {layer!r} has values of shape {node.shape}; neurons are projected from maps (channels, rows, "
+        "columns) and from vectors (channels,)."
+    )
+
+
+def _check(neuron: Neuron, images: int, shape: tuple[int, int, int]) -> None:
+    limits = {"image": images, "channel": shape[0], "y": shape[1], "x": shape[2]}
+    for name, limit in limits.items():
+        value = getattr(neuron, name)
+        if not 0 <= value < limit:
+            described = (
+                f"{images} images" if name == "image" else f"the layer is {' x '.join(map(str, shape))}"
+            )
+            raise InterpretError(
+                f"{neuron} does not exist: {name} must be from 0 to {limit - 1} ({described})."
+            )
+
+
+def _activations(graph: Graph, node: Node, x: Tensor, seeds: Seeds) -> Tensor:
+    """The values of the neurons, from a forward pass over their images."""
+    values = torch.empty(len(seeds.image), dtype=x.dtype)
+    for images in torch.split(torch.unique(seeds.image), IMAGES_AT_ONCE):
+        with torch.no_grad():
+            maps = graph.run(x[images.to(x.device)], [node])[node].cpu()
+        chosen = torch.isin(seeds.image, images).nonzero()[:, 0]
+        part = seeds.take(chosen)
+        place = torch.searchsorted(images, part.image)
+        values[chosen] = (
+            maps[place, part.channel] if maps.dim() == 2 else maps[place, part.channel, part.y, part.x]
+        )
+    return values

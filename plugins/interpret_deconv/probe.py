@@ -1,0 +1,194 @@
+"""The probe ``deconv``: the strongest neurons of every unit, projected back to pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Int
+from pydantic import Field
+from torch import Tensor
+
+from interpret.errors import StepError, UnknownNameError
+from interpret.graph.windows import Seeds
+from interpret.images import Images
+from interpret.interfaces import Probe
+from interpret.network import Network
+from interpret_deconv.projection import LayerProjector
+from interpret_deconv.results import LayerProjections, Projections
+from interpret_deconv.rules import Choices, Engine, Nonlinear, Norm, Rule, Unpool
+from interpret_topk import Exemplars, LayerExemplars
+
+
+class Deconv(Probe):
+    """What excites each unit: its strongest neurons projected back to pixels (Zeiler & Fergus 2014)."""
+
+    name: ClassVar[str] = "deconv"
+
+    rule: Rule = Field(
+        "deconvnet", description="How ReLUs treat the signal: deconvnet, gradient or guided (both)."
+    )
+    unpool: Unpool = Field(
+        "sum", description="Where pooling windows share a maximum: signals add, or the last stays."
+    )
+    lrn: Norm = Field(
+        "identity",
+        description="Whether the deconvnet's response norms pass the signal or divide it as they did on the way up.",
+    )
+    seed: float | Literal["activation"] = Field(
+        1.0, description="The signal that starts at a neuron, or activation: its own value."
+    )
+    nonlinear: Nonlinear = Field(
+        "refuse", description="Nonlinearities without a rule: refuse them, or take their gradient."
+    )
+    engine: Engine = Field("auto", description="Whole maps (full), windows, or the cheaper of both.")
+    layers: list[str] = Field([], description="Layers to project, of those that were mined; none: all.")
+    units: int | list[int] | None = Field(
+        None, description="Units of each layer: so many at random, or these; none: all."
+    )
+    ranks: int | None = Field(
+        None, ge=1, description="How many neurons of each unit; none: all that were mined."
+    )
+    random_seed: int = Field(0, description="Start of the random choice of units.")
+    batch_size: int = Field(32, ge=1, description="Images that are held at once.")
+
+    def run(self, network: Network, images: Images, exemplars: Exemplars) -> Projections:
+        """Project the strongest neurons; each of their images is read once.
+
+        Raises:
+            StepError: If the exemplars come from other images, or a chosen unit does not exist.
+        """
+        works = {layer: self._work(network, exemplars, layer) for layer in self._layers(exemplars)}
+        _check_images(images, exemplars)
+        used = torch.unique(torch.cat([work.image for work in works.values()])).tolist()
+        for start in range(0, len(used), self.batch_size):
+            chosen = used[start : start + self.batch_size]
+            x = network.place(torch.stack([network.preprocess(images[index].image) for index in chosen]))
+            for work in works.values():
+                work.project(x, chosen)
+        return Projections(
+            layers={layer: work.finished() for layer, work in works.items()},
+            ids={str(index): images.ids[index] for index in used},
+            input=network.input,
+            rule=self.rule,
+            unpool=self.unpool,
+            engine=_described({layer: work.projector.engine for layer, work in works.items()}),
+            dead={layer: work.dead for layer, work in works.items()},
+        )
+
+    def _layers(self, exemplars: Exemplars) -> list[str]:
+        for layer in self.layers:
+            if layer not in exemplars.layers:
+                raise UnknownNameError("mined layer", layer, exemplars.layers)
+        return self.layers or list(exemplars.layers)
+
+    def _work(self, network: Network, exemplars: Exemplars, layer: str) -> _Work:
+        mined = exemplars[layer]
+        choices = Choices(self.rule, self.unpool, self.lrn, self.nonlinear, self.engine)
+        projector = LayerProjector.of(network.graph, network.layer(layer), choices)
+        chosen = torch.zeros_like(mined.image, dtype=torch.bool)
+        chosen[self._units(layer, len(mined.image)), : self.ranks] = True
+        chosen &= (mined.image >= 0) & ~mined.dead[:, None]
+        return _Work.of(projector, mined, chosen, self.seed)
+
+    def _units(self, layer: str, count: int) -> list[int]:
+        if self.units is None:
+            return list(range(count))
+        if isinstance(self.units, int):
+            draw = torch.Generator().manual_seed(self.random_seed)
+            return sorted(torch.randperm(count, generator=draw)[: self.units].tolist())
+        for unit in self.units:
+            if not 0 <= unit < count:
+                raise StepError(f"Layer {layer!r} has no unit {unit}: it has {count}, 0 to {count - 1}.")
+        return self.units
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The neurons of one layer, and room for their projections."""
+
+    projector: LayerProjector
+    unit: Int[Tensor, " k"]
+    rank: Int[Tensor, " k"]
+    image: Int[Tensor, " k"]
+    position: Int[Tensor, "k 2"]
+    value: Tensor
+    seed: Tensor
+    box: Int[Tensor, "k 4"]
+    patches: Tensor
+    scale: Tensor
+    dead: Bool[Tensor, " unit"]
+
+    @classmethod
+    def of(
+        cls,
+        projector: LayerProjector,
+        mined: LayerExemplars,
+        chosen: Bool[Tensor, "unit rank"],
+        seed: float | Literal["activation"],
+    ) -> _Work:
+        """Room for the chosen neurons."""
+        unit, rank = chosen.nonzero(as_tuple=True)
+        value, count = mined.values[chosen].float(), len(unit)
+        shape = (projector.graph.input.shape[0], *projector.size)
+        return cls(
+            projector,
+            unit,
+            rank,
+            mined.image[chosen],
+            mined.position[chosen],
+            value,
+            value if seed == "activation" else torch.full_like(value, seed),
+            torch.zeros(count, 4, dtype=torch.int64),
+            torch.zeros(count, *shape, dtype=torch.float16),
+            torch.ones(count),
+            mined.dead,
+        )
+
+    def project(self, x: Tensor, images: list[int]) -> None:
+        """Project the neurons of some images, which ``x`` holds in this order, ascending."""
+        places = torch.tensor(images)
+        mine = torch.isin(self.image, places).nonzero()[:, 0]
+        if len(mine) == 0:
+            return
+        seeds = Seeds(
+            torch.searchsorted(places, self.image[mine]),
+            self.unit[mine],
+            *self.position[mine].unbind(1),
+            self.seed[mine].to(x.dtype),
+        )
+        patches, self.box[mine] = self.projector.patches(x, seeds)
+        scale = patches.abs().amax((1, 2, 3))
+        scale = torch.where(scale > 0, scale, 1.0)
+        self.patches[mine] = (patches / scale[:, None, None, None]).to("cpu", torch.float16)
+        self.scale[mine] = scale.float().cpu()
+
+    def finished(self) -> LayerProjections:
+        """The projections of the layer."""
+        return LayerProjections(
+            self.unit, self.rank, self.image, self.position, self.value, self.box, self.patches, self.scale
+        )
+
+
+def _check_images(images: Images, exemplars: Exemplars) -> None:
+    """Refuse images other than those that were mined."""
+    for place, id_ in exemplars.ids.items():
+        found = images.ids[int(place)] if int(place) < len(images) else "nothing"
+        if found != id_:
+            raise StepError(
+                f"The exemplars were mined from other images: image {place} was {id_!r} and is {found!r}. "
+                "Use the dataset of the mining step."
+            )
+
+
+def _described(engines: dict[str, str]) -> str:
+    """One word if all layers used one engine, else the layers of each."""
+    used = sorted(set(engines.values()))
+    if len(used) == 1:
+        return used[0]
+    groups: Iterator[str] = (
+        f"{engine} ({', '.join(layer for layer, own in engines.items() if own == engine)})" for engine in used
+    )
+    return ", ".join(groups)

@@ -1,0 +1,70 @@
+"""What projecting finds: the pixels that excite single neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Float16, Int
+from torch import Tensor
+
+from interpret.errors import UnknownNameError
+from interpret.images import InputSpec
+from interpret.results import Record, Result
+
+
+@dataclass(frozen=True)
+class LayerProjections(Record):
+    """Projections of the neurons of one layer, ordered by unit and then by rank, strongest first.
+
+    Attributes:
+        unit: The channel of each neuron.
+        rank: Its place among the strongest neurons of its unit, from 0.
+        image: The place in the dataset of its image.
+        position: Where it stands in the layer's map, (y, x).
+        value: Its activation.
+        box: Its receptive field in pixels of the network's input, (top, left, bottom, right), half-open, not
+            cut at the borders; the whole image where the receptive field is larger than that.
+        patches: Its projection, cropped to the box and divided by ``scale``; zero outside the image.
+        scale: The largest magnitude of each projection, or 1 for one that is zero.
+    """
+
+    unit: Int[Tensor, " neuron"]
+    rank: Int[Tensor, " neuron"]
+    image: Int[Tensor, " neuron"]
+    position: Int[Tensor, "neuron 2"]
+    value: Float[Tensor, " neuron"]
+    box: Int[Tensor, "neuron 4"]
+    patches: Float16[Tensor, "neuron channel height width"]
+    scale: Float[Tensor, " neuron"]
+
+    def projection(self, i: int) -> Float[Tensor, "channel height width"]:
+        """The projection of neuron ``i`` in its own scale."""
+        return self.patches[i].float() * self.scale[i]
+
+
+@dataclass(frozen=True)
+class Projections(Result):
+    """Projections of the strongest neurons of some layers.
+
+    Attributes:
+        layers: The projections, by the names of the layers.
+        ids: The id of every image that is projected from, by its place in the dataset as text.
+        input: What the network takes.
+        rule: How ReLUs treated the signal.
+        unpool: What unpooling did where windows share a maximum.
+        engine: How it was computed: ``windows``, ``full``, or ``windows (conv1, conv2), full (conv5)``.
+        dead: The units of each layer that were left out because they are never positive.
+    """
+
+    layers: dict[str, LayerProjections]
+    ids: dict[str, str]
+    input: InputSpec
+    rule: str
+    unpool: str
+    engine: str
+    dead: dict[str, Tensor]
+
+    def __getitem__(self, layer: str) -> LayerProjections:
+        if layer not in self.layers:
+            raise UnknownNameError("projected layer", layer, self.layers)
+        return self.layers[layer]
