@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from interpret.errors import ModelError, PluginError
-from interpret.images import Images, InputSpec
+from interpret.images import Images, InputSpec, as_images
 from interpret.network import Network
 from interpret.results import Result
 from interpret.weights import load_into, read_weights
@@ -127,6 +127,7 @@ class ShardedProbe(Probe):
 
     def run(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
         """Every shard in turn, then the merge."""
+        images = as_images(images)
         shards = shard_grid(len(images), self.batch_size)
         return self.merge(
             [self.run_shard(network, images.subset(shard), *args, **inputs) for shard in shards]
