@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
+from pydantic import NonNegativeInt, PositiveInt
 
 from interpret.errors import StepError
 
-Units: TypeAlias = Literal["all"] | int | list[int] | dict[str, list[int]]
+Units: TypeAlias = Literal["all"] | PositiveInt | list[NonNegativeInt] | dict[str, list[NonNegativeInt]]
 """All; so many at random; these; or these of each layer that is named."""
 
 
