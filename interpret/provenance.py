@@ -1,0 +1,115 @@
+"""What results come from (weights, data, parameters, code, versions), and the content keys made of it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from interpret.images import Images, digest
+from interpret.interfaces import Plugin, Renderer
+from interpret.network import Network
+from interpret.pipeline import Pipeline, Step, written
+from interpret.plugins import Registry
+from interpret.store import code_version
+
+PACKAGES = ("interpret-cnn", "torch", "torchvision", "numpy", "safetensors", "pillow")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything the results of one run depend on.
+
+    Attributes:
+        pipeline: What was asked.
+        registry: Whose plugins answer.
+        networks: The loaded models by their names in the pipeline.
+        images: The opened datasets.
+    """
+
+    pipeline: Pipeline
+    registry: Registry
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    images: Mapping[str, Images] = field(default_factory=dict)
+
+    @cached_property
+    def models(self) -> dict[str, Any]:
+        """The hash of every network's weights, and what else its outputs depend on."""
+        return {name: self._model(name, network) for name, network in self.networks.items()}
+
+    def _model(self, name: str, network: Network) -> dict[str, Any]:
+        model = self.pipeline.models[name].model
+        return {
+            "weights": network.fingerprint(),
+            "device": network.device.type,
+            "dtype": str(network.dtype),
+            "aliases": dict(network.aliases),
+            "code": digest(code_version(type(model)), code_version(type(network.module))),
+        }
+
+    @cached_property
+    def datasets(self) -> dict[str, Any]:
+        """The fingerprint of every dataset."""
+        code = {name: code_version(type(self.pipeline.datasets[name])) for name in self.images}
+        return {
+            name: {"fingerprint": images.fingerprint(), "images": len(images), "code": code[name]}
+            for name, images in self.images.items()
+        }
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """The content key of every step: with the same key it need not run again."""
+        keys: dict[str, str] = {}
+        for step in self.pipeline.steps.values():
+            keys[step.name] = self._key(step, keys)
+        return keys
+
+    def _key(self, step: Step, keys: Mapping[str, str]) -> str:
+        about = {
+            "probe": written(step.probe),
+            "model": self.models[step.model],
+            "data": self.datasets[step.dataset],
+            "images": step.images,
+            "inputs": {parameter: keys[name] for parameter, name in step.inputs.items()},
+            "seed": self.pipeline.seed,
+            "code": self._code(step.probe),
+        }
+        return digest(json.dumps(about, sort_keys=True))
+
+    def drawing_key(self, step: Step, renderer: Renderer[Any], folder: str) -> str:
+        """The content key of what one renderer draws for a step, in ``folder`` of it."""
+        parameters = json.dumps(written(renderer), sort_keys=True)
+        return digest(self.keys[step.name], folder, parameters, *self._code(renderer))
+
+    def _code(self, plugin: Plugin) -> list[str]:
+        return [*self.origin(plugin), code_version(type(plugin)), code_version(Plugin), torch.__version__]
+
+    def origin(self, plugin: Plugin) -> tuple[str, str]:
+        """The distribution a plugin comes from, and its version."""
+        origin = self.registry.origins.get(type(plugin))
+        return (str(origin), origin.version) if origin else (type(plugin).__module__, "")
+
+    def manifest(self) -> dict[str, Any]:
+        """All of it for the manifest."""
+        return {
+            "format": 1,
+            "pipeline": self.pipeline.resolved(),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            "plugins": self._plugins(),
+            "models": self.models,
+            "datasets": self.datasets,
+        }
+
+    def _plugins(self) -> dict[str, Any]:
+        used: list[Plugin] = [choice.model for choice in self.pipeline.models.values()]
+        used += self.pipeline.datasets.values()
+        for step in self.pipeline.steps.values():
+            used += [step.probe, *step.renderers]
+        origins = {type(plugin).name: self.origin(plugin) for plugin in used}
+        return {name: {"origin": origin, "version": number} for name, (origin, number) in origins.items()}

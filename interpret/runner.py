@@ -1,0 +1,378 @@
+"""A checked pipeline -> a run folder.
+
+Each step is computed once for its content key and kept afterwards. The shards of a sharded probe are cut on
+one fixed grid and stored one by one: a killed run computes only what is missing, several processes share the
+work without talking, and all ways write the same bits. A step that fails blocks only the steps that need it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal, Protocol
+
+import torch
+
+from interpret import plugins, results
+from interpret.errors import InterpretError, StepError, UnknownNameError
+from interpret.images import Images, digest
+from interpret.interfaces import Executor, Renderer, ShardedProbe, probe_output, shard_grid
+from interpret.network import Network
+from interpret.pipeline import Pipeline, Step, read_pipeline, written
+from interpret.plugins import Registry
+from interpret.provenance import Provenance
+from interpret.results import Result
+from interpret.store import RunFolder, StepFolder
+
+Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
+logger = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """Who wants to know how far a run is."""
+
+    def started(self, step: str, images: int) -> None:
+        """A step begins; ``images`` are to be looked at, 0 if that cannot be said."""
+
+    def advanced(self, step: str, images: int) -> None:
+        """So many more images of a step are done and stored."""
+
+    def finished(self, step: str, status: Status) -> None:
+        """A step ended."""
+
+
+class _Quiet:
+    """Nobody wants to know."""
+
+    def started(self, step: str, images: int) -> None:
+        pass
+
+    def advanced(self, step: str, images: int) -> None:
+        pass
+
+    def finished(self, step: str, status: Status) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """What became of a step.
+
+    Attributes:
+        name: The step.
+        status: ``done``: computed now; ``kept``: nothing had changed; ``drawn``: result kept, figures new;
+            ``sharded``: this process's shards are stored; ``waiting``: for ``--merge``; ``failed``;
+            ``blocked``: a step it needs failed.
+        seconds: How long it took.
+        files: What the renderers wrote.
+        error: Why it failed.
+    """
+
+    name: str
+    status: Status
+    seconds: float = 0.0
+    files: tuple[Path, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run; ``run["strongest"]`` is the result of that step."""
+
+    folder: Path
+    steps: Mapping[str, StepRun] = field(default_factory=dict)
+
+    def __getitem__(self, step: str) -> Result:
+        if step not in self.steps:
+            raise UnknownNameError("step", step, self.steps)
+        return results.load(self.folder / step)
+
+
+def run_pipeline(
+    path: str | Path,
+    out: str | Path,
+    *,
+    registry: Registry | None = None,
+    shard: tuple[int, int] | None = None,
+    merge: bool = False,
+    executor: str = "local",
+    progress: Progress | None = None,
+    force: bool = False,
+) -> Run:
+    """Run a pipeline into a folder; what is there already and has not changed is kept.
+
+    Args:
+        path: The YAML file.
+        out: The run folder.
+        registry: The plugins (default: those installed).
+        shard: ``(i, n)``, i from 1: compute every n-th shard of the sharded steps, beside other processes.
+        merge: Take the shards that other processes stored and compute none; other steps run as always.
+        executor: The plugin that computes the shards.
+        progress: Who is told how far it is.
+        force: Compute everything again.
+
+    Raises:
+        PipelineError: If the pipeline has mistakes.
+        InterpretError: If a model or dataset cannot be opened, or the folder is in use by another run.
+        StepError: If a step failed; all steps that do not need it are done.
+    """
+    known = registry or plugins.registry()
+    pipeline = read_pipeline(path, known)
+    if shard and (merge or not 1 <= shard[0] <= shard[1]):
+        what = (
+            "--shard and --merge exclude each other"
+            if merge
+            else "the first number goes from 1 to the second"
+        )
+        raise InterpretError(f"Shard {shard[0]}/{shard[1]} cannot be computed: {what}.")
+    chosen: Executor = known.lookup("executor", executor)()
+    folder = RunFolder(Path(out).expanduser())
+    with folder.lock(shared=shard is not None):
+        return _Runner(pipeline, folder, known, chosen, progress or _Quiet(), shard, merge, force).run()
+
+
+@dataclass
+class _Runner:
+    """One run of one pipeline."""
+
+    pipeline: Pipeline
+    folder: RunFolder
+    registry: Registry
+    executor: Executor
+    progress: Progress
+    shard: tuple[int, int] | None
+    merge: bool
+    force: bool
+    origins: Provenance = field(init=False)
+    runs: dict[str, StepRun] = field(default_factory=dict)
+
+    def run(self) -> Run:
+        self.open()
+        for step in self.pipeline.steps.values():
+            self.runs[step.name] = self.attempt(step)
+            self.note(self.runs[step.name])
+        failed = [run.error for run in self.runs.values() if run.status == "failed"]
+        if failed:
+            raise StepError("\n".join(failed))
+        return Run(self.folder.path, self.runs)
+
+    def open(self) -> None:
+        """Load what the steps use before any of them runs, so that a mistake shows at once."""
+        networks, images = dict[str, Network](), dict[str, Images]()
+        for name in {step.dataset: None for step in self.pipeline.steps.values()}:
+            with _noting(f"It was found while the dataset {name!r} was opened."):
+                images[name] = self.pipeline.datasets[name].open()
+        for name in {step.model: None for step in self.pipeline.steps.values()}:
+            choice = self.pipeline.models[name]
+            with _noting(f"It was found while the model {name!r} was loaded."):
+                networks[name] = choice.model.load(choice.device, seed=self.pipeline.seed)
+        self.origins = Provenance(self.pipeline, self.registry, networks, images)
+
+    def manifest(self, latest: StepRun) -> dict[str, Any]:
+        runs = {**self.runs, latest.name: latest}
+        steps = {
+            name: {
+                "status": run.status,
+                "key": self.origins.keys[name],
+                "seconds": round(run.seconds, 3),
+                "error": run.error,
+            }
+            for name, run in runs.items()
+        }
+        return {**self.origins.manifest(), "executor": self.executor.name, "steps": steps}
+
+    def note(self, run: StepRun) -> None:
+        """Tell the manifest and the onlookers; processes that compute shards leave the manifest alone."""
+        if run.status != "running":
+            self.progress.finished(run.name, run.status)
+        if not self.shard:
+            with suppress(OSError):  # a full disk: the step's own error says so
+                self.folder.write_manifest(self.manifest(run))
+
+    def attempt(self, step: Step) -> StepRun:
+        """Run one step and say what became of it."""
+        started = perf_counter()
+        if lacking := self.lacking(step):
+            return StepRun(step.name, "waiting" if self.shard else "blocked", error=lacking)
+        self.note(StepRun(step.name, "running"))
+        try:
+            status, files = self.perform(step)
+        except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way; the others go on
+            self.failed(step, error)
+            return StepRun(step.name, "failed", perf_counter() - started, error=self.explain(step, error))
+        except BaseException as error:
+            self.failed(step, error)
+            self.note(StepRun(step.name, "interrupted", perf_counter() - started))
+            raise
+        return StepRun(step.name, status, perf_counter() - started, files)
+
+    def lacking(self, step: Step) -> str:
+        """Why a step cannot run: the inputs that are not there."""
+        missing = [name for name in step.inputs.values() if not self.there(name)]
+        return f"It needs {', '.join(missing)}." if missing else ""
+
+    def there(self, name: str) -> bool:
+        """Whether the result of a step is whole, even if its figures failed."""
+        done = self.runs[name].status in {"done", "kept", "drawn"}
+        return done or self.folder.step(name).complete(self.origins.keys[name])
+
+    def explain(self, step: Step, error: Exception) -> str:
+        logger.debug("Step %s failed", step.name, exc_info=error)
+        origin = self.origins.origin(step.probe)[0]
+        return f"Step {step.name!r} ({type(step.probe).name}, {origin}) failed: {_reason(error)}"
+
+    def failed(self, step: Step, error: BaseException) -> None:
+        self.call("on_step_error", step, error=error)
+
+    def call(self, hook: str, step: Step, **arguments: Any) -> None:
+        """Call the hooks of onlookers; one that fails must not stop hours of work."""
+        try:
+            getattr(self.registry.manager.hook, hook)(
+                step=step.name, folder=self.folder.path / step.name, **arguments
+            )
+        except Exception:
+            logger.warning("A plugin's %s failed for step %s.", hook, step.name, exc_info=True)
+
+    def perform(self, step: Step) -> tuple[Status, tuple[Path, ...]]:
+        folder, key = self.folder.step(step.name), self.origins.keys[step.name]
+        kept = folder.complete(key) and not self.force
+        if self.shard:
+            return ("kept" if kept else self.store_shards(step, folder)), ()
+        if not kept:
+            self.begin(step, folder)
+            folder.finish(key, self.compute(step, folder), {"probe": written(step.probe)})
+        files, drew = self.draw(step, folder)
+        if not kept:
+            self.call("after_step", step, result=folder.load())
+        return ("drawn" if drew else "kept") if kept else "done", files
+
+    def begin(self, step: Step, folder: StepFolder) -> None:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if self.force:
+            folder.forget(self.origins.keys[step.name])
+        self.call("before_step", step)
+
+    def store_shards(self, step: Step, folder: StepFolder) -> Status:
+        """Compute this process's share of a step."""
+        if not isinstance(step.probe, ShardedProbe):
+            return "waiting"
+        self.call("before_step", step)
+        self.compute_shards(step, step.probe, folder)
+        return "sharded"
+
+    def compute(self, step: Step, folder: StepFolder) -> Result:
+        """The result of a step, of the type its probe promises."""
+        if isinstance(step.probe, ShardedProbe):
+            grid = self.compute_shards(step, step.probe, folder)
+            stored = [results.load(folder.shard(self.origins.keys[step.name], shard)) for shard in grid]
+            result = step.probe.merge(stored)
+        else:
+            self.progress.started(step.name, 0)
+            with _seeded(self.pipeline.seed, 0):
+                result = step.probe.run(
+                    self.origins.networks[step.model], self.look(step), **self.inputs(step)
+                )
+        wanted = probe_output(type(step.probe))
+        if not isinstance(result, wanted):
+            raise StepError(f"It returned a {type(result).__name__}, but promises a {wanted.__name__}.")
+        return result
+
+    def compute_shards(self, step: Step, probe: ShardedProbe, folder: StepFolder) -> list[range]:
+        """Store the shards that are missing (of this process's share); returns the whole grid."""
+        key, images = self.origins.keys[step.name], self.look(step)
+        grid = shard_grid(len(images), probe.batch_size)
+        share = grid[self.shard[0] - 1 :: self.shard[1]] if self.shard else grid
+        missing = [shard for shard in share if not folder.has_shard(key, shard)]
+        if self.merge and missing:
+            raise StepError(
+                f"{len(missing)} of {len(grid)} shards are missing, the first from image {missing[0].start}. "
+                "Run the missing --shard i/n, or run without --merge to compute them here."
+            )
+        network, inputs = self.origins.networks[step.model], self.inputs(step) if missing else {}
+
+        def work(shard: range) -> None:
+            with _seeded(self.pipeline.seed, shard.start):
+                partial = probe.run_shard(network, images.subset(shard), **inputs)
+            partial.save(folder.shard(key, shard))
+
+        self.progress.started(step.name, sum(map(len, missing)))
+        for shard in self.executor.map(work, missing):
+            self.progress.advanced(step.name, len(shard))
+        return grid
+
+    def look(self, step: Step) -> Images:
+        """The images a step asks about."""
+        images = self.origins.images[step.dataset]
+        return images if step.images is None else images.subset(step.images)
+
+    def inputs(self, step: Step) -> dict[str, Result]:
+        return {parameter: self.folder.step(name).load() for parameter, name in step.inputs.items()}
+
+    def draw(self, step: Step, folder: StepFolder) -> tuple[tuple[Path, ...], bool]:
+        """The files of all renderers of a step, and whether any had to draw."""
+        known, figures, drew = folder.figures(), dict[str, list[str]](), False
+        for place, renderer in _places(step.renderers):
+            key = self.origins.drawing_key(step, renderer, place)
+            if (
+                self.force
+                or key not in known
+                or not all((folder.path / file).exists() for file in known[key])
+            ):
+                taken = {file for files in figures.values() for file in files}
+                known[key], drew = self.draw_one(step, renderer, place, taken), True
+            figures[key] = known[key]
+        if figures != folder.figures():
+            folder.keep_figures(figures)
+        return tuple(folder.path / file for files in figures.values() for file in files), drew
+
+    def draw_one(self, step: Step, renderer: Renderer[Any], place: str, taken: set[str]) -> list[str]:
+        """Draw in a room of its own, then move the files into ``place`` of the step."""
+        folder = self.folder.step(step.name)
+        try:
+            with folder.drawing() as room:
+                renderer.render(folder.load(), self.origins.images[step.dataset], room)
+                return folder.place(room, place, taken)
+        except Exception as error:
+            name, origin = type(renderer).name, self.origins.origin(renderer)[0]
+            raise StepError(
+                f"The renderer {name} ({origin}) failed: {_reason(error)} The result is kept."
+            ) from error
+
+
+def _places(renderers: Sequence[Renderer[Any]]) -> list[tuple[str, Renderer[Any]]]:
+    """Where in the step each draws: beside the result, or in a folder of its own if it comes once more."""
+    names = [type(renderer).name for renderer in renderers]
+    earlier = [names[:index].count(name) for index, name in enumerate(names)]
+    places = [f"{name}-{count + 1}" if count else "" for name, count in zip(names, earlier, strict=True)]
+    return list(zip(places, renderers, strict=True))
+
+
+@contextmanager
+def _seeded(*parts: object) -> Iterator[None]:
+    """Everything random the same each time, whoever computes it, and the caller's generator untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(digest(*parts)[:15], 16))
+        yield
+
+
+@contextmanager
+def _noting(remark: str) -> Iterator[None]:
+    try:
+        yield
+    except InterpretError as error:
+        error.add_note(remark)
+        raise
+
+
+def _reason(error: Exception) -> str:
+    """An error in the user's words."""
+    if isinstance(error, InterpretError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        place = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror}{place}. What is done is kept: make room and run the same command again."
+    return f"{type(error).__name__}: {error}"

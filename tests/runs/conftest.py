@@ -1,0 +1,68 @@
+"""The tiny plugin, pipelines for it, and processes that run them."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from interpret.plugins import Registry
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Iterator[ModuleType]:
+    sys.path.insert(0, str(HERE))
+    yield import_module("tiny_plugin")
+    sys.path.remove(str(HERE))
+
+
+@pytest.fixture
+def known(tiny: ModuleType) -> Registry:
+    """The tiny plugin, an onlooker and the local executor, and nothing else."""
+    tiny.seen.clear()
+    registry: Registry = tiny.registry()
+    assert not registry.problems
+    return registry
+
+
+@pytest.fixture
+def write(tmp_path: Path, tiny: ModuleType) -> Callable[..., Path]:
+    """Write a pipeline file; each further pair is a piece of the text and what replaces it."""
+
+    def _write(*changes: tuple[str, str], text: str = "") -> Path:
+        text = text or tiny.PIPELINE
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "pipeline.yaml"
+        path.write_text(text)
+        return path
+
+    return _write
+
+
+@pytest.fixture(scope="session")
+def start(tiny: ModuleType) -> Iterator[Callable[..., Any]]:
+    """Start ``run_pipeline`` in a new process, forked from a server that has everything imported."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), before]))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tiny_plugin"])
+
+    def _start(path: Path, out: Path, **options: Any) -> Any:
+        process = context.Process(target=tiny.job, args=(str(path), str(out)), kwargs=options, daemon=True)
+        process.start()
+        return process
+
+    yield _start
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
