@@ -131,9 +131,13 @@ class Graph:
                 wanted.update(node.operands)
         return [node for node in self.nodes if node in wanted]
 
-    def path(self, layer: Node) -> list[Node]:
-        """The nodes through which ``layer`` depends on the input, in order, both ends included."""
-        return [node for node in self.needed([layer]) if node.varies]
+    def path(self, *layers: Node) -> list[Node]:
+        """The nodes through which layers depend on the input, in order, both ends included."""
+        wanted = set(layers)
+        for node in reversed(self.nodes):
+            if node in wanted:
+                wanted.update(operand for operand in node.operands if operand.varies and node.varies)
+        return [node for node in self.nodes if node in wanted]
 
     def run(
         self, x: Float[Tensor, "n c h w"], keep: Sequence[Node] | None = None, apply: Apply = apply
@@ -176,7 +180,7 @@ class Graph:
             return look_up(self.module, node.arguments["path"])
         if node.op == "constant":
             return _moved(node.arguments["value"], x)
-        return apply(node, {key: _resolve(value, values, x) for key, value in node.arguments.items()})
+        return apply(node, resolve(node.arguments, values, x))
 
 
 def look_up(module: nn.Module, path: str) -> Tensor:
@@ -194,6 +198,11 @@ def multiply_adds(node: Node) -> int:
     return int(torch.Size(node.shape).numel() * torch.Size(weight[1:]).numel())
 
 
+def resolve(arguments: Mapping[str, Any], values: Mapping[Node, Any], x: Tensor) -> dict[str, Any]:
+    """The arguments of a node with values for nodes, and with the batch size and the device of ``x``."""
+    return {key: _resolved(value, values, x) for key, value in arguments.items()}
+
+
 def _last_uses(order: Sequence[Node], kept: Sequence[Node]) -> dict[Node, list[Node]]:
     """For each node, the values that nothing reads after it."""
     last = {operand: node for node in order for operand in node.operands}
@@ -208,8 +217,7 @@ def _moved(value: Tensor, x: Tensor) -> Tensor:
     return value.to(x.device, x.dtype if value.is_floating_point() else value.dtype)
 
 
-def _resolve(value: Any, values: Mapping[Node, Any], x: Tensor) -> Any:
-    """An argument with the tensors, the batch size and the device of this run put in."""
+def _resolved(value: Any, values: Mapping[Node, Any], x: Tensor) -> Any:
     if isinstance(value, Node):
         return values[value]
     if isinstance(value, Batch):
@@ -217,5 +225,5 @@ def _resolve(value: Any, values: Mapping[Node, Any], x: Tensor) -> Any:
     if isinstance(value, torch.device):
         return x.device
     if isinstance(value, (list, tuple)):
-        return [_resolve(item, values, x) for item in value]
+        return [_resolved(item, values, x) for item in value]
     return value

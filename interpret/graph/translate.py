@@ -136,10 +136,16 @@ class _Translator:
         operands = tuple(_nodes_in(list(arguments.values())))
         layer, owner = _origin(meta)
         spatial = spatial_axes(call.op, call.target, arguments, operands, traced)
-        varies = any(operand.varies for operand in operands)
+        varies = any(operand.varies for operand in operands) and not _only_sized(call)
         return self._add(
             Node(name, call.op, call.target, arguments, operands, traced, spatial, varies, layer, owner)
         )
+
+
+def _only_sized(call: Call) -> bool:
+    """Whether an operation reads the shape of its operand and not its values, like ``ones_like``."""
+    name = str(getattr(call.target, "__name__", ""))
+    return name.startswith(("zeros_like", "ones_like", "full_like", "new_"))
 
 
 def _nodes_in(value: Any) -> Iterator[Node]:
@@ -168,5 +174,6 @@ def _origin(meta: Mapping[str, Any]) -> tuple[str, str]:
     if not stack:
         return "", ""
     path, owner = stack[-1]
-    name = owner if isinstance(owner, str) else owner.__name__
-    return f"{path}.".removeprefix(PREFIX).rstrip("."), name.rpartition(".")[2]
+    package, _, name = str(owner).rpartition(".")
+    known = "nn." if package.startswith("torch.nn.") else ""
+    return f"{path}.".removeprefix(PREFIX).rstrip("."), known + name

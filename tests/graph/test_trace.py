@@ -107,7 +107,8 @@ def test_odd_spellings_become_few_words() -> None:
         "conv:1", "act:1", "even", "act:2", "conv:2", "act:3", "norm", "gone.0", "gone.1", "gone",
     ]  # fmt: skip
     assert {node.op for node in graph.path(graph.output)} == {
-        "input", "conv2d", "pad", "relu", "local_response_norm", "max_pool2d", "slice", "cat", "add", "mul", "reshape",
+        "input", "conv2d", "pad", "relu", "local_response_norm", "max_pool2d",
+        "slice", "cat", "add", "mul", "reshape",
     }  # fmt: skip
 
 
