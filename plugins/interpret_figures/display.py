@@ -1,8 +1,8 @@
 """From signed values and photographs to pixels: pure functions on tensors.
 
 Zero is mid-grey (128 of 255) and the scale is symmetric, so that a colour tells the sign of a value. One
-channel is shown in grey, three as red, green and blue. Any other number has no natural colour: the channel with
-the most energy is shown in grey, and the page says which.
+channel is shown in grey, three as red, green and blue. Any other number has no natural colour: the channel
+with the most energy is shown in grey, and the page says which.
 """
 
 from __future__ import annotations
