@@ -124,7 +124,10 @@ def _type(field: FieldInfo) -> str:
         for key, sign in LIMITS.items()
         if getattr(item, key, None) is not None
     ]
-    return " ".join([_words(field.annotation), ", ".join(limits)]).strip()
+    words, limited = _words(field.annotation), ", ".join(limits)
+    if words.endswith(" | none"):
+        return f"{words.removesuffix(' | none')} {limited}".strip() + " | none"
+    return f"{words} {limited}".strip()
 
 
 def _words(annotation: Any) -> str:

@@ -32,6 +32,7 @@ from interpret.interfaces import (
     probe_output,
     renderer_input,
 )
+from interpret.results import Result
 
 GROUP = "interpret"
 BUNDLED = "interpret-cnn"
@@ -343,12 +344,19 @@ def _annotation_flaw(plugin: type[Plugin]) -> str | None:
     try:
         if issubclass(plugin, Probe):
             probe_inputs(plugin)
-            probe_output(plugin)
-        elif issubclass(plugin, Renderer):
+            return _result_flaw(probe_output(plugin))
+        if issubclass(plugin, Renderer):
             renderer_input(plugin)
     except PluginError as error:
         return str(error)
     return None
+
+
+def _result_flaw(result: type[Result]) -> str | None:
+    """Results are compared, saved and loaded by their fields."""
+    if "__dataclass_fields__" in vars(result):
+        return None
+    return f"{result.__name__} is no dataclass: write @dataclass(frozen=True) before it."
 
 
 def _distribution_name(distribution: Distribution) -> str:

@@ -92,8 +92,8 @@ def interpret(context: click.Context) -> None:
 def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
     """Run a pipeline.
 
-    PIPELINE is a YAML file or the name of a bundled pipeline (quickstart). Steps that have not changed since the
-    last run are kept, and a run that was stopped continues.
+    PIPELINE is a YAML file or the name of a bundled pipeline (quickstart). Steps that have not changed since
+    the last run are kept, and a run that was stopped continues.
     """
     path = find_pipeline(pipeline)
     from interpret.cli.work import run_pipeline  # noqa: PLC0415 - imports torch

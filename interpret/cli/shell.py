@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,16 +28,12 @@ def call(arguments: Sequence[str]) -> int:
     settings = Settings()
     try:
         code = interpret.main(list(arguments), prog_name="interpret", standalone_mode=False, obj=settings)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nStopped. The same command continues where it stopped.", err=True)
         return STOPPED
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a wall of text unasked
         return report(error, whole=settings.traceback)
     return code if isinstance(code, int) else DONE

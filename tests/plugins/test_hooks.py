@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -65,6 +66,7 @@ def test_a_plugin_may_be_any_object(kind):
     assert offering(f"register_{kind}s", int).problems[-1].message.endswith("class.")
 
 
+@dataclass(frozen=True)
 class Answer(Result):
     pass
 

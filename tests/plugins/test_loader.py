@@ -14,10 +14,12 @@ from interpret.errors import UnknownNameError
 from interpret.plugins import Registry, load_registry
 
 GOOD = """
+from dataclasses import dataclass
 from collections.abc import Callable
 from typing import Any, ClassVar
 from pydantic import Field
 from interpret import Probe, Result, hookimpl
+@dataclass(frozen=True)
 class Answer(Result): ...
 class {cls}(Probe):
     '''Asks {name}.'''
@@ -149,6 +151,7 @@ def test_a_misspelt_hook_leaves_the_others(install):
         ('= "good"', '= "Good Probe"', "Good.name is 'Good Probe'; it must be a word in snake_case"),
         ('name: ClassVar[str] = "good"', "pass", "Good.name is ''"),
         ("-> Answer", "-> int", "'return' is annotated as <class 'int'>; it must be a Result class"),
+        ("@dataclass(frozen=True)", "", "Answer is no dataclass: write @dataclass(frozen=True) before it"),
         ("*args: Any", "wanted: 'Nowhere'", "annotations of run cannot be read"),
         ("depth: int = Field(1", "depth: Callable[[], int] = Field(int", "a parameter that YAML cannot hold"),
     ],

@@ -39,7 +39,7 @@ class Shelf(Dataset):
     ("name", "type_", "default", "required"),
     [
         ("path", "str", None, True),
-        ("limit", "int | none ≥ 1", None, False),
+        ("limit", "int ≥ 1 | none", None, False),
         ("split", "train | val", "val", False),
         ("sizes", "tuple[int]", (), False),
         ("share", "float > 0, ≤ 1", 0.5, False),

@@ -1,0 +1,329 @@
+"""The command line as a person or a program meets it: in this process, and as a program of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import Field
+
+import interpret_local
+from interpret import Card, Dataset, Images, Model, Probe, Result, hookimpl, plugins
+from interpret.cli.shell import call
+from interpret.plugins import Loaded, Origin, classify, load_registry
+from interpret.testing import small_images, small_network
+
+PIPELINE = """\
+version: 1
+models: {net: {name: tiny, device: cpu}}
+datasets: {val: {name: noise}}
+steps:
+  first: {probe: echo, text: hello}
+"""
+
+
+@dataclass(frozen=True)
+class Said(Result):
+    pass
+
+
+class Tiny(Model):
+    """A tiny network."""
+
+    name: ClassVar[str] = "tiny"
+
+    def build(self) -> Any:
+        return small_network().module
+
+    def card(self) -> Card:
+        return Card(small_network().input)
+
+
+class Noise(Dataset):
+    """Noise."""
+
+    name: ClassVar[str] = "noise"
+
+    def open(self) -> Images:
+        return small_images(2)
+
+
+class Echo(Probe):
+    """Says nothing, or fails."""
+
+    name: ClassVar[str] = "echo"
+    text: str = Field(description="What to say.")
+    times: int = Field(1, ge=1, description="How often.")
+
+    def run(self, network: Any, images: Any, *args: Any, **inputs: Any) -> Said:
+        if self.text == "stop":
+            raise KeyboardInterrupt
+        if self.text != "hello":
+            raise RuntimeError(f"cannot say {self.text}")
+        return Said()
+
+
+class Ours:
+    """A plugin of this test."""
+
+    @hookimpl
+    def register_models(self):
+        return [Tiny]
+
+    @hookimpl
+    def register_datasets(self):
+        return [Noise]
+
+    @hookimpl
+    def register_probes(self):
+        return [Echo]
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *given: object) -> None:
+    """Let these be the only plugins, beside the executor."""
+    loaded = [Loaded(Origin("given", "", type(plugin).__name__), plugin) for plugin in given]
+    registry = classify([Loaded(Origin("interpret-cnn", "1", "local"), interpret_local), *loaded])
+    monkeypatch.setattr(plugins, "registry", lambda: registry)
+
+
+@pytest.fixture(autouse=True)
+def _ours(monkeypatch, tmp_path):
+    install(monkeypatch, Ours())
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text(PIPELINE)
+    return path
+
+
+def test_alone_it_says_what_to_do_next(capsys):
+    assert call([]) == 0
+    out = capsys.readouterr().out
+    for command in ("run quickstart", "list", "describe topk", "check my.yaml", "--help"):
+        assert f"interpret {command}" in out
+
+
+@pytest.mark.parametrize("command", ["run", "check", "list", "describe", "schema", "plugins"])
+def test_every_command_has_help(command, capsys):
+    assert call([command, "--help"]) == 0
+    assert f"Usage: interpret {command}" in capsys.readouterr().out
+
+
+def test_the_help_of_all_commands_is_not_cut(capsys):
+    call(["--help"])
+    assert "..." not in capsys.readouterr().out.replace("[ARGS]...", "")
+
+
+def test_run_then_run_again_keeps_the_steps(pipeline, capsys):
+    assert call(["run", "my.yaml"]) == 0
+    assert Path("runs/my/first/result.json").is_file()
+    first = capsys.readouterr()
+    assert "done" in first.out
+    assert "runs/my" in first.out
+    assert first.err == "", "no bar where stderr is no terminal"
+    assert call(["run", "my.yaml", "--out", "runs/my"]) == 0
+    assert "kept: nothing has changed" in capsys.readouterr().out
+    assert call(["run", "my.yaml", "--force"]) == 0
+    assert "kept" not in capsys.readouterr().out
+
+
+def test_run_as_json(pipeline, capsys):
+    assert call(["run", "my.yaml", "--out", "there", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["folder"] == "there"
+    assert found["steps"]["first"]["status"] == "done"
+
+
+def test_a_step_that_fails_is_exit_code_1(pipeline, capsys):
+    pipeline.write_text(PIPELINE.replace("hello", "goodbye"))
+    assert call(["run", "my.yaml"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: Step 'first' (echo, ")
+    assert "cannot say goodbye" in error
+    assert "Traceback" not in error
+
+
+def test_a_wrong_pipeline_is_exit_code_2_with_every_place(pipeline, capsys):
+    pipeline.write_text(
+        PIPELINE.replace("text: hello", "tekst: hello, times: 0").replace("name: noise", "name: nois")
+    )
+    for command in (["run", "my.yaml"], ["check", "my.yaml"]):
+        assert call(command) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: 4 problems in the pipeline\n")
+        assert "my.yaml:3:24: There is no dataset 'nois'. Did you mean 'noise'?" in error
+        assert "my.yaml:5:25: echo has no parameter 'tekst'. Did you mean 'text'?" in error
+    assert not Path("runs").exists(), "nothing was begun"
+
+
+def test_check_a_right_pipeline(pipeline, capsys):
+    assert call(["check", "my.yaml"]) == 0
+    assert "my.yaml has no mistakes. Its steps: first." in capsys.readouterr().out
+    assert call(["check", "my.yaml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": "my.yaml", "problems": [], "steps": ["first"]}
+
+
+def test_check_as_json_lists_the_problems(pipeline, capsys):
+    pipeline.write_text(PIPELINE + "  second: {probe: ekko}\n")
+    assert call(["check", "my.yaml", "--json"]) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["line"] == 6
+    assert "Did you mean 'echo'?" in problem["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "Which pipeline? In this folder: my.yaml. Bundled: quickstart."),
+        (["check"], "Which pipeline? In this folder: my.yaml. Bundled: quickstart."),
+        (["run", "mi.yaml"], "There is no pipeline 'mi.yaml'. Did you mean 'my.yaml'?"),
+        (["run", "nowhere/my.yaml"], "There is no pipeline 'nowhere/my.yaml'."),
+        (["run", "quikstart"], "Did you mean 'quickstart'?"),
+        (["run", "."], ". is a folder: give a pipeline, a YAML file."),
+        (["run", "my.yaml", "--shard", "4/3"], "'4/3' is no share. Write 1/3, 2/3 and 3/3"),
+        (["run", "my.yaml", "--shard", "0/3"], "'0/3' is no share"),
+        (["run", "my.yaml", "--shard", "1/3", "--merge"], "--shard and --merge exclude each other"),
+        (["run", "my.yaml", "--executor", "lokal"], "There is no executor 'lokal'. Did you mean 'local'?"),
+        (["rnu"], "Did you mean 'run'?"),
+        (["list", "probez"], "'probez' is not one of"),
+        (["describe", "eccho"], "Did you mean 'echo'?"),
+        (["describe"], "Missing argument 'NAME'"),
+    ],
+)
+def test_wrong_input_is_exit_code_2_and_says_what_to_do(arguments, message, pipeline, capsys):
+    assert call(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_traceback_shows_the_rest(pipeline, capsys):
+    for arguments in (["run", "no.yaml", "--traceback"], ["--traceback", "run", "no.yaml"]):
+        assert call(arguments) == 2
+        assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_something_unexpected_is_one_clean_block(monkeypatch, pipeline, capsys):
+    monkeypatch.setattr("interpret.cli.work.read_pipeline", lambda *_: 1 / 0)
+    assert call(["check", "my.yaml"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: unexpected ZeroDivisionError: division by zero",
+        "The same command with --traceback shows where it happened.",
+    ]
+
+
+def test_ctrl_c_says_how_to_go_on(pipeline, capsys):
+    pipeline.write_text(PIPELINE.replace("hello", "stop"))
+    assert call(["run", "my.yaml"]) == 130
+    assert "The same command continues where it stopped." in capsys.readouterr().err
+
+
+def test_list_and_describe(capsys):
+    assert call(["list", "probes"]) == 0
+    out = capsys.readouterr().out
+    assert "echo" in out
+    assert "Says nothing, or fails." in out
+    assert "noise" not in out
+    assert call(["describe", "echo"]) == 0
+    out = capsys.readouterr().out
+    for text in (
+        "probe echo",
+        "What to say.",
+        "required",
+        "int ≥ 1",
+        "gives: Said",
+        "steps:",
+        "{probe: echo, text: …}",
+    ):
+        assert text in out
+
+
+def test_list_and_describe_as_json(capsys):
+    assert call(["list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {"kind": "probe", "name": "echo", "summary": "Says nothing, or fails."}.items() <= next(
+        row for row in rows if row["name"] == "echo"
+    ).items()
+    assert {row["kind"] for row in rows} >= {"model", "dataset", "probe", "executor"}
+    assert call(["describe", "echo", "--json"]) == 0
+    (page,) = json.loads(capsys.readouterr().out)
+    assert page["parameters"][0]["name"] == "text"
+    assert page["schema"]["properties"]["times"]["minimum"] == 1
+
+
+def test_every_plugin_can_be_described(monkeypatch):
+    registry = load_registry()
+    monkeypatch.setattr(plugins, "registry", lambda: registry)
+    for kind in plugins.KINDS:
+        for name in registry.of(kind):
+            assert call(["describe", name]) == 0
+            assert call(["describe", name, "--json"]) == 0
+
+
+def test_schema_is_json_that_knows_the_plugins(capsys):
+    assert call(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert "probe.echo" in schema["$defs"]
+
+
+def test_problems_with_plugins_are_shown_and_stop_nothing(monkeypatch, pipeline, capsys):
+    class Wrong:
+        @hookimpl
+        def register_probe(self):
+            return []
+
+    install(monkeypatch, Ours(), Wrong())
+    assert call(["check", "my.yaml"]) == 0
+    assert "plugin: given[Wrong]: 'register_probe' is no hook." in capsys.readouterr().err
+    assert call(["plugins"]) == 0
+    assert "problem given[Wrong]: 'register_probe' is no hook." in capsys.readouterr().out
+    assert call(["plugins", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["problems"][-1]["entry"] == "Wrong"
+    assert next(item for item in found["plugins"] if item["entry"] == "Ours")["offers"]["probe"] == ["echo"]
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from interpret.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_the_program_ends_with_the_exit_code():
+    done = program("run", "no.yaml")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: There is no pipeline 'no.yaml'.")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["run", "--help"]])
+def test_help_imports_no_torch(arguments):
+    code = (
+        "import sys; from interpret.cli.shell import call; call(sys.argv[1:]);"
+        "sys.exit(9 if {'torch', 'numpy', 'pydantic'} & set(sys.modules) else 0)"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL, check=False
+        ).returncode
+        == 0
+    )
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    code = "from interpret.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "schema"], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")

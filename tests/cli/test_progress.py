@@ -1,0 +1,34 @@
+"""Bars on a terminal, silence elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from interpret.cli.progress import Bars
+
+
+def drawn(*, terminal: bool) -> str:
+    out = io.StringIO()
+    with Bars(Console(file=out, force_terminal=terminal, width=100)) as bars:
+        bars.started("mining", 200)
+        bars.advanced("mining", 50)
+        bars._bars.refresh()
+        bars.started("whole", 0)
+        bars._bars.refresh()
+        bars.finished("mining", "done")
+        bars.finished("unknown", "kept")
+    return out.getvalue()
+
+
+def test_a_terminal_sees_how_far_it_is():
+    text = drawn(terminal=True)
+    assert "mining" in text
+    assert "50/200" in text
+    assert "mining: done" in text
+    assert "unknown: kept" in text
+
+
+def test_where_there_is_no_terminal_it_is_silent():
+    assert drawn(terminal=False) == ""
