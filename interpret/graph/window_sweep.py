@@ -12,22 +12,21 @@ from torch import Tensor
 
 from interpret.graph.ops import geometry
 from interpret.graph.program import Node, look_up
-from interpret.graph.windows import STEADY, Frame, Plan, Seeds, remembers, varying
+from interpret.graph.rules import norm_scale, unpool
+from interpret.graph.windows import STEADY, Frame, Plan, Seeds, varying
 
 Memory = dict[Node, Tensor]
 
 
 def window_top_down(
-    plan: Plan, x: Float[Tensor, "n c h w"], seeds: Seeds, rule: str = "deconvnet", lrn: str = "identity"
+    plan: Plan, x: Float[Tensor, "n c h w"], seeds: Seeds
 ) -> Float[Tensor, "k c rows columns"]:
     """Project neurons back to the pixels of their windows; pixels outside the image are zero.
 
     Args:
-        plan: The windows of the layer, made for the same rule.
+        plan: The windows of the layer, and the rules.
         x: Images.
         seeds: Neurons; all at once, so give parts from ``plan.batches``.
-        rule: ``deconvnet``, ``gradient`` or ``guided``.
-        lrn: What a local response norm does under the deconvnet rule.
     """
     used, places = torch.unique(seeds.image, return_inverse=True)
     images, local = x[used.to(x.device)], seeds._replace(image=places)
@@ -37,7 +36,7 @@ def window_top_down(
             memory = windows.memories_of_maps(images)
         else:
             memory = windows.memories_of_windows(images)
-        return Sweep(windows, memory, rule, lrn).run()
+        return Sweep(windows, memory).run()
 
 
 class Windows:
@@ -203,15 +202,15 @@ class Windows:
             if not arguments["count_include_pad"]:
                 first, end = first.clamp(min=0), end.clamp(max=extent)
             counts.append((end - first).clamp(min=1))
-        area = counts[0][:, None, :, None] * counts[1][:, None, None, :]
+        area: Tensor = counts[0][:, None, :, None] * counts[1][:, None, None, :]
         return area.to(device=like.device, dtype=like.dtype)
 
 
 class Sweep:
     """One way down: signals over windows, from the layer to the pixels."""
 
-    def __init__(self, windows: Windows, memory: Memory, rule: str, lrn: str) -> None:
-        self.windows, self.memory, self.rule, self.lrn = windows, memory, rule, lrn
+    def __init__(self, windows: Windows, memory: Memory) -> None:
+        self.windows, self.memory, self.rules = windows, memory, windows.plan.rules
         self.plan, self.signals = windows.plan, dict[Node, Tensor]()
 
     def run(self) -> Float[Tensor, "k c rows columns"]:
@@ -248,7 +247,7 @@ class Sweep:
     def _by_channel(self, node: Node) -> bool:
         """Whether a node keeps a signal in one channel."""
         if node.op == "local_response_norm":
-            return not remembers(node, self.rule, self.lrn)
+            return node not in self.memory
         return node.op in ("relu", "batch_norm", "max_pool2d")
 
     def _one_channel(self, node: Node, signal: Tensor, channel: Tensor) -> Tensor:
@@ -294,16 +293,14 @@ class Sweep:
 
     def rectified(self, signal: Tensor, active: Tensor | None) -> Tensor:
         """What a ReLU lets through."""
-        if self.rule != "gradient":
+        if self.rules.relu != "gradient":
             signal = signal.clamp_min(0)
         return signal if active is None else signal * active
 
     def unpooled(self, node: Node, signal: Tensor, switches: Tensor) -> Tensor:
         """Each value put where its maximum was; where windows share a maximum their values add."""
-        size = self.plan.reads(node).size
-        flat = signal.new_zeros(*signal.shape[:2], size[0] * size[1])
-        flat.scatter_add_(2, switches.flatten(2), signal.flatten(2))
-        return flat.view(*signal.shape[:2], *size)
+        pooling = _pooling(node) | {"padding": [0, 0]}
+        return unpool(signal, switches, self.plan.reads(node).size, pooling)
 
     def scale(self, node: Node) -> Float[Tensor, " c"]:
         """The factor of each channel in a batch norm."""
@@ -318,19 +315,12 @@ class Sweep:
             return signal
         given = {key: node.arguments[key] for key in ("size", "alpha", "beta", "k")}
         value = self.memory[node]
-        if self.rule == "deconvnet":
-            return signal / denominator(value, **given)
+        if self.rules.norm == "scale":
+            return signal / norm_scale(value, **given)
         with torch.enable_grad():
             leaf = value.detach().requires_grad_()
             (back,) = torch.autograd.grad(F.local_response_norm(leaf, **given), leaf, signal)
         return back
-
-
-def denominator(value: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
-    """By what a local response norm divides."""
-    ones = F.pad(value.square().flatten(2)[:, None], (0, 0, size // 2, (size - 1) // 2))
-    mean = F.avg_pool2d(ones, (size, 1), stride=1)[:, 0].reshape_as(value)
-    return (mean * alpha + k).pow(beta)
 
 
 def spread(

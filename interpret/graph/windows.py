@@ -20,6 +20,7 @@ from torch import Tensor
 from interpret.graph.ops import Geometry, geometry, is_linear
 from interpret.graph.program import Graph, Node, multiply_adds
 from interpret.graph.receptive import Box
+from interpret.graph.rules import Rules
 
 Pair = tuple[int, int]
 
@@ -109,6 +110,7 @@ class Plan:
     Attributes:
         graph: The network.
         layer: The node whose neurons are asked about.
+        rules: What is done on the way down.
         frames: The window of every node through which the layer depends on the input.
         memories: The nodes of which the way down must know something: switches of max pools, where a ReLU is
             active, what a response norm reads.
@@ -116,6 +118,7 @@ class Plan:
 
     graph: Graph
     layer: Node
+    rules: Rules
     frames: Mapping[Node, Frame]
     memories: tuple[Node, ...]
     _reads: dict[Node, Frame] = field(default_factory=dict, repr=False)
@@ -173,17 +176,16 @@ class Plan:
         yield from torch.split(torch.argsort(seeds.image, stable=True), count)
 
 
-def plan_windows(graph: Graph, layer: Node, rule: str = "deconvnet", lrn: str = "identity") -> Plan | None:
-    """The windows below a layer, or None where some operation has no local geometry.
+def plan_windows(graph: Graph, layer: Node, rules: Rules | None = None) -> Plan | None:
+    """The windows below a layer, or None where something needs whole maps.
 
     Args:
         graph: The network.
         layer: The node of the layer.
-        rule: ``deconvnet``, ``gradient`` or ``guided``.
-        lrn: What a local response norm does under the deconvnet rule: ``identity`` or ``scale``.
+        rules: What will be done on the way down (default: the deconvnet).
     """
-    path = graph.path(layer)
-    if not all(map(_is_local, path)):
+    rules, path = rules or Rules(), graph.path(layer)
+    if rules.unpool == "overwrite" or not all(map(_is_local, path)):
         return None
     frames = {layer: Frame()}
     for reader in reversed(path):
@@ -193,15 +195,9 @@ def plan_windows(graph: Graph, layer: Node, rule: str = "deconvnet", lrn: str = 
             if known.stride != need.stride:
                 return None
             frames[operand] = known.hull(need)
-    memories = (node for node in path if remembers(node, rule, lrn))
-    return Plan(graph, layer, frames, tuple(memories))
-
-
-def remembers(node: Node, rule: str, lrn: str) -> bool:
-    """Whether the way down through a node depends on the way up."""
-    if node.op == "local_response_norm":
-        return rule != "deconvnet" or lrn == "scale"
-    return node.op == "max_pool2d" or (node.op == "relu" and rule != "deconvnet")
+    below = (node for node in path if node is not graph.input)
+    memories = tuple(node for node in below if rules.remembered(node) != "nothing")
+    return Plan(graph, layer, rules, frames, memories)
 
 
 def varying(node: Node) -> list[Node]:

@@ -58,8 +58,8 @@ def as_seeds(
     shape = map_shape(node, neurons[0].layer)
     for neuron in neurons:
         _check(neuron, len(x), shape)
-    places = torch.tensor([(n.image, n.channel, n.y, n.x) for n in neurons]).unbind(1)
-    seeds = Seeds(*places, torch.ones(len(neurons), dtype=x.dtype))
+    image, channel, row, column = torch.tensor([(n.image, n.channel, n.y, n.x) for n in neurons]).unbind(1)
+    seeds = Seeds(image, channel, row, column, torch.ones(len(neurons), dtype=x.dtype))
     if seed == "activation":
         return seeds._replace(value=_activations(graph, node, x, seeds))
     return seeds._replace(value=seeds.value * seed)

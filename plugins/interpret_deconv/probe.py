@@ -16,9 +16,9 @@ from interpret.graph.windows import Seeds
 from interpret.images import Images
 from interpret.interfaces import Probe
 from interpret.network import Network
+from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.projection import LayerProjector
 from interpret_deconv.results import LayerProjections, Projections
-from interpret_deconv.rules import Choices, Engine, Nonlinear, Norm, Rule, Unpool
 from interpret_topk import Exemplars, LayerExemplars
 
 
@@ -33,9 +33,10 @@ class Deconv(Probe):
     unpool: Unpool = Field(
         "sum", description="Where pooling windows share a maximum: signals add, or the last stays."
     )
-    lrn: Norm = Field(
-        "identity",
-        description="Whether the deconvnet's response norms pass the signal or divide it as they did on the way up.",
+    lrn: Norm | None = Field(
+        None,
+        description="Response norms: identity, scale (divide as on the way up) or gradient; none: identity "
+        "for the deconvnet, gradient for the other rules.",
     )
     seed: float | Literal["activation"] = Field(
         1.0, description="The signal that starts at a neuron, or activation: its own value."
@@ -86,8 +87,8 @@ class Deconv(Probe):
 
     def _work(self, network: Network, exemplars: Exemplars, layer: str) -> _Work:
         mined = exemplars[layer]
-        choices = Choices(self.rule, self.unpool, self.lrn, self.nonlinear, self.engine)
-        projector = LayerProjector.of(network.graph, network.layer(layer), choices)
+        rules = as_rules(self.rule, self.unpool, self.lrn, self.nonlinear)
+        projector = LayerProjector.of(network.graph, network.layer(layer), rules, self.engine)
         chosen = torch.zeros_like(mined.image, dtype=torch.bool)
         chosen[self._units(layer, len(mined.image)), : self.ranks] = True
         chosen &= (mined.image >= 0) & ~mined.dead[:, None]
@@ -153,12 +154,9 @@ class _Work:
         mine = torch.isin(self.image, places).nonzero()[:, 0]
         if len(mine) == 0:
             return
-        seeds = Seeds(
-            torch.searchsorted(places, self.image[mine]),
-            self.unit[mine],
-            *self.position[mine].unbind(1),
-            self.seed[mine].to(x.dtype),
-        )
+        y, x_ = self.position[mine].unbind(1)
+        image = torch.searchsorted(places, self.image[mine])
+        seeds = Seeds(image, self.unit[mine], y, x_, self.seed[mine].to(x.dtype))
         patches, self.box[mine] = self.projector.patches(x, seeds)
         scale = patches.abs().amax((1, 2, 3))
         scale = torch.where(scale > 0, scale, 1.0)

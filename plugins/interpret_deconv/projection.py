@@ -14,15 +14,15 @@ from torch import Tensor
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.program import Graph, Node
 from interpret.graph.receptive import ReceptiveField, receptive_field
+from interpret.graph.rules import Rules
+from interpret.graph.topdown import remember, seed_signals, top_down
 from interpret.graph.window_sweep import window_top_down
 from interpret.graph.windows import Plan, Seeds, plan_windows
 from interpret.network import Network
+from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine
 from interpret_deconv.neurons import Neuron, as_seeds
-from interpret_deconv.rules import Choices, Engine, Nonlinear, Norm, Rule, Unpool
-from interpret_deconv.whole import project_whole
 
-
-WHOLE_MEMORY = 512 * 2**20
+MEMORY = 512 * 2**20
 """Bytes that the maps of one batch of whole images may take together."""
 
 
@@ -34,7 +34,7 @@ def project(
     *,
     seed: float | Literal["activation"] = 1.0,
     unpool: Unpool = "sum",
-    lrn: Norm = "identity",
+    lrn: Norm | None = None,
     engine: Engine = "auto",
     nonlinear: Nonlinear = "refuse",
 ) -> Float[Tensor, "k c h w"]:
@@ -43,7 +43,7 @@ def project(
     The deconvnet of Zeiler & Fergus 2014, section 2.1: transposed filters, unpooling by the switches of each
     neuron's own image, ReLUs on the signal; no biases, response norms pass the signal, batch norm is its
     linear part, and nothing follows the last filter. ``gradient`` and ``guided`` change the ReLUs only (and
-    take the true gradient of response norms).
+    by default take the gradient of response norms).
 
     Args:
         network: The network; it is left as it is.
@@ -52,7 +52,8 @@ def project(
         rule: ``deconvnet``, ``gradient`` or ``guided``.
         seed: The signal that starts at each neuron, or ``activation``: the neuron's own value.
         unpool: Where pooling windows share a maximum their signals add (``sum``), or the last stays.
-        lrn: ``scale`` makes the deconvnet's response norms divide as they did on the way up.
+        lrn: Response norms pass the signal (``identity``), divide as they did on the way up (``scale``), or
+            pass their ``gradient``. Default: identity for the deconvnet, gradient for the other rules.
         engine: ``full`` goes through whole maps, ``windows`` only through what the neurons see, ``auto``
             takes the cheaper one. All give the same result to rounding.
         nonlinear: ``gradient`` takes the gradient of nonlinearities that have no rule, instead of refusing.
@@ -64,13 +65,14 @@ def project(
         InterpretError: If a neuron, a layer or a choice does not exist.
         ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
     """
-    choices = Choices(rule, unpool, lrn, nonlinear, engine)
+    rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
     images = network.place(_checked(x, network))
-    graph = network.graph_for(images.shape[1:])
+    channels, height, width = images.shape[1:]
+    graph = network.graph_for((channels, height, width))
     projections = images.new_zeros(len(neurons), *images.shape[1:])
     for name in dict.fromkeys(neuron.layer for neuron in neurons):
         mine = [i for i, neuron in enumerate(neurons) if neuron.layer == name]
-        layer = LayerProjector.of(graph, network.layer(name), choices)
+        layer = LayerProjector.of(graph, network.layer(name), rules, engine)
         seeds = as_seeds(graph, layer.node, images, [neurons[i] for i in mine], seed)
         canvases = projections if len(mine) == len(neurons) else projections[mine]
         layer.paint(images, seeds, canvases, torch.zeros(len(mine), 2, dtype=torch.int64))
@@ -96,37 +98,38 @@ class LayerProjector:
     Attributes:
         graph: The network.
         layer: The name of the layer in it.
-        choices: The rules.
+        rules: What is done on the way down.
         plan: The windows, if they are used.
         field: The receptive field of the layer.
     """
 
     graph: Graph
     layer: str
-    choices: Choices
+    rules: Rules
     plan: Plan | None
     field: ReceptiveField
 
     @classmethod
-    def of(cls, graph: Graph, layer: str, choices: Choices) -> LayerProjector:
+    def of(cls, graph: Graph, layer: str, rules: Rules, engine: Engine) -> LayerProjector:
         """The projector of a layer, by the engine that is asked for or else the cheaper one.
 
         Raises:
-            ModelError: If the path to the layer has an operation without a rule, or without windows where
-                only windows may be used.
+            ModelError: If the path to the layer has an operation without a rule, or one that needs whole maps
+                where only windows may be used.
         """
         node = graph.layer(layer)
-        choices.check_path(graph, node)
-        plan = None
-        if choices.engine != "full" and choices.unpool == "sum":
-            plan = plan_windows(graph, node, choices.rule, choices.lrn)
-        if plan is None and choices.engine == "windows":
+        for below in graph.path(node):
+            if below is not graph.input:
+                rules.remembered(below)
+        plan = None if engine == "full" else plan_windows(graph, node, rules)
+        if plan is None and engine == "windows":
             raise ModelError(
-                f"Layer {layer!r} has no windows: some operation under it reads whole maps. Use engine='auto'."
+                f"Layer {layer!r} has no windows: unpool='overwrite', or an operation under it, reads whole "
+                "maps. Use engine='auto'."
             )
-        if plan is not None and choices.engine == "auto" and not plan.pays:
+        if plan is not None and engine == "auto" and not plan.pays:
             plan = None
-        return cls(graph, layer, choices, plan, receptive_field(graph, layer))
+        return cls(graph, layer, rules, plan, receptive_field(graph, layer))
 
     @property
     def node(self) -> Node:
@@ -173,29 +176,35 @@ class LayerProjector:
         corners: Int[Tensor, "k 2"],
     ) -> None:
         """Project and write onto canvases whose top left pixels are ``corners`` of the image."""
-        for part in self._parts(seeds):
-            mine = seeds.take(part)
-            if self.plan is None:
-                found = project_whole(self.graph, self.node, x, mine, self.choices)
-                starts = torch.zeros(len(part), 2, dtype=torch.int64)
-            else:
-                found = window_top_down(self.plan, x, mine, self.choices.rule, self.choices.lrn)
-                starts = torch.stack(self.plan.window.starts(mine), 1)
+        for part, found in self._projected(x, seeds):
+            starts = torch.zeros(len(part), 2, dtype=torch.int64)
+            if self.plan is not None:
+                starts = torch.stack(self.plan.window.starts(seeds.take(part)), 1)
             shifts = starts - corners[part]
             if found.shape[1:] == canvases.shape[1:] and not shifts.any():
                 canvases[part.to(x.device)] = found
             else:
                 _paste(found, canvases, part.tolist(), shifts.tolist())
 
-    def _parts(self, seeds: Seeds) -> Iterator[Tensor]:
-        """Places in ``seeds`` in parts that fit into the memory, ordered by image."""
-        if self.plan is not None:
-            yield from self.plan.batches(seeds)
+    def _projected(self, x: Tensor, seeds: Seeds) -> Iterator[tuple[Tensor, Tensor]]:
+        """Places in ``seeds`` and their projections, in parts that fit into the memory."""
+        if self.plan is None:
+            yield from self._by_maps(x, seeds)
             return
+        for part in self.plan.batches(seeds):
+            yield part, window_top_down(self.plan, x, seeds.take(part))
+
+    def _by_maps(self, x: Tensor, seeds: Seeds) -> Iterator[tuple[Tensor, Tensor]]:
+        """Whole projections, by a forward pass over the images and a top-down pass for the neurons."""
         values = sum(prod(node.shape) for node in self.graph.path(self.node))
-        count = max(1, WHOLE_MEMORY // (4 * values))
+        count = max(1, MEMORY // (4 * values))
         for images in torch.split(torch.unique(seeds.image), count):
-            yield torch.isin(seeds.image, images).nonzero()[:, 0]
+            memory = remember(self.graph, x[images.to(x.device)], [self.node], self.rules)
+            for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
+                mine = seeds.take(part)
+                place = torch.searchsorted(images, mine.image).to(x.device)
+                signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
+                yield part, top_down(memory, self.node, signal, place)
 
 
 def _paste(pieces: Tensor, canvases: Tensor, places: Sequence[int], shifts: Sequence[Sequence[int]]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from interpret.graph import Graph, Node, receptive_field, trace
 from interpret.graph.program import apply
+from interpret.graph.rules import Rules
 from interpret.graph.window_sweep import Windows, spread, window_top_down
 from interpret.graph.windows import Seeds, plan_windows
 
@@ -53,7 +54,7 @@ def divisor(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor
     return (k + alpha / size * torch.stack(sums, 1)) ** beta
 
 
-def oracle(graph: Graph, layer: str, x: Tensor, seeds: Seeds, *, rule: str, lrn: str) -> Tensor:
+def oracle(graph: Graph, layer: str, x: Tensor, seeds: Seeds, *, rule: str, lrn: str | None) -> Tensor:
     """One neuron after the other, whole maps, autograd."""
 
     def rewritten(node: Node, arguments: Mapping[str, Any]) -> Any:
@@ -103,11 +104,11 @@ def traced(module: nn.Module, shape: tuple[int, int, int]) -> Graph:
     return trace(module.double().eval(), shape)
 
 
-def agree(graph: Graph, layer: str, rule: str = "deconvnet", lrn: str = "identity") -> None:
+def agree(graph: Graph, layer: str, rule: str = "deconvnet", lrn: str | None = None) -> None:
     shape = graph.input.shape
     x = torch.randn(3, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     seeds = everywhere(graph, layer, len(x))
-    plan = plan_windows(graph, graph.layer(layer), rule, lrn)
+    plan = plan_windows(graph, graph.layer(layer), Rules(relu=rule, lrn=lrn))
     assert plan is not None
     whole = oracle(graph, layer, x, seeds, rule=rule, lrn=lrn)
     field = receptive_field(graph, layer)
@@ -115,7 +116,7 @@ def agree(graph: Graph, layer: str, rule: str = "deconvnet", lrn: str = "identit
     assert boxes == [field.box(y, x) for y, x in zip(seeds.y.tolist(), seeds.x.tolist(), strict=True)]
     expected = cropped(whole, seeds, boxes)
     assert expected.abs().sum() == pytest.approx(whole.abs().sum().item())
-    found = window_top_down(plan, x, seeds, rule, lrn)
+    found = window_top_down(plan, x, seeds)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9 * float(whole.abs().max()))
     used, places = torch.unique(seeds.image, return_inverse=True)
     windows = Windows(plan, seeds._replace(image=places), x.device)
@@ -283,6 +284,7 @@ def test_what_has_no_local_geometry_is_refused() -> None:
     graph = trace(module, (3, 9, 9))
     known = [plan_windows(graph, graph.layer(layer)) is not None for layer in "01234"]
     assert known == [True, True, False, False, False]
+    assert plan_windows(graph, graph.layer("1"), Rules(unpool="overwrite")) is None
 
 
 def test_parts_follow_the_images_and_fit_the_memory(chain: Graph, monkeypatch: pytest.MonkeyPatch) -> None:

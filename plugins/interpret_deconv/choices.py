@@ -1,0 +1,43 @@
+"""The choices of a projection, checked."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from interpret.errors import InterpretError
+from interpret.graph.rules import Rules
+
+Rule = Literal["deconvnet", "gradient", "guided"]
+Unpool = Literal["sum", "overwrite"]
+Norm = Literal["identity", "scale", "gradient"]
+Nonlinear = Literal["refuse", "gradient"]
+Engine = Literal["auto", "full", "windows"]
+
+
+def as_rules(rule: Rule, unpool: Unpool, lrn: Norm | None, nonlinear: Nonlinear) -> Rules:
+    """What is done on the way down.
+
+    Raises:
+        InterpretError: If a choice does not exist; the message lists those that do.
+    """
+    _check("rule", rule, get_args(Rule))
+    _check("unpool", unpool, get_args(Unpool))
+    _check("lrn", lrn, (None, *get_args(Norm)))
+    _check("nonlinear", nonlinear, get_args(Nonlinear))
+    return Rules(rule, unpool, lrn, nonlinear)
+
+
+def check_engine(engine: Engine) -> Engine:
+    """The engine, if it is one.
+
+    Raises:
+        InterpretError: If there is no such engine.
+    """
+    _check("engine", engine, get_args(Engine))
+    return engine
+
+
+def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
+    if value not in allowed:
+        choices = ", ".join(repr(item) for item in allowed)
+        raise InterpretError(f"{name} is {value!r}; it must be one of {choices}.")
