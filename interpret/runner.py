@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 import torch
 
 from interpret import plugins, results
-from interpret.errors import InterpretError, StepError, UnknownNameError
+from interpret.errors import DatasetError, InterpretError, StepError, UnknownNameError
 from interpret.images import Images, digest
 from interpret.interfaces import Executor, Renderer, ShardedProbe, probe_output, shard_grid
 from interpret.network import Network
@@ -149,6 +149,7 @@ class _Runner:
     force: bool
     origins: Provenance = field(init=False)
     runs: dict[str, StepRun] = field(default_factory=dict)
+    errors: list[BaseException] = field(default_factory=list)
 
     def run(self) -> Run:
         self.open()
@@ -157,7 +158,7 @@ class _Runner:
             self.note(self.runs[step.name])
         failed = [run.error for run in self.runs.values() if run.status == "failed"]
         if failed:
-            raise StepError("\n".join(failed))
+            raise StepError("\n".join(failed)) from self.errors[0]
         return Run(self.folder.path, self.runs)
 
     def open(self) -> None:
@@ -170,6 +171,9 @@ class _Runner:
             choice = self.pipeline.models[name]
             with _noting(f"It was found while the model {name!r} was loaded."):
                 networks[name] = choice.model.load(choice.device, seed=self.pipeline.seed)
+        for step in self.pipeline.steps.values():
+            with _noting(f"It was found in the images of the step {step.name!r}."):
+                _look(images[step.dataset], step)
         self.origins = Provenance(self.pipeline, self.registry, networks, images)
 
     def manifest(self, latest: StepRun) -> dict[str, Any]:
@@ -221,11 +225,11 @@ class _Runner:
         return done or self.folder.step(name).complete(self.origins.keys[name])
 
     def explain(self, step: Step, error: Exception) -> str:
-        logger.debug("Step %s failed", step.name, exc_info=error)
         origin = self.origins.origin(step.probe)[0]
         return f"Step {step.name!r} ({type(step.probe).name}, {origin}) failed: {_reason(error)}"
 
     def failed(self, step: Step, error: BaseException) -> None:
+        self.errors.append(error)
         self.call("on_step_error", step, error=error)
 
     def call(self, hook: str, step: Step, **arguments: Any) -> None:
@@ -246,13 +250,13 @@ class _Runner:
             self.begin(step, folder)
             folder.finish(key, self.compute(step, folder), {"probe": written(step.probe)})
         files, drew = self.draw(step, folder)
-        if not kept:
+        if not kept and self.registry.manager.hook.after_step.get_hookimpls():
             self.call("after_step", step, result=folder.load())
         return ("drawn" if drew else "kept") if kept else "done", files
 
     def begin(self, step: Step, folder: StepFolder) -> None:
         folder.path.mkdir(parents=True, exist_ok=True)
-        if self.force:
+        if self.force and not self.merge:  # the shards of others are hours of work
             folder.forget(self.origins.keys[step.name])
         self.call("before_step", step)
 
@@ -274,7 +278,9 @@ class _Runner:
             self.progress.started(step.name, 0)
             with _seeded(self.pipeline.seed, 0):
                 result = step.probe.run(
-                    self.origins.networks[step.model], self.look(step), **self.inputs(step)
+                    self.origins.networks[step.model],
+                    _look(self.origins.images[step.dataset], step),
+                    **self.inputs(step),
                 )
         wanted = probe_output(type(step.probe))
         if not isinstance(result, wanted):
@@ -283,10 +289,11 @@ class _Runner:
 
     def compute_shards(self, step: Step, probe: ShardedProbe, folder: StepFolder) -> list[range]:
         """Store the shards that are missing (of this process's share); returns the whole grid."""
-        key, images = self.origins.keys[step.name], self.look(step)
+        key, images = self.origins.keys[step.name], _look(self.origins.images[step.dataset], step)
         grid = shard_grid(len(images), probe.batch_size)
         share = grid[self.shard[0] - 1 :: self.shard[1]] if self.shard else grid
-        missing = [shard for shard in share if not folder.has_shard(key, shard)]
+        anew = self.force and self.shard is not None
+        missing = [shard for shard in share if anew or not folder.has_shard(key, shard)]
         if self.merge and missing:
             raise StepError(
                 f"{len(missing)} of {len(grid)} shards are missing, the first from image {missing[0].start}. "
@@ -303,11 +310,6 @@ class _Runner:
         for shard in self.executor.map(work, missing):
             self.progress.advanced(step.name, len(shard))
         return grid
-
-    def look(self, step: Step) -> Images:
-        """The images a step asks about."""
-        images = self.origins.images[step.dataset]
-        return images if step.images is None else images.subset(step.images)
 
     def inputs(self, step: Step) -> dict[str, Result]:
         return {parameter: self.folder.step(name).load() for parameter, name in step.inputs.items()}
@@ -341,6 +343,13 @@ class _Runner:
             raise StepError(
                 f"The renderer {name} ({origin}) failed: {_reason(error)} The result is kept."
             ) from error
+
+
+def _look(images: Images, step: Step) -> Images:
+    """The images that a step asks about."""
+    if not len(images):
+        raise DatasetError(f"The dataset {step.dataset!r} has no images.")
+    return images if step.images is None else images.subset(step.images)
 
 
 def _places(renderers: Sequence[Renderer[Any]]) -> list[tuple[str, Renderer[Any]]]:

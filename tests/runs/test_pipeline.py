@@ -168,7 +168,7 @@ def test_anchors_and_merges_work(known, write):
         ("a: [1\nb: 2\n", "2:2: This is not valid YAML"),
         ("a: \x07\n", "This is not valid YAML"),
         ("--- 1\n--- 2\n", "This is not valid YAML"),
-        ("[" * 3000, "nested too deeply"),
+        ("[" * 1000, "nested too deeply"),
         (
             "a0: &a0 [x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{f'*a{i}, ' * 9}]\n" for i in range(9)),
             "More than 100,000 values",

@@ -147,6 +147,7 @@ def test_a_failing_step_blocks_only_what_needs_it(known, tiny, write, tmp_path):
     with pytest.raises(StepError) as error:
         run_pipeline(path, out, registry=known)
     assert str(error.value) == "Step 'jitter' (jitter, tests[tiny]) failed: ZeroDivisionError: on purpose"
+    assert isinstance(error.value.__cause__, ZeroDivisionError)
     steps = json.loads((out / "manifest.json").read_text())["steps"]
     found = {name: step["status"] for name, step in steps.items()}
     assert found == {"peaks": "done", "jitter": "failed", "after": "blocked", "lonely": "done"}
@@ -268,6 +269,24 @@ def test_a_mistake_in_a_dataset_shows_before_anything_runs(known, tiny, write, t
         run_pipeline(write(("count: 1000", "count: 0")), tmp_path / "out", registry=known)
     assert "'val'" in error.value.__notes__[0]
     assert tiny.seen == []
+
+
+def test_an_image_that_is_not_there_shows_before_anything_runs(known, tiny, write, tmp_path):
+    with pytest.raises(DatasetError, match="There is no image 1000") as error:
+        run_pipeline(write(("[5, 3]", "[5, 1000]")), tmp_path / "out", registry=known)
+    assert "'lonely'" in error.value.__notes__[0]
+    assert tiny.seen == []
+
+
+def test_force_never_throws_away_the_shards_of_others(known, tiny, write, tmp_path):
+    path, out = write(), tmp_path / "out"
+    for part in (1, 2):
+        run_pipeline(path, out, registry=known, shard=(part, 2))
+    tiny.seen.clear()
+    run_pipeline(path, out, registry=known, shard=(1, 2), force=True)
+    assert [entry[1] for entry in tiny.seen if entry[0] == "shard"] == ["0", "512"]
+    merged = run_pipeline(path, out, registry=known, merge=True, force=True)
+    assert set(statuses(merged).values()) == {"done"}
 
 
 def test_the_manifest_says_where_everything_comes_from(known, tiny, write, tmp_path):
