@@ -132,9 +132,11 @@ def _strongest(
     maps: Float[Tensor, "m p"], count: int
 ) -> tuple[Float[Tensor, "m count"], Int[Tensor, "m count"]]:
     """The strongest neurons of every map and where they are; of equal ones the first in reading order."""
-    maps = maps.masked_fill(maps.isnan(), -torch.inf)
     if count == 1:
         at = maps.argmax(1, keepdim=True)
     else:
         at = maps.argsort(dim=1, descending=True, stable=True)[:, :count]
-    return maps.gather(1, at), at
+    found = maps.gather(1, at)
+    if found.isnan().any():  # NaN come before all numbers, so that looking at the found ones is enough
+        return _strongest(maps.masked_fill(maps.isnan(), -torch.inf), count)
+    return found, at
