@@ -138,7 +138,7 @@ class Registry:
         for other in (other for other in KINDS if name in self.of(other)):
             error.add_note(f"There is a {other} of that name.")
         if self.problems:
-            error.add_note(f"{len(self.problems)} problems with plugins: see `interpret plugins`.")
+            error.add_note("Some plugins have problems: see `interpret plugins`.")
         raise error
 
 

@@ -26,8 +26,8 @@ SMALL = {"input_size": 64, "categories": 4}
 PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
     ("model", "zfnet"): {**SMALL, "width": 0.125},
     ("model", "alexnet"): {**SMALL, "width": 0.125},
-    ("model", "torchvision"): {"network": "squeezenet1_1", "input_size": 64},
-    ("model", "module"): {"target": "torch.nn:Identity", "input_size": 1, "categories": 3},
+    ("model", "torchvision"): {"arch": "squeezenet1_1", "input_size": 64},
+    ("model", "module"): {"target": "torch.nn:Flatten", "input_size": 1, "categories": 3},
     ("dataset", "scenes"): {"limit": 12},
     ("probe", "topk"): {"layers": ["conv1", "relu2", "fc"], "k": 2, "batch_size": 2},
 }

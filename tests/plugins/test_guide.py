@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import shlex
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -16,81 +15,72 @@ from interpret import testing
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "writing-a-plugin.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for language, _, text in BLOCKS if language == "console" for line in text.splitlines()]
+READ_RESULT = next(text for language, info, text in BLOCKS if info == "run")
+SKETCH = next(text for language, info, text in BLOCKS if (language, info) == ("python", ""))
 
+TYPE_COMMANDS = """
+import io, json, shlex, sys
+from contextlib import redirect_stdout
+from interpret.cli.shell import call
 
-class Desk:
-    """An empty folder and what a reader does in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.site = folder, folder / "site"
-
-    def write(self) -> None:
-        for _, info, text in BLOCKS:
-            if info.startswith("file="):
-                (self.folder / info.removeprefix("file=")).write_text(text)
-
-    def call(self, *command: str) -> str:
-        scripts = sysconfig.get_path("scripts")
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(self.site),
-            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-        }
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def type(self, line: str) -> str:
-        """A line of a console block; what it installs goes into a folder of its own."""
-        words = shlex.split(line)
-        if words[0] != "pip":
-            return self.call(*words)
-        options = "--quiet --no-deps --no-build-isolation --no-index --target"
-        return self.call(sys.executable, "-m", "pip", "install", *options.split(), str(self.site), ".")
+shown = {}
+for line in json.loads(sys.argv[1]):
+    with redirect_stdout(io.StringIO()) as out:
+        assert call(shlex.split(line)[1:]) == 0, line
+    shown[line] = out.getvalue()
+with redirect_stdout(io.StringIO()) as out:
+    exec(sys.argv[2])
+shown["python"] = out.getvalue()
+print(json.dumps(shown))
+"""
+CHECK_SKETCH = f"""
+from collections.abc import Sequence
+from pathlib import Path
+from interpret import Renderer
+from interpret_selectivity import *
+from interpret.interfaces import renderer_input
+{SKETCH}
+print(renderer_input(SelectivityBars).__name__)
+from test_selectivity import test_contract
+test_contract()
+"""
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory) -> Desk:
-    desk = Desk(tmp_path_factory.mktemp("guide"))
-    desk.write()
-    desk.type("pip install -e .")
-    return desk
+def folder(tmp_path_factory) -> Path:
+    """The folder of the guide with its files; the plugin is installed beside them."""
+    folder = tmp_path_factory.mktemp("guide")
+    for _, info, text in BLOCKS:
+        if info.startswith("file="):
+            (folder / info.removeprefix("file=")).write_text(text)
+    options = "--quiet --no-deps --no-build-isolation --no-index --target site"
+    python(folder, "-m", "pip", "install", *options.split(), ".")
+    return folder
 
 
-def test_every_command_works(desk):
-    lines = [line for language, _, text in BLOCKS if language == "console" for line in text.splitlines()]
-    assert lines[0] == "pip install -e ."
-    shown = {line: desk.type(line) for line in lines[1:]}
+def python(folder: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(folder / "site")}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_command_works(folder):
+    assert COMMANDS[0] == "pip install -e ."
+    assert all(line.startswith("interpret ") for line in COMMANDS[1:])
+    shown = json.loads(python(folder, "-c", TYPE_COMMANDS, json.dumps(COMMANDS[1:]), READ_RESULT))
     assert "interpret-selectivity[selectivity]" in shown["interpret plugins"]
-    assert "problem" not in shown["interpret plugins"]
+    assert "problem interpret-selectivity" not in shown["interpret plugins"]
     assert "The layer whose units are asked" in shown["interpret describe selectivity"]
     assert "no mistakes" in shown["interpret check selective.yaml"]
-    (program,) = [text for language, info, text in BLOCKS if (language, info) == ("python", "run")]
-    assert re.search(r"\d+ of \d+ units of layer3 are dead", desk.call(sys.executable, "-c", program))
+    assert re.search(r"\d+ of \d+ units of layer3 are dead", shown["python"])
 
 
-def test_its_test_passes(desk):
-    assert "1 passed" in desk.call(
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_selectivity.py"
-    )
-
-
-def test_the_sketch_of_a_renderer_fits(desk):
-    (sketch,) = [text for language, info, text in BLOCKS if (language, info) == ("python", "")]
-    program = (
-        "from collections.abc import Sequence\nfrom pathlib import Path\nfrom interpret import Renderer\n"
-        "from interpret_selectivity import *\nfrom interpret.interfaces import renderer_input\n"
-        f"{sketch}\nprint(renderer_input(SelectivityBars).__name__)"
-    )
-    assert desk.call(sys.executable, "-c", program).strip() == "Selectivity"
+def test_its_test_passes_and_its_sketch_fits(folder):
+    assert python(folder, "-c", CHECK_SKETCH).strip() == "Selectivity"
 
 
 def test_the_guide_names_every_check():

@@ -9,6 +9,8 @@ import pytest
 
 import interpret
 from interpret import PluginError, UnknownNameError
+from interpret.testing import small_images, small_network
+from interpret_topk import mine
 
 
 def test_every_public_name_is_there_and_listed():
@@ -57,12 +59,7 @@ def test_a_missing_parameter_is_explained_with_its_meaning():
 
 
 def test_a_result_is_loaded_though_its_plugin_was_not_imported(tmp_path):
-    code = (
-        "import interpret, sys; from interpret_topk import mine; from interpret.testing import *\n"
-        "from pathlib import Path\n"
-        "mine(small_network(), small_images(), layers=['conv1'], k=2).save(Path(sys.argv[1]))"
-    )
-    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
+    mine(small_network(), small_images(), layers=["conv1"], k=2).save(tmp_path)
     look = "import interpret, sys; print(type(interpret.load_result(sys.argv[1])).__name__)"
     shown = subprocess.run([sys.executable, "-c", look, tmp_path], check=True, capture_output=True, text=True)
     assert shown.stdout.strip() == "Exemplars"
