@@ -42,7 +42,7 @@ def sea(rng: Generator, size: int) -> Paint:
     waves = np.sin(2 * np.pi * (rng.uniform(7, 10) * depth * 1.4 + 1.3 * noise(rng, size, 3, stretch=2.2)))
     water = blend(oklch(0.42, 0.09, hue), oklch(0.66, 0.1, hue - 0.03), 0.5 + 0.5 * waves)
     return blend(
-        water, oklch(0.93, 0.02, hue), step(waves * noise(rng, size, 14, stretch=2), 0.5, 0.12) * 0.8
+        water, oklch(0.93, 0.02, hue), step(waves * noise(rng, size, 14, stretch=2.0), 0.5, 0.12) * 0.8
     )
 
 
@@ -86,7 +86,7 @@ def checker(rng: Generator, size: int) -> Paint:
 def sand(rng: Generator, size: int) -> Paint:
     """Ripples the wind has left, and grains."""
     x, y = _turned(rng, size, 0.5)
-    ripples = np.sin(2 * np.pi * (rng.uniform(7, 11) * y + 0.5 * x + 1.1 * noise(rng, size, 3, stretch=2)))
+    ripples = np.sin(2 * np.pi * (rng.uniform(7, 11) * y + 0.5 * x + 1.1 * noise(rng, size, 3, stretch=2.0)))
     tone = 0.5 + 0.24 * ripples + 1.0 * (noise(rng, size, 60) - 0.5)
     hue = rng.uniform(0.19, 0.23)
     return blend(oklch(0.68, 0.07, hue), oklch(0.9, 0.06, hue), tone)
@@ -130,7 +130,7 @@ def dots(rng: Generator, size: int) -> Paint:
     away = np.hypot((x * many + 0.5 * (row % 2)) % 1 - 0.5, y * many - row - 0.5)
     spots = step(-away, -rng.uniform(0.22, 0.34), 0.05)
     cloth = blend(oklch(rng.uniform(0.5, 0.75), 0.07, hue), oklch(0.93, 0.03, hue + 0.2), spots)
-    return cloth * (0.9 + 0.2 * noise(rng, size, 60, stretch=3))
+    return cloth * (0.9 + 0.2 * noise(rng, size, 60, stretch=3.0))
 
 
 BACKGROUNDS: Mapping[str, Painter] = MappingProxyType(

@@ -73,13 +73,13 @@ def _trinket(rng: Generator) -> Points:
     """A small shape of radius 1 around the origin."""
     kind = int(rng.integers(5))
     if kind == 0:
-        return ellipse(0, 0, 1, rng.uniform(0.5, 1))
+        return ellipse(0.0, 0.0, 1.0, rng.uniform(0.5, 1))
     if kind == 1:
         return star(0.45, 5)
     if kind == 2:
-        return smooth((-1, 0), (0, -0.45), (1, 0), (0, 0.45))
+        return smooth((-1.0, 0.0), (0.0, -0.45), (1.0, 0.0), (0.0, 0.45))
     if kind == 3:
-        return smooth((-1, 0.3), (0, -0.9), (0.9, -0.2), (0.4, 0.8))
+        return smooth((-1.0, 0.3), (0.0, -0.9), (0.9, -0.2), (0.4, 0.8))
     return star(0.9, int(rng.integers(2, 4)))
 
 

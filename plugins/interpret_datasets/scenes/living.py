@@ -33,10 +33,16 @@ def face(pen: Pen, rng: Generator, palette: Palette) -> None:
     pen.part(
         "head",
         smooth(
-            (-wide, -0.1), (-0.48, 0.62), (0, 0.96), (0.48, 0.62), (wide, -0.1), (0.45, -0.72), (-0.45, -0.72)
+            (-wide, -0.1),
+            (-0.48, 0.62),
+            (0.0, 0.96),
+            (0.48, 0.62),
+            (wide, -0.1),
+            (0.45, -0.72),
+            (-0.45, -0.72),
         ),
         skin,
-        middle=(0, 0.43),
+        middle=(0.0, 0.43),
     )
     for side in (-1, 1):
         pen.detail(ellipse(side * 0.42, 0.36, 0.14, 0.1), mix(skin, (235, 90, 90), 0.35))
@@ -44,7 +50,7 @@ def face(pen: Pen, rng: Generator, palette: Palette) -> None:
         pen.detail(stroke(brow, 0.07), darker(hair, 0.3))
     _fringe(pen, rng, hair)
     _two_eyes(pen, palette.dark, y=0.0, apart=rng.uniform(0.27, 0.32), radius=0.18)
-    pen.part("nose", smooth((0, 0.04), (0.12, 0.29), (0, 0.35), (-0.12, 0.29)), darker(skin, 0.22))
+    pen.part("nose", smooth((0.0, 0.04), (0.12, 0.29), (0.0, 0.35), (-0.12, 0.29)), darker(skin, 0.22))
     _mouth(pen, rng)
 
 
@@ -55,7 +61,7 @@ def _fringe(pen: Pen, rng: Generator, hair: Colour) -> None:
         smooth(
             (-0.74, -0.12),
             (-0.68, -0.7),
-            (0, -1.0),
+            (0.0, -1.0),
             (0.68, -0.7),
             (0.74, -0.12),
             (0.5, -0.42),
@@ -63,17 +69,20 @@ def _fringe(pen: Pen, rng: Generator, hair: Colour) -> None:
             (-0.5, -0.42),
         ),
         lighter(hair, 0.08),
-        middle=(0, -0.75),
+        middle=(0.0, -0.75),
     )
 
 
 def _mouth(pen: Pen, rng: Generator) -> None:
     smile, wide = rng.uniform(0.04, 0.18), rng.uniform(0.22, 0.32)
-    lips = smooth((-wide, 0.52 - smile / 2), (0, 0.54), (wide, 0.52 - smile / 2), (0, 0.62 + smile))
+    lips = smooth((-wide, 0.52 - smile / 2), (0.0, 0.54), (wide, 0.52 - smile / 2), (0.0, 0.62 + smile))
     pen.part("mouth", lips, (172, 44, 56))
     pen.detail(
         smooth(
-            (-wide * 0.7, 0.53 - smile / 4), (0, 0.56), (wide * 0.7, 0.53 - smile / 4), (0, 0.58 + smile / 3)
+            (-wide * 0.7, 0.53 - smile / 4),
+            (0.0, 0.56),
+            (wide * 0.7, 0.53 - smile / 4),
+            (0.0, 0.58 + smile / 3),
         ),
         WHITE,
     )
@@ -104,11 +113,11 @@ def cat(pen: Pen, rng: Generator, palette: Palette) -> None:
     head = smooth(
         (-0.85, 0.12),
         (-0.55, 0.62),
-        (0, 0.78),
+        (0.0, 0.78),
         (0.55, 0.62),
         (0.85, 0.12),
         (0.55, -0.42),
-        (0, -0.52),
+        (0.0, -0.52),
         (-0.55, -0.42),
     )
     pen.part("head", head, fur, patterned=True)
@@ -128,16 +137,16 @@ def _cat_eye(pen: Pen, x: float, iris: Colour) -> None:
 def _muzzle(pen: Pen, fur: Colour) -> None:
     pen.part(
         "muzzle",
-        smooth((-0.34, 0.36), (0, 0.16), (0.34, 0.36), (0.24, 0.58), (0, 0.54), (-0.24, 0.58)),
+        smooth((-0.34, 0.36), (0.0, 0.16), (0.34, 0.36), (0.24, 0.58), (0.0, 0.54), (-0.24, 0.58)),
         lighter(fur, 0.62),
-        middle=(0, 0.47),
+        middle=(0.0, 0.47),
     )
     for side in (-1, 1):
         for y in (0.28, 0.42, 0.56):
             whisker = curve((side * 0.22, 0.38), (side * 0.6, y - 0.03), (side * 1.02, y))
             pen.detail(stroke(whisker, 0.035, 0.012), WHITE)
-        pen.detail(stroke(curve((0, 0.38), (side * 0.08, 0.5), (side * 0.2, 0.48)), 0.04), INK)
-    pen.part("nose", smooth((-0.13, 0.24), (0, 0.21), (0.13, 0.24), (0, 0.38)), (226, 112, 122))
+        pen.detail(stroke(curve((0.0, 0.38), (side * 0.08, 0.5), (side * 0.2, 0.48)), 0.04), INK)
+    pen.part("nose", smooth((-0.13, 0.24), (0.0, 0.21), (0.13, 0.24), (0.0, 0.38)), (226, 112, 122))
 
 
 def fish(pen: Pen, rng: Generator, palette: Palette) -> None:
@@ -145,7 +154,7 @@ def fish(pen: Pen, rng: Generator, palette: Palette) -> None:
     deep, fork = rng.uniform(0.4, 0.58), rng.uniform(0.32, 0.5)
     pen.part(
         "tail",
-        smooth((0.42, 0), (0.78, -fork), (1.0, -fork - 0.1), (0.85, 0), (1.0, fork + 0.1), (0.78, fork)),
+        smooth((0.42, 0.0), (0.78, -fork), (1.0, -fork - 0.1), (0.85, 0.0), (1.0, fork + 0.1), (0.78, fork)),
         palette.accent,
     )
     _rays(
@@ -169,7 +178,7 @@ def fish(pen: Pen, rng: Generator, palette: Palette) -> None:
         (-0.6, -deep * 0.8),
         (-0.1, -deep),
         (0.35, -deep * 0.6),
-        (0.62, 0),
+        (0.62, 0.0),
         (0.35, deep * 0.6),
         (-0.1, deep),
         (-0.6, deep * 0.8),
@@ -180,7 +189,7 @@ def fish(pen: Pen, rng: Generator, palette: Palette) -> None:
         palette.second,
     )
     pen.detail(
-        stroke(curve((-0.32, -deep * 0.62), (-0.2, 0), (-0.34, deep * 0.62)), 0.06), darker(palette.main)
+        stroke(curve((-0.32, -deep * 0.62), (-0.2, 0.0), (-0.34, deep * 0.62)), 0.06), darker(palette.main)
     )
     pen.part(
         "side_fin",
@@ -267,10 +276,10 @@ def butterfly(pen: Pen, rng: Generator, palette: Palette) -> None:
             middle=(side * 0.14, -0.72),
         )
         pen.detail(ellipse(side * 0.32, -0.94, 0.05), INK)
-    pen.part("body", ellipse(0, 0.12, 0.1, 0.52), palette.dark)
+    pen.part("body", ellipse(0.0, 0.12, 0.1, 0.52), palette.dark)
     for y in (0.1, 0.25, 0.4):
         pen.detail(segment(-0.09, y, 0.09, y, 0.04), lighter(palette.dark, 0.45))
-    pen.part("head", ellipse(0, -0.4, 0.12), darker(palette.dark))
+    pen.part("head", ellipse(0.0, -0.4, 0.12), darker(palette.dark))
 
 
 def _wing(
@@ -288,7 +297,7 @@ def flower(pen: Pen, rng: Generator, _palette: Palette) -> None:
     green = oklch(rng.uniform(0.52, 0.66), 0.13, rng.uniform(0.36, 0.42))
     pen.part(
         "stem",
-        stroke(curve((0, -0.3), (0.06, 0.3), (rng.uniform(-0.15, 0.15), 1.0)), 0.09),
+        stroke(curve((0.0, -0.3), (0.06, 0.3), (rng.uniform(-0.15, 0.15), 1.0)), 0.09),
         darker(green, 0.15),
         middle=(0.06, 0.3),
     )
@@ -301,11 +310,13 @@ def flower(pen: Pen, rng: Generator, _palette: Palette) -> None:
         )
         pen.detail(segment(side * 0.06, y - 0.02, side * 0.56, y - 0.22, 0.03), darker(green))
     count, long = int(rng.integers(5, 9)), rng.uniform(0.56, 0.64)
-    wide, start = rng.uniform(0.7, 0.95) * long * sin(pi / count), rng.uniform(0, pi)
+    wide, start = rng.uniform(0.7, 0.95) * long * sin(pi / count), rng.uniform(0.0, pi)
     colour = oklch(rng.uniform(0.68, 0.88), rng.uniform(0.1, 0.18), rng.uniform(0.72, 1.24))
-    petal = smooth((0.1, 0), (long * 0.7, -wide), (long, -wide * 0.4), (long, wide * 0.4), (long * 0.7, wide))
+    petal = smooth(
+        (0.1, 0.0), (long * 0.7, -wide), (long, -wide * 0.4), (long, wide * 0.4), (long * 0.7, wide)
+    )
     for index in range(count):
-        middle = (0, -0.36)
+        middle = (0.0, -0.36)
         turn = start + 2 * pi * index / count
         pen.part("petal", rotate(petal, turn) + middle, lighter(colour, 0.12 * (index % 2)))
         pen.detail(
@@ -313,7 +324,7 @@ def flower(pen: Pen, rng: Generator, _palette: Palette) -> None:
             darker(colour, 0.25),
         )
     gold = oklch(0.78, 0.15, rng.uniform(0.17, 0.24))
-    pen.part("centre", ellipse(0, -0.36, 0.21), gold)
+    pen.part("centre", ellipse(0.0, -0.36, 0.21), gold)
     for index in range(8):
         pen.detail(
             ellipse(0.12 * cos(index * pi / 4), -0.36 + 0.12 * sin(index * pi / 4), 0.035), darker(gold, 0.45)

@@ -32,7 +32,7 @@ def car(pen: Pen, rng: Generator, palette: Palette) -> None:
     front, roof = rng.uniform(0.3, 0.5), rng.uniform(-0.56, -0.42)
     pen.part(
         "cabin",
-        polygon((-0.66, 0), (-0.44, roof), (front - 0.15, roof), (front + 0.16, 0)),
+        polygon((-0.66, 0.0), (-0.44, roof), (front - 0.15, roof), (front + 0.16, 0.0)),
         darker(palette.main, 0.12),
         middle=(-0.06, roof + 0.05),
     )
@@ -118,7 +118,7 @@ def _spoked_wheel(pen: Pen, x: float, y: float, radius: float) -> None:
 def boat(pen: Pen, rng: Generator, palette: Palette) -> None:
     """A sailing boat: mast, two sails, flag, hull with portholes."""
     lean, foot = rng.uniform(-0.1, 0.12), rng.uniform(0.24, 0.32)
-    pen.part("mast", segment(0, 0.45, 0, -1.0, 0.07), WOOD)
+    pen.part("mast", segment(0.0, 0.45, 0.0, -1.0, 0.07), WOOD)
     pen.part("flag", polygon((0.03, -1.0), (0.34, -0.92), (0.03, -0.82)), palette.accent)
     pen.part(
         "sail",
@@ -153,7 +153,11 @@ def house(pen: Pen, rng: Generator, palette: Palette) -> None:
     pen.part("chimney", box(0.34, ridge + 0.05, 0.56, eaves), (158, 84, 66), middle=(0.45, ridge + 0.07))
     pen.detail(box(0.3, ridge + 0.02, 0.6, ridge + 0.12), darker((158, 84, 66)))
     pen.part(
-        "wall", box(-0.76, eaves - 0.05, 0.76, 0.92), palette.second, patterned=True, middle=(0, eaves + 0.3)
+        "wall",
+        box(-0.76, eaves - 0.05, 0.76, 0.92),
+        palette.second,
+        patterned=True,
+        middle=(0.0, eaves + 0.3),
     )
     pen.part("roof", polygon((-0.98, eaves), (-0.3, ridge), (0.3, ridge), (0.98, eaves)), palette.main)
     for share in (0.3, 0.55, 0.8):

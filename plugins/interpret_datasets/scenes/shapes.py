@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-Points: TypeAlias = Float[NDArray[np.floating[Any]], "points 2"]
+Points: TypeAlias = Float[NDArray[np.floating[Any]], "_ 2"]
 
 
 @lru_cache
