@@ -60,8 +60,18 @@ def read_weights(path: str | Path, *, sha256: str = "") -> Weights:
     digest = file_hash(path)
     check_hash(path, digest, sha256)
     if is_safetensors(path):
-        return Weights(path, digest, *_read_safetensors(path))
+        return Weights(path, digest, *_open_safetensors(path, tensors=True))
     return Weights(path, digest, _state_dict(path, _read_torch(path)), {})
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """What a safetensors file says about itself, without reading its tensors; empty for other formats.
+
+    Raises:
+        ModelError: If the file is missing or broken.
+    """
+    path = existing_file(path)
+    return _open_safetensors(path, tensors=False)[1] if is_safetensors(path) else {}
 
 
 def load_into(module: nn.Module, weights: Weights, *, ignore: Iterable[str] = ()) -> None:
@@ -170,11 +180,11 @@ def is_safetensors(path: Path) -> bool:
         return file.read(9)[8:] == b"{"
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _open_safetensors(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            return tensors, dict(file.metadata() or {})
+            names = file.keys() if tensors else ()
+            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
     except SafetensorError as error:
         raise ModelError(f"{path} is not a whole safetensors file ({error}). Fetch it again.") from error
 

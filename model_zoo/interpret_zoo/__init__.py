@@ -1,1 +1,16 @@
 """Bundled models: the paper's networks, torchvision's, and any ``nn.Module`` that is installed."""
+
+from interpret.hookspecs import hookimpl
+from interpret.interfaces import Model
+from interpret_zoo.alexnet import AlexNet
+from interpret_zoo.module import Module
+from interpret_zoo.torchvision import Torchvision
+from interpret_zoo.zfnet import ZFNet
+
+__all__ = ["AlexNet", "Module", "Torchvision", "ZFNet", "register_models"]
+
+
+@hookimpl
+def register_models() -> list[type[Model]]:
+    """The paper's two networks, torchvision's, and the user's own."""
+    return [ZFNet, AlexNet, Torchvision, Module]

@@ -40,28 +40,6 @@ class LinearLayer:
 
 Layers: TypeAlias = Mapping[int, ConvLayer | LinearLayer]
 
-ZFNET: Layers = {
-    1: ConvLayer(96, kernel=7, stride=2, after=("pool", "norm")),
-    2: ConvLayer(256, kernel=5, stride=2, after=("pool", "norm")),
-    3: ConvLayer(384, kernel=3, padding=1),
-    4: ConvLayer(384, kernel=3, padding=1),
-    5: ConvLayer(256, kernel=3, padding=1, after=("pool",)),
-    6: LinearLayer(4096),
-    7: LinearLayer(4096),
-}
-"""Zeiler & Fergus 2014, Figure 3: pool before norm."""
-
-ALEXNET: Layers = {
-    1: ConvLayer(96, kernel=11, stride=4, after=("norm", "pool")),
-    2: ConvLayer(256, kernel=5, padding=2, groups=2, after=("norm", "pool")),
-    3: ConvLayer(384, kernel=3, padding=1),
-    4: ConvLayer(384, kernel=3, padding=1, groups=2),
-    5: ConvLayer(256, kernel=3, padding=1, groups=2, after=("pool",)),
-    6: LinearLayer(4096),
-    7: LinearLayer(4096),
-}
-"""Krizhevsky et al. 2012, Figure 2: norm before pool, half of the maps on each of two devices."""
-
 
 def resize(
     layers: Layers,
@@ -73,7 +51,7 @@ def resize(
     """The layers with other widths, or without some of them.
 
     Args:
-        layers: Number -> layer, as ``ZFNET``.
+        layers: Number -> layer.
         scale: Multiplies every width; rounded to even numbers, so that two groups still fit.
         widths: Number -> width of layers that get exactly this many units.
         remove: Numbers of layers to leave out; the others keep theirs.
@@ -112,9 +90,7 @@ def ungrouped(layers: Layers) -> Layers:
     }
 
 
-def build(
-    layers: Layers, *, channels: int, size: Size, classes: int, dropout: float, seed: int
-) -> nn.Sequential:
+def build(layers: Layers, *, channels: int, size: Size, classes: int, dropout: float) -> nn.Sequential:
     """A network with random weights: N(0, 0.01²), zero biases (paper section 3).
 
     Args:
@@ -123,15 +99,14 @@ def build(
         size: Height and width of the input image in pixels.
         classes: Outputs of the classifier, as logits.
         dropout: Fraction of the hidden units dropped while training.
-        seed: Seed of the weights; the global random state is neither read nor changed.
 
     Raises:
         ModelError: If the image is too small, or a width does not divide into its groups.
     """
-    with torch.device("meta"):  # no time and no random numbers for weights that are drawn below
+    with torch.device("meta"):  # PyTorch's own initial values would only cost time
         network = assemble(layers, channels=channels, size=size, classes=classes, dropout=dropout)
     network.to_empty(device="cpu")
-    initialise(network, seed)
+    initialise(network)
     return network
 
 
@@ -153,14 +128,13 @@ def assemble(layers: Layers, *, channels: int, size: Size, classes: int, dropout
     return network
 
 
-def initialise(network: nn.Module, seed: int, std: float = 0.01) -> None:
-    """Draw all weights from N(0, ``std``²) and set all biases to zero, in place."""
-    generator = torch.Generator().manual_seed(seed)
+def initialise(network: nn.Module) -> None:
+    """Draw all weights from N(0, 0.01²) and set all biases to zero, in place."""
     for name, parameter in network.named_parameters():
         if name.endswith("bias"):
             nn.init.zeros_(parameter)
         else:
-            nn.init.normal_(parameter, std=std, generator=generator)
+            nn.init.normal_(parameter, std=0.01)
 
 
 def _conv_block(name: str, layer: ConvLayer, channels: int, size: Size) -> tuple[nn.Sequential, Size]:

@@ -1,0 +1,46 @@
+"""Weights that come along: each has a card that says what they are and how they were made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+class WeightsCard(BaseModel):
+    """Everything that is known of one file of weights; ``FOLDER/MODEL-NAME.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(description="The model the weights are for.")
+    name: str = Field(description="What users write as ``weights``.")
+    sha256: str = Field(description="Hash of the file, 64 hexadecimal digits.")
+    parameters: dict[str, Any] = Field(description="Parameters of the model that the weights need.")
+    recipe: str = Field(description="The command that made them.")
+    seed: int = Field(description="Seed of the recipe.")
+    trained_on: str = Field(description="Images they were trained on.")
+    measured_on: str = Field(description="Held-out images the accuracy was measured on.")
+    accuracy: float = Field(ge=0, le=1, description="Share of these that are classified right.")
+    license: str = Field(description="SPDX identifier.")
+
+    @property
+    def path(self) -> Path:
+        """The weights file."""
+        return FOLDER / f"{self.model}-{self.name}.safetensors"
+
+
+def find_card(model: str, weights: object) -> WeightsCard | None:
+    """The card of the weights of that name, or None if no such weights come along."""
+    if not isinstance(weights, str) or not re.fullmatch(r"\w+", weights):
+        return None
+    path = FOLDER / f"{model}-{weights}.json"
+    return WeightsCard.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def card_names(model: str) -> list[str]:
+    """The names of the weights that come along with a model."""
+    return sorted(path.stem.removeprefix(f"{model}-") for path in FOLDER.glob(f"{model}-*.json"))

@@ -1,0 +1,202 @@
+"""What the bundled models share: an input and categories that are given, stated by the weights, or usual."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from interpret.errors import ModelError, UnknownNameError
+from interpret.images import InputSpec
+from interpret.interfaces import Card, Model
+from interpret.weights import read_metadata
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What is said about a network's input and outputs somewhere; None where nothing is said."""
+
+    size: tuple[int, int] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: int | None = None
+    categories: tuple[str, ...] | None = None
+
+    def or_else(self, other: Stated) -> Stated:
+        """This, filled up with what the other says; ``resize`` belongs to the size it came with."""
+        return Stated(
+            self.size or other.size,
+            self.mean or other.mean,
+            self.std or other.std,
+            self.resize or (None if self.size else other.resize),
+            self.categories if self.categories is not None else other.categories,
+        )
+
+
+class ImageModel(Model):
+    """A model whose input and categories can be given, stated by its weights file, or usual for it."""
+
+    input_size: int | tuple[int, int] | None = Field(
+        None,
+        description="Height and width in pixels, or one number for both; none: as the weights say.",
+    )
+    mean: tuple[float, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Mean of each channel in pixel units [0, 1]; none: as the weights say.",
+    )
+    std: tuple[float, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Standard deviation of each channel in pixel units; none: as the weights say.",
+    )
+    resize: int | None = Field(
+        None,
+        ge=1,
+        description="Shorter side of a photograph before the crop; none: 256/224 of the input.",
+    )
+    categories: int | list[str] | str | None = Field(
+        None,
+        description="Number of outputs, their names, or a file of names; none: as the weights say.",
+    )
+
+    @field_validator("input_size")
+    @classmethod
+    def _positive(cls, value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
+        if value is not None and min(_pair(value)) < 1:
+            raise ValueError("must be at least 1 pixel")
+        return value
+
+    @field_validator("categories")
+    @classmethod
+    def _some(cls, value: int | list[str] | str | None) -> int | list[str] | str | None:
+        if value == [] or (isinstance(value, int) and value < 1):
+            raise ValueError("must be at least one")
+        return value
+
+    @model_validator(mode="after")
+    def _channels_agree(self) -> ImageModel:
+        if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
+            raise ValueError(f"'mean' has {len(self.mean)} channels and 'std' has {len(self.std)}")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError("'std' must be greater than 0")
+        return self
+
+    def card(self) -> Card:
+        """Its input specification and categories."""
+        stated = self.stated()
+        return Card(_input_spec(stated), stated.categories or ())
+
+    def stated(self) -> Stated:
+        """What the parameters say, else what the weights say, else what is usual."""
+        return self.given().or_else(self.known()).or_else(self.usual())
+
+    def given(self) -> Stated:
+        """What the parameters say."""
+        size = None if self.input_size is None else _pair(self.input_size)
+        return Stated(size, self.mean, self.std, self.resize, self._names())
+
+    def known(self) -> Stated:
+        """What is known of the weights; here, what their file says about itself."""
+        if self.weights is None:
+            return Stated()
+        if self.weights.isidentifier() and not Path(self.weights).exists():
+            raise UnknownNameError("weights file or name of weights", self.weights, self.weights_names())
+        return read_stated(self.weights)
+
+    def weights_names(self) -> list[str]:
+        """The names that ``weights`` can be besides a path."""
+        return []
+
+    def usual(self) -> Stated:
+        """What holds where nothing else is said."""
+        usual = InputSpec()
+        return Stated(usual.size, usual.mean, usual.std)
+
+    def count(self, usual: int) -> int:
+        """Number of outputs; ``usual`` where nothing is said."""
+        if isinstance(self.categories, int):
+            return self.categories
+        return len(self.stated().categories or ()) or usual
+
+    def _names(self) -> tuple[str, ...] | None:
+        if isinstance(self.categories, str):
+            return read_categories(self.categories)
+        if isinstance(self.categories, list):
+            return tuple(self.categories)
+        return None if self.categories is None else ()
+
+
+def read_categories(path: str | Path) -> tuple[str, ...]:
+    """The names in a text file (one a line) or JSON file (a list, or names by index).
+
+    Raises:
+        ModelError: If the file cannot be read or holds something else.
+    """
+    path = Path(path).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8")
+        names = _json_names(json.loads(text)) if path.suffix.lower() == ".json" else text.splitlines()
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"The categories in {path} cannot be read ({type(error).__name__}: {error}). "
+            'Give a text file with one name a line, or JSON: ["tench", …] or {"0": "tench", …}.'
+        ) from error
+    found = tuple(name.strip() for name in names if name.strip())
+    if not found:
+        raise ModelError(f"{path} holds no categories.")
+    return found
+
+
+def _json_names(content: Any) -> list[str]:
+    """A list of names, names by index, or ImageNet's [number, name] by index."""
+    if isinstance(content, Mapping):
+        content = [content[str(index)] for index in range(len(content))]
+    names = [item[-1] if isinstance(item, list) else item for item in content]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("names must be text")
+    return names
+
+
+def read_stated(path: str | Path) -> Stated:
+    """What a safetensors file says about its input and categories; nothing for other formats.
+
+    Keys are ``input_size``, ``mean`` (or ``mean_rgb``), ``std`` (or ``std_rgb``) and ``resize``, with commas
+    between numbers, and ``categories``, a JSON list.
+
+    Raises:
+        ModelError: If the file is missing or broken, or a value is no number.
+    """
+    said = read_metadata(path)
+    try:
+        size = _numbers(said.get("input_size"))
+        resize = _numbers(said.get("resize"))
+        return Stated(
+            (int(size[0]), int(size[-1])) if size else None,
+            _numbers(said.get("mean", said.get("mean_rgb"))),
+            _numbers(said.get("std", said.get("std_rgb"))),
+            int(resize[0]) if resize else None,
+            tuple(_json_names(json.loads(said["categories"]))) if "categories" in said else None,
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"The metadata of {path} cannot be read: {error}.") from error
+
+
+def _numbers(text: str | None) -> tuple[float, ...] | None:
+    return tuple(float(number) for number in text.strip("()[] ").split(",")) if text else None
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+def _input_spec(stated: Stated) -> InputSpec:
+    default = InputSpec()
+    mean, std = stated.mean or default.mean, stated.std or default.std
+    if len(mean) != len(std):
+        raise ModelError(f"'mean' has {len(mean)} channels and 'std' has {len(std)}: give both.")
+    return InputSpec(stated.size or default.size, mean, std, stated.resize)

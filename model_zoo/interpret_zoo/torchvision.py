@@ -1,0 +1,143 @@
+"""Any of torchvision's classification networks by name."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field, JsonValue, field_validator
+from torch import nn
+from torchvision import models
+
+from interpret.errors import ModelError, suggest
+from interpret.weights import Weights, load_into, read_weights
+from interpret_zoo.image_model import ImageModel, Stated
+
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+"""Heads that GoogLeNet and Inception have for training only."""
+
+
+class Torchvision(ImageModel):
+    """Any of torchvision's classification networks, such as ``arch: resnet50``.
+
+    ``weights`` is a file (safetensors or .pth), or the name of torchvision's own, such as IMAGENET1K_V1,
+    which are downloaded once. A file that torchvision published is known by its name, which holds its hash.
+    """
+
+    name: ClassVar[str] = "torchvision"
+
+    arch: str = Field(description="Name of the network in torchvision.models, such as resnet18.")
+    arguments: dict[str, JsonValue] = Field({}, description="Further arguments of torchvision's builder.")
+
+    @field_validator("arch")
+    @classmethod
+    def _known_arch(cls, value: str) -> str:
+        names = models.list_models(module=models)
+        if value not in names:
+            raise ValueError(f"must be a classification network of torchvision. {suggest(value, names)}")
+        return value
+
+    def build(self) -> nn.Module:
+        """The network as torchvision initialises it."""
+        arguments = self._usual_arguments() | {"num_classes": self.count(1000)} | self.arguments
+        try:
+            module: nn.Module = models.get_model(self.arch, weights=None, **arguments)
+        except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+            raise ModelError(f"torchvision cannot build {self.arch} with {arguments}: {error}.") from error
+        return module
+
+    def _usual_arguments(self) -> dict[str, Any]:
+        """What torchvision passes itself where it loads weights, and what depends on the input size."""
+        if self.arch in {"googlenet", "inception_v3"}:
+            published = self.published() is not None
+            return {"aux_logits": False, "init_weights": self.weights is None, "transform_input": published}
+        size = self.stated().size
+        if self.arch == "maxvit_t":
+            return {"input_size": size}
+        return {"image_size": size[0]} if size and self.arch.startswith("vit_") else {}
+
+    def known(self) -> Stated:
+        """What the file says about itself, or torchvision about its own; else ImageNet's categories."""
+        published = self.published()
+        if published:
+            return stated_by(published)
+        imagenet = None if self.weights is None else _names(models.AlexNet_Weights.IMAGENET1K_V1)
+        return super().known().or_else(Stated(categories=imagenet))
+
+    def usual(self) -> Stated:
+        """224 pixels (299 for Inception), ImageNet's mean and deviation."""
+        usual = super().usual()
+        return replace(usual, size=(299, 299)) if self.arch == "inception_v3" else usual
+
+    def weights_names(self) -> list[str]:
+        """The names of torchvision's own weights for this network."""
+        return [item.name for item in models.get_model_weights(self.arch)]
+
+    def published(self) -> models.WeightsEnum | None:
+        """The weights of torchvision's own that ``weights`` names, or whose file it is."""
+        known = models.get_model_weights(self.arch)
+        if self.weights == "DEFAULT":
+            return known.DEFAULT
+        given = self.weights or ""
+        names = {given, given.removeprefix(f"{known.__name__}."), Path(given).name}
+        return next((item for item in known if names & {item.name, Path(item.url).name}), None)
+
+    def load_weights(self, module: nn.Module) -> None:
+        """Put in the weights of a file, or torchvision's own."""
+        published, path = self.published(), Path(self.weights or "")
+        if published and not path.is_file():
+            path = download(published.url, Path(torch.hub.get_dir()) / "checkpoints")
+        weights = read_weights(path, sha256=self.sha256 or (hash_in_name(published.url) if published else ""))
+        load_into(
+            module, _renamed(weights) if self.arch.startswith("densenet") else weights, ignore=AUXILIARY
+        )
+
+
+def stated_by(published: models.WeightsEnum) -> Stated:
+    """What torchvision says about the input and the categories of its own weights."""
+    transforms = published.transforms()
+    side = transforms.crop_size[0]
+    mean, std = tuple(transforms.mean), tuple(transforms.std)
+    return Stated((side, side), mean, std, transforms.resize_size[0], _names(published))
+
+
+def download(url: str, folder: Path) -> Path:
+    """The file of that name in the folder, fetched if it is not there yet, checked by the hash in its name.
+
+    Raises:
+        ModelError: If it cannot be fetched; the message says what to do without a network connection.
+    """
+    path = folder / Path(url).name
+    if path.is_file():
+        return path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(
+            url, str(path), hash_in_name(url) or None, progress=sys.stderr.isatty()
+        )
+    except (OSError, RuntimeError) as error:
+        raise ModelError(
+            f"The weights {path.name} cannot be downloaded: {error}. Without a network connection, fetch "
+            f"{url} elsewhere, put it into {folder}, or give its path as 'weights'."
+        ) from error
+    return path
+
+
+def hash_in_name(url: str) -> str:
+    """The beginning of the sha256 that torchvision writes into its file names; empty where there is none."""
+    found = re.search(r"-([0-9a-f]{8,})\.[^./]+$", url)
+    return found[1] if found else ""
+
+
+def _names(published: models.WeightsEnum) -> tuple[str, ...]:
+    return tuple(published.meta["categories"] or ())
+
+
+def _renamed(weights: Weights) -> Weights:
+    """DenseNet's files of 2017 write ``norm.1`` where the module says ``norm1``."""
+    pattern = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+    return replace(weights, tensors={pattern.sub(r"\1\2", name): t for name, t in weights.tensors.items()})
