@@ -39,6 +39,9 @@ BUNDLED = "interpret-cnn"
 DISABLE = "INTERPRET_DISABLE_PLUGINS"
 """Environment variable: entry names or distributions that are not loaded, separated by commas."""
 
+BROKEN_METADATA = (TypeError, ValueError, KeyError, OSError)
+"""What reading the metadata of a damaged installation raises; no installer writes such."""
+
 Kind: TypeAlias = Literal["model", "dataset", "probe", "renderer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 BASES: Mapping[Kind, type[Plugin]] = {
@@ -363,13 +366,16 @@ def _distribution_name(distribution: Distribution) -> str:
     """The normalised name, or nothing for a folder of metadata that is broken."""
     try:
         name = distribution.metadata["Name"]
-    except (TypeError, KeyError, OSError, ValueError):
+    except BROKEN_METADATA:
         return ""
     return re.sub(r"[-_.]+", "-", name or "").lower()
 
 
 def _entries(name: str, distribution: Distribution) -> list[Found]:
-    points = [point for point in distribution.entry_points if point.group == GROUP]
+    try:
+        points = [point for point in distribution.entry_points if point.group == GROUP]
+    except BROKEN_METADATA:
+        return []
     return [Found(Origin(name, distribution.version or "", point.name), point) for point in points]
 
 

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 from interpret.runner import Status
+
+
+class _Counted(ProgressColumn):
+    """A column for steps that say how much they have to do; empty for others."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self.column = column
+
+    def render(self, task: Task) -> RenderableType:
+        return "" if task.total is None else self.column(task)
 
 
 class Bars:
@@ -29,15 +43,15 @@ class Bars:
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            _Counted(MofNCompleteColumn()),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _Counted(TextColumn("left")),
+            _Counted(TimeRemainingColumn()),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._tasks = {task.description: task.id for task in self._bars.tasks}
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Bars:
         self._bars.start()

@@ -14,9 +14,10 @@ import pytest
 from pydantic import Field
 
 import interpret_local
-from interpret import Card, Dataset, Images, Model, Probe, Result, hookimpl, plugins
+from interpret import Card, Dataset, Images, Model, Probe, Result, ShardedProbe, hookimpl, plugins
 from interpret.cli.shell import call
 from interpret.plugins import Loaded, Origin, classify, load_registry
+from interpret.results import load
 from interpret.testing import small_images, small_network
 
 PIPELINE = """\
@@ -49,9 +50,10 @@ class Noise(Dataset):
     """Noise."""
 
     name: ClassVar[str] = "noise"
+    count: int = Field(2, description="How many images.")
 
     def open(self) -> Images:
-        return small_images(2)
+        return small_images(self.count)
 
 
 class Echo(Probe):
@@ -69,6 +71,23 @@ class Echo(Probe):
         return Said()
 
 
+@dataclass(frozen=True)
+class Total(Result):
+    images: int
+
+
+class Count(ShardedProbe):
+    """Counts the images."""
+
+    name: ClassVar[str] = "count"
+
+    def run_shard(self, network: Any, images: Images, *args: Any, **inputs: Any) -> Total:
+        return Total(len(images))
+
+    def merge(self, partials: Any) -> Total:
+        return Total(sum(partial.images for partial in partials))
+
+
 class Ours:
     """A plugin of this test."""
 
@@ -82,7 +101,7 @@ class Ours:
 
     @hookimpl
     def register_probes(self):
-        return [Echo]
+        return [Echo, Count]
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *given: object) -> None:
@@ -141,6 +160,21 @@ def test_run_as_json(pipeline, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["folder"] == "there"
     assert found["steps"]["first"]["status"] == "done"
+
+
+def test_three_shares_then_merge(pipeline, capsys):
+    pipeline.write_text(
+        PIPELINE.replace("noise}", "noise, count: 600}").replace("echo, text: hello", "count, batch_size: 1")
+    )
+    assert call(["run", "my.yaml", "--shard", "3/3"]) == 0
+    assert "this share is stored" in (out := capsys.readouterr().out)
+    assert "run the same command with --merge" in out
+    assert call(["run", "my.yaml", "--merge"]) == 1
+    assert "2 of 3 shards are missing" in capsys.readouterr().err
+    assert call(["run", "my.yaml", "--shard", "1/3"]) == 0
+    assert call(["run", "my.yaml", "--shard", "2/3"]) == 0
+    assert call(["run", "my.yaml", "--merge"]) == 0
+    assert load(Path("runs/my/first")) == Total(600)
 
 
 def test_a_step_that_fails_is_exit_code_1(pipeline, capsys):
@@ -289,7 +323,10 @@ def test_problems_with_plugins_are_shown_and_stop_nothing(monkeypatch, pipeline,
     assert call(["plugins", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["problems"][-1]["entry"] == "Wrong"
-    assert next(item for item in found["plugins"] if item["entry"] == "Ours")["offers"]["probe"] == ["echo"]
+    assert next(item for item in found["plugins"] if item["entry"] == "Ours")["offers"]["probe"] == [
+        "count",
+        "echo",
+    ]
 
 
 def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

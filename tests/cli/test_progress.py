@@ -28,6 +28,7 @@ def test_a_terminal_sees_how_far_it_is():
     assert "50/200" in text
     assert "mining: done" in text
     assert "unknown: kept" in text
+    assert "0/?" not in text
 
 
 def test_where_there_is_no_terminal_it_is_silent():

@@ -71,9 +71,11 @@ def test_a_plugin_that_raises_on_import_is_named_and_stops_nobody(install):
     install("interpret-quits", "import sys; sys.exit(3)")
     install("interpret-typo", good("typo"), target="interpret_tpyo:nothing")
     install("interpret-works", good("works"))
+    install("interpret-strange", good("strange"), target="not a:valid thing!")
     registry = load_registry()
     assert "works" in registry.probes
-    broken, quits, typo = problems(registry)
+    broken, quits, strange, typo = problems(registry)
+    assert "'not a:valid thing!' cannot be imported" in strange
     assert broken.startswith("interpret-broken[interpret_broken]: ")
     assert "RuntimeError: no driver" in broken
     assert "SystemExit: 3" in quits
@@ -178,6 +180,9 @@ def test_broken_metadata_of_others_is_no_problem(install, tmp_path):
     (tmp_path / "wreck-1.0.dist-info").mkdir()
     (tmp_path / "noname-1.0.dist-info").mkdir()
     (tmp_path / "noname-1.0.dist-info" / "METADATA").write_text("Version: 1\n")
+    for name, text in {"lines": b"[interpret]\nno value\n", "bytes": b"\xff\xfe[interpret]\n"}.items():
+        install(name, "")
+        (tmp_path / f"{name}-1.2.dist-info" / "entry_points.txt").write_bytes(text)
     assert "fine" in load_registry().probes
 
 
