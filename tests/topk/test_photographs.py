@@ -67,9 +67,6 @@ def test_forty_photographs_equal_brute_force(squeezenet):
 def test_five_hundred_photographs_equal_brute_force(squeezenet):
     found = assert_exact(squeezenet, PHOTOS, batch_size=32)
     assert found.count == 500
-    # The strongest output of a category is on a photograph of it more often than not.
-    own = [int(Path(found.ids[str(int(i))]).name[:3]) for i in found["classifier.1"].image[:, 0]]
-    assert sum(own[category] == category for category in range(1, 1000, 2)) > 250
 
 
 @pytest.mark.parametrize("layer", ["conv", "pool", "tail"])
