@@ -273,18 +273,22 @@ class _Checker:
         draft.renderers.append(renderer)
 
     def order(self) -> list[str]:
-        """The steps so that each comes after its inputs."""
+        """The steps as in the file, but each after its inputs."""
         needs = {
             name: [step for step in draft.inputs.values() if isinstance(step, str) and step in self.drafts]
             for name, draft in self.drafts.items()
         }
         try:
-            return list(TopologicalSorter(needs).static_order())
+            TopologicalSorter(needs).prepare()
         except CycleError as error:
             circle = error.args[1][::-1]
             message = f"These steps wait for each other: {' -> '.join(circle)}."
             self.report((*self.drafts[circle[0]].spot, "inputs"), message)
             return list(self.drafts)
+        placed: dict[str, None] = {}
+        for step in needs:
+            _place(step, needs, placed)
+        return list(placed)
 
     def step(self, name: str, models: list[str], datasets: list[str]) -> Step:
         draft = self.drafts[name]
@@ -356,6 +360,14 @@ class _Checker:
             return f"Write inputs: {{{key}: {fit[0]}}}."
         probes = [name for name, cls in self.registry.probes.items() if issubclass(probe_output(cls), wanted)]
         return f"Add a step before it with a probe that gives one: {', '.join(probes)}." if probes else ""
+
+
+def _place(step: str, needs: Mapping[str, list[str]], placed: dict[str, None]) -> None:
+    """Put a step behind everything it needs."""
+    for need in needs[step]:
+        if need not in placed:
+            _place(need, needs, placed)
+    placed.setdefault(step)
 
 
 def _shown(value: Any) -> str:

@@ -26,11 +26,11 @@ def test_a_right_pipeline_is_read(known, write, tiny):
     assert pipeline.models["net"].device == "auto"
 
 
-def test_steps_come_after_their_inputs(known, write):
+def test_steps_keep_their_order_but_come_after_their_inputs(known, write):
     text = "jitter: {probe: jitter, inputs: {peaks: peaks}}\n"
-    moved = write((f"  {text}", ""), ("steps:\n", f"steps:\n  {text}"))
-    names = list(read_pipeline(moved, known).steps)
-    assert names.index("peaks") < names.index("jitter")
+    first = "  one: {probe: lonely}\n  two: {probe: cyclic, inputs: {jitter: jitter}}\n"
+    moved = write((f"  {text}", ""), ("steps:\n", f"steps:\n{first}  {text}"))
+    assert list(read_pipeline(moved, known).steps) == ["one", "peaks", "jitter", "two", "lonely"]
 
 
 def test_the_resolved_pipeline_reads_as_the_same(known, write, tmp_path):

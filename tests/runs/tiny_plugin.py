@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 import interpret_local
+import interpret_topk
 from interpret.errors import DatasetError, InterpretError
 from interpret.hookspecs import hookimpl
 from interpret.images import Images, InputSpec, Sample, digest
@@ -206,8 +207,9 @@ def register_renderers() -> list[type[Renderer[Any]]]:
 
 
 def registry() -> Registry:
-    """This plugin, its onlooker and the local executor, and nothing else."""
-    plugins = {"tiny": sys.modules[__name__], "onlooker": Onlooker(), "local": interpret_local}
+    """This plugin, its onlooker, the local executor and mining, and nothing else."""
+    plugins = {"tiny": sys.modules[__name__], "onlooker": Onlooker()}
+    plugins |= {"local": interpret_local, "topk": interpret_topk}
     return classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in plugins.items()])
 
 
