@@ -14,7 +14,8 @@ import projections
 def main() -> None:
     table = Table("work", "peer", "ours (s)", "peer (s)", "ratio", "to reach")
     for row in [*mining.rows(), *projections.rows()]:
-        table.add_row(row.work, row.peer, f"{row.ours_s:.3f}", f"{row.peer_s:.3f}", f"{row.ratio:.2f}", row.target)
+        times = (f"{row.ours_s:.3f}", f"{row.peer_s:.3f}", f"{row.ratio:.2f}")
+        table.add_row(row.work, row.peer, *times, row.target)
     Console(width=140).print(table)
 
 
