@@ -32,12 +32,17 @@ def small() -> Network:
         nn.ReLU(),
         nn.Linear(5, 4),
     ).double()
-    return wrap(module, input_size=(24, 30), aliases={"layer1": "3", "fc": "11"})
+    return wrap(module, input_size=(24, 32), aliases={"layer1": "3", "fc": "11"})
 
 
 def images(network: Network, count: int = 3) -> Tensor:
     draw = torch.Generator().manual_seed(1)
     return torch.randn(count, *network.input.shape, generator=draw, dtype=network.dtype)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return small()
 
 
 MIXED = [
@@ -64,8 +69,9 @@ def by_autograd(network: Network, x: Tensor, neuron: Neuron) -> Tensor:
 
 
 @pytest.mark.parametrize("engine", ["auto", "full"])
-def test_the_gradient_is_autograds_for_layers_of_all_kinds_in_the_order_asked(engine: str) -> None:
-    network = small()
+def test_the_gradient_is_autograds_for_layers_of_all_kinds_in_the_order_asked(
+    network: Network, engine: str
+) -> None:
     x = images(network)
     found = project(network, x, MIXED, "gradient", engine=engine)
     expected = torch.stack([by_autograd(network, x, neuron) for neuron in MIXED])
@@ -74,8 +80,7 @@ def test_the_gradient_is_autograds_for_layers_of_all_kinds_in_the_order_asked(en
 
 @pytest.mark.parametrize("rule", ["deconvnet", "gradient", "guided"])
 @pytest.mark.parametrize("lrn", [None, "identity", "scale", "gradient"])
-def test_both_engines_agree(rule: str, lrn: str | None) -> None:
-    network = small()
+def test_both_engines_agree(network: Network, rule: str, lrn: str | None) -> None:
     x = images(network)
     neurons = [neuron for neuron in MIXED if neuron.layer in ("1", "layer1", "4")]
     whole = project(network, x, neurons, rule, lrn=lrn, engine="full")
@@ -112,8 +117,7 @@ def test_overlapping_pools_add_or_overwrite() -> None:
     torch.testing.assert_close(project(network, x, neuron, unpool="overwrite"), expected)
 
 
-def test_the_seed_may_be_the_activation() -> None:
-    network = small()
+def test_the_seed_may_be_the_activation(network: Network) -> None:
     x = images(network)
     once = project(network, x, MIXED, "gradient")
     scaled = project(network, x, MIXED, "gradient", seed="activation")
@@ -141,7 +145,7 @@ def test_captum_agrees_on_plain_networks(
     module = getattr(torchvision.models, name)(weights=None).double().eval()
     network = wrap(module, input_size=96)
     x = images(network, 1)
-    expected = CAPTUM[rule](module, module.get_submodule(layer)).attribute(x, place)
+    expected = CAPTUM[rule](module, module.get_submodule(layer)).attribute(x.clone().requires_grad_(), place)
     neuron = Neuron(0, layer, *place)
     for engine in ("full", "windows"):
         found = project(network, x, [neuron], rule, engine=engine)
@@ -180,7 +184,7 @@ def test_right_where_captum_is_not(relu: Callable[[Tensor], Tensor]) -> None:
     for engine in ("full", "windows"):
         found = project(network, x, [Neuron(0, "1", 1, 4, 5)], engine=engine)
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
-    captums = NeuronDeconvolution(module, module[1]).attribute(x, (1, 4, 5))
+    captums = NeuronDeconvolution(module, module[1]).attribute(x.clone().requires_grad_(), (1, 4, 5))
     assert (captums - expected).abs().max() > 0.01 * expected.abs().max()
 
 
@@ -194,15 +198,13 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("neuron", "message"), WRONG, ids=[message for _, message in WRONG])
-def test_neurons_that_do_not_exist_are_named(neuron: Neuron, message: str) -> None:
-    network = small()
+def test_neurons_that_do_not_exist_are_named(network: Network, neuron: Neuron, message: str) -> None:
     with pytest.raises(InterpretError, match=message) as caught:
         project(network, images(network), [MIXED[0], neuron])
     assert f"layer='{neuron.layer}'" in str(caught.value)
 
 
-def test_wrong_questions_are_refused() -> None:
-    network = small()
+def test_wrong_questions_are_refused(network: Network) -> None:
     x = images(network)
     with pytest.raises(UnknownNameError, match="'layer1'"):
         project(network, x, [Neuron(0, "layer9", 0)])
@@ -223,7 +225,7 @@ def test_a_nonlinearity_without_a_rule_is_named_and_may_be_allowed(layer: str) -
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(), nn.Conv2d(4, 4, 3), nn.GELU())
     network = wrap(module, input_size=12)
     x, neuron = images(network), [Neuron(0, layer, 0, 2, 2)]
-    with pytest.raises(ModelError, match=r"1: (hardtanh|clamp).* \(ReLU6\) has no deconvnet rule"):
+    with pytest.raises(ModelError, match=r"1: hardtanh \(nn.ReLU6\) has no deconvnet rule"):
         project(network, x, neuron)
     torch.testing.assert_close(
         project(network, x, neuron, nonlinear="gradient"), project(network, x, neuron, "gradient")

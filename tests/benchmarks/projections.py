@@ -1,0 +1,54 @@
+"""The deconvnet on the top 9 of every unit of AlexNet, against Captum's NeuronDeconvolution.
+
+Ours is the whole probe: every neuron, from the images to the stored patches. Captum projects every ``STEP``-th
+of the same neurons in batches, with one neuron for each image of a batch, and its time is scaled to all of
+them, since it takes as long for one neuron as for another.
+"""
+
+import warnings
+from collections.abc import Iterator
+
+import torch
+from captum.attr import NeuronDeconvolution
+from table import Row, interleaved
+from torch import Tensor
+from torchvision import models
+
+from interpret.images import as_images
+from interpret.network import Network, wrap
+from interpret_deconv import Deconv, LayerProjections
+from interpret_topk import mine
+
+LAYERS = {"features.3": ("conv2", 30), "features.6": ("conv3", 8), "features.10": ("conv5", 4)}
+COUNT, BATCH, STEP, REPEATS = 200, 32, 27, 3
+
+
+def rows() -> Iterator[Row]:
+    """One row for each layer; random weights and images take as long as real ones."""
+    torch.manual_seed(0)
+    network = wrap(models.alexnet(weights=None).eval())
+    x = torch.randn(COUNT, *network.input.shape)
+    images = as_images(list(x))
+    exemplars = mine(network, images, list(LAYERS), k=9)
+    for layer, (name, target) in LAYERS.items():
+        probe = Deconv(layers=[layer])
+        found = probe.run(network, images, exemplars)[layer]
+        sample = torch.arange(0, len(found.unit), STEP)
+        ours, peer = interleaved(
+            lambda probe=probe: probe.run(network, images, exemplars),
+            lambda layer=layer, found=found, sample=sample: by_captum(network, layer, x, found, sample),
+            REPEATS,
+        )
+        peer *= len(found.unit) / len(sample)
+        work = f"projecting {len(found.unit)} neurons of AlexNet {name}"
+        against = f"NeuronDeconvolution, batches of {BATCH}, {len(sample)} neurons scaled to all"
+        yield Row(work, against, ours, peer, peer / ours, f">= {target}")
+
+
+def by_captum(network: Network, layer: str, x: Tensor, found: LayerProjections, sample: Tensor) -> None:
+    deconvolution = NeuronDeconvolution(network.module, network.module.get_submodule(layer))
+    for part in sample.split(BATCH):
+        place = (torch.arange(len(part)), found.unit[part], *found.position[part].T)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            deconvolution.attribute(x[found.image[part]], neuron_selector=lambda maps, at=place: maps[at])
