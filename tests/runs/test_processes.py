@@ -2,7 +2,6 @@
 
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -85,8 +84,8 @@ def test_kill_at_random_moments_and_continue_write_the_same_bits(start, straight
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_folder_in_use_is_refused_and_free_after_a_kill(start, straight, tmp_path, known):
-    path, _ = straight
+def test_a_folder_in_use_is_refused_and_free_after_a_kill(start, write, tmp_path, known):
+    path = write(SLOW, LONG)
     process = start(path, tmp_path)
     wait_until((tmp_path / "peaks").exists, process)
     with pytest.raises(InterpretError, match=rf"in use by another run \(process {process.pid}\)"):
@@ -98,8 +97,8 @@ def test_a_folder_in_use_is_refused_and_free_after_a_kill(start, straight, tmp_p
     assert run_pipeline(path, tmp_path, registry=known).steps["peaks"].status == "done"
 
 
-def test_shard_processes_keep_a_whole_run_out(start, straight, tmp_path, known):
-    path, _ = straight
+def test_shard_processes_keep_a_whole_run_out(start, write, tmp_path, known):
+    path = write(SLOW, LONG)
     process = start(path, tmp_path, shard=(1, 2))
     wait_until(lambda: list(tmp_path.glob(STORED)), process)
     with pytest.raises(InterpretError, match=str(process.pid)):
