@@ -1,8 +1,8 @@
 """The deconvnet on the top 9 of every unit of AlexNet, against Captum's NeuronDeconvolution.
 
-Ours is the whole probe: every neuron, from the images to the stored patches. Captum projects every ``STEP``-th
-of the same neurons in batches, with one neuron for each image of a batch, and its time is scaled to all of
-them, since it takes as long for one neuron as for another.
+Ours is the whole probe: every neuron, from the images to the stored patches. Captum projects a part of the
+neurons in batches, with one neuron for each image of a batch, and its time is scaled to all of them, since
+it takes as long for one neuron as for another.
 """
 
 import warnings
