@@ -42,7 +42,10 @@ class FeatureGrid(Renderer[Projections]):
     )
     seed: int = Field(0, ge=0, description="Seed of the random choice of units.")
     percentile: float = Field(
-        100.0, gt=0, le=100, description="Percentile of a projection's magnitudes that gets full colour."
+        99.5,  # deep projections have a few sharp peaks: under their maximum the rest is lost in grey
+        gt=0,
+        le=100,
+        description="Percentile of a projection's magnitudes that gets full colour; 100: its maximum.",
     )
     smooth: bool = Field(False, description="Enlarge small patches smoothly, not pixel by pixel.")
     columns: int = Field(4, ge=1, description="Units side by side on a page.")
@@ -68,7 +71,7 @@ class FeatureGrid(Renderer[Projections]):
     def _pages(self, result: Projections, layer: str, photographs: Photographs) -> Iterator[Page]:
         """The pages of one layer, each drawn when it is asked for."""
         chart = self._chart(result, layer, photographs)
-        units = choose_units(self.units, layer, sorted({*chart.neurons, *chart.dead}), self.seed)
+        units = choose_units(self.units, layer, chart.units, self.seed)
         step = self.columns * self.rows
         details = (_facts(chart, units, result), _legend(chart, result))
         for start in range(0, len(units), step):
@@ -79,12 +82,13 @@ class FeatureGrid(Renderer[Projections]):
         projections = result[layer]
         channels = display.shown_channels(projections.patches)
         size = tile_size(*projections.patches.shape[-2:])
-        dead = result.dead.get(layer)
+        dead = result.dead[layer]
         return Chart(
             Tiles(projections, photographs, channels, size, self.percentile, self.smooth),
             Block(size, square(int(projections.rank.max()) + 1 if len(projections.rank) else 1)),
             by_unit(projections),
-            frozenset() if dead is None else frozenset(dead.nonzero().flatten().tolist()),
+            frozenset(dead.nonzero().flatten().tolist()),
+            len(dead),
         )
 
 
@@ -132,12 +136,20 @@ class Chart:
         block: The place of one unit.
         neurons: The neurons of each unit, by unit.
         dead: Units that were never active.
+        count: Units of the layer, projected or not.
     """
 
     tiles: Tiles
     block: Block
     neurons: dict[int, list[int]]
     dead: frozenset[int]
+    count: int
+
+    @property
+    def units(self) -> list[int]:
+        """Units to show, ascending: dead ones too, unless only some units of the layer were projected."""
+        whole = len(self.neurons) + len(self.dead) >= self.count
+        return sorted({*self.neurons, *(self.dead if whole else ())})
 
     def page(self, units: Sequence[int], columns: int, heading: Heading) -> Page:
         """One page of units in reading order."""
@@ -185,7 +197,9 @@ def _legend(chart: Chart, result: Projections) -> str:
     """How to read the patches."""
     channels, total = chart.tiles.channels, chart.tiles.layer.patches.shape[1]
     channel = f" Channel {channels[0]} of {total} is shown." if len(channels) < total else ""
+    percentile = chart.tiles.percentile
+    cut = f" (percentile {percentile:g})" if percentile < 100 else ""
     return (
-        f"Left: {result.rule} projections of the strongest neurons, zero is mid-grey, each at its own scale. "
-        f"Right: the same patches of the images. Pale: outside the image.{channel}"
+        f"Left: {result.rule} projections of the strongest neurons, zero is mid-grey, each at its own "
+        f"scale{cut}. Right: the same patches of the images. Pale: outside the image.{channel}"
     )

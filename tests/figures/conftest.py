@@ -66,8 +66,10 @@ def projections(
     dead: dict[str, list[int]] | None = None, spec: InputSpec = SPEC, **layers: LayerProjections
 ) -> Projections:
     """A result over ``Squares``."""
-    flags = {name: torch.zeros(64, dtype=torch.bool) for name in layers}
-    for name, units in (dead or {}).items():
+    flags = {}
+    for name, item in layers.items():
+        units = (dead or {}).get(name, [])
+        flags[name] = torch.zeros(max([*item.unit.tolist(), *units]) + 1, dtype=torch.bool)
         flags[name][units] = True
     ids = {str(i): f"square-{i}" for item in layers.values() for i in item.image.tolist()}
     return Projections(layers, ids, spec, "deconvnet", "sum", "full", flags)

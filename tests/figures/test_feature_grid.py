@@ -41,7 +41,8 @@ def find(page: np.ndarray[Any, Any], tile: np.ndarray[Any, Any]) -> list[tuple[i
 
 def test_each_projection_stands_left_and_its_photograph_right(made: SimpleNamespace, tmp_path: Path) -> None:
     layer, images = made.layer(units=2), made.Squares()
-    (file,) = FeatureGrid().render(made.projections(conv=layer), images, tmp_path)
+    renderer = FeatureGrid(percentile=100)
+    (file,) = renderer.render(made.projections(conv=layer), images, tmp_path)
     page = pixels(file)
     lefts, rights = [], []
     for neuron in range(9):
@@ -93,6 +94,13 @@ def test_dead_units_are_marked(made: SimpleNamespace, tmp_path: Path) -> None:
     rows, columns = np.nonzero(empty)
     assert rows.max() - rows.min() + 1 == block.size[0]
     assert columns.max() - columns.min() + 1 == block.size[1]
+
+
+def test_dead_units_are_left_out_where_only_some_units_were_projected(made: SimpleNamespace) -> None:
+    result = made.projections(dead={"conv": [1, 9]}, conv=made.layer(units=3, dead=[1]))
+    photographs = Photographs(made.Squares(), result.ids, result.input)
+    (page,) = FeatureGrid()._pages(result, "conv", photographs)
+    assert [label.text for label in page.labels if label.text.isdigit()] == ["0", "2"]
 
 
 def test_a_layer_in_which_all_is_dead_is_drawn(made: SimpleNamespace, tmp_path: Path) -> None:
@@ -196,7 +204,7 @@ def test_of_many_channels_the_strongest_is_shown(made: SimpleNamespace, tmp_path
 
 
 def test_labels_name_the_units_in_order(made: SimpleNamespace) -> None:
-    renderer, result = FeatureGrid(units=[3, 1]), made.projections(dead={"conv": [7]}, conv=made.layer())
+    renderer, result = FeatureGrid(units=[3, 1]), made.projections(conv=made.layer())
     (page,) = renderer._pages(result, "conv", Photographs(made.Squares(), result.ids, result.input))
     texts = [label.text for label in page.labels]
     assert texts[0] == "conv"
