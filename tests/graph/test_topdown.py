@@ -1,106 +1,23 @@
-"""The top-down pass against autograd with rewritten backward passes, against Captum, and by hand."""
+"""The top-down pass equals autograd with rewritten backward passes, in double precision."""
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from captum.attr import NeuronDeconvolution, NeuronGradient, NeuronGuidedBackprop
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from interpret.errors import InterpretError, ModelError
-from interpret.graph import Graph, Rules, remember, seed_signals, top_down, trace
-from interpret.graph.rules import unpool, unpool_by_offsets
+from interpret.graph import Graph, Rules, remember, top_down, trace
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "bvlc_googlenet.py"
 RULES = ["deconvnet", "gradient", "guided"]
-
-
-class SignalReLU(torch.autograd.Function):
-    """ReLU whose backward pass is the deconvnet's, or guided backpropagation's."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, rule: str) -> Tensor:
-        ctx.rule = rule
-        ctx.save_for_backward(x)
-        return x.clamp(min=0)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors
-        active = (x > 0).to(x) if ctx.rule != "deconvnet" else torch.ones_like(x)
-        return (gradient if ctx.rule == "gradient" else gradient.clamp(min=0)) * active, None
-
-
-class SteadyNorm(torch.autograd.Function):
-    """Local response norm whose backward pass is the identity, or the division by its forward scale."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, kind: str, given: dict[str, Any]) -> Tensor:
-        ctx.kind = kind
-        size, channels = given["size"], x.shape[1]
-        squares = [
-            x[:, max(0, c - size // 2) : c + (size - 1) // 2 + 1].square().sum(1) for c in range(channels)
-        ]
-        ctx.scale = (given["k"] + given["alpha"] / size * torch.stack(squares, 1)) ** given["beta"]
-        return x / ctx.scale
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return (gradient if ctx.kind == "identity" else gradient / ctx.scale), None, None
-
-
-class Oracle(TorchFunctionMode):
-    """Autograd with the rules of a top-down pass, in whatever spelling the module calls its operations."""
-
-    def __init__(self, rules: Rules) -> None:
-        super().__init__()
-        self.rules = rules
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in (F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_):
-            return SignalReLU.apply(args[0], self.rules.relu)
-        if func is F.local_response_norm and self.rules.norm != "gradient":
-            names = ("size", "alpha", "beta", "k")
-            given = (
-                {"alpha": 1e-4, "beta": 0.75, "k": 1.0}
-                | dict(zip(names, args[1:], strict=False))
-                | (kwargs or {})
-            )
-            return SteadyNorm.apply(args[0], self.rules.norm, given)
-        return func(*args, **(kwargs or {}))
-
-
-def oracle(module: nn.Module, name: str, x: Tensor, signal: Tensor, images: Tensor, rules: Rules) -> Tensor:
-    """Each signal's projection, one backward pass at a time."""
-    seen: list[Tensor] = []
-    handle = module.get_submodule(name).register_forward_hook(lambda _m, _i, out: seen.append(out))
-    results = []
-    for one, image in zip(signal, images.tolist(), strict=True):
-        leaf = x[image : image + 1].clone().requires_grad_()
-        with Oracle(rules):
-            module(leaf)
-        (gradient,) = torch.autograd.grad(seen.pop(), leaf, one[None])
-        results.append(gradient[0])
-        seen.clear()
-    handle.remove()
-    return torch.stack(results)
-
-
-def project(graph: Graph, name: str, x: Tensor, signal: Tensor, images: Tensor, rules: Rules) -> Tensor:
-    node = graph.layer(name)
-    return top_down(remember(graph, x, [node], rules), node, signal, images)
-
-
-# --- random networks ---------------------------------------------------------------------------------------
+Project = Callable[[nn.Module, str, Tensor, Tensor, Rules], Tensor]
 
 
 class Branches(nn.Module):
@@ -163,37 +80,166 @@ def random_block(pick: random.Random, channels: int) -> tuple[nn.Module, int]:
         bias=pick.random() < 0.5,
     )  # fmt: skip
     act = nn.ReLU(inplace=pick.random() < 0.5)
-    kind = pick.randrange(7)
-    if kind == 0:
-        return nn.Sequential(conv, nn.BatchNorm2d(made), act), made
-    if kind == 1:
-        return nn.Sequential(conv, act, nn.LocalResponseNorm(5, alpha=0.5, k=2.0)), made
-    if kind == 2:
-        return nn.Sequential(conv, act, nn.MaxPool2d(3, 2, ceil_mode=True)), made
-    if kind == 3:
-        return nn.Sequential(conv, act, nn.AvgPool2d(3, 2, padding=1, ceil_mode=True)), made
-    if kind == 4:
-        pool = nn.Sequential(nn.MaxPool2d(3, 1, padding=1), nn.Conv2d(channels, 2, 1))
-        return Branches(pool, nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1), act), joined=True), 6
-    if kind == 5:
-        short = nn.Conv2d(channels, made, 1, stride=2)
-        return Branches(short, nn.Conv2d(channels, made, 3, 2, 1), joined=False), made
-    return nn.Sequential(PreActivation(channels), nn.MaxPool2d((3, 2), 2, padding=1, dilation=1), conv), made
+    pooled = nn.Sequential(nn.MaxPool2d(3, 1, padding=1), nn.Conv2d(channels, 2, 1))
+    short, long = nn.Conv2d(channels, made, 1, stride=2), nn.Conv2d(channels, made, 3, 2, 1)
+    kinds = [
+        (nn.Sequential(conv, nn.BatchNorm2d(made), act), made),
+        (nn.Sequential(conv, act, nn.LocalResponseNorm(5, alpha=0.5, k=2.0)), made),
+        (nn.Sequential(conv, act, nn.MaxPool2d(3, 2, ceil_mode=True)), made),
+        (nn.Sequential(conv, act, nn.AvgPool2d(3, 2, padding=1, ceil_mode=True)), made),
+        (Branches(pooled, nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1), act), joined=True), 6),
+        (Branches(short, long, joined=False), made),
+        (nn.Sequential(PreActivation(channels), nn.MaxPool2d((3, 2), 2, padding=1), conv), made),
+    ]
+    return pick.choice(kinds)
+
+
+def project(graph: Graph, layer: str, x: Tensor, signal: Tensor, rules: Rules) -> Tensor:
+    node = graph.layer(layer)
+    return top_down(remember(graph, x, [node], rules), node, signal, range(len(x)))
+
+
+def check(
+    module: nn.Module, shape: tuple[int, int, int], layers: list[str], rules: Rules, by_autograd: Project
+) -> None:
+    graph = trace(module, shape)
+    x = torch.randn(2, *shape, dtype=torch.float64)
+    for layer in layers:
+        signal = torch.randn(2, *graph.layer(layer).shape, dtype=torch.float64)
+        expected = by_autograd(module, layer, x, signal, rules)
+        assert expected.abs().max() > 0
+        tolerance = 1e-9 * float(expected.abs().max())
+        torch.testing.assert_close(project(graph, layer, x, signal, rules), expected, rtol=0, atol=tolerance)
+
+
+SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 60))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_networks(seed: int, by_autograd: Project) -> None:
+    module = random_network(seed)
+    layers = ["1", "3", str(len(module) - 2), str(len(module) - 1)]
+    for rule in RULES:
+        check(module, (module.channels, 33, 38), layers, Rules(relu=rule), by_autograd)  # type: ignore[arg-type]
+
+
+def test_the_rules_differ_on_random_networks() -> None:
+    module = random_network(0)
+    graph = trace(module, (module.channels, 33, 38))
+    x = torch.randn(2, module.channels, 33, 38, dtype=torch.float64)
+    signal = torch.randn(2, *graph.layer("3").shape, dtype=torch.float64)
+    results = [project(graph, "3", x, signal, Rules(relu=rule)) for rule in RULES]  # type: ignore[arg-type]
+    assert not torch.allclose(results[0], results[1])
+    assert not torch.allclose(results[1], results[2])
+    assert not torch.allclose(results[2], results[0])
+
+
+NETWORKS = [
+    ("alexnet", (3, 71, 80), ["features.4", "features.12", "classifier.6"]),
+    ("vgg11_bn", (3, 32, 39), ["features.14", "features.28"]),
+    ("resnet18", (3, 49, 64), ["layer1.0", "layer3", "fc"]),
+    ("squeezenet1_0", (3, 65, 64), ["features.3", "features.12", "classifier.2"]),
+    ("densenet121", (3, 48, 49), ["features.transition2"]),
+    ("googlenet", (3, 64, 65), ["inception3b", "inception5a.branch4"]),
+    ("inception_v3", (3, 96, 80), ["Mixed_6b.branch7x7_2"]),
+    ("shufflenet_v2_x0_5", (3, 64, 49), ["stage3.1.branch2.3", "fc"]),
+    ("mnasnet0_5", (3, 48, 49), ["layers.16"]),
+    ("regnet_x_400mf", (3, 48, 49), ["trunk_output.block3"]),
+    pytest.param("resnext50_32x4d", (3, 33, 32), ["layer2"], marks=pytest.mark.slow),
+    pytest.param("wide_resnet50_2", (3, 33, 32), ["layer2"], marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "layers"), NETWORKS)
+def test_torchvision_networks(
+    name: str, shape: tuple[int, int, int], layers: list[str], by_autograd: Project
+) -> None:
+    torch.manual_seed(0)
+    options = (
+        {"transform_input": True, "aux_logits": False, "init_weights": False} if name[2:3] == "n" else {}
+    )
+    options = (
+        {"transform_input": True, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    )
+    module = getattr(torchvision.models, name)(weights=None, **options).double().eval()
+    check(module, shape, layers, Rules(), by_autograd)
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference network is not beside the repository")
+def test_the_reference_googlenet(by_autograd: Project) -> None:
+    spec = importlib.util.spec_from_file_location("bvlc_googlenet", REFERENCE)
+    assert spec is not None
+    assert spec.loader is not None
+    source = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(source)
+    torch.manual_seed(0)
+    module = source.googlenet().double()
+    check(module, (3, 65, 64), ["norm2", "inception_4a", "inception_5b.branch3"], Rules(), by_autograd)
+
+
+@pytest.mark.parametrize("lrn", ["identity", "scale", "gradient"])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("size", [3, 4])
+def test_local_response_norms(rule: str, lrn: str, size: int, by_autograd: Project) -> None:
+    torch.manual_seed(0)
+    body = [
+        nn.Conv2d(2, 6, 3),
+        nn.ReLU(),
+        nn.LocalResponseNorm(size, alpha=2.0, beta=0.6, k=1.5),
+        nn.Conv2d(6, 3, 3),
+    ]
+    module = nn.Sequential(*body).double().eval()
+    rules = Rules(relu=rule, lrn=lrn)  # type: ignore[arg-type]
+    check(module, (2, 9, 11), ["2", "3"], rules, by_autograd)
+
+
+class Spellings(nn.Module):
+    """ReLUs in every spelling, a module used twice, shuffles, constants, a computed weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(2, 4, 3, padding="same"))
+        self.twice = nn.Conv2d(4, 4, (2, 3), padding="same", padding_mode="reflect")
+        self.act = nn.ReLU(inplace=True)
+        self.up = nn.ConvTranspose2d(4, 4, 3, stride=2)
+        self.end = nn.Identity()
+        self.register_buffer("scale", torch.tensor([1.0, -2.0, 3.0, 0.5]).view(1, 4, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.stem(1 - x * 2))
+        x = self.twice(torch.relu(self.twice(x))).relu()
+        shuffled = x.view(x.shape[0], 2, 2, *x.shape[2:]).transpose(1, 2).flatten(1, 2)
+        x = torch.cat([self.act(shuffled * self.scale), (x - shuffled / self.scale)[:, 1:3]], 1)
+        first, second = x.roll(1, 3).flip(2).chunk(2, 1)
+        x = F.pad(first - second[:, [2, 1, 0]], (1, -2, 0, 1)) + torch.ones_like(first).mean()
+        x = self.up(torch.cat([x, x.mean(1, keepdim=True)], 1))
+        x = F.relu_(F.interpolate(x, size=(9, 8), mode="bilinear"))
+        return self.end(F.adaptive_max_pool2d(x, (3, 4)) + x.amax((2, 3), keepdim=True))
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(
-    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 60))]
-)
-def test_random_networks_equal_autograd(seed: int, rule: str) -> None:
-    module = random_network(seed)
-    graph = trace(module, (module.channels, 33, 38))
-    x = torch.randn(3, module.channels, 33, 38, dtype=torch.float64)
+def test_every_spelling(rule: str, by_autograd: Project) -> None:
+    torch.manual_seed(1)
     rules = Rules(relu=rule)  # type: ignore[arg-type]
-    for name in ["1", "3", str(len(module) - 1), str(len(module) - 2)]:
-        images = torch.tensor([2, 0, 2, 1])
-        signal = torch.randn(4, *graph.layer(name).shape, dtype=torch.float64)
-        ours = project(graph, name, x, signal, images, rules)
-        theirs = oracle(module, name, x, signal, images, rules)
-        assert theirs.abs().max() > 0
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9 * float(theirs.abs().max()))
+    check(Spellings().double().eval(), (2, 11, 9), ["twice", "up", "end"], rules, by_autograd)
+
+
+class Smooth(nn.Module):
+    """Operations that have no deconvnet rule: GELU, softmax, a gate, a product."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3)
+        self.gelu, self.end = nn.GELU(), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.second(self.gelu(self.first(x))))
+        gate = x.mean((2, 3), keepdim=True).sigmoid()
+        return self.end(x * gate + x.softmax(1) * x.var(1, keepdim=True) + F.group_norm(x, 2))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_where_the_gradient_is_allowed_it_is_autograds(rule: str, by_autograd: Project) -> None:
+    torch.manual_seed(1)
+    rules = Rules(relu=rule, nonlinear="gradient")  # type: ignore[arg-type]
+    check(Smooth().double().eval(), (2, 8, 9), ["second", "end"], rules, by_autograd)
