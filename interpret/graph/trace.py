@@ -36,12 +36,11 @@ def trace(module: nn.Module, input_shape: tuple[int, int, int]) -> Graph:
     example = torch.empty((TRACED_BATCH, *input_shape), **_like(module))
     try:
         with _untouched(module), taps.listening(module), _quiet(), torch.no_grad():
-            program = torch.export.export(_Tapped(module, taps), (example,), strict=False).run_decompositions(
-                {}
-            )
+            exported = torch.export.export(_Tapped(module, taps), (example,), strict=False)
+            program = exported.run_decompositions({})  # no in-place operations any more
+        return translate(program, module, number_calls(taps.names))
     except Exception as error:
         raise ModelError(_explain(module, input_shape, error)) from error
-    return translate(program, module, number_calls(taps.names))
 
 
 def number_calls(names: Sequence[str]) -> list[str]:
@@ -175,7 +174,7 @@ def _explain(module: nn.Module, input_shape: Sequence[int], error: Exception) ->
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     size = " x ".join(map(str, input_shape))
     return (
-        f"{type(module).__name__} cannot be traced on an image of {size}: {lines[0][:300]} "
-        "What needs no graph still works; for the rest, check the input size, and that forward() does "
-        "not depend on the values of tensors."
+        f"{type(module).__name__} cannot be traced on an image of {size}: {lines[0][:300].rstrip('.')}. "
+        "What needs no graph still works; for the rest, check the input size, and that forward() does not depend "
+        "on the values of tensors."
     )

@@ -32,6 +32,26 @@ class WeightsCard(BaseModel):
         """The weights file."""
         return FOLDER / f"{self.model}-{self.name}.safetensors"
 
+    def page(self) -> str:
+        """The card for people, in Markdown."""
+        told = self.model_dump(exclude={"model", "name"})
+        parameters = told.pop("parameters")
+        rows = [f"| {name.replace('_', ' ')} | {value} |" for name, value in told.items()]
+        rows += [f"| `{name}` | {value} |" for name, value in parameters.items()]
+        return (
+            f"# {self.model}, weights: {self.name}\n\n"
+            f'`interpret.load_model("{self.model}", weights="{self.name}")`, or in a pipeline '
+            f"`{{name: {self.model}, weights: {self.name}}}`.\n\n"
+            "| | |\n|---|---|\n" + "\n".join(rows) + "\n"
+        )
+
+
+def write_card(card: WeightsCard, folder: Path = FOLDER) -> None:
+    """Write a card beside its weights, for programs (JSON) and for people (Markdown)."""
+    path = folder / card.path.name
+    path.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(card.page(), encoding="utf-8")
+
 
 def find_card(model: str, weights: object) -> WeightsCard | None:
     """The card of the weights of that name, or None if no such weights come along."""

@@ -66,10 +66,11 @@ class ImageModel(Model):
 
     @field_validator("input_size")
     @classmethod
-    def _positive(cls, value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
-        if value is not None and min(_pair(value)) < 1:
+    def _height_and_width(cls, value: int | tuple[int, int] | None) -> tuple[int, int] | None:
+        size = None if value is None else _pair(value)
+        if size and min(size) < 1:
             raise ValueError("must be at least 1 pixel")
-        return value
+        return size
 
     @field_validator("categories")
     @classmethod
