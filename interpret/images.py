@@ -105,9 +105,13 @@ class _Subset(Images):
     def __init__(self, origin: Images, places: Sequence[int]) -> None:
         self.origin, self.places, self.categories = origin, places, origin.categories
 
+    def __len__(self) -> int:
+        return len(self.places)
+
     @property
     def ids(self) -> Sequence[str]:
-        return [self.origin.ids[place] for place in self.places]
+        ids = self.origin.ids
+        return [ids[place] for place in self.places]
 
     @property
     def labels(self) -> Sequence[int | None]:
