@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
+from io import StringIO
 from typing import Any
 
 import torch
@@ -156,10 +158,15 @@ def _untouched(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """torch.export warns of things that do not matter here, since everything is put back."""
-    with warnings.catch_warnings():
+    """torch.export warns of what is put back here, and prints pages on what its error says in one line."""
+    level = logging.root.manager.disable
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
-        yield
+        logging.disable(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.disable(level)
 
 
 def _like(module: nn.Module) -> dict[str, Any]:
@@ -175,6 +182,6 @@ def _explain(module: nn.Module, input_shape: Sequence[int], error: Exception) ->
     size = " x ".join(map(str, input_shape))
     return (
         f"{type(module).__name__} cannot be traced on an image of {size}: {lines[0][:300].rstrip('.')}. "
-        "What needs no graph still works; for the rest, check the input size, and that forward() does not depend "
-        "on the values of tensors."
+        "What needs no graph still works; for the rest, check the input size, and that forward() does not "
+        "depend on the values of tensors."
     )

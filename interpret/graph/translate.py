@@ -91,7 +91,7 @@ class _Translator:
         target = call_node.target
         if not isinstance(target, OpOverload):
             raise ModelError(
-                f"The traced program holds {target}, which is control flow and no plain operation."
+                f"the traced program holds {target}, which is control flow and no plain operation"
             )
         arguments = self._bind(target, call_node)
         if target.overloadpacket.__name__ in COPIES:
@@ -111,8 +111,15 @@ class _Translator:
         given = dict(node.kwargs)
         given.update(zip((argument.name for argument in target._schema.arguments), node.args, strict=False))
         bound = {item.name: given.get(item.name, item.default_value) for item in target._schema.arguments}
-        known: Any = self.known.__getitem__
+        known: Any = self._ours
         return {key: fx.node.map_arg(value, known) for key, value in bound.items()}
+
+    def _ours(self, node: fx.Node) -> Node:
+        if node not in self.known:
+            raise ModelError(
+                f"a number is computed from the image ({node.target}), where only tensors can be"
+            )
+        return self.known[node]
 
     def _pad_apart(self, node: fx.Node, call: Call) -> Call:
         """A convolution with ``padding="same"``: in numbers, or apart if the sides differ."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
 from interpret.graph import Graph, Rules, remember, seed_signals, top_down, trace
-from interpret.graph.rules import unpool, unpool_by_offsets
+from interpret.graph.rules import transposed_convolution, unpool, unpool_by_offsets
 
 
 def project(graph: Graph, layer: str, x: Tensor, signal: Tensor, rules: Rules | None = None) -> Tensor:
@@ -118,6 +118,20 @@ def test_without_relus_it_is_the_adjoint(module: nn.Module) -> None:
         forward = ((module(x) - module(offset)) * y).flatten(1).sum(1)
     backward = (x * project(graph, last, x, y)).flatten(1).sum(1)
     torch.testing.assert_close(forward, backward, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("stride", [(4, 4), (2, 2), (3, 1), (1, 1)])
+@pytest.mark.parametrize(("kernel", "padding"), [(11, 2), (7, 3), (2, 0), (3, 4)])
+@pytest.mark.parametrize("channels", [3, 9])
+def test_transposed_convolutions(stride: tuple[int, int], kernel: int, padding: int, channels: int) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, channels, 23, 30, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(4, channels, kernel, kernel, dtype=torch.float64)
+    made = F.conv2d(x, weight, stride=stride, padding=padding)
+    signal = torch.randn_like(made)
+    (expected,) = torch.autograd.grad(made, x, signal)
+    given = {"stride": stride, "padding": (padding, padding), "dilation": (1, 1), "groups": 1}
+    torch.testing.assert_close(transposed_convolution(signal, weight, (23, 30), **given), expected)
 
 
 POOLS = [

@@ -192,11 +192,29 @@ def test_the_module_is_left_as_it_was(module: nn.Module) -> None:
     assert all(torch.equal(value, values[key]) for key, value in module.state_dict().items())
 
 
-def test_what_cannot_be_exported_says_why() -> None:
+def test_what_cannot_be_exported_says_why(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
         ModelError, match=r"Failing cannot be traced on an image of 3 x 8 x 8: .*data-dependent"
     ):
         trace(Failing(), (3, 8, 8))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (lambda x: x * x.max().item(), "a number is computed from the image"),
+        (lambda x: torch.cond(x.sum() > 0, torch.neg, torch.abs, (x,)), "holds cond, which is control flow"),
+    ],
+    ids=["item", "cond"],
+)
+def test_numbers_and_control_flow_are_no_operations(forward: Callable[[Tensor], Tensor], reason: str) -> None:
+    class Other(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return forward(x)
+
+    with pytest.raises(ModelError, match=reason):
+        trace(Other(), (3, 8, 8))
 
 
 def test_a_wrong_input_size_says_why() -> None:
