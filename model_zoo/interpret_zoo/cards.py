@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class WeightsCard(BaseModel):
         told = self.model_dump(exclude={"model", "name"})
         parameters = told.pop("parameters")
         rows = [f"| {name.replace('_', ' ')} | {value} |" for name, value in told.items()]
-        rows += [f"| `{name}` | {value} |" for name, value in parameters.items()]
+        rows += [f"| `{name}` | {json.dumps(value)} |" for name, value in parameters.items()]
         return (
             f"# {self.model}, weights: {self.name}\n\n"
             f'`interpret.load_model("{self.model}", weights="{self.name}")`, or in a pipeline '

@@ -25,15 +25,11 @@ class EightLayers(ImageModel):
     """Five convolutional layers, two hidden linear ones and a classifier, at any width."""
 
     width: float = Field(1.0, gt=0, description="Multiplies the width of every layer.")
-    widths: dict[int, int] = Field(
-        {}, description="Number of units of single layers, such as {3: 512, 6: 2048}."
-    )
+    widths: dict[int, int] = Field({}, description="Units of single layers, such as {3: 512, 6: 2048}.")
     remove: list[int] = Field(
-        [], description="Layers to leave out, such as [3, 4]; the others keep their numbers."
+        [], description="Layers to leave out, such as [3, 4]; others keep their number."
     )
-    dropout: float = Field(
-        0.5, ge=0, lt=1, description="Share of the units of layers 6 and 7 dropped in training."
-    )
+    dropout: float = Field(0.5, ge=0, lt=1, description="Share of hidden units dropped while training.")
 
     @abstractmethod
     def layers(self) -> Layers:

@@ -89,7 +89,7 @@ class Torchvision(ImageModel):
     def load_weights(self, module: nn.Module) -> None:
         """Put in the weights of a file, or torchvision's own."""
         published, path = self.published(), Path(self.weights or "")
-        if published and not path.is_file():
+        if published and path.name != Path(published.url).name:  # a name, not a file
             path = download(published.url, Path(torch.hub.get_dir()) / "checkpoints")
         weights = read_weights(path, sha256=self.sha256 or (hash_in_name(published.url) if published else ""))
         load_into(

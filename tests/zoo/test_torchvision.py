@@ -120,6 +120,18 @@ def test_a_file_torchvision_published_is_checked_by_the_hash_in_its_name(tmp_pat
         load(weights=str(path))
 
 
+def test_a_published_file_that_is_not_there_is_not_downloaded_instead(tmp_path):
+    with pytest.raises(ModelError, match="no weights file"):
+        load(weights=str(tmp_path / "squeezenet1_1-b8a52dc0.pth"))
+
+
+def test_a_download_by_name_fails_clearly_without_a_connection(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # the discard port: nothing answers
+    with pytest.raises(ModelError, match=r"squeezenet1_1-b8a52dc0\.pth cannot be downloaded"):
+        load(weights="IMAGENET1K_V1")
+
+
 def test_hashes_in_all_of_torchvisions_names():
     urls = [item.url for arch in models.list_models(module=models) for item in models.get_model_weights(arch)]
     assert len(urls) > 80

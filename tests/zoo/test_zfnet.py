@@ -117,7 +117,7 @@ def test_the_embedded_weights_bring_their_parameters():
     assert network.input.shape == (3, 96, 96)
     assert network.input.shorter_side == 96
     sides = network.record(torch.zeros(1, *network.input.shape), list(PAPER[:5]), lambda x: x.shape[-1])
-    assert list(sides.values()) == [23, 10, 5, 5, 2]
+    assert list(sides.values()) == [23, 5, 5, 5, 2]
     assert card.path.stat().st_size < 3_000_000
 
 

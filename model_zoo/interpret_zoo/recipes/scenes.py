@@ -64,6 +64,7 @@ def make(folder: Path) -> None:
     drawn = scenes("train", SCENES)
     parameters = {**PARAMETERS, "categories": list(drawn.categories)}
     module = train(ZFNet(**parameters, dropout=0.3), pixels(drawn), torch.tensor(drawn.labels))
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "zfnet-scenes.safetensors"
     save_file({name: tensor.half().contiguous() for name, tensor in module.state_dict().items()}, path)
     network = interpret.load_model("zfnet", weights=str(path), **parameters)
