@@ -57,9 +57,9 @@ def random_network(seed: int) -> nn.Sequential:
     layers += [
         nn.AdaptiveAvgPool2d((2, 3)),
         nn.Flatten(),
-        nn.Linear(channels * 6, 7),
+        nn.Linear(channels * 6, 40),
         nn.ReLU(),
-        nn.Linear(7, 5),
+        nn.Linear(40, 5),
     ]
     module = nn.Sequential(*layers).double().eval()
     module.channels = first  # type: ignore[assignment]
@@ -102,14 +102,16 @@ def project(graph: Graph, layer: str, x: Tensor, signal: Tensor, rules: Rules) -
 def check(
     module: nn.Module, shape: tuple[int, int, int], layers: list[str], rules: Rules, by_autograd: Project
 ) -> None:
-    graph = trace(module, shape)
+    """Compare every layer; some may be all zero (guided passes through few active ReLUs), but not all of them."""
+    graph, alive = trace(module, shape), False
     x = torch.randn(2, *shape, dtype=torch.float64)
     for layer in layers:
         signal = torch.randn(2, *graph.layer(layer).shape, dtype=torch.float64)
         expected = by_autograd(module, layer, x, signal, rules)
-        assert expected.abs().max() > 0
+        alive |= bool(expected.any())
         tolerance = 1e-9 * float(expected.abs().max())
         torch.testing.assert_close(project(graph, layer, x, signal, rules), expected, rtol=0, atol=tolerance)
+    assert alive
 
 
 SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 60))]
