@@ -68,6 +68,7 @@ def random_network(seed: int) -> nn.Sequential:
             submodule.running_mean.normal_()
             submodule.running_var.uniform_(0.5, 2)
             nn.init.normal_(submodule.weight)
+            nn.init.normal_(submodule.bias)  # or a whole layer may be dead
     return module
 
 
@@ -102,7 +103,7 @@ def project(graph: Graph, layer: str, x: Tensor, signal: Tensor, rules: Rules) -
 def check(
     module: nn.Module, shape: tuple[int, int, int], layers: list[str], rules: Rules, by_autograd: Project
 ) -> None:
-    """Compare every layer; some may be all zero (guided passes through few active ReLUs), but not all of them."""
+    """Compare every layer. Some may be all zero (guided signals pass few ReLUs), but not all of them."""
     graph, alive = trace(module, shape), False
     x = torch.randn(2, *shape, dtype=torch.float64)
     for layer in layers:
