@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -19,6 +19,7 @@ Positions = Int[np.ndarray, "positions"]
 Marks = Bool[np.ndarray, "size"]
 
 
+@runtime_checkable
 class HasGraph(Protocol):
     """A network with a graph, and with names of its own for layers."""
 

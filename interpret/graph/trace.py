@@ -102,7 +102,11 @@ class _Tapped(nn.Module):
         return output, *self._taps.values
 
 
-@torch.library.custom_op("interpret::local_response_norm", mutates_args=())
+@torch.library.custom_op(
+    "interpret::local_response_norm",
+    mutates_args=(),
+    schema="(Tensor input, int size, float alpha=1e-4, float beta=0.75, float k=1.0) -> Tensor",
+)
 def _local_response_norm(
     input: Tensor,  # noqa: A002 - PyTorch's name
     size: int,
