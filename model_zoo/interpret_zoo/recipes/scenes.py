@@ -27,7 +27,7 @@ from interpret_zoo.zfnet import ZFNet
 
 SEED = 0
 SCENES, HELD_OUT = 12_000, 2_000
-EPOCHS, BATCH, RATE, MOMENTUM, DECAY = 12, 64, 0.04, 0.9, 5e-4
+EPOCHS, BATCH, RATE, MOMENTUM, DECAY = 12, 64, 0.015, 0.9, 5e-4
 SHIFT = 6
 """Largest shift of a training scene, in pixels."""
 RADIUS = 0.1
