@@ -59,7 +59,7 @@ class Result(Record):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "result.safetensors", blob)
         write_atomically(
-            folder / "result.json", (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
+            folder / "result.json", (json.dumps(record, indent=1) + "\n").encode()
         )
 
 
