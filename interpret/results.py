@@ -58,9 +58,7 @@ class Result(Record):
         record = {"format": FORMAT, "tensors_sha256": hashlib.sha256(blob).hexdigest(), "result": tree}
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "result.safetensors", blob)
-        write_atomically(
-            folder / "result.json", (json.dumps(record, indent=1) + "\n").encode()
-        )
+        write_atomically(folder / "result.json", (json.dumps(record, indent=1) + "\n").encode())
 
 
 def load(folder: Path) -> Result:
