@@ -6,19 +6,30 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from pydantic import Field, JsonValue, field_validator
 from torch import nn
-from torchvision import models
 
 from interpret.errors import ModelError, suggest
 from interpret.weights import Weights, load_into, read_weights
 from interpret_zoo.image_model import ImageModel, Stated
 
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
+
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 """Heads that GoogLeNet and Inception have for training only."""
+
+
+def networks() -> ModuleType:
+    """``torchvision.models``; importing it takes seconds, which only its users should wait."""
+    from torchvision import models  # noqa: PLC0415
+
+    module: ModuleType = models
+    return module
 
 
 class Torchvision(ImageModel):
@@ -36,7 +47,7 @@ class Torchvision(ImageModel):
     @field_validator("arch")
     @classmethod
     def _known_arch(cls, value: str) -> str:
-        names = models.list_models(module=models)
+        names = networks().list_models(module=networks())
         if value not in names:
             raise ValueError(f"must be a classification network of torchvision. {suggest(value, names)}")
         return value
@@ -45,7 +56,7 @@ class Torchvision(ImageModel):
         """The network as torchvision initialises it."""
         arguments = self._usual_arguments() | {"num_classes": self.count(1000)} | self.arguments
         try:
-            module: nn.Module = models.get_model(self.arch, weights=None, **arguments)
+            module: nn.Module = networks().get_model(self.arch, weights=None, **arguments)
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             raise ModelError(f"torchvision cannot build {self.arch} with {arguments}: {error}.") from error
         return module
@@ -65,7 +76,7 @@ class Torchvision(ImageModel):
         published = self.published()
         if published:
             return stated_by(published)
-        imagenet = None if self.weights is None else _names(models.AlexNet_Weights.IMAGENET1K_V1)
+        imagenet = None if self.weights is None else _names(networks().AlexNet_Weights.IMAGENET1K_V1)
         return super().known().or_else(Stated(categories=imagenet))
 
     def usual(self) -> Stated:
@@ -75,11 +86,11 @@ class Torchvision(ImageModel):
 
     def weights_names(self) -> list[str]:
         """The names of torchvision's own weights for this network."""
-        return [item.name for item in models.get_model_weights(self.arch)]
+        return [item.name for item in networks().get_model_weights(self.arch)]
 
-    def published(self) -> models.WeightsEnum | None:
+    def published(self) -> WeightsEnum | None:
         """The weights of torchvision's own that ``weights`` names, or whose file it is."""
-        known = models.get_model_weights(self.arch)
+        known = networks().get_model_weights(self.arch)
         if self.weights == "DEFAULT":
             return known.DEFAULT
         given = self.weights or ""
@@ -97,7 +108,7 @@ class Torchvision(ImageModel):
         )
 
 
-def stated_by(published: models.WeightsEnum) -> Stated:
+def stated_by(published: WeightsEnum) -> Stated:
     """What torchvision says about the input and the categories of its own weights."""
     transforms = published.transforms()
     side = transforms.crop_size[0]
@@ -133,7 +144,7 @@ def hash_in_name(url: str) -> str:
     return found[1] if found else ""
 
 
-def _names(published: models.WeightsEnum) -> tuple[str, ...]:
+def _names(published: WeightsEnum) -> tuple[str, ...]:
     return tuple(published.meta["categories"] or ())
 
 
