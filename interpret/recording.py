@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from interpret.graph.trace import number_calls
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Call:
-    """The n-th call of a module, counted from 1."""
+    """The n-th call of a module that returns a tensor, counted from 1."""
 
     module: str
     number: int = 1
@@ -53,8 +55,8 @@ def watching(
 
     def hook_for(name: str) -> Callable[..., None]:
         def hook(_part: nn.Module, _inputs: Any, output: Any) -> None:
-            counts[name] += 1
             if isinstance(output, Tensor):
+                counts[name] += 1
                 see(Call(name, counts[name]), output)
 
         return hook
@@ -78,10 +80,7 @@ def calls_in_order(module: nn.Module, x: Tensor) -> list[Call]:
 
 def layer_names(calls: Sequence[Call]) -> dict[str, Call]:
     """The name of every call, in order: the dotted name, with ``:n`` where a module is called again."""
-    totals = Counter(call.module for call in calls)
-    return {
-        call.module if totals[call.module] == 1 else f"{call.module}:{call.number}": call for call in calls
-    }
+    return dict(zip(number_calls([call.module for call in calls]), calls, strict=True))
 
 
 def record(module: nn.Module, x: Tensor, taps: Mapping[Call, Callable[[Tensor], T]]) -> dict[Call, T]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save
 from torch import Tensor
 
 from interpret.errors import InterpretError
@@ -69,10 +70,10 @@ def load(folder: Path) -> Result:
     """
     try:
         record = json.loads((folder / "result.json").read_text())
-        blob = folder / "result.safetensors"
-        if hashlib.sha256(blob.read_bytes()).hexdigest() != record["tensors_sha256"]:
-            raise InterpretError(f"{blob} does not belong to its result.json. Run the step again.")
-        result = _decode(record["result"], load_file(blob))
+        blob = (folder / "result.safetensors").read_bytes()
+        if hashlib.sha256(blob).hexdigest() != record["tensors_sha256"]:
+            raise InterpretError(f"The tensors in {folder} belong to another result. Run the step again.")
+        result = _decode(record["result"], load_tensors(blob))
     except FileNotFoundError as error:
         raise InterpretError(
             f"There is no result in {folder}: {Path(str(error.filename)).name} is missing."
