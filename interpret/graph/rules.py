@@ -200,6 +200,19 @@ def _by_phases(signal: Tensor, weight: Tensor, stride: int) -> Tensor:
     return F.pixel_shuffle(F.conv_transpose2d(signal, filters), stride)
 
 
+def rectified(signal: Tensor, rule: str, active: Tensor | None) -> Tensor:
+    """What a ReLU lets through; ``active`` is where it was active on the way up, None for anywhere."""
+    if rule != "gradient":
+        signal = signal.clamp_min(0)
+    return signal if active is None else signal * active
+
+
+def batch_norm_scale(variance: Tensor, weight: Tensor | None, eps: float) -> Float[Tensor, " c"]:
+    """The factor of each channel in a batch norm: its linear part."""
+    scale = torch.rsqrt(variance + eps)
+    return scale if weight is None else scale * weight
+
+
 def norm_scale(value: Float[Tensor, "n c *map"], size: int, alpha: float, beta: float, k: float) -> Tensor:
     """What a local response norm divides by."""
     squares = F.pad(value.square().flatten(2)[:, None], (0, 0, size // 2, (size - 1) // 2))
@@ -220,11 +233,8 @@ def _linear(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
 
 
 def _relu(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
-    if descent.rules.relu != "gradient":
-        signal = signal.clamp_min(0)
-    if descent.rules.relu != "deconvnet":
-        signal = signal * descent.recall(descent.memory[node])
-    return [(node.operands[0], signal)]
+    active = descent.recall(descent.memory[node]) if node in descent.memory else None
+    return [(node.operands[0], rectified(signal, descent.rules.relu, active))]
 
 
 def _max_pool(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
@@ -234,9 +244,9 @@ def _max_pool(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
 
 
 def _batch_norm(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
-    scale = torch.rsqrt(descent.fixed[node.arguments["running_var"]] + node.arguments["eps"])
-    if node.arguments["weight"] is not None:
-        scale = scale * descent.fixed[node.arguments["weight"]]
+    given = node.arguments
+    weight = None if given["weight"] is None else descent.fixed[given["weight"]]
+    scale = batch_norm_scale(descent.fixed[given["running_var"]], weight, given["eps"])
     return [(node.operands[0], signal * scale.view(-1, *[1] * (signal.ndim - 2)))]
 
 
