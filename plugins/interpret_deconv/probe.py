@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from interpret.errors import StepError, UnknownNameError
 from interpret.graph.windows import Seeds
-from interpret.images import Images
+from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
@@ -62,16 +62,20 @@ class Deconv(Probe):
             StepError: If the exemplars come from other images, or a chosen unit does not exist.
         """
         works = {layer: self._work(network, exemplars, layer) for layer in self._layers(exemplars)}
-        _check_images(images, exemplars)
+        images = as_images(images)
+        local = {index: place for place, index in enumerate(images.indices)}
+        _check_images(dict(zip(images.indices, images.ids, strict=True)), exemplars)
         used = torch.unique(torch.cat([work.image for work in works.values()])).tolist()
         for start in range(0, len(used), self.batch_size):
             chosen = used[start : start + self.batch_size]
-            x = network.place(torch.stack([network.preprocess(images[index].image) for index in chosen]))
+            x = network.place(
+                torch.stack([network.preprocess(images[local[index]].image) for index in chosen])
+            )
             for work in works.values():
                 work.project(x, chosen)
         return Projections(
             layers={layer: work.finished() for layer, work in works.items()},
-            ids={str(index): images.ids[index] for index in used},
+            ids={str(index): exemplars.ids[str(index)] for index in used},
             input=network.input,
             rule=self.rule,
             unpool=self.unpool,
@@ -170,10 +174,10 @@ class _Work:
         )
 
 
-def _check_images(images: Images, exemplars: Exemplars) -> None:
-    """Refuse images other than those that were mined."""
+def _check_images(ids: Mapping[int, str], exemplars: Exemplars) -> None:
+    """Refuse images other than those that were mined; ``ids`` are by their place in the whole dataset."""
     for place, id_ in exemplars.ids.items():
-        found = images.ids[int(place)] if int(place) < len(images) else "nothing"
+        found = ids.get(int(place), "nothing")
         if found != id_:
             raise StepError(
                 f"The exemplars were mined from other images: image {place} was {id_!r} and is {found!r}. "

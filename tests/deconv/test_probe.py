@@ -94,6 +94,17 @@ def test_patches_are_crops_of_whole_projections(
             torch.testing.assert_close(layers.projection(i), expected, rtol=0, atol=1e-3 * peak)
 
 
+def test_a_part_of_a_dataset_is_projected_by_its_places_in_the_whole(
+    network: Network, images: Images
+) -> None:
+    part = images.subset([7, 2, 9, 4])
+    mined = mine(network, part, LAYERS, k=3)
+    found, whole = (Deconv().run(network, given, mined) for given in (part, images))
+    assert set(found["pool"].image.tolist()) <= {7, 2, 9, 4}
+    assert torch.equal(found["pool"].patches, whole["pool"].patches)
+    assert found.ids == whole.ids
+
+
 def test_dead_units_are_left_out_and_reported(network: Network, images: Images, exemplars: Exemplars) -> None:
     found = Deconv().run(network, images, exemplars)
     assert found.dead["2"].tolist() == [False, True, False, False, False]
