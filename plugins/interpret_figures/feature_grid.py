@@ -200,6 +200,6 @@ def _legend(chart: Chart, result: Projections) -> str:
     percentile = chart.tiles.percentile
     cut = f" (percentile {percentile:g})" if percentile < 100 else ""
     return (
-        f"Left: {result.rule} projections of the strongest neurons, zero is mid-grey, each at its own "
+        f"Left: {result.rule} projections, strongest first; zero is mid-grey, each at its own "
         f"scale{cut}. Right: the same patches of the images. Pale: outside the image.{channel}"
     )
