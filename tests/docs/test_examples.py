@@ -57,3 +57,9 @@ def test_links_and_pictures_inside_the_repository_exist(page):
     targets = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing
+
+
+def test_every_plugin_has_a_page():
+    folders = [*ROOT.glob("plugins/interpret_*"), *ROOT.glob("model_zoo/interpret_*")]
+    pages = {page.stem for page in ROOT.glob("docs/plugins/*.md")}
+    assert {folder.name.removeprefix("interpret_") for folder in folders} == pages
