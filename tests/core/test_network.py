@@ -81,6 +81,12 @@ def test_an_unknown_layer_shows_the_nearest_names(module):
         wrap(module, input_size=8).record(torch.rand(1, 3, 8, 8), ["conv3"])
 
 
+def test_an_alias_that_is_a_layer_is_suggested_once(module):
+    with pytest.raises(UnknownNameError) as raised:
+        wrap(module, input_size=8, aliases={"conv1": "conv1"}).layer("conv3")
+    assert str(raised.value).count("'conv1'") == 1
+
+
 def test_a_wrong_input_size_says_what_to_give():
     net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 36, 2))
     with pytest.raises(ModelError, match="input_size"):
