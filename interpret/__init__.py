@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from interpret.attributions import Attributions
     from interpret.errors import (
         DatasetError,
         InterpretError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Attributions",
     "Card",
     "Dataset",
     "DatasetError",
@@ -61,6 +63,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "attributions": "Attributions",
     "errors": "DatasetError InterpretError ModelError PipelineError PluginError StepError UnknownNameError",
     "hookspecs": "hookimpl",
     "images": "Images InputSpec Sample",

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 
@@ -24,38 +24,13 @@ from interpret.interfaces import Executor, Renderer, ShardedProbe, probe_output,
 from interpret.network import Network
 from interpret.pipeline import Pipeline, Step, read_pipeline, written
 from interpret.plugins import Registry
+from interpret.progress import Progress, StepListener, listening
 from interpret.provenance import Provenance
 from interpret.results import Result
 from interpret.store import RunFolder, StepFolder
 
 Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
 logger = logging.getLogger(__name__)
-
-
-class Progress(Protocol):
-    """Who wants to know how far a run is."""
-
-    def started(self, step: str, images: int) -> None:
-        """A step begins; ``images`` are to be looked at, 0 if that cannot be said."""
-
-    def advanced(self, step: str, images: int) -> None:
-        """So many more images of a step are done and stored."""
-
-    def finished(self, step: str, status: Status) -> None:
-        """A step ended."""
-
-
-class _Quiet:
-    """Nobody wants to know."""
-
-    def started(self, step: str, images: int) -> None:
-        pass
-
-    def advanced(self, step: str, images: int) -> None:
-        pass
-
-    def finished(self, step: str, status: Status) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -132,7 +107,7 @@ def run_pipeline(
     chosen: Executor = known.lookup("executor", executor)()
     folder = RunFolder(Path(out).expanduser())
     with folder.lock(shared=shard is not None):
-        return _Runner(pipeline, folder, known, chosen, progress or _Quiet(), shard, merge, force).run()
+        return _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force).run()
 
 
 @dataclass
@@ -276,7 +251,7 @@ class _Runner:
             result = step.probe.merge(stored)
         else:
             self.progress.started(step.name, 0)
-            with _seeded(self.pipeline.seed, 0):
+            with _seeded(self.pipeline.seed, 0), listening(StepListener(self.progress, step.name)):
                 result = step.probe.run(
                     self.origins.networks[step.model],
                     _look(self.origins.images[step.dataset], step),

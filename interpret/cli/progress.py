@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from interpret.runner import Status
+from interpret.progress import Progress as Onlooker
 
 
 class _Counted(ProgressColumn):
@@ -31,7 +31,7 @@ class _Counted(ProgressColumn):
         return "" if task.total is None else self.column(task)
 
 
-class Bars:
+class Bars(Onlooker):
     """One bar for each step; what ``run_pipeline`` takes as ``progress``.
 
     Args:
@@ -62,15 +62,18 @@ class Bars:
     ) -> None:
         self._bars.stop()
 
-    def started(self, step: str, images: int) -> None:
-        """A step begins; without a number of images its bar only moves."""
-        self._tasks[step] = self._bars.add_task(step, total=images or None)
+    def started(self, step: str, parts: int) -> None:
+        """A step begins, or knows now how many parts it has; without a number its bar only moves."""
+        if step in self._tasks:
+            self._bars.reset(self._tasks[step], total=parts or None)
+        else:
+            self._tasks[step] = self._bars.add_task(step, total=parts or None)
 
-    def advanced(self, step: str, images: int) -> None:
-        """So many more images of a step are done."""
-        self._bars.advance(self._tasks[step], images)
+    def advanced(self, step: str, parts: int) -> None:
+        """So many more parts of a step are done."""
+        self._bars.advance(self._tasks[step], parts)
 
-    def finished(self, step: str, status: Status) -> None:
+    def finished(self, step: str, status: str) -> None:
         """A step ended: its bar makes room for the next."""
         if step in self._tasks:
             self._bars.remove_task(self._tasks.pop(step))

@@ -16,6 +16,7 @@ from interpret.graph.windows import Seeds
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
+from interpret.progress import track
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.projection import LayerProjector
 from interpret_deconv.results import LayerProjections, Projections
@@ -66,7 +67,7 @@ class Deconv(Probe):
         local = {index: place for place, index in enumerate(images.indices)}
         _check_images(dict(zip(images.indices, images.ids, strict=True)), exemplars)
         used = torch.unique(torch.cat([work.image for work in works.values()])).tolist()
-        for start in range(0, len(used), self.batch_size):
+        for start in track(range(0, len(used), self.batch_size)):
             chosen = used[start : start + self.batch_size]
             x = network.place(
                 torch.stack([network.preprocess(images[local[index]].image) for index in chosen])

@@ -1,0 +1,72 @@
+"""How far a long piece of work is, for whoever listens; silent where nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Progress:
+    """Hears how far a run is; this one tells nobody."""
+
+    def started(self, step: str, parts: int) -> None:
+        """A step begins, or knows now how many parts its work has; 0 if that cannot be said."""
+
+    def advanced(self, step: str, parts: int) -> None:
+        """So many more parts of a step are done."""
+
+    def finished(self, step: str, status: str) -> None:
+        """A step ended."""
+
+
+@dataclass(frozen=True)
+class StepListener:
+    """Hears of the parts of one step's work."""
+
+    progress: Progress
+    step: str
+
+    def begin(self, total: int) -> None:
+        """Work of so many parts begins."""
+        self.progress.started(self.step, total)
+
+    def advance(self, parts: int) -> None:
+        """So many more parts are done."""
+        self.progress.advanced(self.step, parts)
+
+
+_listener: ContextVar[StepListener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(listener: StepListener | None) -> Iterator[None]:
+    """While this holds, ``listener`` hears of the work that `track` counts."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def track(parts: Sequence[T]) -> Iterator[T]:
+    """The parts of a long piece of work in order; each counts as done when the next is asked for.
+
+    A probe calls it around its longest loop, and users see how far it is. Loops inside a part tell nobody.
+    """
+    listener = _listener.get()
+    if listener is None:
+        yield from parts
+        return
+    listener.begin(len(parts))
+    _listener.set(None)
+    try:
+        for part in parts:
+            yield part
+            listener.advance(1)
+    finally:
+        _listener.set(listener)

@@ -1,0 +1,67 @@
+"""Which class is asked about: an index, a category, the label, or what is predicted."""
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from interpret import InterpretError, ModelError, UnknownNameError, wrap
+from interpret.attributions import find_targets
+from interpret.images import Images, Sample
+
+LOGITS = torch.tensor([[0.0, 3.0, 1.0], [2.0, 0.0, 1.0]])
+
+
+class Two(Images):
+    """Two images with labels."""
+
+    ids = ("a", "b")
+
+    def __init__(self, labels, categories=()):
+        self.labels_, self.categories = labels, categories
+
+    @property
+    def labels(self):
+        return self.labels_
+
+    def __getitem__(self, index):
+        return Sample(self.ids[index], Image.new("RGB", (8, 8)), self.labels_[index])
+
+    def fingerprint(self):
+        return "two"
+
+
+def network(categories=("cat", "dog", "owl")):
+    return wrap(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)), input_size=8, categories=categories)
+
+
+def targets(labels, target=None, categories=("owl", "cow", "cat"), net=None):
+    return find_targets(net or network(), Two(labels, categories), LOGITS, target).tolist()
+
+
+def test_labels_are_matched_by_category_and_what_the_network_does_not_know_is_predicted():
+    assert targets([0, 1]) == [2, 0]
+    assert targets([0, 2], "label") == [2, 0]
+    assert targets([None, 2]) == [1, 0]
+
+
+def test_labels_without_names_are_indices():
+    assert targets([2, 1], categories=(), net=network(())) == [2, 1]
+    assert targets([2, 1], categories=("a", "b"), net=network(())) == [1, 0]
+
+
+def test_given_classes_hold_for_every_image():
+    assert targets([0, 0], 2) == [2, 2]
+    assert targets([0, 0], "dog") == [1, 1]
+    assert targets([0, 0], "predicted") == [1, 0]
+
+
+def test_wrong_targets_say_what_there_is():
+    with pytest.raises(UnknownNameError, match="Did you mean 'dog'"):
+        targets([0, 0], "dogs")
+    with pytest.raises(InterpretError, match=r"no class 3: the network has 3, 0 to 2"):
+        targets([0, 0], 3)
+    with pytest.raises(InterpretError, match="'b' has no label"):
+        targets([0, 1], "label")
+    with pytest.raises(ModelError, match="two or more classes"):
+        find_targets(network(), Two([0, 0]), torch.zeros(2, 1))
