@@ -42,6 +42,9 @@ DISABLE = "INTERPRET_DISABLE_PLUGINS"
 BROKEN_METADATA = (TypeError, ValueError, KeyError, OSError)
 """What reading the metadata of a damaged installation raises; no installer writes such."""
 
+WORD = r"[a-z][a-z0-9_]*"
+"""A name is such a word, or two with a dot between them: the family and the member."""
+
 Kind: TypeAlias = Literal["model", "dataset", "probe", "renderer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 BASES: Mapping[Kind, type[Plugin]] = {
@@ -230,8 +233,11 @@ def flaw(kind: Kind, offered: object) -> str | None:
         return f"{_show(offered)} is no {base.__name__} class."
     if isabstract(offered):
         return f"{offered.__name__} lacks {', '.join(sorted(offered.__abstractmethods__))}."
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(offered.name)):
-        return f"{offered.__name__}.name is {offered.name!r}; it must be a word in snake_case."
+    if not re.fullmatch(rf"{WORD}(\.{WORD})?", str(offered.name)):
+        return (
+            f"{offered.__name__}.name is {offered.name!r}; it must be a word in snake_case, or two with a dot "
+            "between them."
+        )
     return _field_flaw(kind, offered) or _annotation_flaw(offered)
 
 
