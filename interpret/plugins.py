@@ -235,8 +235,8 @@ def flaw(kind: Kind, offered: object) -> str | None:
         return f"{offered.__name__} lacks {', '.join(sorted(offered.__abstractmethods__))}."
     if not re.fullmatch(rf"{WORD}(\.{WORD})?", str(offered.name)):
         return (
-            f"{offered.__name__}.name is {offered.name!r}; it must be a word in snake_case, or two such words "
-            "with a dot between them."
+            f"{offered.__name__}.name is {offered.name!r}; it must be a word in snake_case, or two "
+            "such words with a dot between them."
         )
     return _field_flaw(kind, offered) or _annotation_flaw(offered)
 
