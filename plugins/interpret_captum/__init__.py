@@ -2,11 +2,49 @@
 
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Probe
+from interpret_captum.cams import GuidedGradCam, LayerGradCam
+from interpret_captum.gradients import (
+    Deconvolution,
+    GuidedBackprop,
+    InputXGradient,
+    IntegratedGradients,
+    Saliency,
+)
+from interpret_captum.mining import LayerActivation, layer_features
+from interpret_captum.perturbations import FeatureAblation, Occlusion
+from interpret_captum.projections import NeuronDeconvolution, NeuronGuidedBackprop
 
-__all__: list[str] = []
+__all__ = [
+    "Deconvolution",
+    "FeatureAblation",
+    "GuidedBackprop",
+    "GuidedGradCam",
+    "InputXGradient",
+    "IntegratedGradients",
+    "LayerActivation",
+    "LayerGradCam",
+    "NeuronDeconvolution",
+    "NeuronGuidedBackprop",
+    "Occlusion",
+    "Saliency",
+    "layer_features",
+]
 
 
 @hookimpl
 def register_probes() -> list[type[Probe]]:
     """The probes ``captum.*``."""
-    return []
+    return [
+        Saliency,
+        InputXGradient,
+        IntegratedGradients,
+        Deconvolution,
+        GuidedBackprop,
+        Occlusion,
+        FeatureAblation,
+        LayerGradCam,
+        GuidedGradCam,
+        NeuronDeconvolution,
+        NeuronGuidedBackprop,
+        LayerActivation,
+    ]

@@ -1,0 +1,94 @@
+"""Captum's class activation maps as probes, for a class."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import captum.attr as captum
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from interpret.errors import StepError
+from interpret.network import Network
+from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
+from interpret_deconv import Asked, AsksClass
+from interpret_deconv.asking import Explain
+
+Upsampling = Literal["bilinear", "nearest"]
+
+
+class _ActivationMap(AsksClass):
+    """A method that weighs the maps of one layer."""
+
+    layer: str | None = Field(
+        None, description="The layer whose maps are weighed, by name or alias; none: the last that has maps."
+    )
+    upsampling: Upsampling = Field("bilinear", description="How the map is scaled up to the image.")
+
+    def explainer(self, network: Network) -> Explain:
+        """The method on a copy of the module."""
+        subject = Subject.of(network, map_layer(network, self.layer))
+        self.prepare(subject)
+
+        def explain(x: Tensor, asked: Asked) -> Tensor:
+            with quiet():
+                return self.of_classes(subject, x, asked.unit.to(x.device))
+
+        return explain
+
+    def prepare(self, subject: Subject) -> None:
+        """Look at the network before the first batch."""
+
+    @abstractmethod
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's answer for one class of each image."""
+
+
+class LayerGradCam(_ActivationMap):
+    """Grad-CAM: a layer's maps weighed by their mean gradients (captum ``LayerGradCam``)."""
+
+    name: ClassVar[str] = "captum.layer_grad_cam"
+
+    relu: bool = Field(False, description="Keep what speaks for the class only, as the paper does.")
+
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's ``LayerGradCam``; each channel gets an equal share, so that they sum to the map."""
+        method = captum.LayerGradCam(subject.module, subject.tap)
+        cam = method.attribute(x, target=classes, relu_attributions=self.relu)
+        whole: Tensor = captum.LayerAttribution.interpolate(cam, tuple(x.shape[2:]), self.upsampling)
+        return (whole / x.shape[1]).expand_as(x)
+
+
+class GuidedGradCam(_ActivationMap):
+    """Guided backpropagation times Grad-CAM (captum ``GuidedGradCam``)."""
+
+    name: ClassVar[str] = "captum.guided_grad_cam"
+
+    def prepare(self, subject: Subject) -> None:
+        """Warn where Captum's rule for ReLUs does nothing."""
+        warn_of_plain_gradients(subject, "the probe project")
+
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's ``GuidedGradCam``."""
+        method = captum.GuidedGradCam(subject.module, subject.tap)
+        found: Tensor = method.attribute(x, target=classes, interpolate_mode=self.upsampling)
+        return found
+
+
+def map_layer(network: Network, layer: str | None) -> str:
+    """The layer whose maps are weighed: the one asked for, or the last with more than one position.
+
+    Raises:
+        UnknownNameError: If there is no such layer.
+        StepError: If it gives no maps, or no layer does.
+    """
+    x = torch.zeros(1, *network.input.shape)
+    names = network.layers if layer is None else [network.layer(layer)]
+    shapes = network.record(x, names, reduce=lambda output: tuple(output.shape[1:]))
+    maps = [name for name, shape in shapes.items() if len(shape) == 3 and (layer or max(shape[1:]) > 1)]
+    if maps:
+        return maps[-1]
+    found = f"Layer {layer!r} gives values of shape {shapes[names[0]]}" if layer else "No layer gives maps"
+    raise StepError(f"{found}: Grad-CAM weighs maps (channels, rows, columns). Choose a convolution.")

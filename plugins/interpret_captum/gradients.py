@@ -1,0 +1,154 @@
+"""Captum's gradient methods as probes, each for a class or for a neuron."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import captum.attr as captum
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from interpret.network import Network
+from interpret_captum.pixels import check_fill, filled
+from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
+from interpret_deconv import Asked, AsksNeuron
+from interpret_deconv.asking import Explain
+
+
+class CaptumProbe(AsksNeuron):
+    """One of Captum's methods, for a class or a neuron of each image."""
+
+    def explainer(self, network: Network) -> Explain:
+        """The method on a copy of the module."""
+        subject = Subject.of(network, self.layer)
+        self.prepare(subject)
+
+        def explain(x: Tensor, asked: Asked) -> Tensor:
+            classes = asked.unit.to(x.device)
+            with quiet():
+                if asked.layer:
+                    return self.of_neurons(subject, x, asked)
+                return self.of_classes(subject, x, classes)
+
+        return explain
+
+    def prepare(self, subject: Subject) -> None:
+        """Look at the network before the first batch."""
+
+    @abstractmethod
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's answer for one class of each image."""
+
+    @abstractmethod
+    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+        """Captum's answer for one neuron of each image."""
+
+
+class Saliency(CaptumProbe):
+    """The gradient of a class or a neuron (captum ``Saliency``, ``NeuronGradient``)."""
+
+    name: ClassVar[str] = "captum.saliency"
+
+    abs: bool = Field(False, description="Magnitudes, as Captum gives by default; false: signed.")
+
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's ``Saliency``."""
+        found: Tensor = captum.Saliency(subject.module).attribute(x, target=classes, abs=self.abs)
+        return found
+
+    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+        """Captum's ``NeuronGradient``."""
+        found: Tensor = captum.NeuronGradient(subject.module, subject.tap).attribute(x, asked.pick)
+        return found.abs() if self.abs else found
+
+
+class InputXGradient(CaptumProbe):
+    """The gradient times the preprocessed image (captum ``InputXGradient``)."""
+
+    name: ClassVar[str] = "captum.input_x_gradient"
+
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's ``InputXGradient``."""
+        found: Tensor = captum.InputXGradient(subject.module).attribute(x, target=classes)
+        return found
+
+    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+        """Captum's ``InputXGradient`` of the neurons' values: Captum has no variant for neurons."""
+        found: Tensor = captum.InputXGradient(subject.forward(asked)).attribute(x)
+        return found
+
+
+class IntegratedGradients(CaptumProbe):
+    """Gradients along the way from a baseline image (captum ``IntegratedGradients`` and ``Neuron…``)."""
+
+    name: ClassVar[str] = "captum.integrated_gradients"
+
+    steps: int = Field(50, ge=1, description="Points on the way (Gauss-Legendre).")
+    baseline: float | list[float] = Field(
+        0.5, description="The image where the way starts, in pixel units: a grey or one value per channel."
+    )
+    internal_batch_size: int = Field(
+        32, ge=1, description="Images in one backward pass; at least one step of the whole batch."
+    )
+
+    _baseline = field_validator("baseline")(check_fill)
+
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's ``IntegratedGradients``."""
+        method = captum.IntegratedGradients(subject.module)
+        found: Tensor = method.attribute(x, target=classes, **self._options(subject, x))
+        return found
+
+    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+        """Captum's ``NeuronIntegratedGradients``."""
+        method = captum.NeuronIntegratedGradients(subject.module, subject.tap)
+        found: Tensor = method.attribute(x, asked.pick, **self._options(subject, x))
+        return found
+
+    def _options(self, subject: Subject, x: Tensor) -> dict[str, object]:
+        return {
+            "baselines": filled(subject.network, self.baseline),
+            "n_steps": self.steps,
+            "internal_batch_size": max(self.internal_batch_size, len(x)),
+        }
+
+
+class _ReLURule(CaptumProbe):
+    """A method that changes how ReLUs pass the gradient."""
+
+    def prepare(self, subject: Subject) -> None:
+        """Warn where Captum's rule does nothing."""
+        warn_of_plain_gradients(subject, "the probe project")
+
+
+class Deconvolution(_ReLURule):
+    """The deconvnet as Captum has it (captum ``Deconvolution``, ``NeuronDeconvolution``)."""
+
+    name: ClassVar[str] = "captum.deconvolution"
+
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's ``Deconvolution``."""
+        found: Tensor = captum.Deconvolution(subject.module).attribute(x, target=classes)
+        return found
+
+    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+        """Captum's ``NeuronDeconvolution``."""
+        found: Tensor = captum.NeuronDeconvolution(subject.module, subject.tap).attribute(x, asked.pick)
+        return found
+
+
+class GuidedBackprop(_ReLURule):
+    """Guided backpropagation as Captum has it (captum ``GuidedBackprop``, ``NeuronGuidedBackprop``)."""
+
+    name: ClassVar[str] = "captum.guided_backprop"
+
+    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+        """Captum's ``GuidedBackprop``."""
+        found: Tensor = captum.GuidedBackprop(subject.module).attribute(x, target=classes)
+        return found
+
+    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+        """Captum's ``NeuronGuidedBackprop``."""
+        found: Tensor = captum.NeuronGuidedBackprop(subject.module, subject.tap).attribute(x, asked.pick)
+        return found

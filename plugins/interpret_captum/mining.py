@@ -1,0 +1,156 @@
+"""Captum's ``LayerActivation`` in a loop: features of layers, and the strongest neurons of every unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import captum.attr as captum
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field
+from torch import Tensor
+
+from interpret.errors import ModelError
+from interpret.images import Images, as_images
+from interpret.interfaces import Probe
+from interpret.network import Network
+from interpret_captum.subject import Subject
+from interpret_deconv.asking import tracked
+from interpret_topk import Exemplars, LayerExemplars
+from interpret_topk.mining import convolutions
+
+
+def layer_features(
+    network: Network, x: Float[Tensor, "n c h w"], layers: Sequence[str]
+) -> dict[str, Float[Tensor, "n ..."]]:
+    """The activations of several layers by Captum's ``LayerActivation``: what ``Network.record`` gives.
+
+    Args:
+        network: The network.
+        x: Preprocessed images.
+        layers: Names or aliases.
+
+    Raises:
+        UnknownNameError: If there is no such layer.
+        ModelError: If the module cannot be copied, or a layer's module is called again later.
+    """
+    return _Features.of(network, layers)(network.place(x))
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Several layers of a copy of a network."""
+
+    subjects: dict[str, Subject]
+
+    @classmethod
+    def of(cls, network: Network, layers: Sequence[str]) -> _Features:
+        subject = Subject.of(network)
+        return cls({layer: subject.at(layer) for layer in layers})
+
+    def __call__(self, x: Tensor) -> dict[str, Tensor]:
+        if not self.subjects:
+            return {}
+        subjects = list(self.subjects.values())
+        method = captum.LayerActivation(subjects[0].module, [subject.tap for subject in subjects])
+        return dict(zip(self.subjects, method.attribute(x), strict=True))
+
+
+class LayerActivation(Probe):
+    """The strongest neurons of every unit, by a loop over captum ``LayerActivation``."""
+
+    name: ClassVar[str] = "captum.layer_activation"
+
+    layers: list[str] = Field([], description="Layers to mine, by name or alias; none: every convolution.")
+    k: int = Field(9, ge=1, description="Neurons to keep of each unit, one for each image.")
+    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+
+    def run(self, network: Network, images: Images) -> Exemplars:
+        """Mine the layers; the order is that of ``topk``: larger value, smaller id, smaller position."""
+        images = as_images(images)
+        features = _Features.of(network, self.layers or convolutions(network))
+        boards = {layer: _Board(layer, self.k, _places(images)) for layer in features.subjects}
+        for batch in tracked(network, images, self.batch_size):
+            for layer, output in features(batch.x).items():
+                boards[layer].see(output, torch.tensor(batch.indices))
+        return _exemplars(images, boards)
+
+
+class _Board:
+    """The strongest neurons of one layer so far, strongest first.
+
+    Args:
+        layer: Its name.
+        k: How many to keep of each unit.
+        places: The place of every image among the sorted ids, by its place in the dataset.
+    """
+
+    def __init__(self, layer: str, k: int, places: Int[Tensor, " any"]) -> None:
+        self.layer, self.k, self.places = layer, k, places
+        self.found = _nothing(0, k)
+        self.broken: set[int] = set()
+
+    def see(self, output: Tensor, images: Int[Tensor, " n"]) -> None:
+        """Take in one batch."""
+        if output.dim() not in {2, 4}:
+            raise ModelError(
+                f"Layer {self.layer!r} gives values of shape {tuple(output.shape[1:])}: only maps (channels, "
+                "rows, columns) and vectors (channels,) can be mined. Choose another layer."
+            )
+        maps = (output if output.dim() == 4 else output[:, :, None, None]).cpu()
+        nan = maps.isnan()
+        self.broken.update(images[nan.flatten(1).any(1)].tolist())
+        known = self.found if len(self.found.nan) else _nothing(maps.shape[1], self.k)
+        new = _peaks(maps.masked_fill(nan, -torch.inf), images, nan.sum((0, 2, 3)))
+        self.found = _strongest([known, new], self.places, self.k)
+
+
+def _nothing(units: int, k: int) -> LayerExemplars:
+    nowhere = torch.full((units, k, 3), -1)
+    values, nan = torch.full((units, k), -torch.inf), torch.zeros(units, dtype=torch.int64)
+    return LayerExemplars(values, nowhere[..., 0], nowhere[..., 1:], nan)
+
+
+def _peaks(maps: Float[Tensor, "n unit h w"], images: Int[Tensor, " n"], nan: Tensor) -> LayerExemplars:
+    """The largest value of every map, and where it is for the first time in reading order."""
+    value, at = maps.flatten(2).max(2)
+    position = torch.stack([at // maps.shape[3], at % maps.shape[3]], 2).transpose(0, 1)
+    dtype = value.dtype if value.dtype == torch.float64 else torch.float32
+    return LayerExemplars(value.T.to(dtype), images.expand(maps.shape[1], -1), position, nan)
+
+
+def _strongest(parts: Sequence[LayerExemplars], places: Tensor, k: int) -> LayerExemplars:
+    """The k first of all: larger value, then the smaller place of the image; -1 where there are fewer."""
+    value, image, position = (
+        torch.cat([getattr(part, name) for part in parts], 1) for name in ("values", "image", "position")
+    )
+    by_id = places[image].argsort(dim=1, stable=True)
+    order = by_id.gather(1, value.gather(1, by_id).argsort(dim=1, descending=True, stable=True))[:, :k]
+    row = torch.arange(len(order))[:, None]
+    value, image, position = value[row, order], image[row, order], position[row, order]
+    missing = value == -torch.inf
+    return LayerExemplars(
+        value,
+        image.masked_fill(missing, -1),
+        position.masked_fill(missing[..., None], -1),
+        torch.stack([part.nan for part in parts]).sum(0),
+    )
+
+
+def _places(images: Images) -> Int[Tensor, " any"]:
+    """The place of every image among the sorted ids, by its place in the dataset."""
+    by_id = sorted(zip(images.ids, images.indices, strict=True))
+    places = torch.zeros(max(images.indices) + 1, dtype=torch.int64)
+    places[[index for _, index in by_id]] = torch.arange(len(by_id))
+    return places
+
+
+def _exemplars(images: Images, boards: dict[str, _Board]) -> Exemplars:
+    names = dict(zip(images.indices, images.ids, strict=True))
+    layers = {layer: board.found for layer, board in boards.items()}
+    winners = {index for layer in layers.values() for index in layer.image.flatten().tolist()} - {-1}
+    broken = {names[index] for board in boards.values() for index in board.broken}
+    ids = {str(index): names[index] for index in sorted(winners)}
+    return Exemplars(layers, ids, (), len(images), tuple(sorted(broken)))

@@ -1,0 +1,177 @@
+"""The module that Captum works on: a copy of the user's, as Captum needs it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from interpret.errors import ModelError
+from interpret.network import Network
+from interpret.recording import Call, watching
+from interpret_deconv import Asked
+
+log = logging.getLogger(__name__)
+
+NONLINEAR = frozenset(
+    {"relu", "clamp", "clamp_min", "hardtanh", "leaky_relu", "elu", "celu", "gelu", "silu", "hardswish"}
+    | {"mish", "sigmoid", "hardsigmoid", "tanh", "softplus"}
+)
+"""Operations that act on each value by itself; in place they have an underscore at the end."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A copy of a network's module, and one layer of it.
+
+    Attributes:
+        network: The network.
+        module: The copy; its weights are the network's own tensors.
+        layer: The name of the layer that is asked about; empty: the output.
+    """
+
+    network: Network
+    module: nn.Module
+    layer: str = ""
+
+    @classmethod
+    def of(cls, network: Network, layer: str | None = None) -> Subject:
+        """A copy of the network's module, with a layer by name or alias.
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+            ModelError: If the module cannot be copied, or Captum cannot see the layer.
+        """
+        subject = cls(network, copy_of(network.module))
+        return subject.at(layer) if layer is not None else subject
+
+    def at(self, layer: str) -> Subject:
+        """The same copy with another layer.
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+            ModelError: If its module is called again later: Captum keeps the last call only.
+        """
+        name = self.network.layer(layer)
+        call = self.network.calls[name]
+        last = max(other.number for other in self.network.calls.values() if other.module == call.module)
+        if call.number < last:
+            raise ModelError(
+                f"{call.module!r} is called {last} times, and Captum sees the last call only: ask about "
+                f"'{call.module}:{last}', or use the probes project and deconv."
+            )
+        return Subject(self.network, self.module, name)
+
+    @property
+    def call(self) -> Call:
+        """The call of a module that the layer is."""
+        return self.network.calls[self.layer]
+
+    @property
+    def tap(self) -> nn.Module:
+        """The module whose output is asked about."""
+        return self.module.get_submodule(self.call.module)
+
+    def forward(self, asked: Asked) -> Callable[[Tensor], Tensor]:
+        """A function from images to the values of the neurons that are asked about, for Captum to explain."""
+
+        def values(x: Float[Tensor, "m c h w"]) -> Float[Tensor, " m"]:
+            seen: dict[Call, Tensor] = {}
+            names = [self.call.module]
+            with watching(self.module, lambda call, output: seen.update({call: output.clone()}), names):
+                self.module(x)
+            return asked.pick(seen[self.call])
+
+        return values
+
+
+def copy_of(module: nn.Module) -> nn.Module:
+    """A module in eval mode that shares the weights, needs no gradients for them, and never works in place.
+
+    Captum cannot follow ReLUs that work in place, and sets hooks: the user's module sees nothing of it.
+
+    Raises:
+        ModelError: If the module cannot be copied.
+    """
+    tensors = [*module.parameters(), *module.buffers()]
+    shared: dict[int, Any] = {id(tensor): _frozen(tensor) for tensor in tensors}
+    try:
+        copied = deepcopy(module, shared)
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise ModelError(
+            f"{type(module).__name__} cannot be copied, and Captum must not work on your own module: {error}"
+        ) from error
+    for part in copied.modules():
+        part.training = False
+        if getattr(part, "inplace", False):
+            setattr(part, "inplace", False)  # noqa: B010 - a module's attributes have no types
+    return copied
+
+
+def _frozen(tensor: Tensor) -> Tensor:
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(tensor.detach(), requires_grad=False)
+    return tensor.detach()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Captum announces its hooks and that it needs gradients of its input: both are as intended."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"captum\.")
+        yield
+
+
+def warn_of_plain_gradients(subject: Subject, instead: str) -> None:
+    """Log the nonlinearities at which Captum's rules for ReLUs do nothing: all that are no ``nn.ReLU``.
+
+    Args:
+        subject: What Captum works on.
+        instead: What to use instead.
+    """
+    found = plain_gradients(subject)
+    if found:
+        log.warning(
+            "Captum has its rules at nn.ReLU modules only; %s has other nonlinearities, where Captum takes "
+            "the plain gradient: %s. Where they are ReLUs, %s has the rule.",
+            type(subject.network.module).__name__,
+            ", ".join(f"{count} x {name}" for name, count in sorted(found.items())),
+            instead,
+        )
+
+
+def plain_gradients(subject: Subject) -> dict[str, int]:
+    """How often a forward pass has each nonlinearity, not counting what ``nn.ReLU`` modules do."""
+    network, counting = subject.network, _Counting()
+    with torch.no_grad(), counting:
+        subject.module(network.place(torch.zeros(1, *network.input.shape)))
+    modules = dict(subject.module.named_modules())
+    ruled = sum(isinstance(modules[call.module], nn.ReLU) for call in network.calls.values())
+    counting.found["relu"] -= ruled
+    return {name: count for name, count in counting.found.items() if count > 0}
+
+
+class _Counting(TorchDispatchMode):
+    """Counts nonlinear operations."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func.overloadpacket.__name__.rstrip("_")
+        if name in NONLINEAR:
+            self.found[name] += 1
+        return func(*args, **(kwargs or {}))
