@@ -3,6 +3,9 @@
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Probe
 from interpret_captum.cams import GuidedGradCam, LayerGradCam
+from interpret_captum.compare import Compare, compare
+from interpret_captum.comparison import Comparison, Metric
+from interpret_captum.features import CaptumLayerFeatures, Features, LayerFeatures
 from interpret_captum.gradients import (
     Deconvolution,
     GuidedBackprop,
@@ -15,25 +18,32 @@ from interpret_captum.perturbations import FeatureAblation, Occlusion
 from interpret_captum.projections import NeuronDeconvolution, NeuronGuidedBackprop
 
 __all__ = [
+    "CaptumLayerFeatures",
+    "Compare",
+    "Comparison",
     "Deconvolution",
     "FeatureAblation",
+    "Features",
     "GuidedBackprop",
     "GuidedGradCam",
     "InputXGradient",
     "IntegratedGradients",
     "LayerActivation",
+    "LayerFeatures",
     "LayerGradCam",
+    "Metric",
     "NeuronDeconvolution",
     "NeuronGuidedBackprop",
     "Occlusion",
     "Saliency",
+    "compare",
     "layer_features",
 ]
 
 
 @hookimpl
 def register_probes() -> list[type[Probe]]:
-    """The probes ``captum.*``."""
+    """The probes ``captum.*``, and ``compare``."""
     return [
         Saliency,
         InputXGradient,
@@ -47,4 +57,7 @@ def register_probes() -> list[type[Probe]]:
         NeuronDeconvolution,
         NeuronGuidedBackprop,
         LayerActivation,
+        CaptumLayerFeatures,
+        LayerFeatures,
+        Compare,
     ]

@@ -1,0 +1,141 @@
+"""The probe ``compare``: several probes side by side on the same images, device and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from interpret.attributions import Target
+from interpret.images import Images, as_images
+from interpret.interfaces import Probe
+from interpret.network import Network
+from interpret_captum.comparison import Comparison, Family
+from interpret_captum.specs import build, checked, kind, labels
+from interpret_captum.study import Settings, Study
+
+Spec = Annotated[dict[str, Any], AfterValidator(checked)]
+
+BUNDLED: tuple[dict[str, Any], ...] = (
+    {"probe": "project", "lrn": "gradient"},  # as autograd, and so Captum, treats response norms
+    {"probe": "captum.deconvolution"},
+    {"probe": "project", "rule": "guided"},
+    {"probe": "captum.guided_backprop"},
+    {"probe": "occlusion", "window": 16, "stride": 8},
+    {"probe": "captum.occlusion", "window": 16, "stride": 8},
+    {"probe": "topk"},
+    {"probe": "captum.layer_activation"},
+    {"probe": "layer_features"},
+    {"probe": "captum.layer_features"},
+)
+"""Each analysis of ours, followed by Captum's."""
+
+
+class Compare(Probe):
+    """Probes side by side on the same images: do they agree, are they faithful, what do they cost?"""
+
+    name: ClassVar[str] = "compare"
+
+    probes: list[Spec] = Field(
+        min_length=1,
+        description="Probes with their parameters, as in a step; bundled: each analysis beside Captum's.",
+    )
+    reference: int | Literal["pairs"] = Field(
+        0,
+        description="The probe, counted from 0, that the others are measured against; pairs: each second one "
+        "against the one before it.",
+    )
+    metrics: list[Family] = Field(
+        ["agreement", "faithfulness", "localisation"],
+        description="What is measured: agreement, faithfulness, sensitivity, localisation, sanity, cost.",
+    )
+    target: Target = Field(
+        None,
+        description="The class all probes are asked about: an index, a category, label or predicted; none: "
+        "the label where there is one.",
+    )
+    steps: int = Field(20, ge=1, description="Steps in which pixels are removed or added.")
+    samples: int = Field(
+        10, ge=1, description="Removed squares of an image (infidelity), or changed images (sensitivity)."
+    )
+    stages: int = Field(
+        4, ge=1, description="Stages in which the network is randomised from the output down."
+    )
+    repeats: int = Field(5, ge=1, description="Interleaved runs of every probe whose cost is measured.")
+    seed: int = Field(0, ge=0, description="Start of everything random.")
+    batch_size: int = Field(32, ge=1, description="Images in one forward pass of a metric.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, values: Any) -> Any:
+        """Write out the bundled pairs."""
+        if isinstance(values, dict) and values.get("probes") == "bundled":
+            return {"reference": "pairs", **values, "probes": [dict(spec) for spec in BUNDLED]}
+        return values
+
+    @model_validator(mode="after")
+    def _reference_exists(self) -> Compare:
+        count = len(self.probes)
+        if self.reference == "pairs" and count % 2:
+            raise ValueError(f"'reference' is pairs, but there are {count} probes: one has no partner")
+        if isinstance(self.reference, int) and not 0 <= self.reference < count:
+            raise ValueError(f"'reference' must be a probe from 0 to {count - 1}. Got {self.reference}")
+        for spec, place in zip(self.probes, self._references(), strict=True):
+            other = self.probes[place]
+            if kind(spec) != kind(other):
+                raise ValueError(
+                    f"{spec['probe']} gives {kind(spec)}, but its reference {other['probe']} gives "
+                    f"{kind(other)}: compare them in steps of their own"
+                )
+        return self
+
+    def run(self, network: Network, images: Images) -> Comparison:
+        """Run every probe, then measure.
+
+        Raises:
+            StepError: If probes that are measured against each other answer different questions.
+        """
+        probes = [build(spec, target=self.target) for spec in self.probes]
+        shared = {name: getattr(self, name) for name in Settings.__annotations__ if name != "families"}
+        return compare(
+            network,
+            images,
+            probes,
+            reference=self._references(),
+            names=labels(self.probes),
+            settings=Settings(frozenset(self.metrics), **shared),
+        )
+
+    def _references(self) -> tuple[int, ...]:
+        places = range(len(self.probes))
+        if self.reference == "pairs":
+            return tuple(place - place % 2 for place in places)
+        return tuple(int(self.reference) for _ in places)
+
+
+def compare(
+    network: Network,
+    images: Any,
+    probes: Sequence[Probe],
+    *,
+    reference: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+    settings: Settings | None = None,
+) -> Comparison:
+    """Several probes on the same images, measured.
+
+    Args:
+        network: Every probe runs on it, where it is.
+        images: The images.
+        probes: Each gives attributions, exemplars or features.
+        reference: The place of the probe that each is measured against; none: the first.
+        names: What the probes are called, no two alike; none: their own names, numbered.
+        settings: What is measured, and how finely.
+
+    Raises:
+        StepError: If probes that are measured against each other answer different questions.
+    """
+    references = tuple(reference or [0] * len(probes))
+    called = tuple(names or labels([{"probe": probe.name} for probe in probes]))
+    return Study(network, as_images(images), probes, references, called, settings or Settings()).comparison()

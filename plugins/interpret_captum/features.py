@@ -1,0 +1,72 @@
+"""The activations of layers as features, by our recording and by Captum's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from interpret.batches import batches
+from interpret.images import Images, as_images
+from interpret.interfaces import Probe
+from interpret.network import Network
+from interpret.results import Result
+from interpret_captum.mining import layer_features
+from interpret_topk.mining import convolutions
+
+
+@dataclass(frozen=True)
+class Features(Result):
+    """The activations of some layers in some images.
+
+    Attributes:
+        layers: By the names that were asked for; of each image a map or a vector.
+        ids: The ids of the images, in order.
+    """
+
+    layers: dict[str, Float[Tensor, "image ..."]]
+    ids: tuple[str, ...]
+
+
+class LayerFeatures(Probe):
+    """The activations of layers, all layers from one pass."""
+
+    name: ClassVar[str] = "layer_features"
+
+    layers: list[str] = Field([], description="Layers, by name or alias; none: every convolution.")
+    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+
+    def run(self, network: Network, images: Images) -> Features:
+        """One forward pass over the images for all layers."""
+        layers = self.layers or convolutions(network)
+        return _collect(network, as_images(images), self.batch_size, lambda x: network.record(x, layers))
+
+
+class CaptumLayerFeatures(Probe):
+    """The activations of layers by Captum's ``LayerActivation``."""
+
+    name: ClassVar[str] = "captum.layer_features"
+
+    layers: list[str] = Field([], description="Layers, by name or alias; none: every convolution.")
+    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+
+    def run(self, network: Network, images: Images) -> Features:
+        """One ``LayerActivation`` for all layers."""
+        layers = self.layers or convolutions(network)
+        return _collect(
+            network, as_images(images), self.batch_size, lambda x: layer_features(network, x, layers)
+        )
+
+
+def _collect(
+    network: Network, images: Images, batch_size: int, activations: Callable[[Tensor], dict[str, Tensor]]
+) -> Features:
+    """The activations of all images on the CPU."""
+    found = [activations(batch.x) for batch in batches(network, images, batch_size)]
+    layers = {name: torch.cat([part[name].cpu() for part in found]) for name in found[0]}
+    return Features(layers, tuple(images.ids))

@@ -1,0 +1,110 @@
+"""A probe inside the parameters of another: checked as if it stood in a pipeline of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from interpret.errors import UnknownNameError, suggest
+from interpret.interfaces import Probe, probe_inputs, probe_output
+from interpret.parameters import configure
+from interpret.plugins import RESERVED, registry
+from interpret.results import Result
+from interpret_captum.features import Features
+from interpret_topk import Exemplars
+
+
+def checked(spec: dict[str, Any]) -> dict[str, Any]:
+    """A probe's name with its parameters, as they were given, if they make a probe that can be compared.
+
+    Raises:
+        ValidationError: With each mistake at its place in ``spec``, so that a pipeline can point to its line.
+    """
+    name = spec.get("probe")
+    if not isinstance(name, str):
+        raise _mistake(("probe",), "must say which probe", name)
+    try:
+        cls = registry().lookup("probe", name)
+    except UnknownNameError as error:
+        raise _mistake(("probe",), f"must be a probe ({_hint(name, error.known)})", name) from None
+    if reason := unfit(cls):
+        raise _mistake(("probe",), f"must be a probe that can be compared: {reason}", name)
+    parameters = _parameters(spec)
+    for key in parameters:
+        if key not in cls.model_fields:
+            known = [*cls.model_fields]
+            hint = f" ({_hint(key, known)})" if known and key not in RESERVED["probe"] else ""
+            raise _mistake((key,), f"must be a parameter of {name}{hint}", parameters[key])
+    cls.model_validate(parameters)
+    return spec
+
+
+def build(spec: Mapping[str, Any], **shared: Any) -> Probe:
+    """The probe that ``spec`` describes; of ``shared``, it takes what it knows and is not told otherwise."""
+    cls: type[Probe] = registry().lookup("probe", spec["probe"])
+    own = cls.model_fields if "layer" not in spec else {}  # a neuron is asked about, no class
+    common = {key: value for key, value in shared.items() if key in own}
+    return configure(cls, "probe", {**common, **_parameters(spec)})
+
+
+def unfit(cls: type[Probe]) -> str:
+    """Why a probe cannot be compared; nothing where it can."""
+    needs = [key for key, item in probe_inputs(cls).items() if item.required]
+    if needs:
+        return f"this one needs the result of another step ({', '.join(needs)})"
+    gives = probe_output(cls)
+    return (
+        "" if kind_of(gives) else f"this one gives {gives.__name__}, not attributions, exemplars or features"
+    )
+
+
+def kind(spec: Mapping[str, Any]) -> str:
+    """What a probe gives: attributions, exemplars or features."""
+    return kind_of(probe_output(registry().lookup("probe", spec["probe"])))
+
+
+def kind_of(result: type[Result]) -> str:
+    """What a type of result is to a comparison; nothing where it cannot be compared."""
+    if callable(getattr(result, "attributions", None)):
+        return "attributions"
+    kinds = {"exemplars": Exemplars, "features": Features}
+    return next((word for word, cls in kinds.items() if issubclass(result, cls)), "")
+
+
+def labels(specs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What to call the probes: by their names, with their parameters where a name comes twice."""
+    names = [spec["probe"] for spec in specs]
+    plain = [
+        name if names.count(name) == 1 else _described(spec) for name, spec in zip(names, specs, strict=True)
+    ]
+    seen: dict[str, int] = {}
+    for label in plain:
+        seen[label] = seen.get(label, 0) + 1
+    repeated, found = {label for label, count in seen.items() if count > 1}, list[str]()
+    for place, label in enumerate(plain):
+        earlier = plain[:place].count(label)
+        found.append(f"{label} #{earlier + 1}" if label in repeated else label)
+    return tuple(found)
+
+
+def _described(spec: Mapping[str, Any]) -> str:
+    given = ", ".join(f"{key}={value}" for key, value in _parameters(spec).items())
+    return f"{spec['probe']} ({given})" if given else spec["probe"]
+
+
+def _parameters(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key != "probe"}
+
+
+def _mistake(place: tuple[str, ...], message: str, found: Any) -> ValidationError:
+    problem = PydanticCustomError("probe", "{message}", {"message": message})
+    return ValidationError.from_exception_data(
+        "probe", [InitErrorDetails(type=problem, loc=place, input=found)]
+    )
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    text = suggest(name, known).rstrip(".")
+    return text[0].lower() + text[1:]

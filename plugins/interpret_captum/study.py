@@ -1,0 +1,375 @@
+"""The work of a comparison: run the probes, measure what they found, put it into one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import nan
+from typing import Any, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interpret.attributions import Attributions
+from interpret.errors import StepError
+from interpret.images import Images, as_images
+from interpret.interfaces import Probe
+from interpret.network import Network
+from interpret.progress import track
+from interpret.results import Result
+from interpret_captum import metrics
+from interpret_captum.comparison import METRICS, Comparison, Family, Metric
+from interpret_captum.features import Features
+from interpret_captum.metrics.faithfulness import Explain, Score
+from interpret_topk import Exemplars, LayerExemplars
+
+FAMILIES: frozenset[Family] = frozenset(["agreement", "faithfulness", "localisation"])
+SHAKE = 0.02
+"""Largest change of a pixel, in pixel units, under which a map should stay as it is."""
+
+BLUR, SQUARE = 1 / 16, 1 / 4
+"""Sigma of the blurred image, and side of a removed square, as shares of the image's shorter side."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, and how finely; see the parameters of ``Compare``."""
+
+    families: frozenset[Family] = FAMILIES
+    steps: int = 20
+    samples: int = 10
+    stages: int = 4
+    repeats: int = 5
+    seed: int = 0
+    batch_size: int = 32
+
+
+@dataclass
+class Study:
+    """One comparison while it is being made.
+
+    Attributes:
+        network: What is asked.
+        images: What it is asked about.
+        probes: Who asks.
+        reference: The probe that each is measured against, by its place.
+        names: What the probes are called.
+        settings: What is measured.
+        results: What the probes found.
+        each: The values of the metrics in every image, by metric.
+        whole: The values of the metrics that belong to no single image, by metric.
+        parts: Fields of the result that go beyond the table.
+    """
+
+    network: Network
+    images: Images
+    probes: Sequence[Probe]
+    reference: tuple[int, ...]
+    names: tuple[str, ...]
+    settings: Settings
+    results: list[Result] = field(default_factory=list)
+    each: dict[str, Float[Tensor, "probe image"]] = field(default_factory=dict)
+    whole: dict[str, Float[Tensor, " probe"]] = field(default_factory=dict)
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    def comparison(self) -> Comparison:
+        """Run every probe once and measure what is wanted."""
+        self.results = [probe.run(self.network, self.images) for probe in track(self.probes)]
+        for place, other in enumerate(self.reference):
+            self.check_questions(place, other)
+        measures: dict[Family, Callable[[], None]] = {
+            "agreement": self.agreement,
+            "faithfulness": self.faithfulness,
+            "sensitivity": self.sensitivity,
+            "localisation": self.localisation,
+            "sanity": self.sanity,
+            "cost": self.cost,
+        }
+        for family, measure in measures.items():
+            if family in self.settings.families:
+                measure()
+        return self.table()
+
+    @property
+    def found(self) -> dict[int, Attributions]:
+        """The attributions, by the place of their probe."""
+        return {
+            place: result.attributions()
+            for place, result in enumerate(self.results)
+            if hasattr(result, "attributions")
+        }
+
+    def check_questions(self, place: int, other: int) -> None:
+        """Refuse to measure answers to different questions against each other."""
+        a, b = self.found.get(place), self.found.get(other)
+        if a is None or b is None:
+            return
+        if a.layer != b.layer or not (
+            torch.equal(a.target, b.target) and torch.equal(a.position, b.position)
+        ):
+            raise StepError(
+                f"{self.names[place]} and {self.names[other]} answer different questions: {_question(a)} and "
+                f"{_question(b)}. Give both the same target, or the same layer, unit and position."
+            )
+
+    def note(self, metric: str, place: int, values: Float[Tensor, " image"]) -> None:
+        """Keep the values of one probe in every image."""
+        shape = (len(self.probes), len(self.images))
+        self.each.setdefault(metric, torch.full(shape, nan, dtype=torch.float64))[place] = values.double()
+
+    def note_whole(self, metric: str, place: int, value: float) -> None:
+        """Keep a value of one probe that belongs to no single image."""
+        empty = torch.full((len(self.probes),), nan, dtype=torch.float64)
+        self.whole.setdefault(metric, empty)[place] = value
+
+    def image(self, place: int) -> Float[Tensor, "1 c h w"]:
+        """One image as the network takes it."""
+        return self.network.place(self.network.preprocess(self.images[place].image)[None])
+
+    def agreement(self) -> None:
+        """Each probe against its reference."""
+        for place, other in enumerate(self.reference):
+            if place == other:
+                continue
+            a, b = self.results[place], self.results[other]
+            if place in self.found and other in self.found:
+                for name, values in map_agreement(self.found[place].maps, self.found[other].maps).items():
+                    self.note(name, place, values)
+            elif isinstance(a, Exemplars) and isinstance(b, Exemplars):
+                for name, value in mining_agreement(a, b).items():
+                    self.note_whole(name, place, value)
+            elif isinstance(a, Features) and isinstance(b, Features):
+                self.note_whole("largest_difference", place, feature_difference(a, b))
+
+    def faithfulness(self) -> None:
+        """Deletion, insertion and infidelity of every map."""
+        curves: dict[str, dict[str, Tensor]] = {"deletion": {}, "insertion": {}}
+        for place, found in track([*self.found.items()]):
+            maps = found.maps
+            each = [self.faithful(found, image, maps[image : image + 1]) for image in range(len(maps))]
+            for name, kept in curves.items():
+                kept[self.names[place]] = torch.stack([item[name] for item in each])
+                self.note(name, place, metrics.area(kept[self.names[place]]))
+            self.note("infidelity", place, torch.cat([item["infidelity"] for item in each]))
+        self.parts |= curves
+
+    def faithful(self, found: Attributions, image: int, maps: Float[Tensor, "1 c h w"]) -> dict[str, Tensor]:
+        """Curves and infidelity of one map."""
+        x, score = self.image(image), score_of(self.network, found, image, torch.softmax)
+        side, order = min(x.shape[2:]), metrics.pixel_maps(maps)[0].to(x.device)
+        grey, blurred = metrics.grey(x, self.network.input), metrics.blur(x, side * BLUR)
+        sizes = {"steps": self.settings.steps, "batch_size": self.settings.batch_size}
+        return {
+            "deletion": metrics.replacement_curve(score, x[0], grey[0], order, **sizes),
+            "insertion": metrics.replacement_curve(score, blurred[0], x[0], order, **sizes),
+            "infidelity": metrics.infidelity(
+                score_of(self.network, found, image),  # what the maps explain: they add up to no probability
+                x,
+                maps,
+                grey,
+                side=max(round(side * SQUARE), 1),
+                samples=self.settings.samples,
+                batch_size=self.settings.batch_size,
+                seed=self.settings.seed + image,
+            ),
+        }
+
+    def sensitivity(self) -> None:
+        """The change of every map when its image hardly changes."""
+        radius = SHAKE / torch.tensor(self.network.input.std)
+        for place, found in track([*self.found.items()]):
+            values = [
+                metrics.sensitivity(
+                    explainer(self.probes[place], self.network, found, image),
+                    self.image(image),
+                    radius,
+                    samples=self.settings.samples,
+                    batch_size=self.settings.batch_size,
+                    seed=self.settings.seed + image,
+                )
+                for image in range(len(self.images))
+            ]
+            self.note("sensitivity", place, torch.cat(values))
+
+    def localisation(self) -> None:
+        """Whether the maps are on the object, where the dataset knows it."""
+        masks = [metrics.object_mask(sample, self.network.input) for sample in self.images]
+        known = torch.tensor([mask is not None and bool(mask.any()) for mask in masks])
+        if not known.any():
+            return
+        empty = torch.zeros(self.network.input.size, dtype=torch.bool)
+        objects = torch.stack([empty if mask is None else mask for mask in masks])
+        self.parts["covered"] = _where(known, objects.double().mean((1, 2)))
+        for place, found in self.found.items():
+            maps = metrics.pixel_maps(found.maps)
+            self.note("pointing", place, _where(known, metrics.pointing_game(maps, objects)))
+            self.note("energy", place, _where(known, metrics.energy_inside(maps, objects)))
+
+    def sanity(self) -> None:
+        """Likeness of the maps to those of networks that are more and more random."""
+        stages: list[str] = []
+        rows: dict[int, list[Tensor]] = {place: [] for place in self.found}
+        cascade = metrics.cascade(self.network, self.settings.stages, self.settings.seed)
+        for _ in track(range(metrics.count_stages(self.network, self.settings.stages))):
+            layer, network = next(cascade)
+            stages.append(layer)
+            for place, found in self.found.items():
+                rows[place].append(self.likeness(place, found, network))
+        for place, values in rows.items():
+            self.note("randomised", place, torch.stack(values).nanmean(0))
+        self.parts["stages"] = tuple(stages)
+        self.parts["randomised"] = {self.names[place]: torch.stack(values) for place, values in rows.items()}
+
+    def likeness(self, place: int, found: Attributions, network: Network) -> Float[Tensor, " image"]:
+        """Spearman's correlation of the magnitudes of maps with those of another network's."""
+        explain = (explainer(self.probes[place], network, found, image) for image in range(len(self.images)))
+        other = torch.cat([one(self.image(image)).cpu() for image, one in enumerate(explain)])
+        return metrics.rank_correlation(metrics.pixel_maps(other).abs(), metrics.pixel_maps(found.maps).abs())
+
+    def cost(self) -> None:
+        """Seconds for each image, and memory."""
+        runs = [partial(probe.run, self.network, self.images) for probe in self.probes]
+        costs = metrics.interleaved(runs, self.settings.repeats, self.network.device)
+        for place, cost in enumerate(costs):
+            self.note_whole("seconds", place, cost.seconds / len(self.images))
+            self.note_whole("memory", place, cost.memory)
+
+    def table(self) -> Comparison:
+        """Everything that was measured."""
+        columns = [metric for metric in METRICS if metric.name in {*self.each, *self.whole}]
+        empty = torch.full((len(self.probes), len(self.images)), nan, dtype=torch.float64)
+        each = [self.each.get(metric.name, empty) for metric in columns]
+        return Comparison(
+            probes=self.names,
+            reference=self.reference,
+            metrics=tuple(columns),
+            table=_stack([self.column(metric) for metric in columns], len(self.probes)),
+            each=torch.stack(each, 1) if each else empty[:, None][:, :0],
+            attributions={self.names[place]: found for place, found in self.found.items()},
+            **self.parts,
+        )
+
+    def column(self, metric: Metric) -> Float[Tensor, " probe"]:
+        """One column of the table."""
+        none = torch.full((len(self.probes),), nan, dtype=torch.float64)
+        whole, each = self.whole.get(metric.name, none), self.each.get(metric.name, none[:, None])
+        return torch.where(whole.isnan(), _over_images(metric, each), whole)
+
+
+def map_agreement(
+    a: Float[Tensor, "image c h w"], b: Float[Tensor, "image c h w"]
+) -> dict[str, Float[Tensor, " image"]]:
+    """All that is measured of maps ``a`` against ``b``."""
+    pixels = metrics.pixel_maps(a), metrics.pixel_maps(b)
+    return {
+        "largest_difference": metrics.largest_difference(a, b),
+        "relative_l2": metrics.relative_l2(a, b),
+        "spearman": metrics.rank_correlation(*pixels),
+        "ssim": metrics.structural_similarity(*map(metrics.unit_scale, pixels)),
+    }
+
+
+def mining_agreement(a: Exemplars, b: Exemplars) -> dict[str, float]:
+    """The mean overlap of the strongest neurons of all living units, and the largest difference of values.
+
+    Raises:
+        StepError: If the two did not mine the same layers.
+    """
+    _same_layers(list(a.layers), list(b.layers))
+    overlaps, differences = [], []
+    for layer, mine in a.layers.items():
+        theirs = b[layer]
+        overlaps.append(metrics.overlap(_neurons(mine), _neurons(theirs))[~theirs.dead])
+        values = mine.values.double().cpu(), theirs.values.double().cpu()
+        ranks = min(value.shape[1] for value in values)
+        difference = (values[0][:, :ranks] - values[1][:, :ranks]).abs()
+        differences.append(difference[difference.isfinite()])  # -inf - -inf: neither has such a rank
+    return {
+        "overlap": float(torch.cat(overlaps).nanmean()),
+        "largest_difference": float(torch.cat(differences).amax()),
+    }
+
+
+def feature_difference(a: Features, b: Features) -> float:
+    """The largest difference of two activations.
+
+    Raises:
+        StepError: If the two did not record the same layers.
+    """
+    _same_layers(list(a.layers), list(b.layers))
+    pairs = [(item.double(), b.layers[layer].double()) for layer, item in a.layers.items()]
+    return max(float((left - right).abs().amax()) for left, right in pairs)
+
+
+def score_of(
+    network: Network,
+    found: Attributions,
+    image: int,
+    of: Callable[[Tensor, int], Tensor] = lambda logits, _: logits,
+) -> Score:
+    """What an attribution explains in one image: the logit of its class, or its neuron's activation.
+
+    Args:
+        network: What is asked.
+        found: The attribution.
+        image: Its place in ``found``.
+        of: What is made of the logits of all classes, such as ``torch.softmax``; a neuron stays as it is.
+    """
+    unit, (y, x) = int(found.target[image]), found.position[image].tolist()
+    if not found.layer:
+        return lambda images: of(network(images), 1)[:, unit]
+
+    def pick(output: Tensor) -> Tensor:
+        return (output[:, unit] if output.dim() == 2 else output[:, unit, y, x]).clone()
+
+    return lambda images: network.record(images, [found.layer], pick)[found.layer]
+
+
+def explainer(probe: Probe, network: Network, found: Attributions, image: int) -> Explain:
+    """A probe that asks of any images what it asked of one of them, of any network."""
+    unit, (y, x) = int(found.target[image]), found.position[image].tolist()
+    asked = {"unit": unit, "position": (y, x)} if found.layer else {"target": unit}
+    fixed = probe.model_copy(update={k: v for k, v in asked.items() if k in type(probe).model_fields})
+
+    def explain(images: Tensor) -> Tensor:
+        with torch.enable_grad():  # Captum's metrics switch gradients off
+            result = fixed.run(network, as_images(list(images.detach().cpu())))
+        return cast(Any, result).attributions().maps.to(images)  # type: ignore[no-any-return]
+
+    return explain
+
+
+def _neurons(layer: LayerExemplars) -> Int[Tensor, "unit rank 3"]:
+    return torch.cat([layer.image[..., None], layer.position], -1)
+
+
+def _same_layers(a: Sequence[str], b: Sequence[str]) -> None:
+    if set(a) != set(b):
+        raise StepError(
+            f"Two probes look at different layers: {', '.join(a)} and {', '.join(b)}. "
+            "Give both the same layers."
+        )
+
+
+def _question(found: Attributions) -> str:
+    where = f"layer {found.layer}, units" if found.layer else "the classes"
+    units = found.target.tolist()
+    return f"{where} {', '.join(map(str, units[:6]))}{', …' if len(units) > 6 else ''}"
+
+
+def _where(known: Bool[Tensor, " image"], values: Float[Tensor, " image"]) -> Float[Tensor, " image"]:
+    return torch.where(known, values.double(), nan)
+
+
+def _over_images(metric: Metric, values: Float[Tensor, "probe image"]) -> Float[Tensor, " probe"]:
+    """The mean or the maximum over the images for which there is a value; NaN where there is none."""
+    if metric.over == "mean":
+        return values.nanmean(1)
+    largest = torch.where(values.isnan(), -torch.inf, values).amax(1)
+    return torch.where(values.isnan().all(1), nan, largest)
+
+
+def _stack(columns: Sequence[Tensor], rows: int) -> Float[Tensor, "probe metric"]:
+    return torch.stack(list(columns), 1) if columns else torch.empty(rows, 0, dtype=torch.float64)
