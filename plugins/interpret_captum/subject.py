@@ -52,7 +52,7 @@ class Subject:
             UnknownNameError: If there is no such layer.
             ModelError: If the module cannot be copied, or Captum cannot see the layer.
         """
-        subject = cls(network, copy_of(network.module))
+        subject = cls(network, copy_of(network))
         return subject.at(layer) if layer is not None else subject
 
     def at(self, layer: str) -> Subject:
@@ -95,14 +95,28 @@ class Subject:
         return values
 
 
-def copy_of(module: nn.Module) -> nn.Module:
-    """A module in eval mode that shares the weights, needs no gradients for them, and never works in place.
+def copy_of(network: Network) -> nn.Module:
+    """The network's module in eval mode: it shares the weights, and needs no gradients for them.
 
-    Captum cannot follow ReLUs that work in place, and sets hooks: the user's module sees nothing of it.
+    Parts that work in place no longer do so: autograd cannot always follow them. They stay as they are where
+    the network needs it, because something else reads the overwritten tensor too.
 
     Raises:
         ModelError: If the module cannot be copied.
     """
+    copied = _copied(network.module)
+    parts = [part for part in copied.modules() if getattr(part, "inplace", False)]
+    if parts:
+        noise = torch.Generator().manual_seed(0)
+        x = network.place(torch.randn(1, *network.input.shape, generator=noise))
+        right = _output(copied, x)
+        _set_inplace(parts, value=False)
+        if not torch.equal(right, _output(copied, x)):
+            _set_inplace(parts, value=True)
+    return copied
+
+
+def _copied(module: nn.Module) -> nn.Module:
     tensors = [*module.parameters(), *module.buffers()]
     shared: dict[int, Any] = {id(tensor): _frozen(tensor) for tensor in tensors}
     try:
@@ -113,8 +127,6 @@ def copy_of(module: nn.Module) -> nn.Module:
         ) from error
     for part in copied.modules():
         part.training = False
-        if getattr(part, "inplace", False):
-            setattr(part, "inplace", False)  # noqa: B010 - a module's attributes have no types
     return copied
 
 
@@ -122,6 +134,17 @@ def _frozen(tensor: Tensor) -> Tensor:
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(tensor.detach(), requires_grad=False)
     return tensor.detach()
+
+
+def _set_inplace(parts: Sequence[nn.Module], *, value: bool) -> None:
+    for part in parts:
+        setattr(part, "inplace", value)  # noqa: B010 - a module's attributes have no types
+
+
+def _output(module: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        output: Tensor = module(x.clone())
+    return output
 
 
 @contextmanager

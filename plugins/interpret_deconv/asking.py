@@ -118,7 +118,7 @@ def attribute(
     asked, maps, start = [], [], 0
     for batch in tracked(network, images, batch_size):
         part = images.subset(range(start, start + len(batch.x)))
-        asked.append(ask(batch.x, part))
+        asked.append(ask(batch.x.clone(), part))  # a network may work in place on its very input
         maps.append(explain(batch.x, asked[-1]).detach().to("cpu", network.dtype))
         start += len(batch.x)
     return Attributions(
