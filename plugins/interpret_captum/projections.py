@@ -143,7 +143,8 @@ class _Work:
     def project(self, batch: Batch, count: int) -> None:
         """Project the neurons of a batch of images, so many at once."""
         images = torch.tensor(batch.indices)
-        for part in torch.split(torch.isin(self.image, images).nonzero()[:, 0], count):
+        mine = torch.isin(self.image, images).nonzero()[:, 0]
+        for part in torch.split(mine, count) if len(mine) else ():
             row = (self.image[part, None] == images).int().argmax(1)
             asked = Asked(self.projector.layer, self.unit[part], self.position[part], self.value[part])
             with quiet():
