@@ -1,0 +1,186 @@
+"""The table of a comparison: as Markdown for people, CSV for programs, LaTeX for papers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from math import isnan
+from pathlib import Path
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import Field
+
+from interpret.images import Images
+from interpret.interfaces import Renderer
+from interpret.results import write_atomically
+from interpret_captum import Comparison, Metric
+
+TableFormat: TypeAlias = Literal["markdown", "csv", "latex"]
+
+ARROWS = {"higher": "↑", "lower": "↓", "": ""}
+MISSING = "\N{EN DASH}"
+REFERENCE = "reference"
+SHARES = frozenset(
+    ["spearman", "ssim", "overlap", "deletion", "insertion", "pointing", "energy", "randomised"]
+)
+"""Metrics of the size of 1, which read best with as many digits in every row."""
+
+LATEX = str.maketrans(
+    {character: rf"\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"↑": r"$\uparrow$", "↓": r"$\downarrow$", MISSING: "--"}
+)
+
+
+class ComparisonTable(Renderer[Comparison]):
+    """The numbers of a comparison: a row for each probe, a column for each metric."""
+
+    name: ClassVar[str] = "comparison_table"
+
+    formats: tuple[TableFormat, ...] = Field(
+        ("markdown", "csv", "latex"), min_length=1, description="Kinds of files: markdown, csv, latex."
+    )
+
+    def render(self, result: Comparison, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
+        """Write ``comparison.md``, ``comparison.csv`` and ``comparison.tex``; no image is read."""
+        writers: Mapping[TableFormat, tuple[str, Callable[[Comparison], str]]] = {
+            "markdown": ("comparison.md", markdown),
+            "csv": ("comparison.csv", comma_separated),
+            "latex": ("comparison.tex", latex),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for kind in dict.fromkeys(self.formats):
+            name, write = writers[kind]
+            files.append(folder / name)
+            write_atomically(files[-1], write(result).encode())
+        return files
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number as it is shown; ``best`` where no other of its column is better."""
+
+    text: str
+    best: bool = False
+
+
+def cells(result: Comparison, column: int, among: Sequence[int] | None = None) -> list[Cell]:
+    """A column of the table as people read it; agreement is no contest, so that none of it is best.
+
+    Args:
+        result: The comparison.
+        column: The place of the metric.
+        among: The probes of which one can be the best; none: all.
+    """
+    metric, values = result.metrics[column], result.table[:, column].tolist()
+    texts = [_text(result, metric, row, value) for row, value in enumerate(values)]
+    rows = [row for row in among if not isnan(values[row])] if among is not None else _valid(values)
+    if metric.family == "agreement" or not metric.better or len({texts[row] for row in rows}) < 2:
+        return [Cell(text) for text in texts]
+    pick = max if metric.better == "higher" else min
+    best = texts[pick(rows, key=lambda row: values[row])]
+    return [Cell(text, row in rows and text == best) for row, text in enumerate(texts)]
+
+
+def shown(metric: Metric, value: float) -> str:
+    """A number with the digits that can be read."""
+    if isnan(value):
+        return MISSING
+    if metric.name in SHARES:
+        return f"{value:.3f}".replace("-0.000", "0.000")
+    if value == 0:
+        return "0"
+    return f"{value:.1e}" if not 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
+
+
+def title(metric: Metric) -> str:
+    """The name of a metric with an arrow to its better end."""
+    return f"{metric.title} {ARROWS[metric.better]}".strip()
+
+
+def against(result: Comparison) -> list[str]:
+    """What each probe is measured against."""
+    own = enumerate(result.reference)
+    return [MISSING if place == other else result.probes[other] for place, other in own]
+
+
+def markdown(result: Comparison) -> str:
+    """The table, and under it what the columns mean."""
+    columns = [cells(result, column) for column in range(len(result.metrics))]
+    head = ["probe", "against", *map(title, result.metrics)]
+    rows = [
+        [
+            name,
+            other,
+            *(f"**{column[row].text}**" if column[row].best else column[row].text for column in columns),
+        ]
+        for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True))
+    ]
+    bars = ["---", "---", *("---:" for _ in columns)]
+    table = [f"| {' | '.join(map(_plain, line))} |" for line in (head, bars, *rows)]
+    return "\n".join([*table, "", _caption(result), "", *_meanings(result), ""])
+
+
+def comma_separated(result: Comparison) -> str:
+    """The bare numbers with all their digits; nothing where a metric does not apply."""
+    file = StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["probe", "reference", *(metric.name for metric in result.metrics)])
+    for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True)):
+        values = ["" if isnan(value) else repr(value) for value in result.table[row].tolist()]
+        writer.writerow([name, "" if other == MISSING else other, *values])
+    return file.getvalue()
+
+
+def latex(result: Comparison) -> str:
+    """A table for the package booktabs."""
+    columns = [cells(result, column) for column in range(len(result.metrics))]
+    head = ["probe", "against", *map(title, result.metrics)]
+    lines = [" & ".join(map(_escaped, head)) + r" \\"]
+    for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True)):
+        numbers = [_in_latex(column[row]) for column in columns]
+        lines.append(" & ".join([_escaped(name), _escaped(other), *numbers]) + r" \\")
+    notes = [
+        f"% {note}" for note in (_caption(result), *(note.removeprefix("- ") for note in _meanings(result)))
+    ]
+    begin = rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}"
+    table = [begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+    return "\n".join([*notes, *table, ""])
+
+
+def _text(result: Comparison, metric: Metric, row: int, value: float) -> str:
+    own = metric.family == "agreement" and result.reference[row] == row
+    return REFERENCE if own and isnan(value) else shown(metric, value)
+
+
+def _valid(values: Sequence[float]) -> list[int]:
+    return [row for row, value in enumerate(values) if not isnan(value)]
+
+
+def _caption(result: Comparison) -> str:
+    count = result.each.shape[2]
+    return (
+        f"{count} image{'s' if count > 1 else ''}. ↑: higher is better, ↓: lower is better; best in bold. "
+        f"{MISSING}: does not apply."
+    )
+
+
+def _meanings(result: Comparison) -> list[str]:
+    return [f"- {metric.title}: {metric.meaning}" for metric in result.metrics]
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _in_latex(cell: Cell) -> str:
+    text = _escaped(cell.text)
+    return rf"\textbf{{{text}}}" if cell.best else text
+
+
+def _escaped(text: str) -> str:
+    """Text with LaTeX's own characters made harmless."""
+    return text.translate(LATEX)
