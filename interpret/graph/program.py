@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,11 +123,11 @@ class Graph:
             raise UnknownNameError("layer", name, self.layers)
         return calls[-1]
 
-    def needed(self, keep: Iterable[Node]) -> list[Node]:
-        """The nodes that must be computed to know ``keep``, in order."""
+    def needed(self, keep: Iterable[Node], given: Collection[Node] = ()) -> list[Node]:
+        """The nodes that must be known to know ``keep``, in order; nothing below those in ``given``."""
         wanted = set(keep)
         for node in reversed(self.nodes):
-            if node in wanted:
+            if node in wanted and node not in given:
                 wanted.update(node.operands)
         return [node for node in self.nodes if node in wanted]
 
@@ -140,7 +140,11 @@ class Graph:
         return [node for node in self.nodes if node in wanted]
 
     def run(
-        self, x: Float[Tensor, "n c h w"], keep: Sequence[Node] | None = None, apply: Apply = apply
+        self,
+        x: Float[Tensor, "n c h w"],
+        keep: Sequence[Node] | None = None,
+        apply: Apply = apply,
+        given: Mapping[Node, Tensor] | None = None,
     ) -> dict[Node, Any]:
         """Compute the values of some nodes; everything else is freed as soon as nothing needs it.
 
@@ -148,6 +152,7 @@ class Graph:
             x: Images, of the size the network was traced at; any number of them.
             keep: Nodes whose values to return (default: the output). Nothing beyond them is computed.
             apply: Computes one node from its arguments; an engine may put its own in place.
+            given: Values that are known already; what they were computed from is not computed again.
 
         Returns:
             The value of each node in ``keep``. Autograd follows unless the caller turns it off.
@@ -157,13 +162,14 @@ class Graph:
         """
         self._check(x)
         kept = [self.output] if keep is None else list(keep)
-        order = self.needed(kept)
+        given = given or {}
+        order = self.needed(kept, given)
         spent = _last_uses(order, kept)
         values: dict[Node, Any] = {}
         for node in order:
-            values[node] = self._value(node, values, x, apply)
+            values[node] = given[node] if node in given else self._value(node, values, x, apply)
             for read in spent.get(node, ()):
-                del values[read]
+                values.pop(read, None)
         return values
 
     def _check(self, x: Tensor) -> None:

@@ -1,0 +1,252 @@
+"""A network on an image of which one window at a time is replaced, at the cost of what that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interpret.graph.change_rules import Rule, reached, rule_for, varying
+from interpret.graph.changes import Base, Block, Change, Spans, laid_out
+from interpret.graph.program import Graph, Node, multiply_adds
+from interpret.graph.spans import Span, Windows
+from interpret.progress import track
+
+TOGETHER = 128
+"""Places whose whole maps go through the rest of the network in one batch, if memory allows."""
+
+MEMORY = 256 * 2**20
+"""Bytes that those whole maps may take."""
+
+LARGEST = 9
+"""Most rows, and most columns, of places in one block."""
+
+CALL = 4_000_000
+"""Multiply-adds that could be done in the time that a rule takes beside its arithmetic."""
+
+
+class Wanted(NamedTuple):
+    """What to know of a node: its whole value, or the sum over all positions of some of its units."""
+
+    node: Node
+    units: Int[Tensor, " unit"] | None = None
+
+    def of(self, value: Tensor) -> Tensor:
+        """What is wanted, from values (places, ...)."""
+        if self.units is None:
+            return value
+        return value[:, self.units.to(value.device)].flatten(2).sum(2)
+
+
+class _Part(NamedTuple):
+    """Some places of a sweep: their numbers, and what they change."""
+
+    places: Int[Tensor, " place"]
+    spans: Spans
+
+
+class _Carried(NamedTuple):
+    """What came of one part: whole maps where changes go no further, and sums, by their place in the list."""
+
+    whole: dict[Node, Tensor]
+    sums: dict[int, Tensor]
+
+
+class Incremental:
+    """A network and one image of which one window at a time is replaced.
+
+    Changes go through the network in windows as far as there are rules for it; from there on whole maps do.
+
+    Args:
+        graph: The network.
+        image: The unchanged image.
+        wanted: What to know at every place.
+    """
+
+    @torch.no_grad()
+    def __init__(self, graph: Graph, image: Float[Tensor, "c h w"], wanted: Sequence[Wanted]) -> None:
+        self.graph, self.image, self.wanted = graph, image, list(wanted)
+        kept = [item.node for item in wanted]
+        order = [node for node in graph.needed(kept) if node.varies]
+        self.rules = _rules(graph.input, order)
+        self.inner = {graph.input, *self.rules}
+        self.outer = [node for node in order if node not in self.inner]
+        self.edge = {operand for node in self.outer for operand in node.operands} & self.inner
+        self.edge |= {item.node for item in wanted if item.units is None} & self.inner
+        known = self.inner | {operand for node in self.rules for operand in node.operands}
+        self.base = Base(graph.run(image[None], list(known)), _readers(order, kept))
+        self._last = {operand: node for node in self.rules for operand in varying(node)}
+
+    @torch.no_grad()
+    def run(self, filled: Float[Tensor, "c h w"], rows: Windows, columns: Windows) -> list[Tensor]:
+        """What is wanted with each window replaced: one tensor (rows, columns, ...) each.
+
+        Args:
+            filled: What stands in the place of the image there.
+            rows: The rows of pixels that are replaced.
+            columns: The columns of pixels that are replaced.
+        """
+        difference = laid_out((filled - self.image)[None])
+        parts = self._parts(rows, columns)
+        count = max(1, self._batch // max(len(part.places) for part in parts))
+        found = [
+            self._finished([self._carried(difference, part.spans) for part in some])
+            for some in track(list(_batched(parts, count)))
+        ]
+        back = torch.argsort(torch.cat([part.places for part in parts])).to(self.image.device)
+        shape = (len(rows.starts), len(columns.starts))
+        return [
+            torch.cat(pieces)[back].reshape(*shape, *pieces[0].shape[1:])
+            for pieces in zip(*found, strict=True)
+        ]
+
+    def multiply_adds(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+        """How many a sweep takes here, without those on zeros around windows, and in full forward passes."""
+        spans = self._spans(rows, columns)
+        places = len(rows.starts) * len(columns.starts)
+        full = sum(map(multiply_adds, (*self.rules, *self.outer)))
+        return self._cost(spans, self._block_length(spans)), places * full
+
+    def _spans(self, rows: Windows, columns: Windows) -> Spans:
+        """What each row and each column of places changes in every map."""
+        found = []
+        for axis, windows in enumerate((rows, columns)):
+            ends = tuple(start + windows.size for start in windows.starts)
+            spans = {self.graph.input: Span.inside(windows.starts, ends, self.graph.input.extent[axis])}
+            for node in self.rules:
+                spans[node] = reached(node, axis, spans)
+            found.append(spans)
+        return {node: (found[0][node], found[1][node]) for node in found[0]}
+
+    def _parts(self, rows: Windows, columns: Windows) -> list[_Part]:
+        """The sweep cut into blocks of neighbouring places."""
+        spans = self._spans(rows, columns)
+        length = self._block_length(spans)
+        grid = torch.arange(len(rows.starts) * len(columns.starts)).view(len(rows.starts), -1)
+        cuts = product(_chunks(len(rows.starts), length), _chunks(len(columns.starts), length))
+        kept: dict[tuple[Node, int, int], Span] = {}  # cut once, so that windows are worked out once
+
+        def cut(node: Node, axis: int, chunk: slice) -> Span:
+            return kept.setdefault((node, axis, chunk.start), spans[node][axis].cut(chunk))
+
+        return [
+            _Part(
+                grid[row, column].flatten(),
+                {node: (cut(node, 0, row), cut(node, 1, column)) for node in spans},
+            )
+            for row, column in cuts
+        ]
+
+    def _block_length(self, spans: Spans) -> int:
+        """Rows and columns of a block: large ones take fewer calls, small ones have tighter windows."""
+        counts = [len(span.low) for span in spans[self.graph.input]]
+
+        def price(length: int) -> int:
+            blocks = prod(-(-count // length) for count in counts)
+            return self._cost(spans, length) + blocks * len(self.rules) * CALL
+
+        return min(range(1, min(max(counts), LARGEST) + 1), key=price)
+
+    def _cost(self, spans: Spans, length: int) -> int:
+        """Multiply-adds for all places in blocks of ``length`` x ``length``."""
+        total = prod(len(span.low) for span in spans[self.graph.input]) * sum(map(multiply_adds, self.outer))
+        for node in self.rules:
+            if full := multiply_adds(node):
+                operand = node.operands[0]
+                total += full * prod(_size(span, length) for span in spans[operand]) // prod(operand.extent)
+        return total
+
+    @property
+    def _batch(self) -> int:
+        """Places whose whole maps fit into memory together."""
+        each = sum(prod(node.shape) for node in self.edge) * self.image.element_size()
+        return max(1, min(TOGETHER, MEMORY // max(each, 1)))
+
+    def _carried(self, difference: Float[Tensor, "1 c h w"], spans: Spans) -> _Carried:
+        """Carry the changes of one block as far as there are rules."""
+        block, carried, source = Block(self.base, spans), _Carried({}, {}), self.graph.input
+        block.changes[source] = self._replaced(block, difference)
+        self._note(block, source, carried)
+        for node, rule in self.rules.items():
+            block.changes[node] = rule(block, node)
+            self._note(block, node, carried)
+            for operand in varying(node):
+                if self._last[operand] is node:
+                    del block.changes[operand]
+        return carried
+
+    def _replaced(self, block: Block, difference: Float[Tensor, "1 c h w"]) -> Change:
+        """The change of the image itself."""
+        source = self.graph.input
+        box = block.box(source)
+        delta = block.empty(source, box)
+        for mine, there in block.beside(delta, source, box, difference):
+            mine.copy_(there)
+        return Change(delta, box)
+
+    def _note(self, block: Block, node: Node, carried: _Carried) -> None:
+        """Keep what is wanted of a node, before later rules work in its place."""
+        if node in self.edge:
+            carried.whole[node] = block.whole(node)
+        for index, item in enumerate(self.wanted):
+            if item.node is node and item.units is not None:
+                delta = block.read(node, block.box(node))
+                carried.sums[index] = item.of(self.base.values[node]) + item.of(delta)
+
+    def _finished(self, parts: Sequence[_Carried]) -> list[Tensor]:
+        """What is wanted at the places of some blocks: their whole maps take the rest of the way."""
+        given = {node: torch.cat([part.whole[node] for part in parts]) for node in self.edge}
+        rest = [item.node for item in self.wanted if item.units is None or item.node not in self.inner]
+        count = len(next(iter(given.values()))) if given else 0
+        values = self.graph.run(self.image.expand(count, -1, -1, -1), rest, given=given) if rest else {}
+        return [
+            item.of(values[item.node])
+            if item.node in values
+            else torch.cat([part.sums[index] for part in parts])
+            for index, item in enumerate(self.wanted)
+        ]
+
+
+def _rules(source: Node, order: Sequence[Node]) -> dict[Node, Rule]:
+    """The rule of every node that changes go through in windows, in order."""
+    rules: dict[Node, Rule] = {}
+    for node in order:
+        if node is not source and all(operand in rules or operand is source for operand in varying(node)):
+            rule = rule_for(node)
+            if rule is not None:
+                rules[node] = rule
+    return rules
+
+
+def _readers(order: Sequence[Node], kept: Sequence[Node]) -> dict[Node, list[Node]]:
+    """The nodes that read each node; a kept one counts as read once more, so that it is left as it is."""
+    readers: dict[Node, list[Node]] = {node: [] for node in order}
+    for node in order:
+        for operand in varying(node):
+            readers[operand].append(node)
+    for node in kept:
+        readers[node].append(node)
+    return readers
+
+
+def _chunks(count: int, length: int) -> Iterator[slice]:
+    """Cut ``count`` places into as few pieces of at most ``length`` as possible, about equally long."""
+    pieces = -(-count // length)
+    for index in range(pieces):
+        yield slice(count * index // pieces, count * (index + 1) // pieces)
+
+
+def _size(span: Span, length: int) -> int:
+    """The sizes of the windows of all places together, in chunks of ``length``."""
+    cuts = [span.cut(chunk) for chunk in _chunks(len(span.low), length)]
+    return sum(cut.windows.size * len(cut.low) for cut in cuts)
+
+
+def _batched(parts: Sequence[_Part], count: int) -> Iterator[list[_Part]]:
+    for start in range(0, len(parts), count):
+        yield list(parts[start : start + count])
