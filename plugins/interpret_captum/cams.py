@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import captum.attr as captum
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from interpret.errors import StepError
 from interpret.network import Network
@@ -23,7 +24,9 @@ class _ActivationMap(AsksClass):
     """A method that weighs the maps of one layer."""
 
     layer: str | None = Field(
-        None, description="The layer whose maps are weighed, by name or alias; none: the last that has maps."
+        None,
+        description="The layer whose maps are weighed, by name or alias; none: the last whose maps are as "
+        "large as the last convolution's.",
     )
     upsampling: Upsampling = Field("bilinear", description="How the map is scaled up to the image.")
 
@@ -78,17 +81,38 @@ class GuidedGradCam(_ActivationMap):
 
 
 def map_layer(network: Network, layer: str | None) -> str:
-    """The layer whose maps are weighed: the one asked for, or the last with more than one position.
+    """The layer whose maps are weighed.
+
+    By default it is the last whose maps are as large as the last convolution's: what comes later is pooled,
+    and says less about where.
 
     Raises:
         UnknownNameError: If there is no such layer.
         StepError: If it gives no maps, or no layer does.
     """
-    x = torch.zeros(1, *network.input.shape)
-    names = network.layers if layer is None else [network.layer(layer)]
-    shapes = network.record(x, names, reduce=lambda output: tuple(output.shape[1:]))
-    maps = [name for name, shape in shapes.items() if len(shape) == 3 and (layer or max(shape[1:]) > 1)]
-    if maps:
-        return maps[-1]
-    found = f"Layer {layer!r} gives values of shape {shapes[names[0]]}" if layer else "No layer gives maps"
-    raise StepError(f"{found}: Grad-CAM weighs maps (channels, rows, columns). Choose a convolution.")
+    if layer is None:
+        return _last_maps(network)
+    name = network.layer(layer)
+    shape = _shapes(network, [name])[name]
+    if len(shape) != 3:
+        raise StepError(
+            f"Layer {layer!r} gives values of shape {shape}: Grad-CAM weighs maps (channels, rows, columns). "
+            "Choose a convolution."
+        )
+    return name
+
+
+def _last_maps(network: Network) -> str:
+    shapes = _shapes(network, network.layers)
+    sizes = {name: shape[1:] for name, shape in shapes.items() if len(shape) == 3 and max(shape[1:]) > 1}
+    if not sizes:
+        raise StepError("No layer gives maps of more than one position: Grad-CAM has nothing to weigh.")
+    parts = dict(network.module.named_modules())
+    convolutions = [name for name in sizes if isinstance(parts[network.calls[name].module], nn.Conv2d)]
+    size = sizes[(convolutions or list(sizes))[-1]]
+    return [name for name in sizes if sizes[name] == size][-1]
+
+
+def _shapes(network: Network, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    blank = torch.zeros(1, *network.input.shape)
+    return network.record(blank, layers, reduce=lambda output: tuple(output.shape[1:]))

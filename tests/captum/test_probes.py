@@ -13,9 +13,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interpret import wrap
+from interpret_captum.cams import map_layer
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_probes import EVERY, FITTING, IMAGES, RULES, SPEC, Small, X, ask, equal, of_seed, resnet
+from small_probes import (
+    EVERY,
+    FITTING,
+    IMAGES,
+    NETWORK,
+    ONE,
+    RULES,
+    SPEC,
+    Small,
+    X,
+    ask,
+    equal,
+    of_seed,
+    resnet,
+)
 
 CLASS, NEURON = {"target": 1}, {"layer": "conv2", "unit": 2, "position": [2, 1]}
 
@@ -153,11 +168,13 @@ def test_guided_grad_cam_is_guided_backpropagation_times_the_map() -> None:
     equal(found, ask("project", rule="guided", target=1).maps * cam(X, 1, True, "bilinear"))
 
 
-def test_grad_cam_weighs_the_last_maps_by_default() -> None:
+def test_grad_cam_weighs_maps_of_the_last_convolution_s_size_by_default() -> None:
+    assert map_layer(NETWORK, None) == "relu2"
+    assert map_layer(resnet(), None) == "layer4"
+    parts = [nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 2, 3), nn.AdaptiveAvgPool2d(1)]
+    assert map_layer(wrap(nn.Sequential(*parts), **ONE), None) == "1"  # the second convolution gives 1 x 1
+    assert map_layer(wrap(nn.Sequential(nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()), **ONE), None) == "1"
     equal(ask("captum.layer_grad_cam").maps, ask("captum.layer_grad_cam", layer="relu2").maps)
-    images = of_seed(2, 1, 3, 48, 40)
-    last = ask("captum.layer_grad_cam", resnet(), images, layer="layer4")
-    equal(ask("captum.layer_grad_cam", resnet(), images).maps, last.maps)
 
 
 @pytest.mark.parametrize("probe", EVERY)

@@ -123,6 +123,19 @@ def test_where_captums_deconvnet_differs_ours_is_the_definition(
     assert difference(network, "captum.saliency") < 1e-12
 
 
+def test_response_norms_pass_the_signal_in_ours_and_their_gradient_in_captums() -> None:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 6, 3), nn.ReLU(), nn.LocalResponseNorm(5, alpha=1.0), nn.Conv2d(6, 2, 3)]
+    network = wrap(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()).double(), **ONE)
+    images = of_seed(3, 4, 1, 9, 9)
+    theirs = ask("captum.deconvolution", network, images, target=1).maps
+    equal(ask("project", network, images, target=1, lrn="gradient").maps, theirs)
+    ours = ask("project", network, images, target=1).maps
+    assert float((theirs - ours).abs().max() / ours.abs().max()) == pytest.approx(0.274, rel=0.01)
+    guided = ask("captum.guided_backprop", network, images, target=1).maps
+    equal(ask("project", network, images, target=1, rule="guided").maps, guided)
+
+
 def test_a_relu_that_means_to_work_in_place_stays_so() -> None:
     """Out of place the network would be another one; Captum's hooks make it that one all the same."""
     network, images = wrap(PreActivation(inplace=True).double(), **ONE), of_seed(3, 4, 1, 9, 9)
