@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from interpret.attributions import Target
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret_captum.comparison import Comparison, Family
-from interpret_captum.specs import build, checked, kind, labels
+from interpret_captum.specs import ProbeSpec, build, kind, labels
 from interpret_captum.study import Settings, Study
-
-Spec = Annotated[dict[str, Any], AfterValidator(checked)]
 
 BUNDLED: tuple[dict[str, Any], ...] = (
     {"probe": "project", "lrn": "gradient"},  # as autograd, and so Captum, treats response norms
@@ -37,7 +35,7 @@ class Compare(Probe):
 
     name: ClassVar[str] = "compare"
 
-    probes: list[Spec] = Field(
+    probes: list[ProbeSpec] = Field(
         min_length=1,
         description="Probes with their parameters, as in a step; bundled: each analysis beside Captum's.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
 from interpret.errors import UnknownNameError, suggest
 from interpret.interfaces import Probe, probe_inputs, probe_output
@@ -14,6 +14,15 @@ from interpret.plugins import RESERVED, registry
 from interpret.results import Result
 from interpret_captum.features import Features
 from interpret_topk import Exemplars
+
+
+class ProbeSpec(dict[str, Any]):
+    """A probe's name with its parameters, as in a step: ``{probe: captum.occlusion, window: 24}``."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
+        text = core_schema.dict_schema(core_schema.str_schema())
+        return core_schema.no_info_after_validator_function(checked, text)
 
 
 def checked(spec: dict[str, Any]) -> dict[str, Any]:

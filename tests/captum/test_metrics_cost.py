@@ -1,0 +1,52 @@
+"""Costs: what is held at the peak is measured, whatever came before."""
+
+import sys
+import time
+from math import isnan
+
+import pytest
+import torch
+
+from interpret_captum import metrics
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process")
+MIB = 2**20
+
+
+def hold(mib):
+    """Fill so much memory and give it back."""
+    return lambda: torch.ones(mib * MIB // 4).sum()
+
+
+@LINUX
+def test_the_peak_counts_though_it_is_given_back():
+    cost = metrics.measure(hold(200))
+    if isnan(cost.memory):
+        pytest.skip("this system does not let a process reset its peak")
+    assert 195 < cost.memory < 240
+
+
+@LINUX
+def test_freed_memory_hides_nothing():
+    pieces = [torch.ones(1000) for _ in range(20_000)]  # small blocks, which the allocator keeps when freed
+    del pieces
+    first, second = metrics.measure(hold(100)).memory, metrics.measure(hold(100)).memory
+    if isnan(first):
+        pytest.skip("this system does not let a process reset its peak")
+    assert first == pytest.approx(second, abs=20)
+    assert metrics.measure(lambda: None).memory < 20
+
+
+def test_runs_are_interleaved_and_medians_taken():
+    order = []
+
+    def run(name, pauses):
+        def work():
+            order.append(name)
+            time.sleep(pauses[order.count(name) - 1])
+
+        return work
+
+    costs = metrics.interleaved([run("a", [0.3, 0.0, 0.0]), run("b", [0.05, 0.05, 0.05])], repeats=3)
+    assert order == ["a", "b"] * 3
+    assert costs[0].seconds < 0.05 <= costs[1].seconds  # a's slow first run is no median
