@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 NONLINEAR = frozenset(
     {"relu", "clamp", "clamp_min", "hardtanh", "leaky_relu", "elu", "celu", "gelu", "silu", "hardswish"}
-    | {"mish", "sigmoid", "hardsigmoid", "tanh", "softplus"}
+    | {"mish", "sigmoid", "hardsigmoid", "tanh", "softplus", "threshold"}
 )
 """Operations that act on each value by itself; in place they have an underscore at the end."""
 

@@ -67,6 +67,13 @@ def resnet() -> Network:
     return wrap(module, input_size=(48, 40))
 
 
+@cache
+def squeezenet() -> Network:
+    """Pools in ceil mode, concatenation, and an output that no module gives."""
+    torch.manual_seed(0)
+    return wrap(torchvision.models.squeezenet1_1(weights=None).double(), input_size=(48, 40))
+
+
 def ask(probe: str, network: Network = NETWORK, images: Any = IMAGES, **parameters: Any) -> Attributions:
     found = load_probe(probe, **parameters).run(network, images)
     assert isinstance(found, Attributions)

@@ -30,6 +30,7 @@ from small_probes import (
     equal,
     of_seed,
     resnet,
+    squeezenet,
 )
 
 CLASS, NEURON = {"target": 1}, {"layer": "conv2", "unit": 2, "position": [2, 1]}
@@ -75,6 +76,14 @@ def test_equal_to_ours_on_resnet18(probe: str, question: dict[str, Any]) -> None
     images = of_seed(2, 2, 3, 48, 40)
     theirs = ask(probe, resnet(), images, **question)
     equal(theirs.maps, ask("project", resnet(), images, rule=RULES[probe], **question).maps)
+
+
+@pytest.mark.parametrize("probe", list(RULES))
+@pytest.mark.parametrize("question", [{"target": 281}, {"layer": "features.6"}])
+def test_equal_to_ours_on_squeezenet(probe: str, question: dict[str, Any]) -> None:
+    images = of_seed(2, 2, 3, 48, 40)
+    theirs = ask(probe, squeezenet(), images, **question)
+    equal(theirs.maps, ask("project", squeezenet(), images, rule=RULES[probe], **question).maps)
 
 
 def test_saliency_is_signed_unless_magnitudes_are_asked_for() -> None:
