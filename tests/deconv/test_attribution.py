@@ -14,7 +14,9 @@ from interpret import InterpretError, ModelError, UnknownNameError, load_probe, 
 from interpret.errors import PluginError
 from interpret.images import Images, Sample, as_images
 from interpret.network import Network
+from interpret.progress import Progress, StepListener, listening
 from interpret_deconv import Asked, Neuron, Project, find_neurons, project
+from interpret_deconv.asking import attribute
 
 
 def of_seed(seed: int, *shape: int) -> Tensor:
@@ -217,3 +219,36 @@ def test_a_network_with_one_output_has_neurons_but_no_classes(images: Images) ->
     assert torch.equal(
         Project(layer="1", unit=0).run(network, images).maps[0], network.module[1].weight.reshape(3, 16, 14)
     )
+
+
+def test_users_see_batch_after_batch(network: Network, images: Images) -> None:
+    class Heard(Progress):
+        def __init__(self) -> None:
+            self.parts: list[int] = []
+
+        def started(self, step: str, parts: int) -> None:
+            self.parts.append(parts)
+
+        def advanced(self, step: str, parts: int) -> None:
+            self.parts.append(parts)
+
+    heard = Heard()
+    with listening(StepListener(heard, "step")):
+        Project(batch_size=2).run(network, images)
+    assert heard.parts == [3, 1, 1, 1]
+
+
+def test_a_network_that_overwrites_its_input_is_asked_about_a_copy(images: Images) -> None:
+    torch.manual_seed(0)
+    layers = [nn.ReLU(inplace=True), nn.Conv2d(3, 2, 3), nn.Flatten()]
+    network, x = wrap(nn.Sequential(*layers).double(), input_size=(16, 14)), stacked(images)
+    seen = []
+
+    def explain(batch: Tensor, asked: Asked) -> Tensor:
+        seen.append(batch.clone())
+        return batch
+
+    attribute(
+        network, images, lambda x, _: find_neurons(network(x), "2"), explain, method="none", batch_size=4
+    )
+    assert torch.equal(torch.cat(seen), x)
