@@ -78,6 +78,11 @@ class Images(ABC):
         """The place of every image in the whole dataset (a subset keeps the places of its origin)."""
         return range(len(self))
 
+    @property
+    def whole(self) -> Images:
+        """The whole dataset that ``indices`` are places of."""
+        return self
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -121,6 +126,10 @@ class _Subset(Images):
     def indices(self) -> Sequence[int]:
         indices = self.origin.indices
         return [indices[place] for place in self.places]
+
+    @property
+    def whole(self) -> Images:
+        return self.origin.whole
 
     def __getitem__(self, index: int) -> Sample:
         return self.origin[self.places[index]]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -118,21 +118,28 @@ def _default(field: FieldInfo) -> Any:
 
 
 def _type(field: FieldInfo) -> str:
-    limits = [
-        f"{sign} {getattr(item, key)}"
-        for item in field.metadata
-        for key, sign in LIMITS.items()
-        if getattr(item, key, None) is not None
-    ]
-    words, limited = _words(field.annotation), ", ".join(limits)
+    words, limited = _words(field.annotation), _limits(field.metadata)
     if words.endswith(" | none"):
         return f"{words.removesuffix(' | none')} {limited}".strip() + " | none"
     return f"{words} {limited}".strip()
 
 
+def _limits(metadata: Sequence[Any]) -> str:
+    """Bounds as a person writes them: ``≥ 1, < 5``."""
+    found = [
+        f"{sign} {getattr(item, key)}"
+        for item in metadata
+        for key, sign in LIMITS.items()
+        if getattr(item, key, None) is not None
+    ]
+    return ", ".join(found)
+
+
 def _words(annotation: Any) -> str:
     """An annotation as a person writes it: ``list[str]``, ``sum | overwrite``, ``int | none``."""
     origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return f"{_words(parts[0])} {_limits(parts[1].metadata)}".strip()
     if origin is Literal:
         return " | ".join(map(str, parts))
     if origin in {Union, UnionType}:

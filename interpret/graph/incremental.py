@@ -40,7 +40,8 @@ class Wanted(NamedTuple):
         """What is wanted, from values (places, ...)."""
         if self.units is None:
             return value
-        return value[:, self.units.to(value.device)].flatten(2).sum(2)
+        chosen = value[:, self.units.to(value.device)]
+        return chosen.reshape(*chosen.shape[:2], -1).sum(2)
 
 
 class _Part(NamedTuple):

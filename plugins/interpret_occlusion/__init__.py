@@ -1,0 +1,15 @@
+"""Occlusion sensitivity: what the network answers when a part of the image is covered (section 4.2)."""
+
+from interpret.hookspecs import hookimpl
+from interpret.interfaces import Probe
+from interpret_occlusion.probe import Occlusion
+from interpret_occlusion.results import Followed, OcclusionMaps, Occlusions
+from interpret_occlusion.sweeping import sweep
+
+__all__ = ["Followed", "Occlusion", "OcclusionMaps", "Occlusions", "sweep"]
+
+
+@hookimpl
+def register_probes() -> list[type[Probe]]:
+    """The probe ``occlusion``."""
+    return [Occlusion]

@@ -1,0 +1,166 @@
+"""Two exact engines that answer for every place of an occluder: full forward passes, and changes only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interpret.errors import InterpretError, ModelError
+from interpret.graph.incremental import Incremental, Wanted
+from interpret.graph.program import multiply_adds
+from interpret.graph.spans import Windows
+from interpret.network import Network
+from interpret.progress import track
+from interpret.recording import Call, evaluating, watching
+
+WORTH = 1.2
+"""The incremental engine is chosen where full forward passes take so many times its multiply-adds."""
+
+
+class Answers(NamedTuple):
+    """What the network answers at rows x columns places: outputs, and sums of units by layer."""
+
+    logits: Float[Tensor, "rows columns classes"]
+    sums: dict[str, Float[Tensor, "rows columns unit"]]
+
+
+class Engine(Protocol):
+    """Answers for places of an occluder over one image."""
+
+    name: str
+
+    def answers(self, rows: Windows, columns: Windows) -> Answers:
+        """The answers with the occluder at every place of rows x columns."""
+
+    def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+        """Multiply-adds that takes, and those of full forward passes; (0, 0) where they are not known."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of one image.
+
+    Attributes:
+        network: The network.
+        x: The image.
+        filled: What the occluder shows wherever it stands.
+        units: Whose maps to sum, by layer.
+        batch_size: Occluded images in one full forward pass.
+    """
+
+    network: Network
+    x: Float[Tensor, "c h w"]
+    filled: Float[Tensor, "c h w"]
+    units: Mapping[str, Int[Tensor, " unit"]]
+    batch_size: int = 32
+
+
+class Full:
+    """One forward pass for every place; works on any network."""
+
+    name = "full"
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+
+    def answers(self, rows: Windows, columns: Windows) -> Answers:
+        """The answers with the occluder at every place of rows x columns."""
+        question, corners = self.question, list(product(rows.starts, columns.starts))
+        batches = [corners[i : i + question.batch_size] for i in range(0, len(corners), question.batch_size)]
+        found = [
+            answer(question.network, self._occluded(batch, rows.size, columns.size), question.units)
+            for batch in track(batches)
+        ]
+        shape = (len(rows.starts), len(columns.starts), -1)
+        sums = {layer: torch.cat([part[1][layer] for part in found]).view(shape) for layer in question.units}
+        return Answers(torch.cat([part[0] for part in found]).view(shape), sums)
+
+    def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+        """Multiply-adds of full forward passes, where the network can be traced."""
+        try:
+            graph = self.question.network.graph
+        except ModelError:
+            return 0, 0
+        full = len(rows.starts) * len(columns.starts) * sum(map(multiply_adds, graph.path(graph.output)))
+        return full, full
+
+    def _occluded(self, corners: Sequence[tuple[int, int]], height: int, width: int) -> Tensor:
+        x = self.question.x.repeat(len(corners), 1, 1, 1)
+        for image, (top, left) in zip(x, corners, strict=True):
+            where = (slice(None), slice(top, top + height), slice(left, left + width))
+            image[where] = self.question.filled[where]
+        return x
+
+
+class Changes:
+    """Computes only what the occluder changes, exactly; see `interpret.graph.incremental`."""
+
+    name = "incremental"
+
+    def __init__(self, question: Question) -> None:
+        graph, self.layers = question.network.graph, list(question.units)
+        nodes = [graph.layer(question.network.layer(layer)) for layer in self.layers]
+        units = (question.units[layer] for layer in self.layers)
+        wanted = [Wanted(node, unit) for node, unit in zip(nodes, units, strict=True)]
+        self.filled = question.filled
+        self.engine = Incremental(graph, question.x, [Wanted(graph.output), *wanted])
+
+    def answers(self, rows: Windows, columns: Windows) -> Answers:
+        """The answers with the occluder at every place of rows x columns."""
+        logits, *sums = self.engine.run(self.filled, rows, columns)
+        return Answers(logits, dict(zip(self.layers, sums, strict=True)))
+
+    def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+        """Multiply-adds on the windows, and those of full forward passes."""
+        return self.engine.multiply_adds(rows, columns)
+
+
+def pick_engine(choice: str, question: Question, rows: Windows, columns: Windows) -> Full | Changes:
+    """The engine of that name; ``auto``: the incremental one where it works and saves something.
+
+    Raises:
+        InterpretError: If there is no such engine.
+        ModelError: If ``incremental`` is asked for and the network cannot be traced.
+    """
+    if choice == "full":
+        return Full(question)
+    if choice == "incremental":
+        return Changes(question)
+    if choice != "auto":
+        raise InterpretError(f"engine is {choice!r}; it must be one of 'auto', 'incremental', 'full'.")
+    try:
+        engine = Changes(question)
+    except ModelError:
+        return Full(question)
+    ours, full = engine.cost(rows, columns)
+    return engine if full > WORTH * ours else Full(question)
+
+
+def answer(
+    network: Network, x: Float[Tensor, "n c h w"], units: Mapping[str, Int[Tensor, " unit"]]
+) -> tuple[Float[Tensor, "n classes"], dict[str, Float[Tensor, "n unit"]]]:
+    """The outputs and the sums of some units' maps, from one forward pass."""
+    found: dict[str, Tensor] = {}
+    calls = {layer: network.calls[network.layer(layer)] for layer in units}
+
+    def see(call: Call, output: Tensor) -> None:
+        for layer, wanted in calls.items():
+            if wanted == call:
+                found[layer] = sums(output, units[layer])
+
+    names = [call.module for call in calls.values()]
+    with evaluating(network.module), torch.no_grad(), watching(network.module, see, names):
+        logits: Tensor = network.module(x)
+    return logits, found
+
+
+def sums(value: Float[Tensor, "n c *map"], units: Int[Tensor, " unit"]) -> Float[Tensor, "n unit"]:
+    """The sum of some units over all positions."""
+    chosen = value[:, units.to(value.device)]
+    return chosen.reshape(*chosen.shape[:2], -1).sum(2)

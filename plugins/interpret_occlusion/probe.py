@@ -1,0 +1,124 @@
+"""The probe ``occlusion``: a sweep over each image, and what the followed units look for."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+
+from interpret.attributions import Target, find_targets
+from interpret.errors import ModelError
+from interpret.images import Images, as_images
+from interpret.interfaces import Probe
+from interpret.network import Network
+from interpret.progress import track
+from interpret_deconv import LayerProjections
+from interpret_occlusion.features import project_unit
+from interpret_occlusion.occluder import Fill
+from interpret_occlusion.results import OcclusionMaps, Occlusions
+from interpret_occlusion.sweeping import Choice, Strongest, sweep
+from interpret_topk import Exemplars
+
+Pixels = Annotated[int, Field(ge=1)]
+
+
+class Occlusion(Probe):
+    """What the network answers while a grey square covers one place after another (Zeiler & Fergus 2014)."""
+
+    name: ClassVar[str] = "occlusion"
+
+    window: Pixels | tuple[Pixels, Pixels] = Field(
+        16, description="Height and width of the occluder in pixels, or one number for both."
+    )
+    stride: Pixels | tuple[Pixels, Pixels] = Field(
+        8, description="Pixels from one place to the next; the last row and column end at the border."
+    )
+    fill: Fill = Field(
+        0.5,
+        description="What the occluder shows, in pixels from 0 to 1: a grey, a colour, mean, blur or noise.",
+    )
+    target: Target = Field(
+        None,
+        description="The class that is followed: index, category, label or predicted; none: the label where "
+        "the network knows it, else what is predicted.",
+    )
+    layers: list[str] = Field(
+        [], description="Layers whose strongest unit is followed; it is chosen in the unoccluded image."
+    )
+    units: dict[str, list[int]] = Field({}, description="Further units to follow, by layer.")
+    strongest: Strongest = Field("peak", description="Strongest by the peak of its map, or by its sum.")
+    engine: Choice = Field(
+        "auto",
+        description="What changes only (incremental), whole passes (full), the cheaper one, or approximate.",
+    )
+    tolerance: float = Field(
+        0.05, ge=0, description="Approximate refines where neighbouring probabilities differ by more."
+    )
+    others: int = Field(3, ge=0, description="Exemplars of each followed unit that are projected too.")
+    batch_size: int = Field(32, ge=1, description="Occluded images in one full forward pass.")
+    seed: int = Field(0, description="Start of the noise, and of the sample that measures an approximation.")
+
+    def run(self, network: Network, images: Images, exemplars: Exemplars | None = None) -> Occlusions:
+        """One sweep for each image.
+
+        Raises:
+            InterpretError: If the occluder does not fit into the image, or there is no such class or unit.
+            ModelError: If the network does not answer with one value for each of several classes.
+        """
+        images = as_images(images)
+        logits = torch.cat([network(network.preprocess(sample.image)[None]).cpu() for sample in images])
+        targets = find_targets(network, images, logits, self.target).tolist()
+        numbers = range(len(images))
+        maps = tuple(
+            self._sweep(network, images, number, targets[number])
+            for number in (track(numbers) if len(numbers) > 1 else numbers)
+        )
+        described = [
+            self._features(network, images.whole, place, found, exemplars)
+            for place, found in zip(images.indices, maps, strict=True)
+        ]
+        features = tuple(projections for projections, _ in described)
+        shown = {place for found in features for layer in found.values() for place in layer.image.tolist()}
+        everywhere = images.whole.ids
+        return Occlusions(
+            maps=maps,
+            image=torch.tensor(list(images.indices)),
+            ids={str(place): everywhere[place] for place in sorted({*images.indices, *shown})},
+            input=network.input,
+            categories=network.categories,
+            features=features,
+            notes={layer: note for _, notes in described for layer, note in notes.items()},
+        )
+
+    def _sweep(self, network: Network, images: Images, number: int, target: int) -> OcclusionMaps:
+        return sweep(
+            network,
+            network.preprocess(images[number].image),
+            self.window,
+            self.stride,
+            self.fill,
+            target,
+            self.layers,
+            self.engine,
+            units=self.units,
+            strongest=self.strongest,
+            seed=self.seed,
+            batch_size=self.batch_size,
+            tolerance=self.tolerance,
+        )
+
+    def _features(
+        self, network: Network, images: Images, place: int, maps: OcclusionMaps, exemplars: Exemplars | None
+    ) -> tuple[dict[str, LayerProjections], dict[str, str]]:
+        """The projections of the strongest units by layer, and why there are none of a layer."""
+        found, notes = {}, {}
+        for layer in self.layers:
+            unit = int(maps.followed[layer].unit[0])
+            try:
+                found[layer] = project_unit(
+                    network, images, place, layer, unit, exemplars=exemplars, others=self.others
+                )
+            except ModelError as error:
+                notes[layer] = str(error)
+        return found, notes

@@ -1,0 +1,163 @@
+"""What a sweep finds: the network's answers at every place of the occluder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interpret.attributions import Attributions
+from interpret.images import InputSpec
+from interpret.results import Record, Result
+from interpret_deconv import LayerProjections
+
+
+@dataclass(frozen=True)
+class Followed(Record):
+    """One layer's units over a sweep: the sum of a unit's map at each place of the occluder.
+
+    Attributes:
+        unit: The strongest unit of the unoccluded image, then those that were listed.
+        response: Sum over the map of each unit, with the occluder at each place.
+        unoccluded: The same without it.
+    """
+
+    unit: Int[Tensor, " unit"]
+    response: Float[Tensor, "rows columns unit"]
+    unoccluded: Float[Tensor, " unit"]
+
+
+@dataclass(frozen=True)
+class OcclusionMaps(Result):
+    """What a network answers to one image while an occluder covers one place after another.
+
+    Attributes:
+        logits: The outputs with the occluder at each place.
+        unoccluded: The outputs without it.
+        target: The class asked about.
+        rows: Top pixel of the occluder in each row of places.
+        columns: Left pixel of the occluder in each column of places.
+        window: Height and width of the occluder in pixels.
+        size: Height and width of the image in pixels.
+        channels: Channels of the image.
+        followed: What became of each layer's units, by the names the layers were asked for.
+        engine: ``incremental``, ``full`` or ``approximate``.
+        multiply_adds: How many the engine took, and how many full forward passes at every place take.
+        interpolated: Share of the places that are interpolated; 0 unless the engine is ``approximate``.
+        error: Largest difference of the target's probability between map and exact value, measured at a
+            sample of the interpolated places.
+    """
+
+    logits: Float[Tensor, "rows columns classes"]
+    unoccluded: Float[Tensor, " classes"]
+    target: int
+    rows: Int[Tensor, " rows"]
+    columns: Int[Tensor, " columns"]
+    window: tuple[int, int]
+    size: tuple[int, int]
+    channels: int
+    followed: dict[str, Followed] = field(default_factory=dict)
+    engine: str = "full"
+    multiply_adds: tuple[int, int] = (0, 0)
+    interpolated: float = 0.0
+    error: float = 0.0
+
+    @property
+    def offsets(self) -> tuple[Int[Tensor, " rows"], Int[Tensor, " columns"]]:
+        """Top pixels of the rows of places, and left pixels of the columns."""
+        return self.rows, self.columns
+
+    @property
+    def probability(self) -> Float[Tensor, "rows columns"]:
+        """The probability of the target (Figure 7 d of the paper)."""
+        return self.logits.softmax(2)[..., self.target]
+
+    @property
+    def label(self) -> Int[Tensor, "rows columns"]:
+        """The most probable class (Figure 7 e)."""
+        return self.logits.argmax(2)
+
+    @property
+    def response(self) -> dict[str, Float[Tensor, "rows columns"]]:
+        """The summed response of each layer's strongest unit (Figure 7 b)."""
+        return {layer: followed.response[..., 0] for layer, followed in self.followed.items()}
+
+    @property
+    def drop(self) -> Float[Tensor, "rows columns"]:
+        """By how much the occluder lowers the target's probability; negative where it raises it."""
+        return self.unoccluded.softmax(0)[self.target] - self.probability
+
+    def attribution(self) -> Float[Tensor, "c h w"]:
+        """For each pixel, how much the target's logit falls, averaged over the occluders that cover it.
+
+        The same for all channels. It equals Captum's ``Occlusion`` where the stride fits the image; where
+        not, Captum cuts its last window at the border, while ours is moved to end there. A pixel that no
+        occluder covers (a stride longer than the window leaves gaps) has 0.
+        """
+        fall = self.unoccluded[self.target] - self.logits[..., self.target]
+        return self.per_pixel(fall).expand(self.channels, -1, -1)
+
+    def per_pixel(self, values: Float[Tensor, "rows columns"]) -> Float[Tensor, "h w"]:
+        """Values of places averaged over the occluders that cover each pixel; 0 where none does."""
+        down, across = (
+            _covered(starts, length, size).to(values)
+            for starts, length, size in zip((self.rows, self.columns), self.window, self.size, strict=True)
+        )
+        count = down.sum(0)[:, None] * across.sum(0)
+        return (down.T @ values @ across) / count.clamp_min(1)
+
+
+def _covered(starts: Tensor, length: int, size: int) -> Float[Tensor, "places pixels"]:
+    """1 where the occluder at a place covers a pixel of an axis."""
+    pixels = torch.arange(size)
+    inside = (pixels >= starts[:, None]) & (pixels < starts[:, None] + length)
+    return inside.double()
+
+
+@dataclass(frozen=True)
+class Occlusions(Result):
+    """Occlusion maps of several images.
+
+    Attributes:
+        maps: One for each image.
+        image: The place of each image in the dataset.
+        ids: The id of every image that is shown, by its place in the dataset as text.
+        input: What the network takes.
+        categories: The names of the network's outputs.
+        features: For each image, the projections of the followed units: rank 0 in the image itself, then in
+            their exemplars; by layer.
+        notes: Why there is no projection of a layer.
+    """
+
+    maps: tuple[OcclusionMaps, ...]
+    image: Int[Tensor, " image"]
+    ids: dict[str, str]
+    input: InputSpec
+    categories: tuple[str, ...] = ()
+    features: tuple[dict[str, LayerProjections], ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def __getitem__(self, place: int) -> OcclusionMaps:
+        return self.maps[place]
+
+    def attributions(self) -> Attributions:
+        """For each pixel, how much the target's logit falls when it is covered."""
+        target = torch.tensor([maps.target for maps in self.maps])
+        logits = torch.stack([maps.unoccluded for maps in self.maps])
+        return Attributions(
+            maps=torch.stack([maps.attribution() for maps in self.maps]),
+            image=self.image,
+            ids={str(place): self.ids[str(place)] for place in self.image.tolist()},
+            target=target,
+            layer="",
+            position=torch.zeros(len(target), 2, dtype=torch.int64),
+            score=logits.gather(1, target[:, None])[:, 0],
+            method="occlusion",
+            input=self.input,
+            categories=self.categories,
+        )

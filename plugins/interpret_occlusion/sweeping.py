@@ -1,0 +1,146 @@
+"""One sweep of an occluder over one image (Zeiler & Fergus 2014, section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.attributions import check_classes, find_class
+from interpret.errors import InterpretError
+from interpret.network import Network
+from interpret_occlusion.approximate import Found, approximate
+from interpret_occlusion.engines import Question, pick_engine, sums
+from interpret_occlusion.occluder import Fill, filled, places
+from interpret_occlusion.results import Followed, OcclusionMaps
+
+Choice = Literal["auto", "incremental", "full", "approximate"]
+Strongest = Literal["peak", "sum"]
+
+
+def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the rest by name
+    network: Network,
+    x: Float[Tensor, "c h w"],
+    window: int | tuple[int, int] = 16,
+    stride: int | tuple[int, int] = 8,
+    fill: Fill = 0.5,
+    target: int | str | None = None,
+    layers: Sequence[str] = (),
+    engine: Choice = "auto",
+    *,
+    units: Mapping[str, Sequence[int]] | None = None,
+    strongest: Strongest = "peak",
+    seed: int = 0,
+    batch_size: int = 32,
+    tolerance: float = 0.05,
+) -> OcclusionMaps:
+    """Slide an occluder over an image and note what the network answers at every place.
+
+    Args:
+        network: The network.
+        x: One preprocessed image.
+        window: Height and width of the occluder in pixels, or one number for both.
+        stride: Pixels from one place to the next, down and across; the last ones end at the border.
+        fill: What the occluder shows, in pixels from 0 to 1: a grey, a colour, ``mean``, ``blur`` or
+            ``noise``.
+        target: The class whose probability counts, as index or category; None: the most probable one.
+        layers: Layers whose strongest unit is followed; it is chosen once, in the unoccluded image.
+        engine: ``incremental`` computes only what changes, ``full`` passes each occluded image through the
+            whole network, ``auto`` takes the cheaper one; all are exact. ``approximate`` computes a coarse
+            map and refines it where it changes.
+        units: Further units to follow, by layer.
+        strongest: Strongest by the ``peak`` of its map or by its ``sum``.
+        seed: Of the noise, and of the sample by which ``approximate`` measures its error.
+        batch_size: Occluded images in one full forward pass.
+        tolerance: ``approximate`` refines where neighbouring probabilities of the target differ by more.
+
+    Raises:
+        InterpretError: If the occluder does not fit into the image, or a choice does not exist.
+        ModelError: If the network does not answer with one value for each of several classes.
+        UnknownNameError: If there is no such layer or category.
+    """
+    _check("engine", engine, get_args(Choice))
+    _check("strongest", strongest, get_args(Strongest))
+    height, width = _pair(window)
+    down, across = _pair(stride)
+    x = network.place(network.preprocess(x))
+    rows, columns = places(x.shape[1], height, down), places(x.shape[2], width, across)
+    followed, logits = _unoccluded(network, x, layers, units or {}, strongest)
+    chosen = int(logits.argmax()) if target is None else find_class(network, len(logits), target)
+    question = Question(
+        network,
+        x,
+        filled(network.input, x, fill, (height, width), seed),
+        {layer: follow.unit for layer, follow in followed.items()},
+        batch_size,
+    )
+    exact = pick_engine("auto" if engine == "approximate" else engine, question, rows, columns)
+    if engine == "approximate":
+        found = approximate(exact, rows, columns, chosen, tolerance=tolerance, seed=seed)
+    else:
+        found = Found(exact.answers(rows, columns), exact.cost(rows, columns))
+    return OcclusionMaps(
+        logits=found.answers.logits.cpu(),
+        unoccluded=logits.cpu(),
+        target=chosen,
+        rows=torch.tensor(rows.starts),
+        columns=torch.tensor(columns.starts),
+        window=(height, width),
+        size=(x.shape[1], x.shape[2]),
+        channels=len(x),
+        followed={
+            layer: Followed(follow.unit, found.answers.sums[layer].cpu(), follow.unoccluded)
+            for layer, follow in followed.items()
+        },
+        engine=engine if engine == "approximate" else exact.name,
+        multiply_adds=found.multiply_adds,
+        interpolated=found.interpolated,
+        error=found.error,
+    )
+
+
+def _unoccluded(
+    network: Network,
+    x: Float[Tensor, "c h w"],
+    layers: Sequence[str],
+    units: Mapping[str, Sequence[int]],
+    strongest: Strongest,
+) -> tuple[dict[str, Followed], Float[Tensor, " classes"]]:
+    """The units to follow with their sums, and the outputs."""
+    names = list(dict.fromkeys([*layers, *units]))
+    values: dict[str, Tensor] = network.record(x[None], names) if names else {}
+    logits = network(x[None])
+    check_classes(logits)
+    followed = {}
+    for name, value in values.items():
+        chosen = [_strongest(value[0], strongest)] if name in layers else []
+        unit = torch.tensor([*chosen, *_known_units(name, value.shape[1], units.get(name, ()))])
+        total = sums(value, unit)[0].cpu()
+        followed[name] = Followed(unit, torch.zeros(0, 0, len(unit)), total)
+    return followed, logits[0]
+
+
+def _strongest(value: Tensor, rule: Strongest) -> int:
+    """The unit of one image's maps (c, ...) that is strongest."""
+    maps = value.reshape(len(value), -1)
+    return int((maps.amax(1) if rule == "peak" else maps.sum(1)).argmax())
+
+
+def _known_units(layer: str, count: int, units: Sequence[int]) -> Sequence[int]:
+    for unit in units:
+        if not 0 <= unit < count:
+            raise InterpretError(f"Layer {layer!r} has no unit {unit}: it has {count}, 0 to {count - 1}.")
+    return units
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        choices = ", ".join(repr(item) for item in allowed)
+        raise InterpretError(f"{name} is {value!r}; it must be one of {choices}.")
