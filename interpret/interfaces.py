@@ -33,7 +33,7 @@ class Plugin(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
 
     name: ClassVar[str] = ""
-    """What users write to choose it, in snake_case."""
+    """What users write to choose it: a word in snake_case, or a family and a word (``captum.saliency``)."""
 
     @classmethod
     def summary(cls) -> str:

@@ -21,7 +21,7 @@ from interpret.plugins import KINDS, Kind, Registry
 IN_YAML = {
     "model": "models: {{net: {{name: {name}{given}}}}}",
     "dataset": "datasets: {{val: {{name: {name}{given}}}}}",
-    "probe": "steps:\n  my_{name}: {{probe: {name}{given}}}",
+    "probe": "steps:\n  my_{step}: {{probe: {name}{given}}}",
     "renderer": "render: [{{name: {name}{given}}}]",
     "executor": "interpret run my.yaml --executor {name}",
 }
@@ -134,7 +134,11 @@ def _detail(registry: Registry, kind: Kind, cls: type[Plugin]) -> dict[str, Any]
         "documentation": getdoc(cls) or "",
         "parameters": parameters,
         "wiring": _wiring(registry, cls),
-        "yaml": IN_YAML[kind].format(name=cls.name, given=given + _inputs(cls)),
+        "yaml": IN_YAML[kind].format(
+            name=cls.name,
+            step=cls.name.replace(".", "_"),  # the name of a step has no dot
+            given=given + _inputs(cls),
+        ),
         "schema": cls.model_json_schema(),
     }
 
