@@ -58,6 +58,7 @@ class Study:
         names: What the probes are called.
         settings: What is measured.
         results: What the probes found.
+        found: The attributions among it, by the place of their probe.
         each: The values of the metrics in every image, by metric.
         whole: The values of the metrics that belong to no single image, by metric.
         parts: Fields of the result that go beyond the table.
@@ -70,6 +71,7 @@ class Study:
     names: tuple[str, ...]
     settings: Settings
     results: list[Result] = field(default_factory=list)
+    found: dict[int, Attributions] = field(default_factory=dict)
     each: dict[str, Float[Tensor, "probe image"]] = field(default_factory=dict)
     whole: dict[str, Float[Tensor, " probe"]] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
@@ -77,6 +79,11 @@ class Study:
     def comparison(self) -> Comparison:
         """Run every probe once and measure what is wanted."""
         self.results = [probe.run(self.network, self.images) for probe in track(self.probes)]
+        self.found = {
+            place: result.attributions()
+            for place, result in enumerate(self.results)
+            if hasattr(result, "attributions")
+        }
         for place, other in enumerate(self.reference):
             self.check_questions(place, other)
         measures: dict[Family, Callable[[], None]] = {
@@ -91,15 +98,6 @@ class Study:
             if family in self.settings.families:
                 measure()
         return self.table()
-
-    @property
-    def found(self) -> dict[int, Attributions]:
-        """The attributions, by the place of their probe."""
-        return {
-            place: result.attributions()
-            for place, result in enumerate(self.results)
-            if hasattr(result, "attributions")
-        }
 
     def check_questions(self, place: int, other: int) -> None:
         """Refuse to measure answers to different questions against each other."""

@@ -68,7 +68,10 @@ class Cell:
 
 
 def cells(result: Comparison, column: int, among: Sequence[int] | None = None) -> list[Cell]:
-    """A column of the table as people read it; agreement is no contest, so that none of it is best.
+    """A column of the table as people read it.
+
+    The best is sought among probes that are measured against the same one: unlike analyses do not compete.
+    Agreement is no contest either.
 
     Args:
         result: The comparison.
@@ -77,12 +80,19 @@ def cells(result: Comparison, column: int, among: Sequence[int] | None = None) -
     """
     metric, values = result.metrics[column], result.table[:, column].tolist()
     texts = [_text(result, metric, row, value) for row, value in enumerate(values)]
-    rows = [row for row in among if not isnan(values[row])] if among is not None else _valid(values)
+    rows = [row for row in among or range(len(values)) if not isnan(values[row])]
+    groups = [[row for row in rows if result.reference[row] == other] for other in set(result.reference)]
+    best = {row for group in groups for row in _best(metric, group, values, texts)}
+    return [Cell(text, row in best) for row, text in enumerate(texts)]
+
+
+def _best(metric: Metric, rows: Sequence[int], values: Sequence[float], texts: Sequence[str]) -> list[int]:
+    """The rows of which no other is better by as many digits as are shown; none where all are alike."""
     if metric.family == "agreement" or not metric.better or len({texts[row] for row in rows}) < 2:
-        return [Cell(text) for text in texts]
+        return []
     pick = max if metric.better == "higher" else min
     best = texts[pick(rows, key=lambda row: values[row])]
-    return [Cell(text, row in rows and text == best) for row, text in enumerate(texts)]
+    return [row for row in rows if texts[row] == best]
 
 
 def shown(metric: Metric, value: float) -> str:
@@ -156,14 +166,11 @@ def _text(result: Comparison, metric: Metric, row: int, value: float) -> str:
     return REFERENCE if own and isnan(value) else shown(metric, value)
 
 
-def _valid(values: Sequence[float]) -> list[int]:
-    return [row for row, value in enumerate(values) if not isnan(value)]
-
-
 def _caption(result: Comparison) -> str:
     count = result.each.shape[2]
+    among = " among those with one reference" if len(set(result.reference)) > 1 else ""
     return (
-        f"{count} image{'s' if count > 1 else ''}. ↑: higher is better, ↓: lower is better; best in bold. "
+        f"{count} image{'s' if count > 1 else ''}. ↑: higher is better, ↓: lower is better; best in bold{among}. "
         f"{MISSING}: does not apply."
     )
 

@@ -98,6 +98,12 @@ def test_the_best_of_some_rows():
     assert [cell.best for cell in cells(comparison(), 2, among=[0, 2])] == [True, False, False]
 
 
+def test_the_best_is_sought_among_those_with_one_reference():
+    found = comparison(reference=(0, 0, 2))
+    assert [cell.best for cell in cells(found, 4)] == [False, True, False]
+    assert "best in bold among those with one reference" in markdown(found)
+
+
 def test_agreement_is_no_contest():
     assert not any(cell.best for cell in cells(comparison(), 1))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -42,9 +43,10 @@ def interleaved(
         device: Where they compute.
     """
     found: list[list[Cost]] = [[] for _ in runs]
-    for _ in range(repeats):
-        for place, run in enumerate(runs):
-            found[place].append(measure(run, device))
+    with _settled():
+        for _ in range(repeats):
+            for place, run in enumerate(runs):
+                found[place].append(measure(run, device))
     return [
         Cost(median(cost.seconds for cost in costs), median(cost.memory for cost in costs)) for costs in found
     ]
@@ -67,6 +69,17 @@ def measure(run: Callable[[], object], device: torch.device | None = None) -> Co
     memory = (meter.peak() - before) / MIB
     del result
     return Cost(seconds, memory)
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Let the garbage collector pass over what is there now: all of torch takes it half a second."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Resident:
