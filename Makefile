@@ -12,6 +12,7 @@ help:  ## Show what can be made
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@rm -rf *.egg-info  # one of an earlier install hides new entry points
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 

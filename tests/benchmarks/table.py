@@ -22,8 +22,14 @@ def interleaved(ours: Callable[[], object], peer: Callable[[], object], repeats:
     times: tuple[list[float], list[float]] = ([], [])
     for turn in range(repeats + 1):
         for call, taken in zip((ours, peer), times, strict=True):
-            start = time.perf_counter()
-            call()
+            spent = seconds(call)
             if turn:
-                taken.append(time.perf_counter() - start)
+                taken.append(spent)
     return statistics.median(times[0]), statistics.median(times[1])
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
