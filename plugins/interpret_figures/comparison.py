@@ -19,7 +19,7 @@ from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_captum import Comparison
 from interpret_figures import display
-from interpret_figures.comparison_table import MISSING, REFERENCE, Cell, against, cells, title
+from interpret_figures.comparison_table import MISSING, REFERENCE, Cell, against, cells, key, title
 from interpret_figures.layout import LETTERS, LINE, PAPER, Grid, Heading, put
 from interpret_figures.page import INK, QUIET, Format, Label, Page, save_page
 from interpret_figures.photographs import Photographs
@@ -232,8 +232,7 @@ class Chart:
         return (
             f"{images}  ·  {columns} probe{'s' if columns > 1 else ''}",
             "What counts for the category above each image. Zero is mid-grey, each map at its own "
-            f"scale{cut}. Below: over all images; ↑ higher is better, ↓ lower is better, best in bold."
-            f"{share}",
+            f"scale{cut}. Below: over all images; {key(self.result)}{share}",
         )
 
 

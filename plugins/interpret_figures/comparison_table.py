@@ -103,7 +103,9 @@ def shown(metric: Metric, value: float) -> str:
         return f"{value:.3f}".replace("-0.000", "0.000")
     if value == 0:
         return "0"
-    return f"{value:.1e}" if not 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
+    if not 1e-3 <= abs(value) < 1e4:
+        return f"{value:.1e}"
+    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
 
 
 def title(metric: Metric) -> str:
@@ -168,11 +170,13 @@ def _text(result: Comparison, metric: Metric, row: int, value: float) -> str:
 
 def _caption(result: Comparison) -> str:
     count = result.each.shape[2]
-    among = " among those with one reference" if len(set(result.reference)) > 1 else ""
-    return (
-        f"{count} image{'s' if count > 1 else ''}. ↑: higher is better, ↓: lower is better; best in bold{among}. "
-        f"{MISSING}: does not apply."
-    )
+    return f"{count} image{'s' if count > 1 else ''}. {key(result)} {MISSING}: does not apply."
+
+
+def key(result: Comparison) -> str:
+    """How to read arrows and bold numbers."""
+    among = " among probes with one reference" if len(set(result.reference)) > 1 else ""
+    return f"↑ higher is better, ↓ lower is better, best in bold{among}."
 
 
 def _meanings(result: Comparison) -> list[str]:

@@ -107,7 +107,7 @@ def test_numbers_stand_under_their_columns(made: SimpleNamespace):
     titles = [label for label in found if label.text.endswith(" ↓")]
     rows = {title.text: [label for label in found if label.y == title.y] for title in titles}
     assert list(rows) == ["relative L2 ↓", "deletion ↓"]  # no probe has an overlap
-    assert [label.text for label in rows["relative L2 ↓"]][1:] == ["reference", "0.25", "2"]
+    assert [label.text for label in rows["relative L2 ↓"]][1:] == ["reference", "0.250", "2.00"]
     assert [label.text for label in rows["deletion ↓"]][1:] == ["0.500", "0.125", "0.750"]
     for line in rows.values():
         assert [label.x for label in line][1:] == at

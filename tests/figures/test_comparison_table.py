@@ -49,13 +49,13 @@ def test_markdown():
     assert rows == [
         ["project", DASH, "reference", "reference", "**0.250**", "0.500", "12.5"],
         ["captum.occlusion", "project", "1.2e-07", "1.000", "**0.250**", "0.500", "4.2e-04"],
-        [r"a_b\|c (x=1%)", "project", "2", "0.000", "0.750", DASH, "**0**"],
+        [r"a_b\|c (x=1%)", "project", "2.00", "0.000", "0.750", DASH, "**0**"],
     ]
 
 
 def test_markdown_says_what_its_columns_mean():
     text = markdown(comparison())
-    assert "2 images. ↑: higher is better" in text
+    assert "2 images. ↑ higher is better" in text
     for metric in comparison().metrics:
         assert f"- {metric.title}: {metric.meaning}" in text
 
@@ -80,7 +80,7 @@ def test_latex():
     assert lines[start + 5] == (
         r"captum.occlusion & project & 1.2e-07 & 1.000 & \textbf{0.250} & 0.500 & 4.2e-04 \\"
     )
-    assert lines[start + 6].startswith(r"a\_b|c (x=1\%) & project & 2 & 0.000 & 0.750 & -- &")
+    assert lines[start + 6].startswith(r"a\_b|c (x=1\%) & project & 2.00 & 0.000 & 0.750 & -- &")
     assert lines[-1] == r"\end{tabular}"
     assert all(line.count(" & ") == 6 for line in lines if line.endswith(r"\\"))
 
@@ -101,7 +101,7 @@ def test_the_best_of_some_rows():
 def test_the_best_is_sought_among_those_with_one_reference():
     found = comparison(reference=(0, 0, 2))
     assert [cell.best for cell in cells(found, 4)] == [False, True, False]
-    assert "best in bold among those with one reference" in markdown(found)
+    assert "best in bold among probes with one reference" in markdown(found)
 
 
 def test_agreement_is_no_contest():
@@ -115,7 +115,15 @@ def test_pairs_name_their_reference():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (123456.0, "1.2e+05"), (0.00999, "0.00999"), (12.345, "12.3"), (-2e-9, "-2.0e-09")],
+    [
+        (0.0, "0"),
+        (123456.0, "1.2e+05"),
+        (0.00999, "0.00999"),
+        (12.345, "12.3"),
+        (14.0, "14.0"),
+        (999.7, "1000"),
+        (-2e-9, "-2.0e-09"),
+    ],
 )
 def test_digits(value, text):
     metric = next(metric for metric in METRICS if metric.name == "relative_l2")

@@ -6,7 +6,7 @@ import ctypes
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -124,10 +124,11 @@ class _Cuda:
 
 
 def _resident(key: str) -> float:
-    """A size from the kernel's record of this process, in bytes."""
-    for line in _STATUS.read_text().splitlines():
-        if line.startswith(f"{key}:"):
-            return float(line.split()[1]) * 1024
+    """A size from the kernel's record of this process, in bytes; NaN where there is none."""
+    with suppress(OSError):
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith(f"{key}:"):
+                return float(line.split()[1]) * 1024
     return nan
 
 
