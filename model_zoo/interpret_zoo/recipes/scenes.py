@@ -84,9 +84,10 @@ def make(folder: Path) -> None:
     print(card.page())
 
 
-def scenes(split: str, limit: int) -> Images:
-    """Scenes whose background tells nothing about the category."""
-    return interpret.load_dataset("scenes", split=split, limit=limit, size=SIZE, seed=SEED)
+def scenes(split: str, limit: int, correlation: float = 0.0) -> Images:
+    """Scenes whose background tells nothing about the category, unless it is correlated with it."""
+    given = {"size": SIZE, "seed": SEED, "correlation": correlation}
+    return interpret.load_dataset("scenes", split=split, limit=limit, **given)
 
 
 def pixels(images: Images) -> UInt8[Tensor, "n 3 h w"]:
@@ -94,13 +95,15 @@ def pixels(images: Images) -> UInt8[Tensor, "n 3 h w"]:
     return torch.from_numpy(np.stack([np.asarray(sample.image) for sample in images])).permute(0, 3, 1, 2)
 
 
-def train(model: ZFNet, images: UInt8[Tensor, "n 3 h w"], labels: Int[Tensor, " n"]) -> nn.Module:
+def train(
+    model: ZFNet, images: UInt8[Tensor, "n 3 h w"], labels: Int[Tensor, " n"], epochs: int = EPOCHS
+) -> nn.Module:
     """Gradient descent with momentum; the rate rises for a tenth of the steps, then falls as a cosine."""
     torch.manual_seed(SEED)
     module = initialise(model.build()).train()
     module.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(module.parameters(), RATE, MOMENTUM, weight_decay=DECAY)
-    steps = EPOCHS * (len(images) // BATCH)
+    steps = epochs * (len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False
     )
