@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -30,14 +31,22 @@ BUNDLED: tuple[dict[str, Any], ...] = (
 """Each analysis of ours, followed by Captum's."""
 
 
+def _or_bundled(schema: dict[str, Any]) -> None:
+    """Let editors accept the word too."""
+    given = {key: schema.pop(key) for key in ("type", "items", "minItems")}
+    schema["anyOf"] = [{"const": "bundled"}, given]
+
+
 class Compare(Probe):
-    """Probes side by side on the same images: do they agree, are they faithful, what do they cost?"""
+    """Probes side by side on the same images: whether they agree, are faithful, and what they cost."""
 
     name: ClassVar[str] = "compare"
 
     probes: list[ProbeSpec] = Field(
+        "bundled",  # type: ignore[arg-type]  # _expand writes it out; people read it as it is
         min_length=1,
         description="Probes with their parameters, as in a step; bundled: each analysis beside Captum's.",
+        json_schema_extra=_or_bundled,
     )
     reference: int | Literal["pairs"] = Field(
         0,
@@ -68,7 +77,7 @@ class Compare(Probe):
     @classmethod
     def _expand(cls, values: Any) -> Any:
         """Write out the bundled pairs."""
-        if isinstance(values, dict) and values.get("probes") == "bundled":
+        if isinstance(values, dict) and values.get("probes", "bundled") == "bundled":
             return {"reference": "pairs", **values, "probes": [dict(spec) for spec in BUNDLED]}
         return values
 
@@ -95,7 +104,7 @@ class Compare(Probe):
             StepError: If probes that are measured against each other answer different questions.
         """
         probes = [build(spec, target=self.target) for spec in self.probes]
-        shared = {name: getattr(self, name) for name in Settings.__annotations__ if name != "families"}
+        shared = {item.name: getattr(self, item.name) for item in fields(Settings) if item.name != "families"}
         return compare(
             network,
             images,

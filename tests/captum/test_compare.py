@@ -1,6 +1,7 @@
 """The probe compare: the same question to several probes, and every number in its place."""
 
 from math import isnan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from interpret.pipeline import read_pipeline
 from interpret.plugins import registry
 from interpret.testing import check_probe, small_images, small_network
 from interpret_captum import Comparison, compare, metrics
-from interpret_captum.compare import BUNDLED
+from interpret_captum.compare import BUNDLED, Compare
 from interpret_captum.study import Settings
 
 GRADIENT = {"probe": "project", "rule": "gradient"}
@@ -185,7 +186,6 @@ def test_pairs_are_measured_against_their_partner():
     assert found.table[:, 0].isnan().tolist() == [True, False, True, False]
 
 
-@pytest.mark.skipif("occlusion" not in registry().probes, reason="the plugin occlusion is not installed")
 def test_the_bundled_pairs_agree():
     probe = interpret.load_probe("compare", probes="bundled", metrics=["agreement"])
     assert probe.reference == "pairs"
@@ -194,6 +194,18 @@ def test_the_bundled_pairs_agree():
     for place, name in enumerate(found.probes):
         if place % 2:
             assert found.value(name, "largest_difference") < 1e-5, name
+
+
+def test_without_probes_it_is_the_bundled_pairs():
+    assert Compare() == Compare(probes="bundled") == Compare(probes=list(BUNDLED), reference="pairs")
+    assert Compare(probes=[SALIENCY]).reference == 0
+
+
+def test_editors_take_a_list_or_the_word():
+    schema = Compare.model_json_schema()["properties"]["probes"]
+    word, given = schema["anyOf"]
+    assert word == {"const": "bundled"} == {"const": schema["default"]}
+    assert given["items"]["type"] == "object"
 
 
 def test_mining_is_compared_by_its_neurons():
@@ -307,3 +319,31 @@ def test_preprocessed_tensors_can_be_compared():
     tensors = [torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in range(2)]
     found = run(GRADIENT, SALIENCY, images=interpret.images.as_images(tensors))
     assert found.value("captum.saliency", "relative_l2") < 1e-6
+
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not SHARED.exists(), reason="the photographs and weights are not beside the repository")
+def test_a_photograph_through_a_network_with_its_weights():
+    weights = str(SHARED / "weights" / "squeezenet1_1-imagenet.safetensors")
+    network = interpret.load_model("torchvision", arch="squeezenet1_1", weights=weights)
+    photographs = interpret.load_dataset("folder", path=str(SHARED / "imagenet-sample"), limit=1)
+    found = run({"probe": "project"}, DECONVOLUTION, network=network, images=photographs)
+    assert found.value("captum.deconvolution", "relative_l2") < 1e-5
+    assert found.insertion["project"][0, -1] == pytest.approx(
+        float(found.deletion["project"][0, 0]), rel=1e-4
+    )
+
+
+@pytest.mark.slow
+def test_the_example(tmp_path):
+    example = Path(__file__).parents[2] / "docs" / "examples" / "compare.yaml"
+    found = interpret.run_pipeline(example, tmp_path / "run")
+    baselines, pairs = found["baselines"], found["pairs"]
+    assert baselines.value("captum.occlusion", "relative_l2") < 1e-5
+    for place in range(1, len(pairs.probes), 2):
+        assert pairs.value(pairs.probes[place], "largest_difference") < 1e-4
+    drawn = {file.name for file in (tmp_path / "run" / "baselines").iterdir()}
+    assert {"comparison-1.png", "comparison.md", "comparison.csv", "comparison.tex"} <= drawn
