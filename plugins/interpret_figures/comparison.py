@@ -152,7 +152,7 @@ class Chart:
         heading = Heading("Attributions compared", self._details(), number)
         return Grid(heading, self.tile, gap, (rows, 1 + len(self.maps)), self.dpi)
 
-    def _lines(self, count: float) -> int:
+    def _lines(self, count: int | float) -> int:
         """The height of so many lines of text in pixels."""
         return round(LINE * self.dpi * count)
 

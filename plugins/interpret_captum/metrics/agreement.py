@@ -88,12 +88,12 @@ def structural_similarity(
     return (luminance * structure).mean((1, 2))
 
 
-def overlap(a: Int[Tensor, "unit rank 3"], b: Int[Tensor, "unit rank 3"]) -> Float[Tensor, " unit"]:
+def overlap(a: Int[Tensor, "unit rank 3"], b: Int[Tensor, "unit other 3"]) -> Float[Tensor, " unit"]:
     """The share of the neurons of each unit that are found by both, whatever their rank.
 
     Args:
         a: (image, y, x) of each neuron; image -1: there is none at this rank.
-        b: The same from another search.
+        b: The same from another search, of as many ranks or others.
 
     Returns:
         The neurons in both over those in the longer list; NaN for a unit with none in either.
