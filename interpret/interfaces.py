@@ -40,6 +40,10 @@ class Plugin(BaseModel, ABC):
         """The first line of its docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
 
+    def nested(self) -> Sequence[Plugin]:
+        """Further plugins that do a part of its work: what it finds depends on them too."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Card:

@@ -88,7 +88,9 @@ class Provenance:
         return digest(self.keys[step.name], folder, parameters, *self._code(renderer))
 
     def _code(self, plugin: Plugin) -> list[str]:
-        return [*self.origin(plugin), code_version(type(plugin)), code_version(Plugin), torch.__version__]
+        parts = [plugin, *plugin.nested()]
+        code = [item for part in parts for item in (*self.origin(part), code_version(type(part)))]
+        return [*code, code_version(Plugin), torch.__version__]
 
     def origin(self, plugin: Plugin) -> tuple[str, str]:
         """The distribution a plugin comes from, and its version."""
@@ -110,6 +112,6 @@ class Provenance:
         used: list[Plugin] = [choice.model for choice in self.pipeline.models.values()]
         used += self.pipeline.datasets.values()
         for step in self.pipeline.steps.values():
-            used += [step.probe, *step.renderers]
+            used += [step.probe, *step.probe.nested(), *step.renderers]
         origins = {type(plugin).name: self.origin(plugin) for plugin in used}
         return {name: {"origin": origin, "version": number} for name, (origin, number) in origins.items()}

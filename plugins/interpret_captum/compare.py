@@ -97,18 +97,21 @@ class Compare(Probe):
                 )
         return self
 
+    def nested(self) -> list[Probe]:
+        """The probes that are compared."""
+        return [build(spec, target=self.target) for spec in self.probes]
+
     def run(self, network: Network, images: Images) -> Comparison:
         """Run every probe, then measure.
 
         Raises:
             StepError: If probes that are measured against each other answer different questions.
         """
-        probes = [build(spec, target=self.target) for spec in self.probes]
         shared = {item.name: getattr(self, item.name) for item in fields(Settings) if item.name != "families"}
         return compare(
             network,
             images,
-            probes,
+            self.nested(),
             reference=self._references(),
             names=labels(self.probes),
             settings=Settings(frozenset(self.metrics), **shared),
