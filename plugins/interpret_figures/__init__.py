@@ -1,4 +1,4 @@
-"""Figures for print: the paper's Figure 2 and the filters of the first layer, drawn with matplotlib."""
+"""Figures for print: the paper's Figures 2 and 7, attributions, and the filters of the first layer."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from typing import Any
 
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Probe, Renderer
+from interpret_figures.attribution_grid import AttributionGrid
 from interpret_figures.comparison import ComparisonFigure
 from interpret_figures.comparison_table import ComparisonTable
 from interpret_figures.feature_grid import FeatureGrid
 from interpret_figures.filters import FilterGrid, Filters, FirstLayerFilters, first_filters
+from interpret_figures.occlusion_overlay import OcclusionOverlay
+from interpret_figures.occlusion_panels import OcclusionPanels
 
 __all__ = [
+    "AttributionGrid",
     "ComparisonFigure",
     "ComparisonTable",
     "FeatureGrid",
     "FilterGrid",
     "Filters",
     "FirstLayerFilters",
+    "OcclusionOverlay",
+    "OcclusionPanels",
     "first_filters",
 ]
 
@@ -30,5 +36,13 @@ def register_probes() -> list[type[Probe]]:
 
 @hookimpl
 def register_renderers() -> list[type[Renderer[Any]]]:
-    """The grids of features and of filters, and probes compared."""
-    return [FeatureGrid, FilterGrid, ComparisonTable, ComparisonFigure]
+    """The grids of features and of filters, occlusion, attributions, and probes compared."""
+    return [
+        FeatureGrid,
+        FilterGrid,
+        OcclusionPanels,
+        OcclusionOverlay,
+        AttributionGrid,
+        ComparisonTable,
+        ComparisonFigure,
+    ]

@@ -1,0 +1,248 @@
+"""Colours that stand for values, the bars and legends that explain them, and text that fits its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import RendererAgg
+
+from interpret_figures.page import INK, Label, font
+
+ZERO = 128
+"""Mid-grey: what a signed scale shows for zero."""
+
+LOWERS, RAISES = (214, 40, 40), (38, 84, 196)
+"""Full colours of a signed scale: red for positive values, blue for negative ones."""
+
+LABELS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442")
+"""Colours that most colour-blind people tell apart (Okabe & Ito 2008); the first is the target's."""
+
+OTHER = (190, 192, 196)
+"""The grey of labels that the legend does not name."""
+
+MINUS = "\N{MINUS SIGN}"
+
+BAR, SMALL = 0.07, 6.0
+"""Inches of a colour bar's height, and points of the numbers under it."""
+
+DPI, SLACK = 140, 1.03
+"""The resolution at which texts are measured, and what is added for others."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a colour means.
+
+    Attributes:
+        low: The value at the left end of its bar.
+        high: The value at the right end.
+        colours: A matplotlib colour map, or ``signed``: blue, mid-grey at zero, red.
+        strength: Opacity of full colour over mid-grey, of ``signed``.
+    """
+
+    low: float
+    high: float
+    colours: str
+    strength: float = 1.0
+
+    def pixels(self, values: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+        """The colours of values; beyond the ends is cut off."""
+        if self.colours == "signed":
+            return tint(np.full(values.shape, ZERO, np.uint8), values / (self.high or 1), self.strength)
+        share = (values - self.low) / ((self.high - self.low) or 1)
+        return ramp(share, self.colours)
+
+    def bar(self, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
+        """All its colours from left to right."""
+        line = np.linspace(self.low, self.high, width)[None]
+        return self.pixels(line).repeat(height, 0)
+
+    def place(self, value: float) -> float:
+        """Where on the bar a value stands, from 0 at the left to 1 at the right."""
+        return min(max((value - self.low) / ((self.high - self.low) or 1), 0.0), 1.0)
+
+
+def scale_for(values: Float[np.ndarray, "*axes"], colours: str) -> Scale:
+    """From 0 to the largest value; symmetric around 0 where some are negative."""
+    largest = float(np.abs(values).max())
+    if float(values.min()) < 0:
+        return Scale(-largest, largest, "signed")
+    return Scale(0.0, largest, colours)
+
+
+def ramp(shares: Float[np.ndarray, "h w"], name: str) -> UInt8[np.ndarray, "h w 3"]:
+    """Values from 0 to 1 by one of matplotlib's colour maps."""
+    pixels: UInt8[np.ndarray, "h w 3"] = colormaps[name](np.clip(shares, 0, 1), bytes=True)[..., :3]
+    return pixels
+
+
+def tint(
+    grey: UInt8[np.ndarray, "h w"], values: Float[np.ndarray, "h w"], strength: float = 1.0
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A grey picture under signed colours: clear where a value is zero, as strong as it is large.
+
+    Args:
+        grey: The picture.
+        values: From -1 (blue) to 1 (red); beyond is cut off.
+        strength: Opacity of full colour.
+    """
+    opacity = (np.clip(np.abs(values), 0, 1) * strength)[..., None]
+    hue = np.where(values[..., None] > 0, np.asarray(LOWERS, float), np.asarray(RAISES, float))
+    pixels: UInt8[np.ndarray, "h w 3"] = (
+        (grey[..., None] * (1 - opacity) + hue * opacity).round().astype("u1")
+    )
+    return pixels
+
+
+def draw_bar(
+    canvas: UInt8[np.ndarray, "h w 3"],
+    scale: Scale,
+    corner: tuple[int, int],
+    width: int,
+    *,
+    dpi: int,
+    mark: float | None = None,
+) -> list[Label]:
+    """Draw what the colours above mean; return the numbers under it.
+
+    Args:
+        canvas: Where to draw.
+        scale: What the colours mean.
+        corner: The top left pixel (y, x).
+        width: Length in pixels.
+        dpi: Pixels in an inch.
+        mark: A value at which a line crosses the bar.
+    """
+    (y, x), height, thick = corner, round(BAR * dpi), max(round(0.015 * dpi), 2)
+    canvas[y : y + height, x : x + width] = scale.bar(height, width)
+    if mark is not None:
+        left, over = x + round(scale.place(mark) * (width - thick)), round(0.03 * dpi)
+        canvas[y - over : y + height + over, left : left + thick] = rgb(INK)
+    below, middle = y + height + round(0.12 * dpi), (scale.low + scale.high) / 2
+    labels = [
+        Label(x, below, number(scale.low), SMALL),
+        Label(x + width, below, number(scale.high), SMALL, align="right"),
+    ]
+    room = width / dpi - 2 * max(text_inches(label.text, SMALL) for label in labels)
+    if middle in {0.0, 0.5} and scale.high > scale.low and text_inches("  0.5  ", SMALL) < room:
+        labels.append(Label(x + width / 2, below, number(middle), SMALL, align="center"))
+    return labels
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a legend: a name, its share of the places, its colour, and the classes it stands for."""
+
+    name: str
+    share: float
+    colour: tuple[int, int, int]
+    classes: tuple[int, ...]
+
+
+def legend(
+    labels: Int[np.ndarray, "rows columns"], target: int, categories: Sequence[str], most: int = len(LABELS)
+) -> list[Entry]:
+    """The labels of a map: the target first, then the most frequent ones, the rest together in grey.
+
+    Args:
+        labels: The most probable class at each place.
+        target: The class asked about; it is listed even where it is nowhere the most probable.
+        categories: Names of the classes; none: their numbers.
+        most: So many are named, at most as many as there are colours.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    share = {int(one): count / labels.size for one, count in zip(classes, counts, strict=True)}
+    named = [target, *sorted(share.keys() - {target}, key=lambda one: (-share[one], one))]
+    shown, rest = named[: min(most, len(LABELS))], named[min(most, len(LABELS)) :]
+    entries = [
+        Entry(category(one, categories), share.get(one, 0.0), rgb(colour), (one,))
+        for one, colour in zip(shown, LABELS, strict=False)
+    ]
+    if not rest:
+        return entries
+    others = f"{len(rest)} other{'s' if len(rest) > 1 else ''}"
+    return [*entries, Entry(others, sum(share[one] for one in rest), OTHER, tuple(rest))]
+
+
+def label_pixels(
+    labels: Int[np.ndarray, "rows columns"], entries: Sequence[Entry]
+) -> UInt8[np.ndarray, "rows columns 3"]:
+    """A map of classes in the colours of its legend."""
+    pixels = np.zeros((*labels.shape, 3), np.uint8)
+    for entry in entries:
+        pixels[np.isin(labels, entry.classes)] = entry.colour
+    return pixels
+
+
+def category(index: int, categories: Sequence[str]) -> str:
+    """The name of a class, or its number where there are no names."""
+    return categories[index] if index < len(categories) else f"class {index}"
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """The three bytes of ``#rrggbb``."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
+def number(value: float) -> str:
+    """A value in two or three digits, without exponents up to a million."""
+    if value == 0:
+        return "0"
+    if 1000 <= abs(value) < 1e6:
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
+    return text.replace("-", MINUS)
+
+
+def chance(value: float) -> str:
+    """A probability in two decimals, and one digit where it is smaller than them."""
+    return (
+        "0"
+        if value == 0
+        else f"{value:.2f}"
+        if value >= 0.01
+        else f"{value:.0e}"
+        if value < 1e-4
+        else f"{value:.1g}"
+    )
+
+
+@cache
+def text_inches(text: str, size: float, *, bold: bool = False) -> float:
+    """How long a text is on paper, in inches; letters differ a little with the resolution."""
+    renderer = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
+    letters = font(size, bold=bold)
+    width, _, _ = renderer.get_text_width_height_descent(text, letters, ismath=False)  # type: ignore[no-untyped-call]
+    return float(width) / DPI * SLACK
+
+
+def fitted(text: str, inches: float, size: float, *, bold: bool = False) -> str:
+    """A text, cut with an ellipsis where it is longer than its place."""
+    if text_inches(text, size, bold=bold) <= inches:
+        return text
+    for length in range(len(text) - 1, 0, -1):
+        shorter = f"{text[:length].rstrip()}…"
+        if text_inches(shorter, size, bold=bold) <= inches:
+            return shorter
+    return "…"
+
+
+def paragraph(text: str, inches: float, size: float, most: int) -> list[str]:
+    """A text in lines that fit; the last of at most ``most`` lines is cut with an ellipsis."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_inches(longer, size) <= inches:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return [fitted(line, inches, size) for line in lines]

@@ -1,0 +1,47 @@
+"""What the figures of occlusion say in words."""
+
+from __future__ import annotations
+
+from interpret_figures.colours import chance
+from interpret_figures.page import TIMES
+from interpret_occlusion import OcclusionMaps, Occlusions
+
+
+def percent(share: float) -> str:
+    """A share of places; a little is not nothing."""
+    return "< 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
+
+
+def outcome(maps: OcclusionMaps) -> str:
+    """What the occluder did to the target's probability in one image."""
+    without, least = float(maps.unoccluded.softmax(0)[maps.target]), float(maps.probability.min())
+    text = f"probability {chance(without)} uncovered, {chance(least)} at the lowest"
+    if maps.engine != "approximate":
+        return text
+    share = f"{percent(maps.interpolated)} of the places interpolated"
+    return f"{text}  ·  {share}, measured error {chance(maps.error)}"
+
+
+def occluder(maps: OcclusionMaps) -> str:
+    """The occluder's size and steps; where there is one place along an axis, it makes no step there."""
+    steps = [str(int(starts[1] - starts[0])) if len(starts) > 1 else "" for starts in maps.offsets]
+    window = f"occluder {maps.window[0]} {TIMES} {maps.window[1]} pixels"
+    if not any(steps):
+        return f"{window}, in one place"
+    down, across = steps
+    if down and across and down != across:
+        return f"{window}, every {down} pixels down and {across} across"
+    step = down or across
+    return f"{window}, every {'pixel' if step == '1' else f'{step} pixels'}"
+
+
+def facts(result: Occlusions) -> tuple[str, ...]:
+    """What is on the pages, and how to read it."""
+    count, maps = len(result.maps), result.maps[0]
+    ours, full = maps.multiply_adds
+    saved = f", {full / ours:.1f} times fewer multiply-adds than full passes" if ours and full > ours else ""
+    return (
+        f"{count} image{'s' if count > 1 else ''}  ·  {occluder(maps)}  ·  engine {maps.engine}{saved}",
+        "An occluder covers one place of the image after another. A cell of a map lies where its centre was; "
+        "pale: it was nowhere there. The line across a colour bar is the value of the uncovered image.",
+    )

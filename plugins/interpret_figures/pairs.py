@@ -1,0 +1,81 @@
+"""Pairs of pictures in reading order: an image, and beside it what was found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from jaxtyping import UInt8
+
+from interpret_figures.colours import SMALL, Scale, draw_bar, fitted
+from interpret_figures.layout import LINE, Grid, Heading
+from interpret_figures.page import INK, Label, Page
+
+TILE = 1.6
+"""Length of a picture's longer side on paper, in inches."""
+
+SMALLEST, LARGEST = 220, 320
+"""Pixels of the longer side of a picture: smaller ones are enlarged, larger ones shrunk."""
+
+BETWEEN, BELOW, NARROWEST = 0.06, 0.27, 1.0
+"""Inches between the pictures of a pair, of the colour bar under them, and of the bar's length at least."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two pictures with what is said of them.
+
+    Attributes:
+        title: What was asked about.
+        caption: What is particular to this image.
+        left: The image.
+        right: What was found.
+        scale: What the colours of the right picture mean.
+    """
+
+    title: str
+    caption: str
+    left: UInt8[np.ndarray, "h w 3"]
+    right: UInt8[np.ndarray, "h w 3"]
+    scale: Scale | None = None
+
+
+def picture_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width in pixels at which an image is drawn: enlarged by a whole number, or shrunk."""
+    longer = max(height, width)
+    if longer > LARGEST:
+        return max(round(height * LARGEST / longer), 1), max(round(width * LARGEST / longer), 1)
+    factor = ceil(SMALLEST / longer)
+    return height * factor, width * factor
+
+
+def pair_page(pairs: Sequence[Pair], columns: int, heading: Heading) -> Page:
+    """One page of pairs of the same size."""
+    height, width = pairs[0].left.shape[:2]
+    dpi = round(max(height, width) / TILE)
+    below = BELOW if any(pair.scale for pair in pairs) else 0.0
+    cell = (height + round(below * dpi), width + round(BETWEEN * dpi) + max(width, round(NARROWEST * dpi)))
+    shape = (ceil(len(pairs) / columns), columns)
+    grid = Grid(heading, cell, (round(0.46 * dpi), round(0.25 * dpi)), shape, dpi)
+    canvas, labels = grid.paper(), grid.labels()
+    for place, pair in enumerate(pairs):
+        labels += _draw(canvas, pair, grid.corner(place), dpi)
+    return Page(canvas, tuple(labels), dpi)
+
+
+def _draw(
+    canvas: UInt8[np.ndarray, "h w 3"], pair: Pair, corner: tuple[int, int], dpi: int
+) -> Iterator[Label]:
+    """Draw one pair; its labels."""
+    (y, x), (height, width) = corner, pair.left.shape[:2]
+    right = x + width + round(BETWEEN * dpi)
+    canvas[y : y + height, x : x + width] = pair.left
+    canvas[y : y + height, right : right + width] = pair.right
+    length = max(width, round(NARROWEST * dpi))
+    room = (right + length - x) / dpi
+    yield Label(x, y - (0.06 + LINE) * dpi, fitted(pair.title, room, 8, bold=True), 8, INK, bold=True)
+    yield Label(x, y - 0.06 * dpi, fitted(pair.caption, room, SMALL), SMALL)
+    if pair.scale is not None:
+        yield from draw_bar(canvas, pair.scale, (y + height + round(0.06 * dpi), right), length, dpi=dpi)
