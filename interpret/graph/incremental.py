@@ -17,11 +17,11 @@ from interpret.graph.program import Graph, Node, multiply_adds
 from interpret.graph.spans import Span, Windows
 from interpret.progress import track
 
-TOGETHER = 128
-"""Places whose whole maps go through the rest of the network in one batch, if memory allows."""
+TOGETHER = 1024
+"""Places whose whole maps go through the rest of the network in one batch: linear layers like large batches."""
 
 MEMORY = 256 * 2**20
-"""Bytes that those whole maps may take."""
+"""Bytes that the whole maps of such a batch may take."""
 
 LARGEST = 9
 """Most rows, and most columns, of places in one block."""
@@ -165,8 +165,10 @@ class Incremental:
     @property
     def _batch(self) -> int:
         """Places whose whole maps fit into memory together."""
-        each = sum(prod(node.shape) for node in self.edge) * self.image.element_size()
-        return max(1, min(TOGETHER, MEMORY // max(each, 1)))
+        entering = sum(prod(node.shape) for node in self.edge)
+        inside = 2 * max((prod(node.shape) for node in self.outer), default=0)
+        each = max(entering, inside, 1) * self.image.element_size()
+        return max(1, min(TOGETHER, MEMORY // each))
 
     def _carried(self, difference: Float[Tensor, "1 c h w"], spans: Spans) -> _Carried:
         """Carry the changes of one block as far as there are rules."""
