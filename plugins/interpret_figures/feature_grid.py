@@ -21,6 +21,7 @@ from interpret_figures.page import INK, QUIET, TIMES, Format, Label, Page, file_
 from interpret_figures.photographs import Photographs
 from interpret_figures.tiles import Tiles
 from interpret_figures.units import Units, check_layers, choose_units
+from interpret_figures.zoom import whole_images, zoomed
 
 TILE = 0.32
 """Length of a patch's longer side on paper, in inches."""
@@ -32,7 +33,8 @@ EMPTY = 244
 class FeatureGrid(Renderer[Projections]):
     """Projections of the strongest neurons beside their image patches (Zeiler & Fergus 2014, Figure 2).
 
-    Every patch is the neuron's receptive field. Zero is mid-grey, and each projection has its own scale.
+    Every patch is the neuron's receptive field; where that is the whole image, the part around the signal.
+    Zero is mid-grey, and each projection has its own scale.
     """
 
     name: ClassVar[str] = "feature_grid"
@@ -46,6 +48,10 @@ class FeatureGrid(Renderer[Projections]):
         gt=0,
         le=100,
         description="Percentile of a projection's magnitudes that gets full colour; 100: its maximum.",
+    )
+    zoom: bool = Field(
+        True,
+        description="Show the part around each signal where the receptive field is larger than the image.",
     )
     smooth: bool = Field(False, description="Enlarge small patches smoothly, not pixel by pixel.")
     columns: int = Field(4, ge=1, description="Units side by side on a page.")
@@ -79,7 +85,7 @@ class FeatureGrid(Renderer[Projections]):
             yield chart.page(units[start : start + step], self.columns, Heading(layer, details, number))
 
     def _chart(self, result: Projections, layer: str, photographs: Photographs) -> Chart:
-        projections = result[layer]
+        projections = zoomed(result[layer], result.input.size) if self.zoom else result[layer]
         channels = display.shown_channels(projections.patches)
         size = tile_size(*projections.patches.shape[-2:])
         dead = result.dead[layer]
@@ -89,6 +95,7 @@ class FeatureGrid(Renderer[Projections]):
             by_unit(projections),
             frozenset(dead.nonzero().flatten().tolist()),
             len(dead),
+            whole_images(result[layer], result.input.size),
         )
 
 
@@ -137,6 +144,7 @@ class Chart:
         neurons: The neurons of each unit, by unit.
         dead: Units that were never active.
         count: Units of the layer, projected or not.
+        whole: Whether they see the whole image, whatever part of it is shown.
     """
 
     tiles: Tiles
@@ -144,6 +152,7 @@ class Chart:
     neurons: dict[int, list[int]]
     dead: frozenset[int]
     count: int
+    whole: bool
 
     @property
     def units(self) -> list[int]:
@@ -186,11 +195,20 @@ def by_unit(layer: LayerProjections) -> dict[int, list[int]]:
 
 def _facts(chart: Chart, units: Sequence[int], result: Projections) -> str:
     """What is on the pages, in numbers."""
-    height, width = chart.tiles.layer.patches.shape[-2:]
-    whole = (height, width) == result.input.size
     dead = len(chart.dead.intersection(units))
-    seen = "whole image" if whole else f"receptive field {height} {TIMES} {width} pixels"
-    return f"{len(units)} units" + (f", {dead} never active" if dead else "") + f"  ·  {seen}"
+    return f"{len(units)} units" + (f", {dead} never active" if dead else "") + f"  ·  {_seen(chart, result)}"
+
+
+def _seen(chart: Chart, result: Projections) -> str:
+    """What a patch shows."""
+    height, width = chart.tiles.layer.patches.shape[-2:]
+    pixels = f"{height} {TIMES} {width}"
+    if not chart.whole:
+        return f"receptive field {pixels} pixels"
+    if (height, width) == result.input.size:
+        return "whole image"
+    whole = f"{result.input.size[0]} {TIMES} {result.input.size[1]}"
+    return f"the {pixels} pixels around each projection's signal, of the image's {whole}"
 
 
 def _legend(chart: Chart, result: Projections) -> str:
@@ -199,7 +217,8 @@ def _legend(chart: Chart, result: Projections) -> str:
     channel = f" Channel {channels[0]} of {total} is shown." if len(channels) < total else ""
     percentile = chart.tiles.percentile
     cut = f" (percentile {percentile:g})" if percentile < 100 else ""
+    pale = "" if chart.whole else " Pale: outside the image."
     return (
         f"Left: {result.rule} projections, strongest first; zero is mid-grey, each at its own "
-        f"scale{cut}. Right: the same patches of the images. Pale: outside the image.{channel}"
+        f"scale{cut}. Right: the same patches of the images.{pale}{channel}"
     )
