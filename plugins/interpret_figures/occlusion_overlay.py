@@ -16,7 +16,7 @@ from interpret.interfaces import Renderer
 from interpret_figures import display
 from interpret_figures.colours import Scale, category, tint
 from interpret_figures.layout import PAPER, Heading
-from interpret_figures.occlusion_text import occluder, outcome, percent
+from interpret_figures.occlusion_text import channel_note, occluder, outcome, percent, shown_channels
 from interpret_figures.page import Format, save_page
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
@@ -96,8 +96,7 @@ class OcclusionOverlay(Renderer[Occlusions]):
     ) -> Pair:
         """One image, and the same under its map."""
         maps, tile = result.maps[place], picture_size(*fall.shape)
-        channels = list(range(maps.channels)) if maps.channels in {1, 3} else [0]
-        picture = photographs.read(int(result.image[place]), channels).numpy()
+        picture = photographs.read(int(result.image[place]), shown_channels(maps)).numpy()
         image = display.resize(picture[None], tile, smooth=True)[0]
         values = stretched(fall, tile) / (largest or 1)
         covered = tint(greyed(image), values, self.strength)
@@ -114,7 +113,7 @@ class OcclusionOverlay(Renderer[Occlusions]):
         return (
             f"{count} image{'s' if count > 1 else ''}  ·  {occluder(result.maps[0])}",
             f"Red: covering it lowers the {self.of} of the category above; blue: it raises it; each pixel "
-            f"averaged over the occluders that cover it.{line}",
+            f"averaged over the occluders that cover it.{line}{channel_note(result.maps[0])}",
         )
 
 

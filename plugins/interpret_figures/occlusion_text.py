@@ -22,6 +22,16 @@ def outcome(maps: OcclusionMaps) -> str:
     return f"{text}  ·  {share}, measured error {chance(maps.error)}"
 
 
+def shown_channels(maps: OcclusionMaps) -> list[int]:
+    """The channels of the image to show: one or three, else the first."""
+    return list(range(maps.channels)) if maps.channels in {1, 3} else [0]
+
+
+def channel_note(maps: OcclusionMaps) -> str:
+    """What to say where not all channels are shown."""
+    return "" if maps.channels in {1, 3} else f" Channel 0 of {maps.channels} is shown."
+
+
 def occluder(maps: OcclusionMaps) -> str:
     """The occluder's size and steps; where there is one place along an axis, it makes no step there."""
     steps = [str(int(starts[1] - starts[0])) if len(starts) > 1 else "" for starts in maps.offsets]
@@ -43,5 +53,6 @@ def facts(result: Occlusions) -> tuple[str, ...]:
     return (
         f"{count} image{'s' if count > 1 else ''}  ·  {occluder(maps)}  ·  engine {maps.engine}{saved}",
         "An occluder covers one place of the image after another. A cell of a map lies where its centre was; "
-        "pale: it was nowhere there. The line across a colour bar is the value of the uncovered image.",
+        "pale: it was nowhere there. The line across a colour bar is the value of the uncovered image."
+        f"{channel_note(maps)}",
     )

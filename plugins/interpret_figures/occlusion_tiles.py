@@ -13,6 +13,7 @@ from interpret_deconv import LayerProjections
 from interpret_figures import display
 from interpret_figures.colours import ZERO, Entry, Scale, chance, label_pixels, legend, number, rgb, scale_for
 from interpret_figures.layout import PAPER
+from interpret_figures.occlusion_text import shown_channels
 from interpret_figures.page import INK
 from interpret_figures.photographs import Photographs
 from interpret_figures.places import occluder_box, spread
@@ -109,8 +110,7 @@ class Panels:
 
     def _image(self, place: int, maps: OcclusionMaps) -> Panel:
         """The image under a veil where covering it leaves the target least probable."""
-        channels = list(range(maps.channels)) if maps.channels in {1, 3} else [0]
-        picture = self.photographs.read(int(self.result.image[place]), channels).numpy()
+        picture = self.photographs.read(int(self.result.image[place]), shown_channels(maps)).numpy()
         pixels = display.resize(picture[None], self.tile, smooth=True)[0].copy()
         chances = maps.logits.double().log_softmax(2)[..., maps.target]  # many are 1 when rounded
         lowest = divmod(int(chances.argmin()), len(maps.columns))
@@ -134,7 +134,9 @@ class Panels:
     def _projections(self, place: int, maps: OcclusionMaps, layer: str) -> Panel:
         """What the strongest unit looks for, in this image and in others."""
         unit = int(maps.followed[layer].unit[0])
-        title, details = "What it sees", f"that map of {layer} projected: here (black frame), in other images"
+        elsewhere = any(layer in item and len(item[layer].unit) > 1 for item in self.result.features)
+        where = "to pixels: here (black frame), in other images" if elsewhere else "to pixels"
+        title, details = "What it sees", f"that map of {layer} projected {where}"
         found = self.result.features[place].get(layer)
         pixels = np.full((*self.tile, 3), PAPER, np.uint8)
         if found is None or not len(found.unit):

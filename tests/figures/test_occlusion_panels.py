@@ -119,6 +119,7 @@ def test_the_response_goes_from_zero_to_the_most(made: SimpleNamespace):
     _, x = find(page, by_hand(ramp))
     texts = {label.text for label in page.labels if label.x == x}
     assert {"b", "unit 5, 6 uncovered", "0"} <= texts
+    assert "in other images" not in " ".join(label.text for label in page.labels)
     assert any(label.text == "8" and label.x == x + 224 for label in page.labels)
 
 
@@ -137,6 +138,7 @@ def test_projections_stand_together_with_this_image_in_a_black_frame(made: Simpl
     patches = torch.stack([torch.full((3, 8, 8), value) for value in (1.0, -1.0, 1.0, 1.0)])
     projected = {"conv": features(patches, [4, 0, 1, 3])}
     page = draw(made, maps_of(CHANCES, followed={"conv": followed(CHANCES, 1.0)}), features=(projected,))
+    assert "in other images" in " ".join(label.text for label in page.labels)
     caption = next(label for label in page.labels if label.text == "unit 5, here + 3 others")
     top, left = round(caption.y) + 8, round(caption.x)
     tile = page.canvas[top : top + 224, left : left + 224]
