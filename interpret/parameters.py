@@ -139,7 +139,8 @@ def _words(annotation: Any) -> str:
     """An annotation as a person writes it: ``list[str]``, ``sum | overwrite``, ``int | none``."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return f"{_words(parts[0])} {_limits(parts[1].metadata)}".strip()
+        limits = [limit for item in parts[1:] for limit in getattr(item, "metadata", [item])]
+        return f"{_words(parts[0])} {_limits(limits)}".strip()
     if origin is Literal:
         return " | ".join(map(str, parts))
     if origin in {Union, UnionType}:

@@ -18,7 +18,7 @@ from interpret.graph.spans import Span, Windows
 from interpret.progress import track
 
 TOGETHER = 1024
-"""Places whose whole maps go through the rest of the network in one batch: linear layers like large batches."""
+"""Places whose whole maps go on in one batch: linear layers like large batches."""
 
 MEMORY = 256 * 2**20
 """Bytes that the whole maps of such a batch may take."""

@@ -6,13 +6,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-import captum.attr as captum
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from interpret.errors import StepError
 from interpret.network import Network
+from interpret_captum import library as captum
 from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
 from interpret_deconv import Asked, AsksClass
 from interpret_deconv.asking import Explain

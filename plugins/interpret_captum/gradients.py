@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
-import captum.attr as captum
 from pydantic import Field, field_validator
 from torch import Tensor
 
 from interpret.network import Network
+from interpret_captum import library as captum
 from interpret_captum.pixels import check_fill, filled
 from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
 from interpret_deconv import Asked, AsksNeuron

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import captum.attr as captum
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
@@ -16,6 +15,7 @@ from interpret.errors import ModelError
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
+from interpret_captum import library as captum
 from interpret_captum.subject import Subject
 from interpret_deconv.asking import tracked
 from interpret_topk import Exemplars, LayerExemplars

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import captum.attr as captum
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
+from interpret_captum import library as captum
 from interpret_captum.gradients import CaptumProbe
 from interpret_captum.pixels import check_block, check_fill, filled, grid
 from interpret_captum.subject import Subject

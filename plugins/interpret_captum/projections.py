@@ -6,7 +6,6 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import captum.attr as captum
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -21,6 +20,7 @@ from interpret.graph.windows import Seeds
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
+from interpret_captum import library as captum
 from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
 from interpret_deconv import Asked, LayerProjections, Projections
 from interpret_deconv.asking import tracked

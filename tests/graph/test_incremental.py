@@ -183,12 +183,40 @@ NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "size"), NETWORKS)
-def test_torchvision_networks(name: str, size: int) -> None:
+MORE = [
+    "vgg16",
+    "vgg19_bn",
+    "resnet50",
+    "resnet152",
+    "wide_resnet50_2",
+    "squeezenet1_0",
+    "densenet161",
+    "shufflenet_v2_x1_5",
+    "mnasnet1_0",
+    "regnet_x_1_6gf",
+    "regnet_y_400mf",
+    "mobilenet_v3_large",
+    "efficientnet_v2_s",
+    "convnext_small",
+    "swin_t",
+]
+
+
+def torchvision_network(name: str, size: int) -> nn.Module:
     torch.manual_seed(0)
     options = {"init_weights": True} if name in {"googlenet", "inception_v3"} else {}
-    module = torchvision.models.get_model(name, weights=None, **options)
-    agree(lively(module, (3, size, size)), (3, size, size), window=20, stride=29)
+    return lively(torchvision.models.get_model(name, weights=None, **options), (3, size, size))
+
+
+@pytest.mark.parametrize(("name", "size"), NETWORKS)
+def test_torchvision_networks(name: str, size: int) -> None:
+    agree(torchvision_network(name, size), (3, size, size), window=20, stride=29)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MORE)
+def test_more_torchvision_networks_at_their_own_size(name: str) -> None:
+    agree(torchvision_network(name, 224), (3, 224, 224), window=31, stride=97)
 
 
 def test_sums_of_units_before_and_behind_the_windows() -> None:

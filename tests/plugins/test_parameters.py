@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, Optional
 
 import pytest
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from interpret.errors import PluginError
 from interpret.images import Images
@@ -24,6 +24,7 @@ class Shelf(Dataset):
     sizes: tuple[int, ...] = Field((), description="Sizes.")
     share: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="Share.")
     label: Optional[str] = Field(None, description="Label.")  # noqa: UP045 - authors write it
+    rows: PositiveInt | tuple[Annotated[int, Field(ge=2)], PositiveInt] = Field(1, description="Rows.")
 
     @model_validator(mode="after")
     def _fits(self) -> Any:
@@ -44,6 +45,7 @@ class Shelf(Dataset):
         ("sizes", "tuple[int]", (), False),
         ("share", "float > 0, ≤ 1", 0.5, False),
         ("label", "str | none", None, False),
+        ("rows", "int > 0 | tuple[int ≥ 2, int > 0]", 1, False),
     ],
 )
 def test_a_parameter_is_described(name, type_, default, required):

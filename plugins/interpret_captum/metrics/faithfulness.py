@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-import captum.metrics as captum
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from interpret.images import InputSpec
+from interpret_captum import library as captum
 
 Score: TypeAlias = Callable[[Tensor], Tensor]
 """The value of what a map explains, for images (n, c, h, w) on any device: (n,)."""
