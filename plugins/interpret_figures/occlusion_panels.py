@@ -114,15 +114,10 @@ class Chart:
         y, x = grid.corner(0)
         labels = [*grid.labels(), *self._titles(drawn[0], titles, (y, x))]
         for index, panels in enumerate(drawn):
-            corner = (grid.corner(index)[0] + head, x)
-            labels += self._sentence(rows[index], corner, cell[1] / self.dpi)
-            labels += [
-                label
-                for place, panel in enumerate(panels)
-                for label in self._panel(
-                    canvas, panel, (corner[0] + self.pixels(ABOVE), x + self._left(place))
-                )
-            ]
+            top = grid.corner(index)[0] + head
+            labels += self._sentence(rows[index], (top, x), cell[1] / self.dpi)
+            for place, panel in enumerate(panels):
+                labels += self._panel(canvas, panel, (top + self.pixels(ABOVE), x + self._left(place)))
         return Page(canvas, tuple(labels), self.dpi)
 
     def pixels(self, inches: float) -> int:
@@ -184,21 +179,18 @@ class Chart:
         canvas[y : y + height, x : x + width] = panel.pixels
         yield Label(x, y - self.pixels(0.055), fitted(panel.caption, self.inches, CAPTION), CAPTION)
         if panel.scale is not None:
-            yield from draw_bar(
-                canvas,
-                panel.scale,
-                (y + height + self.pixels(0.06), x),
-                self.column,
-                dpi=self.dpi,
-                mark=panel.mark,
-            )
+            below = (y + height + self.pixels(0.06), x)
+            yield from draw_bar(canvas, panel.scale, below, self.column, dpi=self.dpi, mark=panel.mark)
         yield from self._legend(canvas, panel, (y, x + self.column + self.pixels(GAP)))
-        lines = paragraph(
-            panel.note, self.inches - 0.16, CAPTION, max(int((height / self.dpi) / LINE) - 1, 1)
-        )
-        top = y + height / 2 - (len(lines) / 2 - 0.75) * LINE * self.dpi
+        yield from self._note(panel.note, corner)
+
+    def _note(self, note: str, corner: tuple[int, int]) -> Iterator[Label]:
+        """Why there is no picture, in the middle of its place."""
+        height, line = self.panels.tile[0], LINE * self.dpi
+        lines = paragraph(note, self.inches - 0.16, CAPTION, max(int(height / line) - 1, 1))
+        top = corner[0] + height / 2 - (len(lines) / 2 - 0.75) * line
         for i, text in enumerate(lines):
-            yield Label(x + width / 2, top + i * LINE * self.dpi, text, CAPTION, align="center")
+            yield Label(corner[1] + self.column / 2, top + i * line, text, CAPTION, align="center")
 
     def _legend(
         self, canvas: UInt8[np.ndarray, "h w 3"], panel: Panel, corner: tuple[int, int]

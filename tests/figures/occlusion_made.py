@@ -8,6 +8,8 @@ import torch
 
 from interpret.images import InputSpec
 from interpret_deconv import LayerProjections
+from interpret_figures.colours import SLACK, text_inches
+from interpret_figures.page import Label
 from interpret_occlusion import Followed, OcclusionMaps, Occlusions
 
 NAMES = ("circle", "square", "star", "moon")
@@ -73,3 +75,11 @@ def features(patches: torch.Tensor, images: Sequence[int]) -> LayerProjections:
         patches=patches.half(),
         scale=torch.ones(count),
     )
+
+
+def label_box(label: Label, dpi: int) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a label in pixels."""
+    width = text_inches(label.text, label.size, bold=label.bold) / SLACK * dpi
+    height = label.size / 72 * dpi
+    left = label.x - width * {"left": 0.0, "center": 0.5, "right": 1.0}[label.align]
+    return left, label.y - 0.75 * height, left + width, label.y + 0.2 * height

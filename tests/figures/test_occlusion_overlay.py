@@ -12,12 +12,14 @@ from PIL import Image
 from interpret.errors import DatasetError
 from interpret.interfaces import renderer_input
 from interpret_figures import OcclusionOverlay
-from interpret_figures.colours import LOWERS, RAISES
+from interpret_figures.colours import LOWERS, RAISES, Scale
+from interpret_figures.layout import Heading
 from interpret_figures.occlusion_overlay import greyed, outline
+from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_occlusion import Occlusions
 
 sys.path.insert(0, str(Path(__file__).parent))
-from occlusion_made import maps_of, occlusions
+from occlusion_made import label_box, maps_of, occlusions
 
 FACTOR = 14
 BRIGHT = (0.299 * 4 + 0.587 * 100 + 0.114 * 200) / 255
@@ -116,6 +118,19 @@ def test_the_outline_of_a_region():
 def test_greyed():
     picture = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0]]], np.uint8)
     assert greyed(picture).tolist() == [[56, 216, round(56 + 0.299 * 160)]]
+
+
+@pytest.mark.parametrize("size", [(16, 128), (128, 16), (300, 500), (5, 5)])
+def test_no_word_of_a_pair_touches_another_or_leaves_the_page(size):
+    tile = np.zeros((*picture_size(*size), 3), np.uint8)
+    pair = Pair("W" * 90, "a long caption " * 20, tile, tile, Scale(-0.0123, 0.0123, "signed"))
+    page = pair_page([pair] * 5, 2, Heading("Occlusion sensitivity", ("a word " * 40,), "1 / 2"))
+    boxes = [label_box(label, page.dpi) for label in page.labels]
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        assert 0 <= left < right <= page.canvas.shape[1]
+        assert 0 <= top < bottom <= page.canvas.shape[0]
+        for first, above, last, below in boxes[:place]:
+            assert right <= first or last <= left or bottom <= above or below <= top
 
 
 def test_many_images_take_several_pages(made: SimpleNamespace, tmp_path):

@@ -15,7 +15,7 @@ from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images
 from interpret.interfaces import renderer_input
 from interpret_figures import OcclusionPanels
-from interpret_figures.colours import LABELS, MINUS, rgb, text_inches, tint
+from interpret_figures.colours import LABELS, MINUS, rgb, tint
 from interpret_figures.display import OUTSIDE
 from interpret_figures.occlusion_panels import Chart
 from interpret_figures.occlusion_tiles import VEIL, Panels
@@ -25,7 +25,7 @@ from interpret_figures.photographs import Photographs
 from interpret_occlusion import Occlusions
 
 sys.path.insert(0, str(Path(__file__).parent))
-from occlusion_made import features, followed, maps_of, occlusions
+from occlusion_made import features, followed, label_box, maps_of, occlusions
 
 FACTOR = 14  # 16 pixels are drawn 224 long
 CHANCES = [[0.9, 0.8, 0.7], [0.6, 0.05, 0.4], [0.3, 0.2, 0.1]]
@@ -213,19 +213,12 @@ def test_no_word_touches_another_or_leaves_the_page(odd, layers):
     result = occlusions(maps, maps, spec=spec, categories=LONG, features=(projected, projected), notes=notes)
     result = replace(result, ids={str(i): images.ids[i] for i in range(8)})
     page = chart(result, images).page(range(2))
-    boxes = [(label.text, *box(label, page.dpi)) for label in page.labels if label.text]
+    boxes = [(label.text, *label_box(label, page.dpi)) for label in page.labels if label.text]
     for place, (text, left, top, right, bottom) in enumerate(boxes):
         assert 0 <= left < right <= page.canvas.shape[1], text
         assert 0 <= top < bottom <= page.canvas.shape[0], text
         for other, first, above, last, below in boxes[:place]:
             assert right <= first or last <= left or bottom <= above or below <= top, (text, other)
-
-
-def box(label, dpi):
-    """Left, top, right and bottom of a label in pixels."""
-    width, height = text_inches(label.text, label.size, bold=label.bold) / 1.03 * dpi, label.size / 72 * dpi
-    left = label.x - width * {"left": 0, "center": 0.5, "right": 1}[label.align]
-    return left, label.y - 0.75 * height, left + width, label.y + 0.2 * height
 
 
 def test_many_images_take_several_pages(made: SimpleNamespace, tmp_path):
