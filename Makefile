@@ -37,6 +37,7 @@ format: $(READY)  ## Write the format and the lint's own repairs
 
 bench: $(READY)  ## Print our time against each peer's, measured in one run
 	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python tests/benchmarks/context.py  # trains two small networks: some minutes
 
 clean:  ## Remove the environment, caches and runs
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache runs

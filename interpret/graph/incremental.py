@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from typing import NamedTuple
 
@@ -28,6 +28,9 @@ LARGEST = 9
 
 CALL = 4_000_000
 """Multiply-adds that could be done in the time that a rule takes beside its arithmetic."""
+
+WEIGHT = 60
+"""Multiply-adds that could be done in the time in which one filter weight is fetched for a block."""
 
 
 class Wanted(NamedTuple):
@@ -125,41 +128,56 @@ class Incremental:
         return {node: (found[0][node], found[1][node]) for node in found[0]}
 
     def _parts(self, rows: Windows, columns: Windows) -> list[_Part]:
-        """The sweep cut into blocks of neighbouring places."""
+        """The sweep cut into blocks."""
         spans = self._spans(rows, columns)
-        length = self._block_length(spans)
         grid = torch.arange(len(rows.starts) * len(columns.starts)).view(len(rows.starts), -1)
-        cuts = product(_chunks(len(rows.starts), length), _chunks(len(columns.starts), length))
-        kept: dict[tuple[Node, int, int], Span] = {}  # cut once, so that windows are worked out once
-
-        def cut(node: Node, axis: int, chunk: slice) -> Span:
-            return kept.setdefault((node, axis, chunk.start), spans[node][axis].cut(chunk))
-
+        down, across = (
+            [(chunk, {node: span[axis].cut(chunk) for node, span in spans.items()}) for chunk in chunks]
+            for axis, chunks in enumerate(self._chunks(spans, self._block_length(spans)))
+        )
         return [
-            _Part(
-                grid[row, column].flatten(),
-                {node: (cut(node, 0, row), cut(node, 1, column)) for node in spans},
-            )
-            for row, column in cuts
+            _Part(grid[row][:, column].flatten(), {node: (above[node], beside[node]) for node in spans})
+            for (row, above), (column, beside) in product(down, across)
         ]
 
     def _block_length(self, spans: Spans) -> int:
         """Rows and columns of a block: large ones take fewer calls, small ones have tighter windows."""
         counts = [len(span.low) for span in spans[self.graph.input]]
+        filters = (node.arguments["weight"].traced for node in self.rules if node.op == "conv2d")
+        beside = len(self.rules) * CALL + sum(map(prod, filters)) * WEIGHT
 
         def price(length: int) -> int:
             blocks = prod(-(-count // length) for count in counts)
-            return self._cost(spans, length) + blocks * len(self.rules) * CALL
+            return self._cost(spans, length) + blocks * beside
 
         return min(range(1, min(max(counts), LARGEST) + 1), key=price)
+
+    def _chunks(self, spans: Spans, length: int) -> list[list[list[int]]]:
+        """The rows, and the columns, of places that form blocks: those that change equally much go together.
+
+        Windows are cut at the borders: the first row of places is more like the last than like the second.
+        """
+        return [_alike(self._work(spans, axis), length) for axis in (0, 1)]
+
+    def _work(self, spans: Spans, axis: int) -> list[float]:
+        """How much each place changes along an axis, as the work it makes."""
+        work = [0.0] * len(spans[self.graph.input][axis].low)
+        for node in self.rules:
+            if full := multiply_adds(node):
+                span = spans[node.operands[0]][axis]
+                for place, (low, high) in enumerate(zip(span.low, span.high, strict=True)):
+                    work[place] += full * ((high - low) / span.extent) ** 2
+        return work
 
     def _cost(self, spans: Spans, length: int) -> int:
         """Multiply-adds for all places in blocks of ``length`` x ``length``."""
         total = prod(len(span.low) for span in spans[self.graph.input]) * sum(map(multiply_adds, self.outer))
+        chunks = self._chunks(spans, length)
         for node in self.rules:
             if full := multiply_adds(node):
                 operand = node.operands[0]
-                total += full * prod(_size(span, length) for span in spans[operand]) // prod(operand.extent)
+                sizes = (_size(span, cuts) for span, cuts in zip(spans[operand], chunks, strict=True))
+                total += full * prod(sizes) // prod(operand.extent)
         return total
 
     @property
@@ -237,17 +255,17 @@ def _readers(order: Sequence[Node], kept: Sequence[Node]) -> dict[Node, list[Nod
     return readers
 
 
-def _chunks(count: int, length: int) -> Iterator[slice]:
-    """Cut ``count`` places into as few pieces of at most ``length`` as possible, about equally long."""
-    pieces = -(-count // length)
-    for index in range(pieces):
-        yield slice(count * index // pieces, count * (index + 1) // pieces)
+def _alike(work: Sequence[float], length: int) -> list[list[int]]:
+    """Cut places into as few pieces of at most ``length`` as possible, those with equal work together."""
+    order = sorted(range(len(work)), key=work.__getitem__)
+    pieces = -(-len(work) // length)
+    bounds = [len(work) * index // pieces for index in range(pieces + 1)]
+    return [sorted(order[first:last]) for first, last in pairwise(bounds)]
 
 
-def _size(span: Span, length: int) -> int:
-    """The sizes of the windows of all places together, in chunks of ``length``."""
-    cuts = [span.cut(chunk) for chunk in _chunks(len(span.low), length)]
-    return sum(cut.windows.size * len(cut.low) for cut in cuts)
+def _size(span: Span, chunks: Sequence[Sequence[int]]) -> int:
+    """The sizes of the windows of all places together."""
+    return sum(span.cut(chunk).windows.size * len(chunk) for chunk in chunks)
 
 
 def _batched(parts: Sequence[_Part], count: int) -> Iterator[list[_Part]]:

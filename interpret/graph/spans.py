@@ -60,9 +60,10 @@ class Span:
         size = max(high - low for low, high in zip(self.low, self.high, strict=True))
         return Windows(tuple(min(low, self.extent - size) for low in self.low), size)
 
-    def cut(self, places: slice) -> Span:
+    def cut(self, places: Sequence[int]) -> Span:
         """What some of the places change."""
-        return Span(self.low[places], self.high[places], self.extent)
+        low, high = tuple(self.low[i] for i in places), tuple(self.high[i] for i in places)
+        return Span(low, high, self.extent)
 
     def through(self, axis: Axis, extent: int) -> Span:
         """What these changes reach in the result of an operation, which has ``extent`` positions."""

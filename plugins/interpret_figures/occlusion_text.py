@@ -5,6 +5,7 @@ from __future__ import annotations
 from interpret_figures.colours import chance
 from interpret_figures.page import TIMES
 from interpret_occlusion import OcclusionMaps, Occlusions
+from interpret_occlusion.occluder import Fill
 
 
 def percent(share: float) -> str:
@@ -32,10 +33,17 @@ def channel_note(maps: OcclusionMaps) -> str:
     return "" if maps.channels in {1, 3} else f" Channel 0 of {maps.channels} is shown."
 
 
+def shown(fill: Fill) -> str:
+    """What an occluder shows, in a word or two."""
+    if isinstance(fill, str):
+        return {"mean": "the image's mean colour", "blur": "a blur"}.get(fill, fill)
+    return f"grey {fill:g}" if isinstance(fill, int | float) else f"colour ({', '.join(map(str, fill))})"
+
+
 def occluder(maps: OcclusionMaps) -> str:
     """The occluder's size and steps; where there is one place along an axis, it makes no step there."""
     steps = [str(int(starts[1] - starts[0])) if len(starts) > 1 else "" for starts in maps.offsets]
-    window = f"occluder {maps.window[0]} {TIMES} {maps.window[1]} pixels"
+    window = f"occluder {maps.window[0]} {TIMES} {maps.window[1]} pixels, {shown(maps.fill)}"
     if not any(steps):
         return f"{window}, in one place"
     down, across = steps

@@ -12,6 +12,7 @@ from interpret.attributions import Attributions
 from interpret.images import InputSpec
 from interpret.results import Record, Result
 from interpret_deconv import LayerProjections
+from interpret_occlusion.occluder import Fill
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class OcclusionMaps(Result):
         window: Height and width of the occluder in pixels.
         size: Height and width of the image in pixels.
         channels: Channels of the image.
+        fill: What the occluder shows, in pixels from 0 to 1: a grey, a colour, ``mean``, ``blur`` or ``noise``.
         followed: What became of each layer's units, by the names the layers were asked for.
         engine: ``incremental``, ``full`` or ``approximate``.
         multiply_adds: How many the engine took, and how many full forward passes at every place take.
@@ -58,6 +60,7 @@ class OcclusionMaps(Result):
     window: tuple[int, int]
     size: tuple[int, int]
     channels: int
+    fill: Fill = 0.5
     followed: dict[str, Followed] = field(default_factory=dict)
     engine: str = "full"
     multiply_adds: tuple[int, int] = (0, 0)

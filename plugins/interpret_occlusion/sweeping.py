@@ -91,6 +91,7 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
         window=(height, width),
         size=(x.shape[1], x.shape[2]),
         channels=len(x),
+        fill=fill,
         followed={
             layer: Followed(follow.unit, found.answers.sums[layer].cpu(), follow.unoccluded)
             for layer, follow in followed.items()

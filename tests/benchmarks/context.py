@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
+from rich.console import Console
+from rich.table import Table
 
 from interpret.images import Images
 from interpret.network import Network
@@ -78,8 +80,11 @@ def leaning(network: Network, images: Images) -> tuple[float, float, float]:
 
 
 def main() -> None:
+    """Print what both lean on."""
+    table = Table(*Context._fields)
     for row in rows():
-        print({name: round(value, 3) for name, value in row._asdict().items()}, flush=True)
+        table.add_row(*(f"{value:.3f}" for value in row))
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":
