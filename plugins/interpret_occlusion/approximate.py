@@ -59,7 +59,7 @@ def approximate(
         rows: All rows of places.
         columns: All columns of places.
         target: The class whose probability decides where the map changes.
-        tolerance: Where corners of a cell differ by more in this probability, it is computed finer.
+        tolerance: Where computed places of a cell differ by more in this probability, it is computed finer.
         seed: Of the sample of interpolated places by which the error is measured.
     """
     sketch = Sketch(engine, rows, columns, target)
@@ -71,12 +71,7 @@ def approximate(
         for cell in cells:
             sketch.interpolate(cell)
         step //= 2
-        changing = [cell for cell in cells if step and sketch.change(cell) > tolerance]
-        for strip in sorted({(cell.top, cell.bottom) for cell in changing}):
-            across = [cell for cell in changing if (cell.top, cell.bottom) == strip]
-            columns_ = {place for cell in across for place in lines(cell.left, cell.right, step)}
-            sketch.compute(lines(*strip, step), sorted(columns_))
-        cells = [part for cell in changing for part in cell.split(step)]
+        cells = [part for cell in sketch.refine(cells, step, tolerance) for part in cell.split(step)]
     return sketch.measured(seed)
 
 
@@ -116,10 +111,27 @@ class Sketch:
             value[index] = part
         self.known[index] = True
 
+    def refine(self, cells: Sequence[Cell], step: int, tolerance: float) -> list[Cell]:
+        """Compute every ``step``-th place of the cells in which the map changes, and return those cells.
+
+        A place that is computed for one cell lies on the edge of its neighbour too: where it differs there,
+        the neighbour follows, so that the border of a change is traced to its end.
+        """
+        found: list[Cell] = []
+        while changing := [cell for cell in cells if step and self.change(cell) > tolerance]:
+            for strip in sorted({(cell.top, cell.bottom) for cell in changing}):
+                across = [cell for cell in changing if (cell.top, cell.bottom) == strip]
+                columns = {place for cell in across for place in lines(cell.left, cell.right, step)}
+                self.compute(lines(*strip, step), sorted(columns))
+            found += changing
+            cells = [cell for cell in cells if cell not in changing]
+        return found
+
     def change(self, cell: Cell) -> float:
-        """By how much the target's probability differs between the corners of a cell."""
-        corners = self.probability[[cell.top, cell.bottom]][:, [cell.left, cell.right]]
-        return float(corners.max() - corners.min())
+        """By how much the target's probability differs between the computed places of a cell."""
+        where = (slice(cell.top, cell.bottom + 1), slice(cell.left, cell.right + 1))
+        computed = self.probability[where][self.known[where]]
+        return float(computed.max() - computed.min())
 
     @property
     def probability(self) -> Float[Tensor, "rows columns"]:

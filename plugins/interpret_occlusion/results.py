@@ -43,7 +43,8 @@ class OcclusionMaps(Result):
         window: Height and width of the occluder in pixels.
         size: Height and width of the image in pixels.
         channels: Channels of the image.
-        fill: What the occluder shows, in pixels from 0 to 1: a grey, a colour, ``mean``, ``blur`` or ``noise``.
+        fill: What the occluder shows, in pixels from 0 to 1: a grey, a colour, ``mean``, ``blur`` or
+            ``noise``.
         followed: What became of each layer's units, by the names the layers were asked for.
         engine: ``incremental``, ``full`` or ``approximate``.
         multiply_adds: How many the engine took, and how many full forward passes at every place take.
