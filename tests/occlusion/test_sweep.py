@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -247,6 +249,31 @@ def test_the_module_stays_as_it_is(x: Tensor, engine) -> None:
     assert torch.equal(x, before)
     assert all(torch.equal(item, state[name]) for name, item in network.module.state_dict().items())
     assert all(part.training and not part._forward_hooks for part in network.module.modules())
+
+
+SHARED = Path(__file__).parents[3] / "shared"
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not SHARED.exists(), reason="the photographs and weights are not beside the repository")
+@pytest.mark.parametrize("name", ["squeezenet1_1", "googlenet"])
+def test_real_weights_on_a_photograph(name, monkeypatch) -> None:
+    """Response norms, ceil-mode pools, inception branches, with ImageNet's weights."""
+    monkeypatch.syspath_prepend(SHARED / "reference")
+    weights = str(SHARED / "data" / "weights" / f"{name}-imagenet.safetensors")
+    network = (
+        interpret.load_model("torchvision", arch=name, weights=weights)
+        if name != "googlenet"
+        else interpret.load_model(
+            "module", target="bvlc_googlenet:GoogLeNet", weights=weights, input_size=224,
+            mean=[123 / 255, 117 / 255, 104 / 255], std=[1 / 255] * 3,
+        )
+    )  # fmt: skip
+    photograph = min((SHARED / "data" / "imagenet-sample").glob("151_*.jpg"))
+    x = network.preprocess(photograph)
+    fast, slow = (sweep(network, x, 48, 59, engine=engine) for engine in ("incremental", "full"))
+    assert (fast.logits - slow.logits).abs().max() <= 1e-4 * slow.logits.abs().max()
+    assert slow.probability.max() - slow.probability.min() > 0.1, "the occluder changes nothing"
 
 
 def test_zfnet_on_a_scene() -> None:
