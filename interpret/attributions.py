@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import StrictInt
 from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError, UnknownNameError
@@ -13,7 +14,7 @@ from interpret.images import Images, InputSpec
 from interpret.network import Network
 from interpret.results import Result
 
-Target = int | str | None
+Target = StrictInt | str | None
 """A class: its index, its category, ``label``, ``predicted``, or None: the label where there is one."""
 
 

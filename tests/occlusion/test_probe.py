@@ -103,6 +103,7 @@ def test_images_may_be_a_list_of_tensors(network) -> None:
         ({"window": 0}, "must be greater than or equal to 1"),
         ({"stride": 0}, "stride"),
         ({"engine": "quick"}, "engine"),
+        ({"target": True}, "target"),
         ({"windows": 3}, "Did you mean 'window'"),
     ],
 )
