@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpret_figures.display import OUTSIDE
+from interpret_figures.occlusion_text import shown
 from interpret_figures.places import cell_edges, cells_at, occluder_box, spread
 from interpret_occlusion import OcclusionMaps
 from interpret_occlusion.occluder import places
@@ -69,3 +70,17 @@ def test_colours_are_spread_and_the_rest_is_pale(maps):
 
 def test_the_box_of_an_occluder(maps):
     assert occluder_box(maps, (1, 2), (16, 24)) == (slice(8, 16), slice(14, 24))
+
+
+@pytest.mark.parametrize(
+    ("fill", "words"),
+    [
+        (0.25, "grey 0.25"),
+        ((0.1, 0.5, 1.0), "colour (0.1, 0.5, 1.0)"),
+        ("mean", "the image's mean colour"),
+        ("blur", "a blur"),
+        ("noise", "noise"),
+    ],
+)
+def test_what_an_occluder_shows_in_words(fill, words):
+    assert shown(fill) == words
