@@ -114,7 +114,7 @@ class Incremental:
         spans = self._spans(rows, columns)
         places = len(rows.starts) * len(columns.starts)
         full = sum(map(multiply_adds, (*self.rules, *self.outer)))
-        return self._cost(spans, self._block_length(spans)), places * full
+        return self._cost(spans, self._chunks(spans)), places * full
 
     def _spans(self, rows: Windows, columns: Windows) -> Spans:
         """What each row and each column of places changes in every map."""
@@ -133,31 +133,27 @@ class Incremental:
         grid = torch.arange(len(rows.starts) * len(columns.starts)).view(len(rows.starts), -1)
         down, across = (
             [(chunk, {node: span[axis].cut(chunk) for node, span in spans.items()}) for chunk in chunks]
-            for axis, chunks in enumerate(self._chunks(spans, self._block_length(spans)))
+            for axis, chunks in enumerate(self._chunks(spans))
         )
         return [
             _Part(grid[row][:, column].flatten(), {node: (above[node], beside[node]) for node in spans})
             for (row, above), (column, beside) in product(down, across)
         ]
 
-    def _block_length(self, spans: Spans) -> int:
-        """Rows and columns of a block: large ones take fewer calls, small ones have tighter windows."""
-        counts = [len(span.low) for span in spans[self.graph.input]]
-        filters = (node.arguments["weight"].traced for node in self.rules if node.op == "conv2d")
-        beside = len(self.rules) * CALL + sum(map(prod, filters)) * WEIGHT
-
-        def price(length: int) -> int:
-            blocks = prod(-(-count // length) for count in counts)
-            return self._cost(spans, length) + blocks * beside
-
-        return min(range(1, min(max(counts), LARGEST) + 1), key=price)
-
-    def _chunks(self, spans: Spans, length: int) -> list[list[list[int]]]:
+    def _chunks(self, spans: Spans) -> list[list[list[int]]]:
         """The rows, and the columns, of places that form blocks: those that change equally much go together.
 
         Windows are cut at the borders: the first row of places is more like the last than like the second.
+        Large blocks take fewer calls, small ones have tighter windows; the cheapest size is taken.
         """
-        return [_alike(self._work(spans, axis), length) for axis in (0, 1)]
+        work = [self._work(spans, axis) for axis in (0, 1)]
+        filters = (node.arguments["weight"].traced for node in self.rules if node.op == "conv2d")
+        beside = len(self.rules) * CALL + sum(map(prod, filters)) * WEIGHT
+        sizes = range(1, min(max(map(len, work)), LARGEST) + 1)
+        return min(
+            ([_alike(places, size) for places in work] for size in sizes),
+            key=lambda chunks: self._cost(spans, chunks) + prod(map(len, chunks)) * beside,
+        )
 
     def _work(self, spans: Spans, axis: int) -> list[float]:
         """How much each place changes along an axis, as the work it makes."""
@@ -169,10 +165,9 @@ class Incremental:
                     work[place] += full * ((high - low) / span.extent) ** 2
         return work
 
-    def _cost(self, spans: Spans, length: int) -> int:
-        """Multiply-adds for all places in blocks of ``length`` x ``length``."""
+    def _cost(self, spans: Spans, chunks: Sequence[Sequence[Sequence[int]]]) -> int:
+        """Multiply-adds for all places in blocks of these rows and columns."""
         total = prod(len(span.low) for span in spans[self.graph.input]) * sum(map(multiply_adds, self.outer))
-        chunks = self._chunks(spans, length)
         for node in self.rules:
             if full := multiply_adds(node):
                 operand = node.operands[0]
