@@ -82,8 +82,19 @@ def explain(plugin: type[Plugin], error: ValidationError) -> list[ParameterProbl
     return list({problem.message: problem for problem in found}.values())
 
 
+def _branches(plugin: type[Plugin], path: tuple[str | int, ...]) -> FieldInfo | None:
+    """The parameter whose alternatives (``int | tuple``) pydantic names one by one in ``path``."""
+    field = plugin.model_fields.get(str(path[0])) if len(path) == 2 else None
+    kinds = {kind for kind in get_args(field.annotation) if kind is not NoneType} if field else set()
+    union = field is not None and get_origin(field.annotation) in {Union, UnionType} and len(kinds) > 1
+    return field if union else None
+
+
 def _problem(plugin: type[Plugin], error: dict[str, Any]) -> ParameterProblem:
     path = tuple(error["loc"])
+    if field := _branches(plugin, path):
+        words = _type(field).replace(" | ", " or ")
+        return ParameterProblem(path[:1], f"{path[0]!r} must be {words}. Got {_short(error['input'])}.")
     label = ".".join(map(str, path))
     if error["type"] == "extra_forbidden" and len(path) == 1:
         return ParameterProblem(path, f"{label!r} is no parameter of it. {_known(plugin, label)}")
