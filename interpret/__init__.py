@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     )
     from interpret.hookspecs import hookimpl
     from interpret.images import Images, InputSpec, Sample
-    from interpret.interfaces import Card, Dataset, Executor, Model, Probe, Renderer, ShardedProbe
+    from interpret.interfaces import (
+        Card,
+        Dataset,
+        Executor,
+        Model,
+        Probe,
+        Renderer,
+        ShardedProbe,
+        WeightsResult,
+    )
     from interpret.library import load_dataset, load_model, load_probe, load_renderer, load_result
     from interpret.network import Network, wrap
     from interpret.results import Record, Result
@@ -51,6 +60,7 @@ __all__ = [
     "ShardedProbe",
     "StepError",
     "UnknownNameError",
+    "WeightsResult",
     "__version__",
     "hookimpl",
     "load_dataset",
@@ -67,7 +77,7 @@ _HOMES = {
     "errors": "DatasetError InterpretError ModelError PipelineError PluginError StepError UnknownNameError",
     "hookspecs": "hookimpl",
     "images": "Images InputSpec Sample",
-    "interfaces": "Card Dataset Executor Model Probe Renderer ShardedProbe",
+    "interfaces": "Card Dataset Executor Model Probe Renderer ShardedProbe WeightsResult",
     "library": "load_dataset load_model load_probe load_renderer load_result",
     "network": "Network wrap",
     "results": "Record Result",

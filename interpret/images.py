@@ -229,6 +229,12 @@ class InputSpec:
         """Length the shorter side of a photograph is scaled to before the crop."""
         return max(self.resize or round(min(self.size) * 256 / 224), 1)
 
+    @property
+    def whole(self) -> tuple[int, int]:
+        """Height and width of the part of a photograph that views of ``size`` are cropped from."""
+        height, width = (round(side * self.shorter_side / min(self.size)) for side in self.size)
+        return max(height, self.size[0]), max(width, self.size[1])
+
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
         """Scale the shorter side, crop the centre, normalise.
 

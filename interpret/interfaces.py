@@ -107,9 +107,20 @@ class Probe(Plugin):
     makes one optional: ``def run(self, network, images, exemplars: Exemplars) -> Projections``.
     """
 
+    collective: ClassVar[bool] = False
+    """Whether the processes that ``torchrun`` starts do its work together."""
+
     @abstractmethod
     def run(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
         """Answer the question."""
+
+
+class WeightsResult(Result, ABC):
+    """A result that holds weights: a step with ``weights: STEP`` asks its model with these instead."""
+
+    @abstractmethod
+    def network(self, network: Network) -> Network:
+        """The network with these weights; the one that is given stays as it is."""
 
 
 class ShardedProbe(Probe):

@@ -23,6 +23,7 @@ from interpret.interfaces import (
     Plugin,
     Probe,
     Renderer,
+    WeightsResult,
     probe_inputs,
     probe_output,
     renderer_input,
@@ -57,6 +58,7 @@ class Step:
         images: Places in the dataset, or None for all of it.
         inputs: The step whose result each parameter of the probe takes.
         renderers: What draws the result.
+        weights: The step whose result holds the model's weights; empty: the model's own.
     """
 
     name: str
@@ -66,6 +68,12 @@ class Step:
     images: tuple[int, ...] | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     renderers: tuple[Renderer[Any], ...] = ()
+    weights: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The steps that must be done before."""
+        return (*self.inputs.values(), *filter(None, [self.weights]))
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,7 @@ def _written_step(step: Step) -> dict[str, Any]:
         "probe": parameters.pop("name"),
         **parameters,
         "model": step.model,
+        **({"weights": step.weights} if step.weights else {}),
         "dataset": step.dataset,
         **({} if step.images is None else {"images": list(step.images)}),
         "inputs": dict(step.inputs),
@@ -143,6 +152,11 @@ class _StepDraft:
     def inputs(self) -> dict[str, Any]:
         inputs = self.values.get("inputs")
         return inputs if isinstance(inputs, dict) else {}
+
+    @property
+    def needs(self) -> list[Any]:
+        """What stands where names of earlier steps belong."""
+        return [*self.inputs.values(), *filter(None, [self.values.get("weights")])]
 
 
 class _Checker:
@@ -275,7 +289,7 @@ class _Checker:
     def order(self) -> list[str]:
         """The steps as in the file, but each after its inputs."""
         needs = {
-            name: [step for step in draft.inputs.values() if isinstance(step, str) and step in self.drafts]
+            name: [step for step in draft.needs if isinstance(step, str) and step in self.drafts]
             for name, draft in self.drafts.items()
         }
         try:
@@ -292,11 +306,11 @@ class _Checker:
 
     def step(self, name: str, models: list[str], datasets: list[str]) -> Step:
         draft = self.drafts[name]
-        inputs = self.inputs(draft)
+        inputs, weights = self.inputs(draft), self.weights(draft)
         model = self.choice(draft, "model", models)
         dataset = self.choice(draft, "dataset", datasets)
         images = self.images(draft)
-        return Step(name, draft.probe, model, dataset, images, inputs, tuple(draft.renderers))  # type: ignore[arg-type]
+        return Step(name, draft.probe, model, dataset, images, inputs, tuple(draft.renderers), weights)  # type: ignore[arg-type]
 
     def choice(self, draft: _StepDraft, key: str, known: list[str]) -> str:
         """The model or dataset of a step; it may be left out where there is exactly one."""
@@ -337,6 +351,12 @@ class _Checker:
                 self.report(draft.spot, self.missing(draft, key, need.type), key=True)
         return {key: str(step) for key, step in draft.inputs.items()}
 
+    def weights(self, draft: _StepDraft) -> str:
+        """The step that a step takes its model's weights from; empty where it takes none."""
+        if "weights" in draft.values:
+            self.check_input((*draft.spot, "weights"), WeightsResult, draft.values["weights"])
+        return str(draft.values.get("weights", ""))
+
     def check_input(self, spot: Spot, wanted: type, step: Any) -> None:
         source = self.drafts.get(step) if isinstance(step, str) else None
         if source is None:
@@ -357,7 +377,11 @@ class _Checker:
             if draft.kind and issubclass(probe_output(draft.kind), wanted)
         ]
         if fit:
-            return f"Write inputs: {{{key}: {fit[0]}}}."
+            return (
+                f"Write weights: {fit[0]}."
+                if wanted is WeightsResult
+                else f"Write inputs: {{{key}: {fit[0]}}}."
+            )
         probes = [name for name, cls in self.registry.probes.items() if issubclass(probe_output(cls), wanted)]
         return f"Add a step before it with a probe that gives one: {', '.join(probes)}." if probes else ""
 

@@ -57,7 +57,7 @@ BASES: Mapping[Kind, type[Plugin]] = {
 RESERVED: Mapping[Kind, frozenset[str]] = {
     "model": frozenset({"name", "device"}),
     "dataset": frozenset({"name"}),
-    "probe": frozenset({"probe", "inputs", "render", "model", "dataset", "images"}),
+    "probe": frozenset({"probe", "inputs", "render", "model", "weights", "dataset", "images"}),
     "renderer": frozenset({"name"}),
     "executor": frozenset({"name"}),
 }

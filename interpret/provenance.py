@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from interpret.images import Images, digest
-from interpret.interfaces import Plugin, Renderer
+from interpret.interfaces import Dataset, Plugin, Renderer
 from interpret.network import Network
 from interpret.pipeline import Pipeline, Step, written
 from interpret.plugins import Registry
@@ -77,6 +77,10 @@ class Provenance:
             "data": self.datasets[step.dataset],
             "images": step.images,
             "inputs": {parameter: keys[name] for parameter, name in step.inputs.items()},
+            "weights": keys.get(step.weights, ""),
+            "further data": [
+                part.open().fingerprint() for part in step.probe.nested() if isinstance(part, Dataset)
+            ],
             "seed": self.pipeline.seed,
             "code": self._code(step.probe),
         }

@@ -2,7 +2,8 @@
 
 A result is a frozen dataclass. Tensors go to ``result.safetensors``, the rest to ``result.json``, which is
 written last and holds the hash of the tensors: a folder with a valid ``result.json`` holds a whole result.
-The axes of a tensor are the words of its jaxtyping annotation: ``Float[Tensor, "unit rank"]``.
+The axes of a tensor are the words of its jaxtyping annotation: ``Float[Tensor, "unit rank"]``. What is a file
+of its own, such as a checkpoint, is a ``Path``: saving brings the file along, and the folder can be moved.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import hashlib
 import json
 import math
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
@@ -52,12 +55,16 @@ class Result(Record):
     """What one probe found: raw, signed values that know what they belong to."""
 
     def save(self, folder: Path) -> None:
-        """Write the result into ``folder``; a killed process leaves no file that looks whole."""
+        """Write the result into ``folder``; a killed process leaves no file that looks whole.
+
+        Raises:
+            InterpretError: If a file that belongs to the result is missing.
+        """
         tensors: dict[str, Tensor] = {}
-        tree = _encode(self, "", tensors)
+        folder.mkdir(parents=True, exist_ok=True)
+        tree = _encode(self, "", tensors, folder)
         blob = save(tensors)
         record = {"format": FORMAT, "tensors_sha256": hashlib.sha256(blob).hexdigest(), "result": tree}
-        folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "result.safetensors", blob)
         write_atomically(folder / "result.json", (json.dumps(record, indent=1) + "\n").encode())
 
@@ -73,7 +80,7 @@ def load(folder: Path) -> Result:
         blob = (folder / "result.safetensors").read_bytes()
         if hashlib.sha256(blob).hexdigest() != record["tensors_sha256"]:
             raise InterpretError(f"The tensors in {folder} belong to another result. Run the step again.")
-        result = _decode(record["result"], load_tensors(blob))
+        result = _decode(record["result"], load_tensors(blob), folder)
     except FileNotFoundError as error:
         raise InterpretError(
             f"There is no result in {folder}: {Path(str(error.filename)).name} is missing."
@@ -85,6 +92,16 @@ def load(folder: Path) -> Result:
     if not isinstance(result, Result):
         raise InterpretError(f"{folder} holds a {type(result).__name__}, which is no result.")
     return result
+
+
+def files_of(tree: Any) -> Iterator[str]:
+    """The files that belong to an encoded result, as paths inside its folder."""
+    if isinstance(tree, dict):
+        if "$file" in tree:
+            yield tree["$file"]
+        tree = list(tree.values())
+    for item in tree if isinstance(tree, list) else ():
+        yield from files_of(item)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -103,45 +120,78 @@ def write_atomically(path: Path, data: bytes) -> None:
 Record.registered[_kind(InputSpec)] = InputSpec
 
 
-def _encode(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """A value as JSON, its tensors put aside under their paths."""
-    if isinstance(value, Tensor):
-        tensors[path] = value.detach().cpu().contiguous().clone()
-        return {"$tensor": path}
+def _bring(file: Path, folder: Path) -> str:
+    """Put a file into the folder, below the name of the folder it comes from; returns its path inside."""
+    inside = Path(file.parent.name, file.name)
+    target = folder / inside
+    if not file.is_file():
+        raise InterpretError(f"The file {file} belongs to the result and is missing. Run the step again.")
+    if not target.exists() or not target.samefile(file):
+        target.parent.mkdir(exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        part.unlink(missing_ok=True)
+        _link_or_copy(file, part)
+        part.replace(target)
+    return inside.as_posix()
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    """A second name of the file, which costs no room; a copy where the disk cannot do that."""
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)
+
+
+def _encode(value: Any, path: str, tensors: dict[str, Tensor], folder: Path) -> Any:
+    """A value as JSON, its tensors put aside under their paths, its files brought into ``folder``."""
+    if isinstance(value, Path | Tensor):
+        return _put_aside(value, path, tensors, folder)
     if _kind(type(value)) in Record.registered:
         fields = dataclasses.fields(value)
         items = {
-            item.name: _encode(getattr(value, item.name), f"{path}/{item.name}", tensors) for item in fields
+            item.name: _encode(getattr(value, item.name), f"{path}/{item.name}", tensors, folder)
+            for item in fields
         }
         return {"$type": _kind(type(value)), "fields": items}
     if isinstance(value, dict):
-        return {"$dict": {str(key): _encode(item, f"{path}/{key}", tensors) for key, item in value.items()}}
+        items = {str(key): _encode(item, f"{path}/{key}", tensors, folder) for key, item in value.items()}
+        return {"$dict": items}
     if isinstance(value, list | tuple):
-        return [_encode(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]
+        return [_encode(item, f"{path}/{index}", tensors, folder) for index, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         return {"$float": repr(value)}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(
-        f"{path} is a {type(value).__name__}: a result holds tensors, numbers, text and records of them."
+        f"{path} is a {type(value).__name__}: a result holds tensors, numbers, text, files "
+        "and records of them."
     )
 
 
-def _decode(tree: Any, tensors: dict[str, Tensor]) -> Any:
+def _put_aside(value: Path | Tensor, path: str, tensors: dict[str, Tensor], folder: Path) -> dict[str, str]:
+    """What stands for a tensor or a file, which are kept elsewhere."""
+    if isinstance(value, Path):
+        return {"$file": _bring(value, folder)}
+    tensors[path] = value.detach().cpu().contiguous().clone()
+    return {"$tensor": path}
+
+
+def _decode(tree: Any, tensors: dict[str, Tensor], folder: Path) -> Any:
     """The inverse of ``_encode``; sequences come back as tuples."""
     if isinstance(tree, list):
-        return tuple(_decode(item, tensors) for item in tree)
+        return tuple(_decode(item, tensors, folder) for item in tree)
     if not isinstance(tree, dict):
         return tree
-    if "$tensor" in tree:
-        return tensors[tree["$tensor"]]
+    if "$tensor" in tree or "$file" in tree:
+        return tensors[tree["$tensor"]] if "$tensor" in tree else folder / tree["$file"]
     if "$float" in tree:
         return float(tree["$float"])
     if "$dict" in tree:
-        return {key: _decode(item, tensors) for key, item in tree["$dict"].items()}
+        return {key: _decode(item, tensors, folder) for key, item in tree["$dict"].items()}
     cls = Record.registered.get(tree["$type"])
     if cls is None:
         raise InterpretError(
             f"No plugin here defines {tree['$type']}: install the plugin that made this result."
         )
-    return cls(**{key: _decode(item, tensors) for key, item in tree["fields"].items()})
+    return cls(**{key: _decode(item, tensors, folder) for key, item in tree["fields"].items()})

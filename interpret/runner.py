@@ -13,14 +13,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 
 from interpret import plugins, results
 from interpret.errors import DatasetError, InterpretError, StepError, UnknownNameError
 from interpret.images import Images, digest
-from interpret.interfaces import Executor, Renderer, ShardedProbe, probe_output, shard_grid
+from interpret.interfaces import (
+    Executor,
+    Renderer,
+    ShardedProbe,
+    WeightsResult,
+    probe_output,
+    shard_grid,
+)
 from interpret.network import Network
 from interpret.pipeline import Pipeline, Step, read_pipeline, written
 from interpret.plugins import Registry
@@ -28,6 +35,7 @@ from interpret.progress import Progress, StepListener, listening
 from interpret.provenance import Provenance
 from interpret.results import Result
 from interpret.store import RunFolder, StepFolder
+from interpret.workspace import working_in
 
 Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
 logger = logging.getLogger(__name__)
@@ -106,7 +114,7 @@ def run_pipeline(
         raise InterpretError(f"Shard {shard[0]}/{shard[1]} cannot be computed: {what}.")
     chosen: Executor = known.lookup("executor", executor)()
     folder = RunFolder(Path(out).expanduser())
-    with folder.lock(shared=shard is not None):
+    with folder.lock(shared=shard is not None), working_in(folder.work):
         return _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force).run()
 
 
@@ -191,7 +199,7 @@ class _Runner:
 
     def lacking(self, step: Step) -> str:
         """Why a step cannot run: the inputs that are not there."""
-        missing = [name for name in step.inputs.values() if not self.there(name)]
+        missing = [name for name in step.needs if not self.there(name)]
         return f"It needs {', '.join(missing)}." if missing else ""
 
     def there(self, name: str) -> bool:
@@ -253,7 +261,7 @@ class _Runner:
             self.progress.started(step.name, 0)
             with _seeded(self.pipeline.seed, 0), listening(StepListener(self.progress, step.name)):
                 result = step.probe.run(
-                    self.origins.networks[step.model],
+                    self.network(step),
                     _look(self.origins.images[step.dataset], step),
                     **self.inputs(step),
                 )
@@ -274,7 +282,7 @@ class _Runner:
                 f"{len(missing)} of {len(grid)} shards are missing, the first from image {missing[0].start}. "
                 "Run the missing --shard i/n, or run without --merge to compute them here."
             )
-        network, inputs = self.origins.networks[step.model], self.inputs(step) if missing else {}
+        network, inputs = self.network(step), self.inputs(step) if missing else {}
 
         def work(shard: range) -> None:
             with _seeded(self.pipeline.seed, shard.start):
@@ -285,6 +293,13 @@ class _Runner:
         for shard in self.executor.map(work, missing):
             self.progress.advanced(step.name, len(shard))
         return grid
+
+    def network(self, step: Step) -> Network:
+        """The model of a step, with the weights that an earlier step trained if it asks for them."""
+        network = self.origins.networks[step.model]
+        if not step.weights:
+            return network
+        return cast(WeightsResult, self.folder.step(step.weights).load()).network(network)
 
     def inputs(self, step: Step) -> dict[str, Result]:
         return {parameter: self.folder.step(name).load() for parameter, name in step.inputs.items()}

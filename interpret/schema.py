@@ -81,6 +81,7 @@ def _step_keys(cls: type[Probe], registry: Registry) -> dict[str, Any]:
         "inputs": {"type": "object", "additionalProperties": False, "properties": inputs},
         "render": {"type": "array", "items": {"anyOf": draws} if draws else False},
         "model": {"type": "string", "description": "Which model, where there are several."},
+        "weights": {"type": "string", "description": "The step that trained the model's weights."},
         "dataset": {"type": "string", "description": "Which dataset, where there are several."},
         "images": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
     }

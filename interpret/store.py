@@ -77,6 +77,11 @@ class RunFolder:
         for part in self.path.rglob(".*.part"):
             part.unlink(missing_ok=True)
 
+    @property
+    def work(self) -> Path:
+        """Where steps keep what they would not like to compute again, by content; see ``workspace``."""
+        return self.path / ".work"
+
     def step(self, name: str) -> StepFolder:
         """The folder of a step."""
         return StepFolder(self.path / name)
@@ -170,11 +175,16 @@ class StepFolder:
 
 
 def whole(folder: Path) -> str:
-    """The hash of a result.json whose tensors are beside it, to the last bit; empty if there is none."""
+    """The hash of a result.json whose tensors are beside it, to the last bit; empty if there is none.
+
+    Its further files only have to be there: who reads one knows its hash.
+    """
     try:
         text = (folder / "result.json").read_bytes()
+        record = json.loads(text)
         tensors = hashlib.sha256((folder / "result.safetensors").read_bytes()).hexdigest()
-        same = json.loads(text)["tensors_sha256"] == tensors
+        same = record["tensors_sha256"] == tensors
+        same = same and all((folder / file).is_file() for file in results.files_of(record["result"]))
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return hashlib.sha256(text).hexdigest() if same else ""

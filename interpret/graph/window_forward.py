@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from interpret.graph.program import Node, look_up
-from interpret.graph.windows import Frame, Plan, Seeds, varying
+from interpret.graph.windows import ADDING, Frame, Plan, Seeds, varying
 
 Memory = dict[Node, Tensor]
 
@@ -44,14 +44,15 @@ class Windows:
         return value if outside is None else value.masked_fill(outside, fill)
 
     def cut(self, maps: Tensor, frame: Frame) -> Tensor:
-        """The windows of whole maps (n, c, h, w), with zeros outside."""
+        """The windows of whole maps (n, c, h, w), with zeros outside; one map serves all images."""
         starts, pads = frame.starts(self.seeds), []
         for start, size, extent in zip(starts, frame.size, maps.shape[2:], strict=True):
             pads.append((max(0, -int(start.min())), max(0, int(start.max()) + size - extent)))
         padded = F.pad(maps, (*pads[1], *pads[0]))
         views = padded.unfold(2, frame.size[0], 1).unfold(3, frame.size[1], 1)
         rows, columns = (start + pad[0] for start, pad in zip(starts, pads, strict=True))
-        index = [item.to(maps.device) for item in (self.seeds.image, rows, columns)]
+        image = self.seeds.image if len(maps) > 1 else torch.zeros_like(rows)
+        index = [item.to(maps.device) for item in (image, rows, columns)]
         windows: Tensor = views[index[0], :, index[1], index[2]]
         return windows.contiguous()
 
@@ -156,7 +157,10 @@ class Windows:
                 return values[value][:, :, rows, columns]
             if isinstance(value, (list, tuple)):
                 return [given(item) for item in value]
-            return self.tensor(value)
+            constant = self.tensor(value)
+            if isinstance(value, Node) and constant.shape[-2:] == node.extent and node.op in ADDING:
+                return self.cut(constant[(None,) * (4 - constant.dim())], self.plan.reads(node))
+            return constant
 
         result: Tensor = node.target(**{key: given(value) for key, value in node.arguments.items()})
         return result

@@ -225,8 +225,13 @@ def _fits(node: Node, operand: Node) -> bool:
     """Whether an operand can be cut to windows, or is the same at every position."""
     moving = node.op in ("conv2d", "max_pool2d", "avg_pool2d", "pad", "slice", "batch_norm")
     if not operand.varies:
-        return moving or all(size == 1 for size in operand.traced[-2:])
+        alike = all(size == 1 for size in operand.traced[-2:])
+        return moving or alike or (node.op in ADDING and operand.traced[-2:] == node.extent)
     return operand.spatial == (2, 3) and (moving or operand.extent == node.extent)
+
+
+ADDING = ("add", "sub")
+"""Operations whose constant may differ from position to position, as a mean image: the way down skips it."""
 
 
 def _pair(values: Any) -> Pair:

@@ -3,11 +3,12 @@
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Model
 from interpret_zoo.alexnet import AlexNet
+from interpret_zoo.mean_image import MeanImage
 from interpret_zoo.module import Module
 from interpret_zoo.torchvision import Torchvision
 from interpret_zoo.zfnet import ZFNet
 
-__all__ = ["AlexNet", "Module", "Torchvision", "ZFNet", "register_models"]
+__all__ = ["AlexNet", "MeanImage", "Module", "Torchvision", "ZFNet", "register_models"]
 
 
 @hookimpl

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from interpret.errors import ModelError
+from interpret_zoo.mean_image import MeanImage
 
 Size: TypeAlias = tuple[int, int]
 
@@ -90,7 +91,15 @@ def ungrouped(layers: Layers) -> Layers:
     }
 
 
-def build(layers: Layers, *, channels: int, size: Size, classes: int, dropout: float) -> nn.Sequential:
+def build(
+    layers: Layers,
+    *,
+    channels: int,
+    size: Size,
+    classes: int,
+    dropout: float,
+    mean_image: Size | None = None,
+) -> nn.Sequential:
     """A network with random weights: N(0, 0.01²), zero biases (paper section 3).
 
     Args:
@@ -99,6 +108,7 @@ def build(layers: Layers, *, channels: int, size: Size, classes: int, dropout: f
         size: Height and width of the input image in pixels.
         classes: Outputs of the classifier, as logits.
         dropout: Fraction of the hidden units dropped while training.
+        mean_image: Height and width of a mean image, still zero, that is subtracted first; none: it is not.
 
     Raises:
         ModelError: If the image is too small, or a width does not divide into its groups.
@@ -107,6 +117,9 @@ def build(layers: Layers, *, channels: int, size: Size, classes: int, dropout: f
         network = assemble(layers, channels=channels, size=size, classes=classes, dropout=dropout)
     network.to_empty(device="cpu")
     initialise(network)
+    if mean_image:
+        named = [("mean", MeanImage(channels, size, mean_image)), *network.named_children()]
+        network = nn.Sequential(OrderedDict(named))
     return network
 
 

@@ -31,6 +31,10 @@ class EightLayers(ImageModel):
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="Share of hidden units dropped while training.")
 
+    mean_image: bool = Field(
+        False, description="Whether the network subtracts the mean image of its training (paper section 3)."
+    )
+
     @abstractmethod
     def layers(self) -> Layers:
         """The layers at the paper's widths."""
@@ -82,6 +86,7 @@ class EightLayers(ImageModel):
             size=spec.size,
             classes=self.count(1000),
             dropout=self.dropout,
+            mean_image=spec.whole if self.mean_image else None,
         )
 
     def resized(self) -> Layers:

@@ -1,4 +1,4 @@
-"""Figures for print: the paper's Figures 2 and 7, attributions, and the filters of the first layer."""
+"""Figures for print: the paper's Figures 2, 4 and 7, attributions, and the filters of the first layer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from interpret.interfaces import Probe, Renderer
 from interpret_figures.attribution_grid import AttributionGrid
 from interpret_figures.comparison import ComparisonFigure
 from interpret_figures.comparison_table import ComparisonTable
+from interpret_figures.evolution_curves import EvolutionCurves
+from interpret_figures.evolution_grid import EvolutionGrid
+from interpret_figures.evolution_table import EvolutionTable
 from interpret_figures.feature_grid import FeatureGrid
 from interpret_figures.filters import FilterGrid, Filters, FirstLayerFilters, first_filters
 from interpret_figures.occlusion_overlay import OcclusionOverlay
@@ -18,6 +21,9 @@ __all__ = [
     "AttributionGrid",
     "ComparisonFigure",
     "ComparisonTable",
+    "EvolutionCurves",
+    "EvolutionGrid",
+    "EvolutionTable",
     "FeatureGrid",
     "FilterGrid",
     "Filters",
@@ -36,7 +42,7 @@ def register_probes() -> list[type[Probe]]:
 
 @hookimpl
 def register_renderers() -> list[type[Renderer[Any]]]:
-    """The grids of features and of filters, occlusion, attributions, and probes compared."""
+    """The grids of features and of filters, occlusion, attributions, probes compared, and evolution."""
     return [
         FeatureGrid,
         FilterGrid,
@@ -45,4 +51,7 @@ def register_renderers() -> list[type[Renderer[Any]]]:
         AttributionGrid,
         ComparisonTable,
         ComparisonFigure,
+        EvolutionGrid,
+        EvolutionCurves,
+        EvolutionTable,
     ]

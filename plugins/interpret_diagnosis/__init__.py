@@ -1,0 +1,49 @@
+"""What is wrong with an architecture: the paper's Figure 6 in numbers, each with its threshold."""
+
+from interpret.hookspecs import hookimpl
+from interpret.interfaces import Probe
+from interpret_diagnosis.activity import Activity, activity
+from interpret_diagnosis.aliasing import AliasEnergy, alias_energy
+from interpret_diagnosis.diagnosing import diagnose
+from interpret_diagnosis.filters import Pairs, duplicates, filter_rms, similarities
+from interpret_diagnosis.probe import Diagnose
+from interpret_diagnosis.results import (
+    Aliasing,
+    Diagnosis,
+    Finding,
+    FirstLayer,
+    NetworkDiagnosis,
+    Thresholds,
+)
+from interpret_diagnosis.shifts import ShiftError, shift_error
+from interpret_diagnosis.spectrum import band_energy, flatness, likeness_to_noise
+
+__all__ = [
+    "Activity",
+    "AliasEnergy",
+    "Aliasing",
+    "Diagnose",
+    "Diagnosis",
+    "Finding",
+    "FirstLayer",
+    "NetworkDiagnosis",
+    "Pairs",
+    "ShiftError",
+    "Thresholds",
+    "activity",
+    "alias_energy",
+    "band_energy",
+    "diagnose",
+    "duplicates",
+    "filter_rms",
+    "flatness",
+    "likeness_to_noise",
+    "shift_error",
+    "similarities",
+]
+
+
+@hookimpl
+def register_probes() -> list[type[Probe]]:
+    """The probe ``diagnosis``."""
+    return [Diagnose]

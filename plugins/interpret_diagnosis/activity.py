@@ -1,0 +1,108 @@
+"""How often units are active over a dataset; which of them never are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interpret.batches import OnError, batches
+from interpret.errors import DatasetError, ModelError
+from interpret.images import as_images
+from interpret.network import Network
+from interpret.progress import track
+from interpret.recording import record
+from interpret.results import Record
+from interpret_diagnosis.layers import diagnosed_layers
+
+
+@dataclass(frozen=True)
+class Activity(Record):
+    """How often the units of one layer are above zero.
+
+    Attributes:
+        images: Share of the images in which a unit is active anywhere, 0 to 1.
+        positions: Share of all positions of all images at which it is active, 0 to 1.
+        count: Images that were seen.
+    """
+
+    images: Float[Tensor, " unit"]
+    positions: Float[Tensor, " unit"]
+    count: int
+
+    @property
+    def dead(self) -> Bool[Tensor, " unit"]:
+        """Units that are active in no image."""
+        return self.images == 0
+
+    def nearly_dead(self, share: float) -> Bool[Tensor, " unit"]:
+        """Units that are active, but in fewer than this share of the images."""
+        return (self.images > 0) & (self.images < share)
+
+
+def activity(
+    network: Network,
+    images: Any,
+    layers: Sequence[str] = (),
+    *,
+    batch_size: int = 32,
+    on_error: OnError = "raise",
+) -> dict[str, Activity]:
+    """How often each unit of some layers is above zero, from one pass over a dataset.
+
+    Args:
+        network: The network.
+        images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
+        layers: Names or aliases of layers after their ReLU; default: see ``diagnosed_layers``.
+        batch_size: Images in one forward pass.
+        on_error: ``skip`` leaves out images that cannot be read.
+
+    Raises:
+        UnknownNameError: If there is no such layer.
+        ModelError: If a layer gives neither maps (n, c, h, w) nor vectors (n, c).
+        DatasetError: If an image cannot be read and ``on_error`` is ``raise``, or if none can.
+    """
+    images, names = as_images(images), list(layers) or diagnosed_layers(network)
+    counters = {name: _Counter(name) for name in names}
+    calls = {network.calls[network.layer(name)]: name for name in reversed(names)}
+    starts = track(range(0, len(images), batch_size))
+    for _, batch in zip(starts, batches(network, images, batch_size, on_error=on_error), strict=True):
+        if len(batch.x):
+            record(network.module, batch.x, {call: counters[name].see for call, name in calls.items()})
+    if not counters[names[0]].seen:
+        raise DatasetError(f"None of the {len(images)} images can be read.")
+    return {name: counters[calls[network.calls[network.layer(name)]]].activity() for name in names}
+
+
+@dataclass
+class _Counter:
+    """Counts of one layer after some batches."""
+
+    layer: str
+    seen: int = 0
+    positions: int = 0
+    active: Int[Tensor, "2 unit"] = field(default_factory=lambda: torch.zeros(2, 0, dtype=torch.int64))
+
+    def see(self, output: Tensor) -> None:
+        """Take in one batch."""
+        if output.dim() not in {2, 4} or not output.is_floating_point():
+            raise ModelError(
+                f"Layer {self.layer!r} gives {output.dtype} of shape {tuple(output.shape)}. Only maps "
+                "(n, channels, height, width) and vectors (n, channels) of real numbers have units that can "
+                "be active: choose another layer."
+            )
+        above = (output if output.dim() == 4 else output[:, :, None]).flatten(2) > 0
+        found = torch.stack([above.any(2).sum(0), above.sum((0, 2))]).cpu()
+        self.active = found if self.seen == 0 else self.active + found
+        self.seen += len(above)
+        self.positions += len(above) * above.shape[2]
+
+    def activity(self) -> Activity:
+        """The shares."""
+        whole = torch.tensor([[self.seen], [self.positions]])
+        images, positions = (self.active.double() / whole).float()
+        return Activity(images, positions, self.seen)

@@ -1,0 +1,156 @@
+"""A network's weights at some epochs of its training, as files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from interpret.errors import ModelError
+from interpret.network import Network
+from interpret.results import Record, write_atomically
+from interpret.weights import file_hash, mismatches, read_weights, strip_prefixes
+
+NAME = re.compile(r"epoch-(\d+)\.(?:safetensors|pth|pt)")
+
+STATE = "state.ckpt"
+"""From where a killed training goes on: weights, momentum and history after the last whole epoch."""
+
+CHECKPOINTS = "checkpoints"
+"""The folder of checkpoints in that of a training."""
+
+
+@dataclass(frozen=True)
+class Checkpoint(Record):
+    """The weights of a network after some epochs.
+
+    Attributes:
+        epoch: How many whole epochs of training they have seen.
+        file: A weights file, as any model takes it.
+        sha256: Hash of the file, 64 hexadecimal digits.
+    """
+
+    epoch: int
+    file: Path
+    sha256: str
+
+
+def write_checkpoint(network: Network, epoch: int, folder: Path) -> Checkpoint:
+    """Write the weights of a network into ``folder/epoch-NNNN.safetensors``, with what its input is."""
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in network.module.state_dict().items()
+    }
+    file = folder / f"epoch-{epoch:04d}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, with_metadata(save(tensors), {**stated(network), "epoch": str(epoch)}))
+    return Checkpoint(epoch, file, file_hash(file))
+
+
+def with_metadata(blob: bytes, metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file with metadata in a fixed order: its own writer changes that from call to call."""
+    length = int.from_bytes(blob[:8], "little")
+    header = {"__metadata__": dict(sorted(metadata.items())), **json.loads(blob[8 : 8 + length])}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + blob[8 + length :]
+
+
+def stated(network: Network) -> dict[str, str]:
+    """What a weights file says of the network's input and categories."""
+    numbers = {
+        "input_size": network.input.size,
+        "mean": network.input.mean,
+        "std": network.input.std,
+        "resize": (network.input.shorter_side,),
+    }
+    told = {name: ",".join(map(repr, values)) for name, values in numbers.items()}
+    return {**told, "categories": json.dumps(network.categories)} if network.categories else told
+
+
+def read_checkpoints(folder: str | Path) -> tuple[Checkpoint, ...]:
+    """The checkpoints in a folder, by epoch: files named ``epoch-1.safetensors`` (or ``.pth``, ``.pt``).
+
+    Raises:
+        ModelError: If the folder is missing, holds none, or holds one epoch twice.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise ModelError(f"There is no folder of checkpoints {folder} (looked from {Path.cwd()}).")
+    files = [(match, file) for file in sorted(folder.iterdir()) if (match := NAME.fullmatch(file.name))]
+    if not files:
+        names = ", ".join(sorted(file.name for file in folder.iterdir())[:5]) or "nothing"
+        raise ModelError(
+            f"There are no checkpoints in {folder}: their files are named epoch-1.safetensors, "
+            f"epoch-2.safetensors, … It holds {names}."
+        )
+    found = [Checkpoint(int(match[1]), file, file_hash(file)) for match, file in files]
+    found.sort(key=lambda checkpoint: checkpoint.epoch)
+    _check_epochs(found)
+    return tuple(found)
+
+
+def load_checkpoint(network: Network, checkpoint: Checkpoint, layers: Sequence[str] = ()) -> Network:
+    """A copy of a network with the weights of a checkpoint.
+
+    Args:
+        network: The architecture; it is left as it is.
+        checkpoint: The weights.
+        layers: The layers that are asked about; then tensors of modules that are called after all of them
+            may be missing, and keep the network's own values. None: every tensor must be there.
+
+    Raises:
+        ModelError: If the file is missing, was changed, or belongs to another architecture.
+    """
+    weights = read_weights(checkpoint.file, sha256=checkpoint.sha256)
+    module = deepcopy(network.module)
+    expected = module.state_dict()
+    found = strip_prefixes(weights.tensors, expected)
+    needed = {
+        name: tensor for name, tensor in expected.items() if name in found or _before(network, name, layers)
+    }
+    if problems := mismatches(needed, found):
+        raise ModelError(
+            f"The checkpoint of epoch {checkpoint.epoch}, {checkpoint.file}, does not fit "
+            f"{type(network.module).__name__}:\n  " + "\n  ".join(problems) + "\n"
+            "Use the model, with the parameters, that was trained."
+        )
+    _fill(expected, found)
+    return Network(module, network.input, network.categories, network.aliases)
+
+
+def copied(network: Network) -> Network:
+    """A network of its own with the same weights, to be changed."""
+    return Network(deepcopy(network.module), network.input, network.categories, network.aliases)
+
+
+def _fill(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, tensor in found.items():
+            expected[name].copy_(tensor)
+
+
+def _before(network: Network, tensor: str, layers: Sequence[str]) -> bool:
+    """Whether a tensor's module is called at or before the last of ``layers``; True where none is named."""
+    if not layers:
+        return True
+    order = list(network.layers)
+    last = max(order.index(network.layer(layer)) for layer in layers)
+    owner = tensor.rpartition(".")[0]
+    called = [place for place, layer in enumerate(order) if network.calls[layer].module == owner]
+    return not called or called[0] <= last
+
+
+def _check_epochs(found: Sequence[Checkpoint]) -> None:
+    for one, other in pairwise(found):
+        if one.epoch == other.epoch:
+            raise ModelError(
+                f"Epoch {one.epoch} comes twice: {one.file.name} and {other.file.name}. Remove one of them."
+            )

@@ -1,0 +1,92 @@
+"""Mining of checkpoints: done once for each, and found again by every later step and after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from interpret import results
+from interpret.batches import OnError
+from interpret.images import Images, digest
+from interpret.network import Network
+from interpret.store import whole
+from interpret.workspace import room
+from interpret_topk import Exemplars, mine
+from interpret_training.checkpoints import Checkpoint
+
+
+@dataclass(frozen=True)
+class Miner:
+    """Mines checkpoints of one network over the same images, every layer of each once.
+
+    Attributes:
+        images: The images.
+        fingerprint: Their hash.
+        k: How many neurons to keep of each unit.
+        batch_size: Images in one forward pass.
+        on_error: What to do with images that cannot be read.
+    """
+
+    images: Images
+    fingerprint: str
+    k: int
+    batch_size: int
+    on_error: OnError
+
+    def mined(self, network: Network, checkpoint: Checkpoint, layers: Sequence[str]) -> Exemplars:
+        """The strongest neurons of all units; only layers that were never mined see the images.
+
+        Args:
+            network: The network with the weights of the checkpoint.
+            checkpoint: The weights. What its file does not hold belongs to modules after the layers and
+                decides nothing: so the file's hash stands for the weights.
+            layers: Names or aliases.
+        """
+        rooms = {layer: self._room(network, checkpoint, layer) for layer in layers}
+        missing = [layer for layer, folder in rooms.items() if not whole(folder)]
+        if missing:
+            found = mine(
+                network, self.images, missing, self.k, batch_size=self.batch_size, on_error=self.on_error
+            )
+            for layer in missing:
+                _only(found, layer).save(rooms[layer])
+        return joined({layer: cast(Exemplars, results.load(folder)) for layer, folder in rooms.items()})
+
+    def _room(self, network: Network, checkpoint: Checkpoint, layer: str) -> Path:
+        return room(
+            "mining", checkpoint.sha256, architecture(network), network.layer(layer),
+            self.fingerprint, self.k, self.batch_size, self.on_error,
+            torch.__version__, Exemplars, Network, type(network.module), type(self.images.whole),
+        )  # fmt: skip
+
+
+def architecture(network: Network) -> str:
+    """A hash of everything that decides a network's activations, except its weights."""
+    tensors = {name: tuple(tensor.shape) for name, tensor in network.module.state_dict().items()}
+    return digest(repr(network.module), tensors, network.input, network.dtype, network.device.type)
+
+
+def joined(parts: dict[str, Exemplars]) -> Exemplars:
+    """One result from results over single layers of the same network and images."""
+    ids = {place: name for part in parts.values() for place, name in part.ids.items()}
+    broken = {name for part in parts.values() for name in part.nan_images}
+    first = next(iter(parts.values()))
+    return Exemplars(
+        {layer: next(iter(part.layers.values())) for layer, part in parts.items()},
+        {place: ids[place] for place in sorted(ids, key=int)},
+        first.skipped,
+        first.count,
+        tuple(sorted(broken)),
+    )
+
+
+def _only(found: Exemplars, layer: str) -> Exemplars:
+    """The part of a result that is about one layer."""
+    own = found[layer]
+    places = sorted(set(own.image.flatten().tolist()) - {-1})
+    ids = {str(place): found.ids[str(place)] for place in places}
+    return Exemplars({layer: own}, ids, found.skipped, found.count, found.nan_images)

@@ -1,0 +1,134 @@
+"""What a series of checkpoints shows: every unit's strongest neurons, and projections, epoch by epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Float16, Int
+from torch import Tensor
+
+from interpret.errors import UnknownNameError
+from interpret.images import InputSpec
+from interpret.results import Record, Result
+from interpret_deconv import LayerProjections
+
+
+@dataclass(frozen=True)
+class LayerEvolution(Record):
+    """How the units of one layer come to be.
+
+    The axis ``unit`` is all units of the layer, ``row`` those that are projected.
+
+    Attributes:
+        values: The strongest activations of each unit, strongest first; -inf where there are fewer.
+        image: The place in the dataset of the image each was found in; -1 where there are fewer.
+        position: Where in the layer's map, (y, x).
+        turnover: Share of the strongest images that were not among them one checkpoint before, 0 to 1; NaN at
+            the first checkpoint and where the unit is dead at one of the two.
+        overlap: Share of the last checkpoint's strongest images that are among those of this one, 0 to 1; NaN
+            for units that are dead at the end.
+        settled: The epoch from which on the overlap stays at the threshold or above; -1 for units that are
+            dead at the end.
+        unit: The unit of each row.
+        box: The receptive field of the row's strongest neuron, as in ``LayerProjections``.
+        patches: Its projection with the checkpoint's weights, cropped to the box and divided by ``scale``;
+            zero where the unit is dead.
+        scale: The largest magnitude of each projection; 1 where it is zero.
+        similarity: Cosine of each projection with the one before, -1 to 1; NaN where one is missing.
+    """
+
+    values: Float[Tensor, "unit epoch rank"]
+    image: Int[Tensor, "unit epoch rank"]
+    position: Int[Tensor, "unit epoch rank 2"]
+    turnover: Float[Tensor, "unit epoch"]
+    overlap: Float[Tensor, "unit epoch"]
+    settled: Int[Tensor, " unit"]
+    unit: Int[Tensor, " row"]
+    box: Int[Tensor, "row epoch 4"]
+    patches: Float16[Tensor, "row epoch channel height width"]
+    scale: Float[Tensor, "row epoch"]
+    similarity: Float[Tensor, "row epoch"]
+
+    @property
+    def dead(self) -> Bool[Tensor, "unit epoch"]:
+        """Where a unit is not positive in any image."""
+        return self.values[:, :, 0] <= 0
+
+    @property
+    def jump(self) -> Bool[Tensor, "unit epoch"]:
+        """Where the strongest image is another one than at the checkpoint before; both exist."""
+        image = self.image[:, :, 0].masked_fill(self.dead, -1)
+        before = torch.cat([image[:, :1], image[:, :-1]], 1)
+        return (image != before) & (image >= 0) & (before >= 0)
+
+    @property
+    def stays(self) -> Bool[Tensor, "unit epoch"]:
+        """Where the strongest neuron, image and position, is the same as at the checkpoint before."""
+        here = torch.cat([self.image[:, :, :1], self.position[:, :, 0]], 2)
+        same = torch.zeros_like(self.dead)
+        same[:, 1:] = (here[:, 1:] == here[:, :-1]).all(2)
+        same[:, 1:] &= ~self.dead[:, 1:] & ~self.dead[:, :-1]
+        return same
+
+    @property
+    def cells(self) -> Int[Tensor, "cell 2"]:
+        """Row and column of every projection there is, row by row."""
+        return (~self.dead[self.unit]).nonzero()
+
+    def projections(self) -> LayerProjections:
+        """The projections there are, in the order of ``cells``."""
+        row, column = self.cells.unbind(1)
+        unit = self.unit[row]
+        return LayerProjections(
+            unit=unit,
+            rank=torch.zeros_like(unit),
+            image=self.image[unit, column, 0],
+            position=self.position[unit, column, 0],
+            value=self.values[unit, column, 0],
+            box=self.box[row, column],
+            patches=self.patches[row, column],
+            scale=self.scale[row, column],
+        )
+
+
+@dataclass(frozen=True)
+class Evolution(Result):
+    """The units of some layers over a series of checkpoints (paper, section 4.1 and Figure 4).
+
+    Attributes:
+        epochs: The epoch of each checkpoint, ascending: the axis ``epoch``.
+        layers: What was found, by the names the layers were asked for.
+        ids: The id of every image that is named, by its place in the dataset as text.
+        input: What the network takes.
+        rule: How ReLUs treated the signal of the projections.
+        threshold: The overlap from which on a unit counts as settled.
+        checkpoints: The hash of each checkpoint's file.
+        count: How many images were seen.
+        skipped: The id of every image that could not be read, and the reason.
+    """
+
+    epochs: tuple[int, ...]
+    layers: dict[str, LayerEvolution]
+    ids: dict[str, str]
+    input: InputSpec
+    rule: str
+    threshold: float
+    checkpoints: tuple[str, ...]
+    count: int
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __getitem__(self, layer: str) -> LayerEvolution:
+        if layer not in self.layers:
+            raise UnknownNameError("layer of the evolution", layer, self.layers)
+        return self.layers[layer]
+
+    @property
+    def k(self) -> int:
+        """How many strongest images of a unit are compared."""
+        return int(next(iter(self.layers.values())).image.shape[2])
+
+    @property
+    def chance(self) -> float:
+        """The overlap of two sets of images that were drawn at random."""
+        return min(self.k / self.count, 1.0)

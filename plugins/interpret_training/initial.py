@@ -1,0 +1,41 @@
+"""Initial weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from interpret.network import Network
+from interpret_training.chance import number
+from interpret_training.clipping import first_convolution, input_scale
+from interpret_training.recipe import Init
+
+DEVIATION = 0.01
+"""The paper's: "all weights are initialized to 10^-2", which only a random distribution can mean."""
+
+
+def initialise(network: Network, init: Init, seed: int) -> None:
+    """Draw the initial weights of a network, in place.
+
+    Args:
+        network: The network.
+        init: ``keep``: leave them; ``paper``: N(0, 0.01²) and zero biases; ``he``: the same in the first
+            convolution and the last linear layer, N(0, 2 / inputs) between them. The first convolution's
+            are for inputs of -128 to 128 and are scaled to the network's.
+        seed: Start of chance.
+    """
+    if init == "keep":
+        return
+    parts = [part for part in network.module.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    first, last = first_convolution(network), parts[-1] if parts else None
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(number(seed, "weights"))
+        for part in parts:
+            if init == "he" and part is not first and part is not last:
+                nn.init.kaiming_normal_(part.weight)
+            else:
+                nn.init.normal_(part.weight, std=DEVIATION)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+        if first is not None:
+            first.weight *= input_scale(network.input.std).to(first.weight.device)[:, None, None]

@@ -1,0 +1,89 @@
+"""The probe ``train``: a training as a step of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from interpret.batches import OnError
+from interpret.errors import InterpretError
+from interpret.images import Images, as_images
+from interpret.interfaces import Dataset, Plugin, Probe
+from interpret.network import Network
+from interpret.parameters import configure
+from interpret.plugins import registry
+from interpret.workspace import room
+from interpret_training.recipe import Recipe, read_recipe
+from interpret_training.results import Training
+from interpret_training.splitting import split
+from interpret_training.training import train, training_key
+
+
+def _recipe(value: Any) -> Any:
+    """A recipe from its name, or from ``{like: NAME, …}`` with what differs from it."""
+    if isinstance(value, str):
+        return _known(value, {})
+    if isinstance(value, Mapping) and "like" in value:
+        return _known(str(value["like"]), {key: item for key, item in value.items() if key != "like"})
+    return value
+
+
+def _known(name: str, changes: Mapping[str, Any]) -> Recipe:
+    try:
+        return read_recipe(name, **changes)
+    except InterpretError as error:
+        raise ValueError(str(error)) from error
+
+
+GivenRecipe = Annotated[Recipe, BeforeValidator(_recipe)]
+"""A recipe, the name of one, or ``{like: NAME, epochs: 5}``."""
+
+
+class Validated(Probe):
+    """What probes that train have in common: a recipe, and images to validate on."""
+
+    recipe: GivenRecipe = Field(
+        Recipe(),
+        description="A recipe that comes along (imagenet-zfnet, …), the path of a .yaml file, {like: NAME} "
+        "with what differs from it, or every choice that is not the paper's.",
+    )
+    validation: Annotated[float, Field(gt=0, lt=1)] | dict[str, Any] | None = Field(
+        0.1,
+        description="Images that decide when the rate falls and training ends: a share of every category, "
+        "held out, or a dataset ({name: folder, path: …}); none: no such images.",
+    )
+    on_error: OnError = Field(
+        "raise", description="What to do with images that cannot be read: raise, or skip and list them."
+    )
+
+    def nested(self) -> Sequence[Plugin]:
+        """The validation dataset, if it is one of its own."""
+        return [_dataset(self.validation)] if isinstance(self.validation, Mapping) else []
+
+    def parted(self, images: Images) -> tuple[Images, Images | None]:
+        """The images to train on and those to validate on."""
+        if isinstance(self.validation, Mapping):
+            return images, _dataset(self.validation).open()
+        return split(images, self.validation, self.recipe.seed) if self.validation else (images, None)
+
+
+class Train(Validated):
+    """Trains the model's weights on the dataset, by a recipe (paper section 3)."""
+
+    name: ClassVar[str] = "train"
+    collective: ClassVar[bool] = True
+
+    def run(self, network: Network, images: Images) -> Training:
+        """Train a copy of the network; a step that was killed goes on where it was."""
+        shown, checked = self.parted(as_images(images))
+        folder = room("train", training_key(network, shown, self.recipe, checked), self.on_error)
+        return train(network, shown, self.recipe, validation=checked, folder=folder, on_error=self.on_error)
+
+
+def _dataset(spec: Mapping[str, Any]) -> Dataset:
+    name = spec.get("name")
+    cls = registry().lookup("dataset", str(name))
+    dataset: Dataset = configure(cls, "dataset", {k: value for k, value in spec.items() if k != "name"})
+    return dataset

@@ -1,0 +1,280 @@
+"""Training a network by a recipe."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from interpret import results
+from interpret.batches import OnError
+from interpret.errors import InterpretError, ModelError, StepError
+from interpret.images import Images, as_images, digest
+from interpret.network import Network
+from interpret.store import code_version, read_json, whole, write_json
+from interpret_training.checkpoints import CHECKPOINTS, STATE, copied, read_checkpoints, write_checkpoint
+from interpret_training.evaluation import class_count, probabilities, score
+from interpret_training.initial import initialise
+from interpret_training.loading import (
+    CenterSteps,
+    Share,
+    TrainingSteps,
+    center_loader,
+    mean_image,
+    training_loader,
+)
+from interpret_training.pixels import Pixels, read_pixels
+from interpret_training.recipe import Recipe, read_recipe
+from interpret_training.results import History, Scores, Training
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+    from interpret_training.learner import Learner
+
+SCORED = 2000
+"""Training images, at equal distances, that the last training error is measured on."""
+
+
+def train(
+    network: Network,
+    images: Any,
+    recipe: Recipe | str = "imagenet-zfnet",
+    *,
+    validation: Any = None,
+    folder: str | Path = "training",
+    on_error: OnError = "raise",
+) -> Training:
+    """Train a copy of a network (paper section 3); a training that was killed continues in its folder.
+
+    All chance is a function of the recipe's seed: on one type of device the same call gives the same weights,
+    whether or not it was killed on the way. Processes that ``torchrun`` starts share every batch.
+
+    Args:
+        network: The architecture and, with ``init: keep``, its first weights; it is left as it is.
+        images: Labelled photographs.
+        recipe: Every choice, or the name of a recipe that comes along.
+        validation: Labelled photographs that the rate and the end are decided by; None: none.
+        folder: Where checkpoints, logs and the state to continue from are written.
+        on_error: What to do with an image that cannot be read.
+
+    Raises:
+        InterpretError: If Lightning is missing, or the folder holds another training.
+        DatasetError: If labels are missing or do not fit the network, or an image cannot be read.
+        StepError: If a loss or a gradient is not finite; the message names the step and the layer.
+    """
+    chosen = read_recipe(recipe) if isinstance(recipe, str) else recipe
+    images = as_images(images)
+    held_out = None if validation is None else as_images(validation)
+    place = Path(folder).expanduser()
+    if done := _claim(place, training_key(network, images, chosen, held_out)):
+        return done
+    return _prepared(network, (images, held_out), chosen, place, on_error).run()
+
+
+def training_key(network: Network, images: Images, recipe: Recipe, validation: Images | None) -> str:
+    """A hash of everything a training depends on."""
+    data = [part.fingerprint() for part in (images, validation) if part is not None]
+    code = (code_version(Recipe), code_version(Network), torch.__version__)
+    return digest(network.fingerprint(), recipe.model_dump_json(), *data, *code)
+
+
+def _claim(folder: Path, key: str) -> Training | None:
+    """The training that is whole in the folder already; None where it is to be begun or continued."""
+    known = read_json(folder / "training.json").get("key", key)
+    if known != key:
+        raise InterpretError(
+            f"{folder} holds another training: network, images, recipe or code have changed since. "
+            "Choose another folder, or remove this one."
+        )
+    write_json(folder / "training.json", {"key": key})
+    return results.load(folder) if whole(folder) else None  # type: ignore[return-value]
+
+
+def _prepared(
+    network: Network,
+    images: tuple[Images, Images | None],
+    recipe: Recipe,
+    folder: Path,
+    on_error: OnError,
+) -> _Work:
+    """Read the images, to train on and to validate on, and prepare a copy of the network."""
+    read = partial(read_pixels, spec=network.input, classes=class_count(network), on_error=on_error)
+    pixels, checked = read(images[0]), None if images[1] is None else read(images[1])
+    network = copied(network)
+    initialise(network, recipe.init, recipe.seed)
+    if recipe.mean == "pixel":
+        _set_mean(network, pixels)
+    network.module.to(memory_format=torch.channels_last)  # a quarter faster on CPU
+    return _Work(network, recipe, pixels, checked, folder)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One training: the network that changes, and what it is shown."""
+
+    network: Network
+    recipe: Recipe
+    images: Pixels
+    validation: Pixels | None
+    folder: Path
+
+    def run(self) -> Training:
+        """Train to the end, measure, and write down what was found."""
+        with _quiet(), torch.random.fork_rng(devices=[]):
+            learner, ended, rank = self.fit()
+        found = self.finished(learner, ended)
+        if rank == 0:
+            found.save(self.folder)
+            (self.folder / STATE).unlink(missing_ok=True)
+        return found
+
+    def fit(self) -> tuple[Learner, str, int]:
+        """Let Lightning train; what was learnt, why it ended early if it did, and this process's rank."""
+        trainer = self.trainer()
+        share = Share(trainer.global_rank, trainer.world_size)
+        steps = TrainingSteps(self.images, self.network.input.size, self.recipe, share)
+        check_share(steps.batch, share)
+        checks = self.validation and center_loader(
+            CenterSteps(self.validation, self.network.input.size, steps.batch, share)
+        )
+        learner, state, device = self.learner(), self.folder / STATE, self.network.device
+        trainer.fit(
+            learner.train(),
+            training_loader(steps),
+            checks,
+            ckpt_path=state if state.exists() else None,
+            weights_only=True,
+        )
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        self.network.module.to(device)  # Lightning leaves it on the CPU
+        last = len(learner.history["rate"])
+        if trainer.is_global_zero and last not in self.recipe.kept_epochs:
+            write_checkpoint(self.network, last, self.folder / CHECKPOINTS)
+        trainer.strategy.barrier()
+        early = last < self.recipe.epochs
+        ended = f"no lower validation error for {self.recipe.stop} epochs" if early else ""
+        return learner, ended, trainer.global_rank
+
+    def learner(self) -> Learner:
+        """The network as Lightning takes it."""
+        from interpret_training.learner import Learner  # noqa: PLC0415 - Lightning takes seconds to import
+
+        return Learner(self.network, self.recipe, validated=self.validation is not None)
+
+    def trainer(self) -> Trainer:
+        """Lightning's trainer on the network's device, or one of those that ``torchrun`` started."""
+        from lightning.pytorch import Trainer  # noqa: PLC0415
+
+        from interpret_training.keeping import callbacks, loggers  # noqa: PLC0415
+
+        device, processes = self.network.device, int(os.environ.get("WORLD_SIZE", "1"))
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", str(processes)))
+        return Trainer(
+            accelerator={"cuda": "gpu"}.get(device.type, device.type),
+            devices=[device.index or 0] if device.type == "cuda" and processes == 1 else local,
+            num_nodes=processes // local,
+            strategy="ddp" if processes > 1 else "auto",
+            sync_batchnorm=processes > 1 and device.type == "cuda",
+            precision=self.recipe.precision,
+            max_epochs=self.recipe.epochs,
+            callbacks=callbacks(
+                self.network, self.recipe, self.folder, validated=self.validation is not None
+            ),
+            logger=loggers(self.folder),
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+    def finished(self, learner: Learner, ended: str) -> Training:
+        """What was found; the trained network is measured as its checkpoint will be loaded."""
+        last = len(learner.history["rate"])
+        kept = [item for item in read_checkpoints(self.folder / CHECKPOINTS) if item.epoch <= last]
+        self.network.module.to(memory_format=torch.contiguous_format)
+        skipped = self.images.skipped + (self.validation.skipped if self.validation else ())
+        return Training(
+            recipe=self.recipe.model_dump(mode="json"),
+            history=History(**{name: torch.tensor(values) for name, values in learner.history.items()}),
+            losses=torch.tensor(learner.losses),
+            checkpoints=tuple(kept),
+            scores=self.scores(),
+            images=len(self.images),
+            skipped=skipped,
+            ended=ended,
+        )
+
+    def scores(self) -> dict[str, Scores]:
+        """How well the trained network does on what it was trained on, and on the validation images."""
+        count = min(SCORED, len(self.images))
+        sample = self.images.some([place * len(self.images) // count for place in range(count)])
+        found = {"train": score(probabilities(self.network, sample), sample.labels, 1)}
+        if self.validation is None:
+            return found
+        for crops in sorted({1, self.recipe.test_crops}):
+            likely = probabilities(self.network, self.validation, crops=crops)
+            name = "validation" if crops == 1 else "validation, ten crops"
+            found[name] = score(likely, self.validation.labels, crops)
+        return found
+
+
+def check_share(batch: int, share: Share) -> None:
+    """Refuse a batch that the processes cannot share equally: its gradient would be another.
+
+    Raises:
+        StepError: If it does not divide.
+    """
+    if batch % share.processes:
+        raise StepError(
+            f"{share.processes} processes cannot share a batch of {batch} images equally. "
+            "Use a number of processes that divides it, or another batch."
+        )
+
+
+def _set_mean(network: Network, pixels: Pixels) -> None:
+    """Give a network the mean image of its training images."""
+    part = mean_image(network)
+    if part is None:
+        raise ModelError(
+            f"The recipe subtracts the mean image (mean: pixel), but {type(network.module).__name__} has no "
+            "place for one. Give the model mean_image: true, or the recipe mean: network."
+        )
+    part.mean.copy_(network.input.normalize(pixels.mean()))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning without its remarks: what matters is in the result.
+
+    Raises:
+        InterpretError: If it is not installed.
+    """
+    try:
+        import lightning.pytorch  # noqa: F401, PLC0415 - it takes seconds, and sets its own log level
+    except ImportError:
+        raise InterpretError(
+            "Training needs Lightning, which is not installed: pip install 'interpret-cnn[train]'."
+        ) from None
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\.")
+            warnings.filterwarnings(
+                "ignore", message=r".*(does not have many workers|isinstance\(treespec).*"
+            )
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,84 @@
+"""Room for unfinished work: the same for the same content, and results that are computed once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret import results
+from interpret.errors import InterpretError
+from interpret.interfaces import Probe
+from interpret.results import Result
+from interpret.workspace import kept, room, working_in
+
+
+@dataclass(frozen=True)
+class Filed(Result):
+    """A tensor and two files."""
+
+    values: Float[Tensor, " n"]
+    files: dict[str, Path]
+
+
+def filed(folder: Path, text: str = "one") -> Filed:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(f"{text} {name}")
+    return Filed(torch.arange(3.0), {"a": folder / "a.txt", "b": folder / "b.txt"})
+
+
+def test_a_room_is_found_again_by_its_content(tmp_path):
+    with working_in(tmp_path):
+        one, same, other = room("work", 1), room("work", 1), room("work", 2)
+        assert room(Probe) == room(Probe)
+    assert one == same
+    assert one != other
+    assert one.parent == tmp_path
+    assert not room("work", 1).is_relative_to(tmp_path)
+    assert room("work", 1) == room("work", 1)
+
+
+def test_a_kept_result_is_computed_once(tmp_path):
+    calls = []
+
+    def compute() -> Filed:
+        calls.append(1)
+        return filed(tmp_path / "made")
+
+    with working_in(tmp_path / "work"):
+        first, again = kept(compute, "key"), kept(compute, "key")
+        kept(compute, "other key")
+    assert len(calls) == 2
+    assert torch.equal(first.values, again.values)
+    assert first.files["a"].read_text() == "one a.txt"
+
+
+def test_half_a_kept_result_is_computed_again(tmp_path):
+    with working_in(tmp_path / "work"):
+        first = kept(lambda: filed(tmp_path / "made"), "key")
+        first.files["b"].unlink()
+        kept(lambda: filed(tmp_path / "anew", "two"), "key")
+        assert kept(lambda: filed(tmp_path / "never"), "key").files
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_result_brings_its_files_and_can_be_moved(tmp_path):
+    filed(tmp_path / "made").save(tmp_path / "result")
+    (tmp_path / "result").rename(tmp_path / "moved")
+    found = results.load(tmp_path / "moved")
+    assert found.files["b"] == tmp_path / "moved/made/b.txt"
+    assert found.files["b"].read_text() == "one b.txt"
+    found.save(tmp_path / "moved")
+    found.save(tmp_path / "copy")
+    assert results.load(tmp_path / "copy").files["a"].read_text() == "one a.txt"
+
+
+def test_a_result_whose_file_is_missing_says_so(tmp_path):
+    found = filed(tmp_path / "made")
+    found.files["b"].unlink()
+    with pytest.raises(InterpretError, match=r"b\.txt belongs to the result and is missing"):
+        found.save(tmp_path / "result")
+    assert not (tmp_path / "result/result.json").exists()

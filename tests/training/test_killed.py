@@ -1,0 +1,162 @@
+"""kill -9 in the middle of a training: it goes on to the same bits; and two processes are one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from small_training import QUICK, Stripes, small_network
+
+from interpret.errors import StepError
+from interpret.runner import run_pipeline
+from interpret_training import train
+from interpret_training.checkpoints import STATE
+from interpret_training.loading import Share
+from interpret_training.training import check_share
+
+HERE = Path(__file__).parent
+LONG = {"epochs": 40, "checkpoints": (1, 2, 30), "stop": 30, "patience": 3}
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {here!r})
+from small_training import QUICK, Stripes, small_network
+from interpret_training import train
+recipe = QUICK.model_copy(update={given!r})
+found = train(small_network(), Stripes(), recipe, validation=Stripes(24, seed=1), folder=sys.argv[1])
+"""
+
+PIPELINE = """\
+version: 1
+models: {net: {name: zfnet, width: 0.0625, input_size: 64, categories: 10, mean_image: true}}
+datasets: {drawn: {name: scenes, split: train, limit: 60, size: 64}}
+steps:
+  learn:
+    probe: train
+    recipe: {epochs: 6, batch: 20, rate: 1.0e-3, init: he, mean: pixel, checkpoints: [1, 3]}
+    validation: {name: scenes, split: val, limit: 20, size: 64}
+  strongest: {probe: topk, weights: learn, layers: [layer2], k: 2}
+"""
+
+
+def started(folder: Path, given=None, *, before=(sys.executable,), **environment: str):
+    """A process that trains into a folder."""
+    script = folder.parent / f"{folder.name}.py"
+    script.write_text(SCRIPT.format(here=str(HERE), given=given or LONG))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.Popen([*before, str(script), str(folder)], env=environment)
+
+
+def wait_for(happened, process) -> None:
+    while not happened() and process.poll() is None:
+        time.sleep(0.005)
+
+
+def kill(process) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    files = [*folder.glob("result.*"), *folder.glob("checkpoints/*")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_killed_trainings_end_in_the_same_bits(tmp_path):
+    """Killed three times on the way, once in the middle of an epoch's end."""
+    straight = started(tmp_path / "straight")
+    folder = tmp_path / "killed"
+    for epochs in (1, 2, 12):
+        process = started(folder)
+        state = folder / STATE
+        first = state.stat().st_mtime_ns if state.exists() else 0
+        wait_for(lambda: state.exists() and state.stat().st_mtime_ns > first, process)
+        time.sleep(0.01 * epochs)
+        kill(process)
+        assert not (folder / "result.json").exists()
+    assert started(folder).wait() == 0
+    assert straight.wait() == 0
+    assert written(folder) == written(tmp_path / "straight")
+    assert not (folder / STATE).exists()
+
+
+def test_two_processes_are_one(tmp_path):
+    """torchrun with gloo: every step has the loss of one process with the same whole batch, dropout and all."""
+    one = train(
+        small_network(),
+        Stripes(),
+        QUICK.model_copy(update=LONG | {"epochs": 4}),
+        validation=Stripes(25, seed=1),
+        folder=tmp_path / "one",
+    )
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    script = tmp_path / "two.py"
+    given = LONG | {"epochs": 4}
+    script.write_text(
+        SCRIPT.format(here=str(HERE), given=given).replace("Stripes(24, seed=1)", "Stripes(25, seed=1)")
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*torchrun, str(script), str(tmp_path / "two")], env=environment, check=False, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    two = train(
+        small_network(),
+        Stripes(),
+        QUICK.model_copy(update=given),
+        validation=Stripes(25, seed=1),
+        folder=tmp_path / "two",
+    )
+    assert len(one.losses) == 24
+    torch.testing.assert_close(two.losses, one.losses, rtol=1e-4, atol=1e-5)
+    for name in ("loss", "error", "validation_loss", "validation_error", "rate"):
+        torch.testing.assert_close(
+            getattr(two.history, name), getattr(one.history, name), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_processes_that_cannot_share_a_batch_are_refused():
+    with pytest.raises(StepError, match="3 processes cannot share a batch of 16 images equally"):
+        check_share(16, Share(0, 3))
+
+
+def pipeline(path: Path, out: Path):
+    command = [sys.executable, "-m", "interpret.cli", "run", str(path), "--out", str(out)]
+    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+
+
+def test_a_killed_pipeline_trains_on_and_asks_the_trained_network(tmp_path):
+    path = tmp_path / "learn.yaml"
+    path.write_text(PIPELINE)
+    process = pipeline(path, tmp_path / "killed")
+    wait_for(lambda: [*(tmp_path / "killed").glob(f".work/*/{STATE}")], process)
+    kill(process)
+    assert not (tmp_path / "killed/learn/step.json").exists()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    killed = run_pipeline(path, tmp_path / "killed")
+    straight = run_pipeline(path, tmp_path / "straight")
+    torch.set_num_threads(threads)
+    for step in ("learn", "strongest"):
+        for name in ("result.json", "result.safetensors"):
+            assert (tmp_path / "killed" / step / name).read_bytes() == (
+                tmp_path / "straight" / step / name
+            ).read_bytes()
+    assert [item.file.name for item in killed["learn"].checkpoints] == [
+        "epoch-0001.safetensors",
+        "epoch-0003.safetensors",
+        "epoch-0006.safetensors",
+    ]
+    trained = straight["strongest"]["layer2"].values
+    untrained = tmp_path / "untrained.yaml"
+    untrained.write_text(PIPELINE.replace("weights: learn, ", ""))
+    other = run_pipeline(untrained, tmp_path / "straight")
+    assert other.steps["learn"].status == "kept"
+    assert not torch.equal(other["strongest"]["layer2"].values, trained)
+    keys = json.loads((tmp_path / "straight/manifest.json").read_text())["steps"]
+    assert keys["learn"]["status"] == "kept"
