@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -147,10 +148,19 @@ class _Given(Images):
             _id(items[i], i) if isinstance(items, list | tuple) else str(i) for i in range(len(items))
         ]
         require_unique(self._ids)
+        self.categories = tuple(map(str, getattr(items, "classes", ())))
 
     @property
     def ids(self) -> Sequence[str]:
         return self._ids
+
+    @cached_property
+    def labels(self) -> Sequence[int | None]:
+        """From pairs, or a dataset's ``targets``; else every item is read once."""
+        if len(known := getattr(self.items, "targets", ())) == len(self._ids):
+            return [int(label) for label in known]
+        items = (self.items[index] for index in range(len(self._ids)))
+        return [int(item[1]) if isinstance(item, tuple) and len(item) == 2 else None for item in items]
 
     def __getitem__(self, index: int) -> Sample:
         item, label = self.items[index], None

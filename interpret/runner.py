@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, Literal, cast
 
 import torch
@@ -35,7 +35,7 @@ from interpret.progress import Progress, StepListener, listening
 from interpret.provenance import Provenance
 from interpret.results import Result
 from interpret.store import RunFolder, StepFolder
-from interpret.workspace import working_in
+from interpret.workspace import follows, working_in
 
 Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
 logger = logging.getLogger(__name__)
@@ -114,8 +114,12 @@ def run_pipeline(
         raise InterpretError(f"Shard {shard[0]}/{shard[1]} cannot be computed: {what}.")
     chosen: Executor = known.lookup("executor", executor)()
     folder = RunFolder(Path(out).expanduser())
-    with folder.lock(shared=shard is not None), working_in(folder.work):
-        return _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force).run()
+    runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force)
+    with working_in(folder.work):
+        if follows():
+            return runner.follow()
+        with folder.lock(shared=shard is not None):
+            return runner.run()
 
 
 @dataclass
@@ -143,6 +147,16 @@ class _Runner:
         if failed:
             raise StepError("\n".join(failed)) from self.errors[0]
         return Run(self.folder.path, self.runs)
+
+    def follow(self) -> Run:
+        """Take part in the steps whose work the processes of ``torchrun`` share; the first one writes."""
+        self.open()
+        for step in self.pipeline.steps.values():
+            if step.probe.collective and (self.force or not self.done(step.name)):
+                while not all(map(self.done, step.needs)):
+                    sleep(0.1)
+                self.compute(step, self.folder.step(step.name))
+        return Run(self.folder.path)
 
     def open(self) -> None:
         """Load what the steps use before any of them runs, so that a mistake shows at once."""
@@ -204,8 +218,11 @@ class _Runner:
 
     def there(self, name: str) -> bool:
         """Whether the result of a step is whole, even if its figures failed."""
-        done = self.runs[name].status in {"done", "kept", "drawn"}
-        return done or self.folder.step(name).complete(self.origins.keys[name])
+        return self.runs[name].status in {"done", "kept", "drawn"} or self.done(name)
+
+    def done(self, name: str) -> bool:
+        """Whether the whole result of a step is in the folder."""
+        return self.folder.step(name).complete(self.origins.keys[name])
 
     def explain(self, step: Step, error: Exception) -> str:
         origin = self.origins.origin(step.probe)[0]
@@ -226,7 +243,7 @@ class _Runner:
 
     def perform(self, step: Step) -> tuple[Status, tuple[Path, ...]]:
         folder, key = self.folder.step(step.name), self.origins.keys[step.name]
-        kept = folder.complete(key) and not self.force
+        kept = self.done(step.name) and not self.force
         if self.shard:
             return ("kept" if kept else self.store_shards(step, folder)), ()
         if not kept:

@@ -7,6 +7,7 @@ finds it; elsewhere it is a temporary folder of this process.
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,11 @@ from interpret.store import code_version, whole
 R = TypeVar("R", bound=Result)
 
 _folder: ContextVar[Path | None] = ContextVar("workspace", default=None)
+
+
+def follows() -> bool:
+    """Whether this is one of the processes of ``torchrun`` that leave all writing to the first."""
+    return int(os.environ.get("RANK", "0")) > 0
 
 
 @contextmanager
@@ -57,7 +63,10 @@ def kept(compute: Callable[[], R], *content: object) -> R:
     """
     folder = room("kept", *content)
     if not whole(folder):
-        compute().save(folder)
+        found = compute()
+        if follows():
+            return found
+        found.save(folder)
     return results.load(folder)  # type: ignore[return-value]  # what compute() returned
 
 

@@ -33,7 +33,7 @@ def run_pipeline(path: Path, registry: Registry, *, as_json: bool, **options: An
     if as_json:
         steps = {name: asdict(step) for name, step in run.steps.items()}
         show.json({"folder": run.folder, "steps": steps})
-    else:
+    elif run.steps:
         _show_run(run)
 
 

@@ -27,6 +27,8 @@ class WeightsCard(BaseModel):
     measured_on: str = Field(description="Held-out images the accuracy was measured on.")
     accuracy: float = Field(ge=0, le=1, description="Share of these that are classified right.")
     license: str = Field(description="SPDX identifier.")
+    limits: str = Field("", description="What they should not be used for, and what is open.")
+    epochs: tuple[int, ...] = Field((), description="Epochs whose convolutions come along, as a series.")
 
     @property
     def path(self) -> Path:
@@ -35,7 +37,7 @@ class WeightsCard(BaseModel):
 
     def page(self) -> str:
         """The card for people, in Markdown."""
-        told = self.model_dump(exclude={"model", "name"})
+        told = self.model_dump(exclude={"model", "name"}, exclude_defaults=True)
         parameters = told.pop("parameters")
         rows = [f"| {name.replace('_', ' ')} | {value} |" for name, value in told.items()]
         rows += [f"| `{name}` | {json.dumps(value)} |" for name, value in parameters.items()]
@@ -60,6 +62,11 @@ def find_card(model: str, weights: object) -> WeightsCard | None:
         return None
     path = FOLDER / f"{model}-{weights}.json"
     return WeightsCard.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def series_names() -> list[str]:
+    """The series of checkpoints that come along: folders ``MODEL-NAME`` beside the weights."""
+    return sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 
 
 def card_names(model: str) -> list[str]:

@@ -27,10 +27,11 @@ class AliasEnergy(Record):
     """The energy of projections at the frequencies of a grid.
 
     Attributes:
-        share: The part of each projection's energy, without its mean, that lies at the grid's frequencies, 0 to 1.
+        share: The part of each projection's energy, without its mean, that lies at the grid's frequencies, 0
+            to 1.
         expected: The part that would lie there, on average, if the spectrum went on there as it does around.
-        profile: The average spectrum along the two axes, from 0 to 1/2 cycles per pixel in equal steps; the energy
-            of each projection is 1.
+        profile: The average spectrum along the two axes, from 0 to 1/2 cycles per pixel in equal steps; the
+            energy of each projection is 1.
     """
 
     share: Float[Tensor, " projection"]
@@ -39,22 +40,25 @@ class AliasEnergy(Record):
 
     @property
     def ratio(self) -> float:
-        """The average share over what is expected: about 1 where there is no grid; NaN without projections."""
+        """The average share over what is expected: about 1 where there is no grid; NaN without any."""
         return float(self.share.mean()) / self.expected if len(self.share) else float("nan")
 
 
 def alias_energy(projections: Float[Tensor, "n c h w"], stride: int | tuple[int, int]) -> AliasEnergy:
     """How much of the energy of projections lies at the frequencies of a stride's grid.
 
-    What is written through filters that stand ``stride`` pixels apart repeats the spectrum of the signal at every
-    multiple of 1 / stride cycles per pixel. The signal of a rectified map has a large mean: its copies are the
-    peaks, and the checkerboard one sees (paper, Figure 6 d). Each patch is seen through a Hann window, without
-    its mean, and counts alike. Around every multiple (m / stride, n / stride) but (0, 0), a square of 2 cycles per
-    patch to each side counts as the grid's. The ring of the same width around it, cut halfway to the next
-    multiple, says what to expect: the geometric mean of the average spectrum there, since spectra fall steeply.
+    What is written through filters that stand ``stride`` pixels apart repeats the spectrum of the signal at
+    every multiple of 1 / stride cycles per pixel. The signal of a rectified map has a large mean: its copies
+    are the peaks, and the checkerboard one sees (paper, Figure 6 d). Each patch is seen through a Hann
+    window, without its mean, and counts alike. Around every multiple (m / stride, n / stride) but (0, 0), a
+    square of 2 cycles per patch to each side counts as the grid's. The ring of the same width around it, cut
+    halfway to the next multiple, says what to expect: the mean of the average spectrum there. Spectra fall
+    steeply, so that the inner side of a ring is too strong where patches are small: then a weak grid is
+    missed, but none is invented.
 
     Args:
-        projections: Signed projections, cropped to receptive fields of one size. Those that are zero are left out.
+        projections: Signed projections, cropped to receptive fields of one size. Those that are zero are left
+            out.
         stride: The stride of the first convolution, or down and across.
 
     Raises:
@@ -114,14 +118,13 @@ def _spectrum(patches: Float[Tensor, "n c h w"], length: int) -> Float[Tensor, "
     )
     window = rows[:, None] * columns
     mean = (patches * window).sum((2, 3), keepdim=True) / window.sum()
-    return torch.fft.fft2((patches - mean) * window, s=(length, length)).abs().square().sum(1)
+    found: Tensor = torch.fft.fft2((patches - mean) * window, s=(length, length))
+    return found.abs().square().sum(1)
 
 
 def _around(average: Float[Tensor, "fy fx"], grid: _Grid, point: tuple[int, int]) -> float:
     """The energy that the surroundings of a point let expect in its square."""
-    tiny = torch.finfo(torch.float64).tiny
-    level = average[grid.ring(*point)].clamp_min(tiny).log().mean().exp()
-    return float(level * grid.near(*point).sum())
+    return float(average[grid.ring(*point)].mean() * grid.near(*point).sum())
 
 
 def _check(projections: Tensor, strides: tuple[int, int]) -> None:
@@ -133,6 +136,6 @@ def _check(projections: Tensor, strides: tuple[int, int]) -> None:
     short = [(size, step) for size, step in sizes if step > 1 and size < PERIODS * step]
     if short:
         raise InterpretError(
-            f"Projections of {short[0][0]} pixels hold fewer than {PERIODS} periods of a stride of {short[0][1]}: "
-            "its frequencies cannot be told from their neighbours. Project a deeper layer."
+            f"Projections of {short[0][0]} pixels hold fewer than {PERIODS} periods of a stride of "
+            f"{short[0][1]}: its frequencies cannot be told from their neighbours. Project a deeper layer."
         )

@@ -25,6 +25,8 @@ from interpret_diagnosis.shifts import shift_error
 from interpret_diagnosis.spectrum import band_energy, likeness_to_noise
 from interpret_topk import mine
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+
 PIXEL = 1 / 255
 """The deviation of the paper's inputs: pixels of -128 to 128, which are divided by nothing."""
 
@@ -43,7 +45,7 @@ def diagnose(
     batch_size: int = 32,
     on_error: OnError = "raise",
 ) -> NetworkDiagnosis:
-    """What is wrong with a network: its first filters, its dead units, aliasing and shifts (paper, section 4.1).
+    """What is wrong with a network: first filters, dead units, shifts, aliasing (the paper's Figure 6).
 
     Args:
         network: The network.
@@ -143,8 +145,8 @@ def measure_aliasing(
         on_error: ``skip`` leaves out images that cannot be read.
 
     Raises:
-        InterpretError: If the network has no such layer, its first stride is 1, its layers have no projections,
-            or these are too small to tell; the message says which.
+        InterpretError: If the network has no such layer, its first stride is 1, its layers have no
+            projections, or these are too small to tell; the message says which.
     """
     found = first_convolution(network)
     stride = (0, 0) if found is None else (int(found[1].stride[0]), int(found[1].stride[1]))
@@ -163,13 +165,13 @@ def measure_aliasing(
 
 
 def default_label(network: Network) -> str:
-    """The class of the module, unless it is only a sequence, and its first convolution: ``11 x 11 / 4``."""
+    """The class of the module, unless it is only a sequence, and its first convolution: ``11 × 11 / 4``."""
     kind, found = type(network.module), first_convolution(network)
     name = "" if kind is nn.Sequential and found else kind.__name__
     if found is None:
         return name
     rows, columns = found[1].kernel_size
-    return f"{name} {rows} x {columns} / {found[1].stride[0]}".strip()
+    return f"{name} {rows} {TIMES} {columns} / {found[1].stride[0]}".strip()
 
 
 def _visible(projections: LayerProjections) -> LayerProjections:

@@ -80,9 +80,9 @@ def similarities(
 ) -> Float[Tensor, "unit unit"]:
     """Cosine of every filter with every other, -1 to 1: the largest over small shifts.
 
-    What is moved out of the window counts as lost, so that a shift never makes two filters more alike than they
-    are. The sign is kept: behind a ReLU a filter and its negative answer to different things. A filter of
-    zeros is like no other, itself included, and so are filters of different groups.
+    What is moved out of the window counts as lost, so that a shift never makes two filters more alike than
+    they are. The sign is kept: behind a ReLU a filter and its negative answer to different things. A filter
+    of zeros is like no other, itself included, and so are filters of different groups.
 
     Args:
         weight: The filters of one convolution.

@@ -14,17 +14,19 @@ FEW = 5
 HELPS = {
     "dominant filter": "Limit the RMS of every filter while training (the paper's radius is 0.1), or a lower "
     "learning rate.",
-    "faint filters": "Limit the RMS of every filter, so that the others leave room; a lower learning rate; or "
-    "fewer filters.",
+    "faint filters": "Limit the RMS of every filter, so that the others leave room; a lower learning rate; "
+    "or fewer filters.",
     "filters look like noise": "Train, or train longer; check that the weights were loaded.",
     "near-duplicate filters": "Fewer filters; another initialisation; more varied augmentation.",
-    "little mid-frequency": "Smaller filters in the first layer (the paper goes from 11 to 7 pixels) and a smaller "
-    "stride.",
-    "dead units": "A lower learning rate, RMS clipping, biases that start at zero or above, a leaky ReLU; for dead "
-    "filters of the first layer also smaller filters and a smaller stride.",
-    "nearly dead units": "Look at what drives them (topk, deconv): a rare feature is fine. Else as for dead units.",
+    "little mid-frequency": "Smaller filters in the first layer (the paper goes from 11 to 7 pixels) and a "
+    "smaller stride.",
+    "dead units": "A lower learning rate, RMS clipping, biases that start at zero or above, a leaky ReLU; "
+    "for dead filters of the first layer also smaller filters and a smaller stride.",
+    "nearly dead units": "Look at what drives them (topk, deconv): a rare feature is fine. Else as for dead "
+    "units.",
     "aliasing": "A smaller stride in the first layer (the paper goes from 4 to 2), or a blur before it.",
-    "not equivariant to shifts": "A smaller stride, in the first layer first; or a blur before each stride and pool.",
+    "not equivariant to shifts": "A smaller stride, in the first layer first; or a blur before each stride "
+    "and pool.",
 }
 """What usually helps, by the name of the finding. Filter size, stride and RMS clipping are the paper's."""
 
@@ -50,18 +52,24 @@ def find(
 def _sizes(first: FirstLayer, limits: Thresholds) -> Iterator[Finding]:
     """Filters that are far stronger or far weaker than the others."""
     relative, count = first.relative, len(first.relative)
-    strong = relative.argsort(descending=True, stable=True)[: int((relative >= limits.dominant).sum())].tolist()
+    strong = relative.argsort(descending=True, stable=True)[
+        : int((relative >= limits.dominant).sum())
+    ].tolist()
     if strong:
         value = float(relative[strong[0]])
         many = f"{len(strong)} of {count} filters have" if len(strong) > 1 else f"Filter {strong[0]} has"
         evidence = f"{many} {value:.3g} times the median RMS of {float(first.rms.median()):.3g}"
-        evidence += f" or less, and {limits.dominant:g} or more: {_named(strong)}." if len(strong) > 1 else "."
-        yield _finding("dominant filter", first.layer, value, limits.dominant, evidence, strong)
+        evidence += (
+            f" or less, and {limits.dominant:g} or more: {_named(strong)}." if len(strong) > 1 else "."
+        )
+        yield _finding("dominant filter", first.layer, (value, limits.dominant), evidence, strong)
     weak = relative.argsort(stable=True)[: int((relative <= limits.faint).sum())].tolist()
     if weak:
         value = float(relative[weak[0]])
-        evidence = f"{len(weak)} of {count} filters have at most {limits.faint:g} of the median RMS: {_named(weak)}."
-        yield _finding("faint filters", first.layer, value, limits.faint, evidence, weak)
+        evidence = (
+            f"{len(weak)} of {count} filters have at most {limits.faint:g} of the median RMS: {_named(weak)}."
+        )
+        yield _finding("faint filters", first.layer, (value, limits.faint), evidence, weak)
 
 
 def _shapes(first: FirstLayer, limits: Thresholds) -> Iterator[Finding]:
@@ -71,20 +79,22 @@ def _shapes(first: FirstLayer, limits: Thresholds) -> Iterator[Finding]:
             f"Their spectra are {first.noise:.2f} times as flat as those of white noise of "
             f"{first.kernel[0]} x {first.kernel[1]} pixels; trained filters are far from flat."
         )
-        yield _finding("filters look like noise", first.layer, first.noise, limits.noise, evidence)
+        yield _finding("filters look like noise", first.layer, (first.noise, limits.noise), evidence)
     pairs = first.duplicates.units.tolist()
     if pairs:
         value = float(first.duplicates.similarity[0])
         units = sorted({unit for pair in pairs for unit in pair})
         shown = ", ".join(f"{one} and {other}" for one, other in pairs[:FEW])
         more = f", and {len(pairs) - FEW} more" if len(pairs) > FEW else ""
-        evidence = f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''} of filters are alike up to their strength "
+        evidence = (
+            f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''} of filters are alike up to their strength "
+        )
         evidence += f"(similarity up to {value:.3f}): {shown}{more}."
-        yield _finding("near-duplicate filters", first.layer, value, limits.duplicate, evidence, units)
+        yield _finding("near-duplicate filters", first.layer, (value, limits.duplicate), evidence, units)
     if first.bands is not None and first.bands[1] < limits.mid:
         low, mid, high = first.bands
         evidence = f"The average filter has {low:.0%} low, {mid:.0%} mid and {high:.0%} high frequencies."
-        yield _finding("little mid-frequency", first.layer, mid, limits.mid, evidence)
+        yield _finding("little mid-frequency", first.layer, (mid, limits.mid), evidence)
 
 
 def _rarely_active(layer: str, counted: Activity, limits: Thresholds) -> Iterator[Finding]:
@@ -93,25 +103,25 @@ def _rarely_active(layer: str, counted: Activity, limits: Thresholds) -> Iterato
     dead = counted.dead.nonzero()[:, 0].tolist()
     if dead:
         evidence = f"{len(dead)} of {count} units are active in none of {images}: {_named(dead)}."
-        yield _finding("dead units", layer, len(dead) / count, 0.0, evidence, dead)
+        yield _finding("dead units", layer, (len(dead) / count, 0.0), evidence, dead)
     nearly = counted.nearly_dead(limits.nearly_dead).nonzero()[:, 0].tolist()
     if nearly:
         evidence = (
-            f"{len(nearly)} of {count} units are active in fewer than {limits.nearly_dead:.3g} of {images}: "
-            f"{_named(nearly)}."
+            f"{len(nearly)} of {count} units are active in fewer than {100 * limits.nearly_dead:.3g} % of "
+            f"{images}: {_named(nearly)}."
         )
         value = float(counted.images[nearly].min())
-        yield _finding("nearly dead units", layer, value, limits.nearly_dead, evidence, nearly)
+        yield _finding("nearly dead units", layer, (value, limits.nearly_dead), evidence, nearly)
 
 
 def _aliasing(found: Aliasing, limits: Thresholds) -> Iterator[Finding]:
     """The grid of the first stride in the projections of the second layer."""
     if found.excess >= limits.aliasing:
         evidence = (
-            f"{found.share:.1%} of the energy of {len(found.energy.share)} projections is at the frequencies of the "
-            f"first stride ({_by(found.stride)} pixels); {found.expected:.1%} would be there without a grid."
+            f"{found.share:.1%} of the energy of {len(found.energy.share)} projections is at the frequencies "
+            f"of the first stride ({_by(found.stride)} pixels); {found.expected:.1%} would be there without it."
         )
-        yield _finding("aliasing", found.layer, found.excess, limits.aliasing, evidence)
+        yield _finding("aliasing", found.layer, (found.excess, limits.aliasing), evidence)
 
 
 def _shifts(shifts: Mapping[str, ShiftError], limits: Thresholds) -> Iterator[Finding]:
@@ -122,14 +132,16 @@ def _shifts(shifts: Mapping[str, ShiftError], limits: Thresholds) -> Iterator[Fi
         layer, value = next(iter(bad)), max(bad.values())
         shown = ", ".join(f"{name} {error:.2f}" for name, error in list(bad.items())[:FEW])
         more = f" and {len(bad) - FEW} more" if len(bad) > FEW else ""
-        evidence = f"In {len(bad)} of {len(errors)} layers the map does not move along with the image: {shown}{more}."
-        yield _finding("not equivariant to shifts", layer, value, limits.shift, evidence)
+        evidence = f"The maps of {len(bad)} of {len(errors)} layers do not move along with the image: "
+        evidence += f"{shown}{more}."
+        yield _finding("not equivariant to shifts", layer, (value, limits.shift), evidence)
 
 
 def _finding(
-    name: str, layer: str, value: float, threshold: float, evidence: str, units: Sequence[int] = ()
+    name: str, layer: str, beyond: tuple[float, float], evidence: str, units: Sequence[int] = ()
 ) -> Finding:
-    return Finding(name, layer, value, threshold, evidence, HELPS[name], tuple(units))
+    """A finding; ``beyond`` is what was measured and its threshold."""
+    return Finding(name, layer, *beyond, evidence, HELPS[name], tuple(units))
 
 
 def _named(units: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Which layers a diagnosis looks at: those whose units are rectified, the first convolution, the second layer."""
+"""Which layers a diagnosis looks at: rectified ones, the first convolution, the second layer."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def _convolutions(network: Network) -> list[str]:
     names = _of_type(network, nn.Conv2d)
     if not names:
         raise ModelError(
-            f"{type(network.module).__name__} has neither ReLUs nor convolutions that can be named: say which "
-            f"layers to look at, for example {list(network.layers[-3:])}."
+            f"{type(network.module).__name__} has neither ReLUs nor convolutions that can be named: say "
+            f"which layers to look at, for example {list(network.layers[-3:])}."
         )
     return names
 

@@ -17,11 +17,13 @@ OURS = Thresholds()
 
 
 class Diagnose(Probe):
-    """What is wrong with a network: first filters, dead units, aliasing, shifts (Zeiler & Fergus 2014, Figure 6)."""
+    """What is wrong with a network: first filters, dead units, shifts, aliasing (the paper's Figure 6)."""
 
     name: ClassVar[str] = "diagnosis"
 
-    label: str = Field("", description="The network's name in figures; none: its class and first convolution.")
+    label: str = Field(
+        "", description="The network's name in figures; none: its class and first convolution."
+    )
     layers: list[str] = Field(
         [], description="Layers after their ReLU; none: the network's aliases, or the outputs of its ReLUs."
     )
@@ -38,7 +40,9 @@ class Diagnose(Probe):
         OURS.faint, ge=0, lt=1, description="RMS over the median, up to which a filter is as good as missing."
     )
     noise: float = Field(
-        OURS.noise, gt=0, description="Flatness over that of white noise, from which on filters look like noise."
+        OURS.noise,
+        gt=0,
+        description="Flatness over that of white noise, from which on filters look like noise.",
     )
     duplicate: float = Field(
         OURS.duplicate, gt=0, le=1, description="Similarity from which on two filters count as one."
@@ -59,7 +63,7 @@ class Diagnose(Probe):
     )
 
     def run(self, network: Network, images: Images, other: Diagnosis | None = None) -> Diagnosis:
-        """The numbers and findings of this network, after those of ``other``, so that they stand side by side.
+        """The numbers and findings of this network, after those of ``other``.
 
         Raises:
             ModelError: If a layer gives neither maps nor vectors, or no layer can be found.

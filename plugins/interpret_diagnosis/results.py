@@ -39,7 +39,7 @@ class Thresholds(Record):
     duplicate: float = 0.95
     mid: float = 0.2
     nearly_dead: float = 0.01
-    aliasing: float = 0.05
+    aliasing: float = 0.02
     shift: float = 0.5
 
 
@@ -97,7 +97,7 @@ class FirstLayer(Record):
 
     @property
     def bands(self) -> tuple[float, float, float] | None:
-        """Shares of the low, mid and high frequencies in the average filter; none for filters of one pixel."""
+        """Shares of the low, mid and high frequencies in the average filter; none if it has one pixel."""
         if self.noise is None:
             return None
         low, mid, high = shares(self.energy).tolist()

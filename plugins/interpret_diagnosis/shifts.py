@@ -18,16 +18,14 @@ from interpret.results import Record
 BATCH = 8
 """Images whose maps are held at once."""
 
-AXES = ("down", "across")
-
 
 @dataclass(frozen=True)
 class ShiftError(Record):
     """How far the map of one layer fails to move along with the image.
 
     Attributes:
-        error: Average over the shifts and both axes: 0 where the map moves along exactly, 1 where its mean would be
-            as good a guess; none where it cannot be measured.
+        error: Average over the shifts and both axes: 0 where the map moves along exactly, 1 where its mean
+            would be as good a guess; none where it cannot be measured.
         shifts: By how many pixels the image was moved.
         each: The error of each shift down and across; NaN along an axis that has none.
         stride: Pixels from one neuron to the next, down and across.
@@ -52,10 +50,10 @@ def shift_error(
 
         sqrt(sum (map of the moved image - moved map)^2 / sum (map of the moved image - its mean)^2)
 
-    summed over images, units and positions, with the mean of each unit. A move by whole strides has the error 0,
-    whatever the layer; so has a layer of stride 1. A map that is smooth from cell to cell has a small error;
-    where the stride is too wide for what a filter answers to, two cells do not tell what lies between them
-    (aliasing), and the error comes near 1 or above. Neurons whose receptive field reaches a border of
+    summed over images, units and positions, with the mean of each unit. A move by whole strides has the error
+    0, whatever the layer; so has a layer of stride 1. A map that is smooth from cell to cell has a small
+    error; where the stride is too wide for what a filter answers to, two cells do not tell what lies between
+    them (aliasing), and the error comes near 1 or above. Neurons whose receptive field reaches a border of
     either image are left out.
 
     Args:
@@ -70,8 +68,8 @@ def shift_error(
     """
     if most < 1 or x.dim() != 4 or tuple(x.shape[1:]) != network.input.shape or not len(x):
         raise InterpretError(
-            f"shift_error takes images (n, {', '.join(map(str, network.input.shape))}) and at least one shift. "
-            f"Got {tuple(x.shape)} and most={most}."
+            f"shift_error takes images (n, {', '.join(map(str, network.input.shape))}) and at least one "
+            f"shift. Got {tuple(x.shape)} and most={most}."
         )
     names = {name: network.layer(name) for name in layers}
     try:
@@ -106,7 +104,9 @@ class _Trial:
         stride, seen = field.stride[axis], max(field.size)
         nothing = (slice(0, 0), slice(0, 0))
         if field.extent == (1, 1) or stride == 0:
-            return cls(axis, stride, (), nothing, "It has no positions that see different parts of the image.")
+            return cls(
+                axis, stride, (), nothing, "It has no positions that see different parts of the image."
+            )
         rows, columns = (
             _inside(field, along, size[along], stride if along == axis else 0) for along in (0, 1)
         )
@@ -127,8 +127,8 @@ class _Trial:
         moved = before[:, :, self.cells[0], self.cells[1]].lerp(before[:, :, there[0], there[1]], part)
         missed = (found - moved).square().sum(dtype=torch.float64)
         self.missed[shift] = self.missed.get(shift, 0.0) + float(missed)
-        over = {"dim": (0, 2, 3), "dtype": torch.float64}
-        sums = torch.stack([found.sum(**over), found.square().sum(**over)]).cpu()
+        both = torch.stack([found, found.square()])
+        sums = both.sum((1, 3, 4), dtype=torch.float64).cpu()
         self.spread[shift] = [*self.spread.get(shift, []), sums]
         self.count[shift] = self.count.get(shift, 0) + found[:, 0].numel()
 
@@ -156,10 +156,10 @@ def _try(network: Network, x: Tensor, trials: dict[tuple[str, int], _Trial]) -> 
     if not moves:
         return
     for part in torch.split(network.place(x), BATCH):
-        before = network.record(part, names)
+        before: dict[str, Tensor] = network.record(part, names)
         for axis, shift in track(moves):
             wanted = [name for name, along in trials if along == axis and shift in trials[name, along].shifts]
-            after = network.record(part.roll(shift, axis + 2), wanted)
+            after: dict[str, Tensor] = network.record(part.roll(shift, axis + 2), wanted)
             for name in wanted:
                 trials[name, axis].see(before[name], after[name], shift)
 

@@ -25,9 +25,7 @@ DRAWS = 32
 """Sets of random filters whose flatness stands for that of noise."""
 
 
-def power(
-    weight: Float[Tensor, "unit channel h w"], size: int = SIZE
-) -> Float[Tensor, "unit size size"]:
+def power(weight: Float[Tensor, "unit channel h w"], size: int = SIZE) -> Float[Tensor, "unit size size"]:
     """The power spectrum of each filter, summed over its input channels.
 
     The mean over all frequencies is the sum of the squared weights (Parseval's theorem).
@@ -44,16 +42,17 @@ def power(
     """
     weight = as_filters(weight)
     size = max(size, *weight.shape[2:])
-    return torch.fft.fft2(weight, s=(size, size)).abs().square().sum(1)
+    spectrum: Tensor = torch.fft.fft2(weight, s=(size, size))
+    return spectrum.abs().square().sum(1)
 
 
 def band_energy(
     weight: Float[Tensor, "unit channel h w"], bands: Sequence[float] = THIRDS
 ) -> Float[Tensor, "unit band"]:
-    """The energy of each filter in bands of spatial frequency; over all bands, the sum of its squared weights.
+    """The energy of each filter in bands of spatial frequency; together, the sum of its squared weights.
 
-    A band is a ring around frequency 0 in the plane of vertical and horizontal frequencies. The mean of a filter
-    (frequency 0) is in the lowest band, the corners beyond Nyquist in the highest.
+    A band is a ring around frequency 0 in the plane of vertical and horizontal frequencies. The mean of a
+    filter (frequency 0) is in the lowest band, the corners beyond Nyquist in the highest.
 
     Args:
         weight: The filters of one convolution.
@@ -64,7 +63,9 @@ def band_energy(
     """
     edges = list(bands)
     if not edges or edges[0] <= 0 or sorted(set(edges)) != edges:
-        raise InterpretError(f"bands must be ascending frequencies above 0, in cycles per pixel. Got {edges}.")
+        raise InterpretError(
+            f"bands must be ascending frequencies above 0, in cycles per pixel. Got {edges}."
+        )
     spectrum = power(weight)
     band = torch.bucketize(radius(spectrum.shape[-1]), torch.tensor(edges).double(), right=True)
     rings = [spectrum[:, band == number].sum(1) for number in range(len(edges) + 1)]
@@ -105,8 +106,8 @@ def flatness(weight: Float[Tensor, "unit channel h w"]) -> Float[Tensor, " unit"
 def likeness_to_noise(weight: Float[Tensor, "unit channel h w"], seed: int = 0) -> float:
     """The average flatness of the filters over that of white noise of the same shape.
 
-    About 1 for filters as they are initialised, less for filters with structure; 0.02 more than 1 is chance. NaN
-    where there are no frequencies to tell apart: filters of 1 x 1 pixels, or of zeros.
+    About 1 for filters as they are initialised, less for filters with structure; 0.02 more than 1 is chance.
+    NaN where there are no frequencies to tell apart: filters of 1 x 1 pixels, or of zeros.
 
     Args:
         weight: The filters of one convolution.

@@ -118,7 +118,13 @@ class EvolutionGrid(Renderer[Evolution]):
             f"projected ({result.rule}) with that epoch's weights{below}.",
             f"Zero is mid-grey, each at its own scale{cut}. A line joins patches of one image; where it "
             "breaks, another image became the strongest. Pale: outside the image.",
+            *self._missing(result),
         )
+
+    def _missing(self, result: Evolution) -> list[str]:
+        """The layers that have no block: where units were drawn at random, all of them are dead at the end."""
+        names = [name for name, layer in result.layers.items() if not len(layer.unit)]
+        return [f"Without projections: {', '.join(names)}."] if names else []
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,7 @@ class Chart:
         """The block of the layer."""
         gap = (round(0.15 * DPI), round(0.04 * DPI))
         shape = (len(self.rows), len(self.epochs))
-        grid = Grid(Heading(self.name, (self._facts(),)), self.cell, gap, shape, DPI)
+        grid = Grid(Heading(self.name, self._facts()), self.cell, gap, shape, DPI)
         canvas, labels = grid.paper(), [*grid.labels(), *self._heads(grid)]
         for place in range(len(self.rows)):
             labels += self._row(canvas, grid, place)
@@ -225,8 +231,8 @@ class Chart:
             left, right = corners[column - 1][1] + width // 2, corners[column][1] + width // 2
             canvas[top : top + thick, left:right] = SAME
 
-    def _facts(self) -> str:
-        """What the block shows, in numbers."""
+    def _facts(self) -> tuple[str, str]:
+        """What the block shows, in two lines, so that blocks side by side begin at one height."""
         height, width = self.tiles.layer.patches.shape[-2:]
         pixels = f"{height} {TIMES} {width}"
         if not self.whole:
@@ -236,8 +242,8 @@ class Chart:
         else:
             seen = f"the {pixels} pixels around each signal, of {self.image[0]} {TIMES} {self.image[1]}"
         channels, total = self.tiles.channels, self.tiles.layer.patches.shape[1]
-        channel = f"; channel {channels[0]} of {total}" if len(channels) < total else ""
-        return f"{len(self.rows)} of {len(self.layer.dead)} units  ·  {seen}{channel}"
+        channel = f"  ·  channel {channels[0]} of {total}" if len(channels) < total else ""
+        return f"{len(self.rows)} of {len(self.layer.dead)} units{channel}", seen
 
 
 def stacked(heading: Heading, blocks: Sequence[Page], across: int) -> Page:

@@ -2,21 +2,36 @@
 
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Probe
+from interpret_training.ablation import ablate
+from interpret_training.ablation_probe import Ablate
+from interpret_training.ablation_results import Ablation
 from interpret_training.checkpoints import Checkpoint, load_checkpoint, read_checkpoints, write_checkpoint
 from interpret_training.evaluation import evaluate
+from interpret_training.evaluation_probe import Evaluate, Evaluation
+from interpret_training.evolution import evolve
+from interpret_training.evolution_probe import Evolve
+from interpret_training.evolution_results import Evolution
 from interpret_training.probe import Train
 from interpret_training.recipe import Recipe, read_recipe, recipe_names
 from interpret_training.results import History, Scores, Training
 from interpret_training.training import train
 
 __all__ = [
+    "Ablate",
+    "Ablation",
     "Checkpoint",
+    "Evaluate",
+    "Evaluation",
+    "Evolution",
+    "Evolve",
     "History",
     "Recipe",
     "Scores",
     "Train",
     "Training",
+    "ablate",
     "evaluate",
+    "evolve",
     "load_checkpoint",
     "read_checkpoints",
     "read_recipe",
@@ -29,5 +44,5 @@ __all__ = [
 
 @hookimpl
 def register_probes() -> list[type[Probe]]:
-    """The probe that trains."""
-    return [Train]
+    """The probes that train, evaluate, watch features form, and compare variants."""
+    return [Train, Evaluate, Evolve, Ablate]

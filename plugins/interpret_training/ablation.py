@@ -1,4 +1,4 @@
-"""Which part of an architecture matters: variants of one model, trained alike (paper section 5.1, Table 3)."""
+"""Which part of an architecture matters: variants of a model, trained alike (paper section 5.1, Table 3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from interpret.images import Images, as_images
 from interpret.interfaces import Device, Model
 from interpret.network import Network
 from interpret.progress import track
-from interpret.workspace import kept, room
+from interpret.workspace import follows, kept, room
 from interpret_training.ablation_results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
 from interpret_training.cost import image_multiply_adds, parameter_count, step_seconds
 from interpret_training.evaluation import class_count
@@ -65,7 +65,8 @@ def ablate(
     """
     if not variants or not seeds or len(set(seeds)) < len(seeds):
         raise InterpretError(
-            f"An ablation needs variants and different seeds. Got {len(variants)} variants, seeds {list(seeds)}."
+            f"An ablation needs variants and different seeds. Got {len(variants)} variants and the seeds "
+            f"{list(seeds)}."
         )
     chosen = read_recipe(recipe) if isinstance(recipe, str) else recipe
     held_out = None if validation is None else Shared(as_images(validation))
@@ -76,7 +77,7 @@ def ablate(
     runs = [work.run(unit, key) for unit, key in track(list(zip(units, keys, strict=True)))]
     if all(run.diverged for run in runs):
         raise StepError(f"All {len(runs)} trainings diverged. The first: {runs[0].ended}")
-    return assembled(variants, seeds, runs, paper or {}, chosen, work.classes(units[0]))
+    return assembled(variants, seeds, runs, chosen, paper or {})
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,7 @@ class _Work:
     def shown(self, network: Network) -> tuple[Images, Images | None]:
         """The images to train on and those to validate on, read once for all networks of one input."""
         spec = network.input
-        return self.images.take(spec), self.validation and self.validation.take(spec)
-
-    def classes(self, unit: _Unit) -> int:
-        """Outputs of a network."""
-        return class_count(self.network(unit))
+        return self.images.take(spec), None if self.validation is None else self.validation.take(spec)
 
     def run(self, unit: _Unit, key: tuple[object, ...]) -> VariantRun:
         """What one training gives, from an earlier run if it is there.
@@ -140,43 +137,46 @@ class _Work:
         found = kept(lambda: self.measured(unit, key), "ablation", *key)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.barrier()  # another process may still read there
-        shutil.rmtree(room("ablation", *key), ignore_errors=True)
+        if not follows():
+            shutil.rmtree(room("ablation", *key), ignore_errors=True)
         return found
 
     def measured(self, unit: _Unit, key: tuple[object, ...]) -> VariantRun:
         """Train, and measure what the network costs."""
         network, recipe = self.network(unit), self.recipe_of(unit)
-        shown, held_out = self.shown(network)
-        folder, failure = room("ablation", *key), ""
-        training: Training | None = None
-        try:
-            training = train(
-                network, shown, recipe, validation=held_out, folder=folder, on_error=self.on_error
-            )
-        except StepError as error:  # the share of the batch was checked: this one diverged
-            if _processes() > 1:
-                raise
-            failure = str(error).removesuffix(" Checkpoints written before are kept.")
         return VariantRun(
-            scores=training.scores if training else {},
-            history=training.history if training else _no_history(),
-            ended=training.ended if training else failure,
-            diverged=training is None,
+            **_outcome(self.trained(unit, key)),
             parameters=parameter_count(network.module),
             multiply_adds=image_multiply_adds(network),
-            seconds=step_seconds(network, recipe, len(shown)),
-            images=training.images if training else 0,
-            skipped=training.skipped if training else (),
+            seconds=step_seconds(network, recipe, len(self.images.images)),
+            classes=class_count(network),
         )
+
+    def trained(self, unit: _Unit, key: tuple[object, ...]) -> Training | str:
+        """One training, or why it diverged."""
+        network, folder = self.network(unit), room("ablation", *key)
+        shown, held_out = self.shown(network)
+        try:
+            return train(
+                network,
+                shown,
+                self.recipe_of(unit),
+                validation=held_out,
+                folder=folder,
+                on_error=self.on_error,
+            )
+        except StepError as error:  # the share of the batch was checked before: this is no other
+            if _processes() > 1:
+                raise
+            return str(error).removesuffix(" Checkpoints written before are kept.")
 
 
 def assembled(
     variants: Mapping[str, Model],
     seeds: Sequence[int],
     runs: Sequence[VariantRun],
-    paper: Mapping[str, PaperErrors],
     recipe: Recipe,
-    classes: int,
+    paper: Mapping[str, PaperErrors],
 ) -> Ablation:
     """The table of all trainings, which are given row by row; one of them at least went well."""
     good = next(run for run in runs if not run.diverged)
@@ -184,9 +184,7 @@ def assembled(
     rows = [runs[start : start + columns] for start in range(0, len(runs), columns)]
     return Ablation(
         labels=tuple(variants),
-        models=tuple(
-            {"name": model.name, **model.model_dump(mode="json")} for model in variants.values()
-        ),
+        models=tuple({"name": model.name, **model.model_dump(mode="json")} for model in variants.values()),
         seeds=tuple(seeds),
         **{measure: _table(_error(run, measure) for run in runs).view(-1, columns) for measure in MEASURES},
         epochs=torch.tensor([len(run.history.rate) for run in runs]).view(-1, columns),
@@ -201,7 +199,7 @@ def assembled(
         images=good.images,
         validated=checked.images if checked else 0,
         crops=checked.crops if checked else 1,
-        classes=classes,
+        classes=good.classes,
         skipped=good.skipped,
     )
 
@@ -229,8 +227,13 @@ def _table(values: Iterable[float]) -> Float[Tensor, " n"]:
     return torch.tensor(list(values), dtype=torch.float64)
 
 
-def _no_history() -> History:
-    return History(**{field.name: torch.empty(0) for field in fields(History)})
+def _outcome(found: Training | str) -> dict[str, Any]:
+    """What is kept of a training, or of one that diverged and why."""
+    if isinstance(found, str):
+        none = History(**{field.name: torch.empty(0) for field in fields(History)})
+        return {"scores": {}, "history": none, "ended": found, "diverged": True, "images": 0, "skipped": ()}
+    names = ("scores", "history", "ended", "images", "skipped")
+    return {"diverged": False, **{name: getattr(found, name) for name in names}}
 
 
 def _processes() -> int:

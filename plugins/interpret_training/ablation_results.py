@@ -1,4 +1,4 @@
-"""What an ablation finds: the errors of every variant, what each costs, and the paper's numbers beside them."""
+"""What an ablation finds: the errors of every variant, what each costs, and what the paper says of it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class VariantRun(Result):
         multiply_adds: Of convolutions and linear layers, for one image forward; -1 where the network cannot
             be traced.
         seconds: Of training, for 1000 images; see ``step_seconds``.
-        images: How many it was trained on.
+        images: How many it was trained on; 0 where it diverged.
+        classes: Outputs of the network.
         skipped: The id of every image that could not be read, and the reason.
     """
 
@@ -63,6 +64,7 @@ class VariantRun(Result):
     multiply_adds: int
     seconds: float
     images: int
+    classes: int
     skipped: tuple[tuple[str, str], ...]
 
 
@@ -84,10 +86,11 @@ class Ablation(Result):
         parameters: Numbers that are learnt.
         multiply_adds: Of convolutions and linear layers, for one image forward; -1 where the network cannot
             be traced.
-        seconds: Of training, for 1000 images, on this machine. The only numbers that differ from run to run.
-        paper: What the paper says of ``train``, ``validation`` and ``validation5``; NaN where it says nothing.
+        seconds: Of training, for 1000 images; the only numbers that differ from machine to machine, and
+            from run to run.
+        paper: What the paper says of ``train``, ``validation`` and ``validation5``; NaN where it is silent.
         recipe: Every choice of the trainings but the seed.
-        images: How many each was trained on; 0 if all diverged.
+        images: How many each was trained on.
         validated: How many validation images; 0: none.
         crops: Views whose probabilities are averaged for a validation image: 1 (the centre) or 10.
         classes: Outputs of the networks.

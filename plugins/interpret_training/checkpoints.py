@@ -18,6 +18,8 @@ from interpret.errors import ModelError
 from interpret.network import Network
 from interpret.results import Record, write_atomically
 from interpret.weights import file_hash, mismatches, read_weights, strip_prefixes
+from interpret_zoo import MeanImage
+from interpret_zoo.cards import FOLDER, series_names
 
 NAME = re.compile(r"epoch-(\d+)\.(?:safetensors|pth|pt)")
 
@@ -78,12 +80,20 @@ def stated(network: Network) -> dict[str, str]:
 def read_checkpoints(folder: str | Path) -> tuple[Checkpoint, ...]:
     """The checkpoints in a folder, by epoch: files named ``epoch-1.safetensors`` (or ``.pth``, ``.pt``).
 
+    Args:
+        folder: The folder, or the name of a series that comes along (``zfnet-imagenette``).
+
     Raises:
         ModelError: If the folder is missing, holds none, or holds one epoch twice.
     """
     folder = Path(folder).expanduser()
+    if not folder.is_dir() and str(folder) in series_names():
+        folder = FOLDER / folder
     if not folder.is_dir():
-        raise ModelError(f"There is no folder of checkpoints {folder} (looked from {Path.cwd()}).")
+        raise ModelError(
+            f"There is no folder of checkpoints {folder} (looked from {Path.cwd()}), nor does a series of "
+            f"that name come along: {', '.join(series_names()) or 'there is none'}."
+        )
     files = [(match, file) for file in sorted(folder.iterdir()) if (match := NAME.fullmatch(file.name))]
     if not files:
         names = ", ".join(sorted(file.name for file in folder.iterdir())[:5]) or "nothing"
@@ -104,7 +114,8 @@ def load_checkpoint(network: Network, checkpoint: Checkpoint, layers: Sequence[s
         network: The architecture; it is left as it is.
         checkpoint: The weights.
         layers: The layers that are asked about; then tensors of modules that are called after all of them
-            may be missing, and keep the network's own values. None: every tensor must be there.
+            may be missing, and keep the network's own values, as may a mean image that the network has.
+            None: every tensor must be there.
 
     Raises:
         ModelError: If the file is missing, was changed, or belongs to another architecture.
@@ -138,12 +149,17 @@ def _fill(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
 
 
 def _before(network: Network, tensor: str, layers: Sequence[str]) -> bool:
-    """Whether a tensor's module is called at or before the last of ``layers``; True where none is named."""
+    """Whether a tensor is needed for ``layers``: its module is called up to the last; none named: always.
+
+    A mean image is not learnt: the one that the network has already will do.
+    """
     if not layers:
         return True
+    owner = tensor.rpartition(".")[0]
+    if isinstance(part := network.module.get_submodule(owner), MeanImage) and part.mean.any():
+        return False
     order = list(network.layers)
     last = max(order.index(network.layer(layer)) for layer in layers)
-    owner = tensor.rpartition(".")[0]
     called = [place for place, layer in enumerate(order) if network.calls[layer].module == owner]
     return not called or called[0] <= last
 

@@ -69,7 +69,7 @@ def _step(
     with torch.autocast(x.device.type, kind) if kind else nullcontext():
         loss = F.cross_entropy(module(x), labels)
     optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     _wait(x.device)
     return perf_counter() - begun

@@ -50,7 +50,9 @@ def evaluate(
         raise InterpretError(f"The networks have different numbers of outputs: {sorted(counts)}.")
     found = []
     for network in chosen:
-        pixels = read_pixels(as_images(images), network.input, classes=min(counts), on_error=on_error)
+        pixels = read_pixels(
+            as_images(images), network.input, classes=min(counts), on_error=on_error, several=False
+        )
         found.append(probabilities(network, pixels, crops=crops, batch_size=batch_size))
     return score(torch.stack(found).mean(0), pixels.labels, crops)
 

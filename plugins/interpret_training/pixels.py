@@ -66,7 +66,14 @@ class Pixels:
         return (total / (255 * len(self))).float()
 
 
-def read_pixels(images: Images, spec: InputSpec, *, classes: int, on_error: OnError = "raise") -> Pixels:
+def read_pixels(
+    images: Images,
+    spec: InputSpec,
+    *,
+    classes: int,
+    on_error: OnError = "raise",
+    several: bool = True,
+) -> Pixels:
     """Read labelled photographs, in the size from which views of a network's input are cropped.
 
     Args:
@@ -74,11 +81,12 @@ def read_pixels(images: Images, spec: InputSpec, *, classes: int, on_error: OnEr
         spec: The network's input: its ``shorter_side`` is the size, its ``size`` that of the views.
         classes: Outputs of the network.
         on_error: What to do with an image that cannot be read: ``raise``, or ``skip`` and list it.
+        several: Whether there must be images of every category, as for training.
 
     Raises:
         DatasetError: If a label is missing or no output has it, or an image cannot be read or is a tensor.
     """
-    labels = check_labels(images, classes)
+    labels = check_labels(images, classes, several=several)
     size = InputSpec(spec.whole, spec.mean, spec.std, min(spec.whole))
     room = len(images) * prod(size.shape)
     if room > MEMORY and on_error == "raise":
@@ -93,11 +101,16 @@ def read_pixels(images: Images, spec: InputSpec, *, classes: int, on_error: OnEr
     )
 
 
-def check_labels(images: Images, classes: int) -> Int[Tensor, " n"]:
+def check_labels(images: Images, classes: int, *, several: bool = True) -> Int[Tensor, " n"]:
     """The labels of images that can be trained on.
 
+    Args:
+        images: The images.
+        classes: Outputs of the network.
+        several: Whether there must be images of every category.
+
     Raises:
-        DatasetError: If an image has none, one is no output of the network, or all images have the same.
+        DatasetError: If an image has none, one is no output of the network, or a category has no images.
     """
     labels = images.labels
     nameless = [place for place, label in enumerate(labels) if label is None]
@@ -112,7 +125,8 @@ def check_labels(images: Images, classes: int) -> Int[Tensor, " n"]:
             f"The images have {int(found.max()) + 1} categories, but the network has {classes} outputs. "
             f"Give the model categories: {int(found.max()) + 1}."
         )
-    _check_classes(found, images.categories)
+    if several:
+        _check_classes(found, images.categories)
     return found
 
 

@@ -108,7 +108,7 @@ def _prepared(
 ) -> _Work:
     """Read the images, to train on and to validate on, and prepare a copy of the network."""
     read = partial(read_pixels, spec=network.input, classes=class_count(network), on_error=on_error)
-    pixels, checked = read(images[0]), None if images[1] is None else read(images[1])
+    pixels, checked = read(images[0]), None if images[1] is None else read(images[1], several=False)
     network = copied(network)
     initialise(network, recipe.init, recipe.seed)
     if recipe.mean == "pixel":

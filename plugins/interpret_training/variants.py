@@ -1,4 +1,4 @@
-"""The rows of an ablation as they are written: what is common to all models, and what each row has of its own."""
+"""The rows of an ablation as they are written: what all models have in common, and each of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Variant(BaseModel):
         {}, description="The row's model: what differs from 'base', such as {remove: [3, 4]}."
     )
     paper: PaperErrors | None = Field(
-        None, description="What the paper says, in percent: {train: 35.1, validation: 40.5, validation5: 18.1}."
+        None,
+        description="What the paper says, in percent: {train: 35.1, validation: 40.5, validation5: 18.1}.",
     )
 
 
@@ -57,7 +58,7 @@ def check(base: Mapping[str, Any], variants: Sequence[Variant]) -> None:
     """Refuse rows that share a label, and models that do not exist or refuse their parameters.
 
     Raises:
-        ValidationError: With every mistake at its place among ``base`` and ``variants``, so that a pipeline can
+        ValidationError: With every mistake at its place in ``base`` or ``variants``, so that a pipeline can
             point to its line.
     """
     found = [*_same_labels(variants)]
@@ -76,9 +77,7 @@ def _same_labels(variants: Sequence[Variant]) -> Iterator[InitErrorDetails]:
             yield _problem(("variants", number, "label"), message, label)
 
 
-def _model_problems(
-    base: Mapping[str, Any], variant: Variant, number: int
-) -> Iterator[InitErrorDetails]:
+def _model_problems(base: Mapping[str, Any], variant: Variant, number: int) -> Iterator[InitErrorDetails]:
     """What is wrong with the model of one row, each where it is written."""
     row, spec = ("variants", number, "model"), merged(base, variant)
 
@@ -87,7 +86,9 @@ def _model_problems(
 
     name = spec.pop("name", None)
     if not isinstance(name, str):
-        yield _problem(row, f"must name a model, here or in 'base' (name: zfnet). It is {name!r}", variant.model)
+        yield _problem(
+            row, f"must name a model, here or in 'base' (name: zfnet). It is {name!r}", variant.model
+        )
         return
     try:
         cls = registry().lookup("model", name)

@@ -147,6 +147,10 @@ def test_many_units_go_over_several_pages(made: SimpleNamespace, tmp_path: Path)
 def test_layers_without_units_are_left_out(made: SimpleNamespace, tmp_path: Path) -> None:
     result = evolution(conv=layer(), none=layer([]))
     assert len(EvolutionGrid().render(result, made.Squares(), tmp_path)) == 1
+    said = [label.text for label in page_of(EvolutionGrid(), evolution(conv=layer()), made.Squares()).labels]
+    assert not any("Without projections" in text for text in said)
+    said = [label.text for label in page_of(EvolutionGrid(), result, made.Squares()).labels]
+    assert "Without projections: none." in said
     with pytest.raises(StepError, match=r"nothing to draw: no unit was projected"):
         EvolutionGrid().render(evolution(none=layer([])), made.Squares(), tmp_path)
     assert not EvolutionGrid(units={"conv": [3]}).render(result, made.Squares(), tmp_path / "1")[1:]

@@ -22,6 +22,10 @@ from interpret.testing import (
 )
 
 REGISTRY = registry()
+SHORT = {"epochs": 2, "batch": 3, "init": "keep", "checkpoints": [1]}
+FURTHER = {"evolution": "training"}
+"""Inputs that are optional, but not without something in their place."""
+
 SMALL = {"input_size": 64, "categories": 4}
 PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
     ("model", "zfnet"): {**SMALL, "width": 0.125},
@@ -29,6 +33,13 @@ PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
     ("model", "torchvision"): {"arch": "squeezenet1_1", "input_size": 64},
     ("model", "module"): {"target": "torch.nn:Flatten", "input_size": 1, "categories": 3},
     ("dataset", "scenes"): {"limit": 12},
+    ("probe", "train"): {"recipe": SHORT, "validation": None},
+    ("probe", "ablation"): {
+        "variants": [{"label": "small", "model": {"name": "zfnet", "width": 0.0625, "input_size": 64}}],
+        "base": {"categories": 4},
+        "recipe": SHORT,
+        "validation": None,
+    },
     ("probe", "topk"): {"layers": ["conv1", "relu2", "fc"], "k": 2, "batch_size": 2},
 }
 
@@ -44,7 +55,9 @@ def make(kind: Kind, name: str, **further: Any) -> Any:
 
 def inputs_of(probe: Any) -> dict[str, Result]:
     """The results that a probe needs, each from the first probe that gives it."""
-    return {key: result_of(item.type) for key, item in probe_inputs(type(probe)).items() if item.required}
+    needed = probe_inputs(type(probe)).items()
+    further = FURTHER.get(type(probe).name)
+    return {key: result_of(item.type) for key, item in needed if item.required or key == further}
 
 
 def result_of(wanted: type[Result]) -> Result:

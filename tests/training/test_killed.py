@@ -20,6 +20,7 @@ from interpret_training.loading import Share
 from interpret_training.training import check_share
 
 HERE = Path(__file__).parent
+INTERPRET = str(Path(sys.executable).parent / "interpret")
 LONG = {"epochs": 40, "checkpoints": (1, 2, 30), "stop": 30, "patience": 3}
 
 SCRIPT = """
@@ -120,14 +121,29 @@ def test_two_processes_are_one(tmp_path):
         )
 
 
+def test_torchrun_shares_the_training_step_of_a_pipeline(tmp_path):
+    path = tmp_path / "learn.yaml"
+    path.write_text(PIPELINE)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "--no-python", INTERPRET, "run", str(path), "--out", str(tmp_path / "two")]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("Results are in") == 1
+    one = run_pipeline(path, tmp_path / "one")["learn"]
+    two = run_pipeline(path, tmp_path / "two")
+    assert two.steps["learn"].status == "kept"
+    torch.testing.assert_close(two["learn"].losses, one.losses, rtol=1e-4, atol=1e-5)
+
+
 def test_processes_that_cannot_share_a_batch_are_refused():
     with pytest.raises(StepError, match="3 processes cannot share a batch of 16 images equally"):
         check_share(16, Share(0, 3))
 
 
 def pipeline(path: Path, out: Path):
-    command = [sys.executable, "-m", "interpret.cli", "run", str(path), "--out", str(out)]
-    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+    command = [INTERPRET, "run", str(path), "--out", str(out)]
+    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
 
 
 def test_a_killed_pipeline_trains_on_and_asks_the_trained_network(tmp_path):
@@ -135,6 +151,7 @@ def test_a_killed_pipeline_trains_on_and_asks_the_trained_network(tmp_path):
     path.write_text(PIPELINE)
     process = pipeline(path, tmp_path / "killed")
     wait_for(lambda: [*(tmp_path / "killed").glob(f".work/*/{STATE}")], process)
+    assert process.poll() is None
     kill(process)
     assert not (tmp_path / "killed/learn/step.json").exists()
     threads = torch.get_num_threads()

@@ -1,0 +1,41 @@
+"""Charts of numbers with axes: what they share in looks, and files with the same bytes each time."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from interpret_figures.page import NAMELESS, QUIET, STABLE, Format, Page, font, png
+
+FAINT = "#e4e6e9"
+"""The colour of lines that only help the eye along."""
+
+DPI = 200
+
+
+def chart_bytes(figure: Figure, ending: Format) -> bytes:
+    """A chart as a file that has the same bytes each time."""
+    if ending == "png":
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        return png(Page(np.asarray(canvas.buffer_rgba())[..., :3].copy(), (), round(figure.dpi)))  # type: ignore[no-untyped-call]
+    file = BytesIO()
+    with mpl.rc_context(STABLE):
+        figure.savefig(file, format=ending, metadata=NAMELESS[ending])
+    return file.getvalue()
+
+
+def quiet_axes(axes: Axes) -> None:
+    """Axes of a faint grid and small grey numbers, without a frame."""
+    axes.tick_params(length=2, width=0.5, color=QUIET, labelcolor=QUIET, pad=2)
+    axes.grid(visible=True, color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_fontproperties(font(6))

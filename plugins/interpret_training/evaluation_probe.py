@@ -1,0 +1,91 @@
+"""The probe ``evaluate``: how well a network classifies, alone or together with others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field
+from torch import Tensor
+
+from interpret.batches import OnError
+from interpret.errors import StepError
+from interpret.images import Images, as_images
+from interpret.interfaces import Probe
+from interpret.network import Network
+from interpret.results import Result
+from interpret_training.evaluation import TestCrops, class_count, errors, probabilities, score
+from interpret_training.pixels import read_pixels
+from interpret_training.results import Scores
+
+
+@dataclass(frozen=True)
+class Evaluation(Result):
+    """What one or several networks say of labelled images.
+
+    Attributes:
+        probabilities: Of every category, averaged over views and networks.
+        labels: The category of each image.
+        ids: The id of each image.
+        networks: How many networks were averaged.
+        scores: Errors and loss.
+        categories: The names of the outputs; empty if they have none.
+        skipped: The id of every image that could not be read, and the reason.
+    """
+
+    probabilities: Float[Tensor, "image category"]
+    labels: Int[Tensor, " image"]
+    ids: tuple[str, ...]
+    networks: int
+    scores: Scores
+    categories: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def category_errors(self) -> Float[Tensor, " category"]:
+        """The top-1 error of each category's images; NaN where it has none."""
+        wrong = errors(self.probabilities, self.labels)
+        own = torch.nn.functional.one_hot(self.labels, self.probabilities.shape[1]).float()
+        return (wrong @ own) / own.sum(0)
+
+
+class Evaluate(Probe):
+    """The errors of a network, or of an ensemble: a chain of such steps averages probabilities (Table 2)."""
+
+    name: ClassVar[str] = "evaluate"
+
+    crops: TestCrops = Field(
+        10, description="Views averaged: the centre; or corners and centre, mirrored too."
+    )
+    batch_size: int = Field(64, ge=1, description="Images in one forward pass.")
+    on_error: OnError = Field(
+        "raise", description="What to do with images that cannot be read: raise, or skip and list them."
+    )
+
+    def run(self, network: Network, images: Images, others: Evaluation | None = None) -> Evaluation:
+        """Classify every image, and average with what the other networks say.
+
+        Raises:
+            StepError: If the others saw other images.
+        """
+        images = as_images(images)
+        pixels = read_pixels(
+            images, network.input, classes=class_count(network), on_error=self.on_error, several=False
+        )
+        found, count = probabilities(network, pixels, crops=self.crops, batch_size=self.batch_size), 1
+        ids = tuple(images.ids[place] for place in pixels.places.tolist())
+        if others is not None:
+            _check_same(others, ids, found)
+            count = others.networks + 1
+            found = (others.probabilities * others.networks + found) / count
+        scores = score(found, pixels.labels, self.crops)
+        return Evaluation(found, pixels.labels, ids, count, scores, network.categories, pixels.skipped)
+
+
+def _check_same(others: Evaluation, ids: tuple[str, ...], found: Tensor) -> None:
+    if others.ids != ids or others.probabilities.shape != found.shape:
+        raise StepError(
+            f"The other networks saw {len(others.ids)} images with {others.probabilities.shape[1]} outputs, "
+            f"this one {len(ids)} with {found.shape[1]}, or other images: an ensemble needs the same."
+        )
