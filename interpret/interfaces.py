@@ -40,6 +40,10 @@ class Plugin(BaseModel, ABC):
         """The first line of its docstring."""
         return (cls.__doc__ or "").strip().partition("\n")[0]
 
+    def content(self) -> str:
+        """A hash of what it reads besides parameters and inputs, such as a folder that a parameter names."""
+        return ""
+
     def nested(self) -> Sequence[Plugin]:
         """Further plugins that do a part of its work: what it finds depends on them too."""
         return ()

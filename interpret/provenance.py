@@ -81,6 +81,7 @@ class Provenance:
             "further data": [
                 part.open().fingerprint() for part in step.probe.nested() if isinstance(part, Dataset)
             ],
+            "content": step.probe.content(),
             "seed": self.pipeline.seed,
             "code": self._code(step.probe),
         }

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from interpret.batches import OnError, batches
 from interpret.errors import DatasetError, ModelError
-from interpret.images import as_images
+from interpret.images import Images, as_images
 from interpret.network import Network
 from interpret.progress import track
 from interpret.recording import record
@@ -66,16 +66,26 @@ def activity(
         ModelError: If a layer gives neither maps (n, c, h, w) nor vectors (n, c).
         DatasetError: If an image cannot be read and ``on_error`` is ``raise``, or if none can.
     """
-    images, names = as_images(images), list(layers) or diagnosed_layers(network)
+    return count_activity(network, as_images(images), layers, batch_size, on_error)[0]
+
+
+def count_activity(
+    network: Network, images: Images, layers: Sequence[str], batch_size: int, on_error: OnError
+) -> tuple[dict[str, Activity], tuple[tuple[str, str], ...]]:
+    """``activity``, and the id of every image that cannot be read, with the reason."""
+    names = list(layers) or diagnosed_layers(network)
+    skipped: list[tuple[str, str]] = []
     counters = {name: _Counter(name) for name in names}
     calls = {network.calls[network.layer(name)]: name for name in reversed(names)}
     starts = track(range(0, len(images), batch_size))
     for _, batch in zip(starts, batches(network, images, batch_size, on_error=on_error), strict=True):
+        skipped.extend(batch.skipped)
         if len(batch.x):
             record(network.module, batch.x, {call: counters[name].see for call, name in calls.items()})
     if not counters[names[0]].seen:
-        raise DatasetError(f"None of the {len(images)} images can be read.")
-    return {name: counters[calls[network.calls[network.layer(name)]]].activity() for name in names}
+        raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
+    found = {name: counters[calls[network.calls[network.layer(name)]]].activity() for name in names}
+    return found, tuple(skipped)
 
 
 @dataclass

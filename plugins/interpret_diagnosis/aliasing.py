@@ -18,8 +18,8 @@ PERIODS = 6
 LOBE = 2.0
 """Half the width of a frequency seen through the window of a patch, in cycles per patch."""
 
-FINE = 4
-"""Frequencies of the transform for each cycle per patch."""
+FINE = 2
+"""Frequencies of the transform for each cycle per patch: a power spectrum has no more to say."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,21 @@ def alias_energy(projections: Float[Tensor, "n c h w"], stride: int | tuple[int,
     multiple = math.lcm(*strides)  # so that the grid's frequencies are frequencies of the transform
     length = -(-FINE * max(size) // multiple) * multiple
     grid = _Grid(length, size, strides)
-    spectrum = _spectrum(projections.detach().cpu().double(), length)
-    whole = (spectrum * ~grid.near(0, 0)).sum((1, 2))
-    spectrum = spectrum[whole > 0] / whole[whole > 0, None, None]
-    if not len(spectrum):
-        raise InterpretError("There is no projection to look at: all are zero.")
     points = [(m, n) for m in range(strides[0]) for n in range(strides[1]) if m or n]
-    share = torch.stack([spectrum[:, grid.near(*point)].sum(1) for point in points]).sum(0)
-    average = spectrum.mean(0)
+    mean, near = grid.near(0, 0), torch.stack([grid.near(*point) for point in points]).any(0)
+    shares, total = [], torch.zeros(length, length, dtype=torch.float64)
+    for patch in projections.detach().cpu().double():
+        spectrum = _spectrum(patch, length)
+        whole = spectrum[~mean].sum()
+        if whole > 0:
+            total += spectrum / whole
+            shares.append(spectrum[near].sum() / whole)
+    if not shares:
+        raise InterpretError("There is no projection to look at: all are zero.")
+    average = total / len(shares)
     expected = sum(_around(average, grid, point) for point in points)
-    half = length // 2 + 1
-    return AliasEnergy(share.float(), expected, (average[:half, 0] + average[0, :half]).float() / 2)
+    profile = (average[: length // 2 + 1, 0] + average[0, : length // 2 + 1]) / 2
+    return AliasEnergy(torch.stack(shares).float(), expected, profile.float())
 
 
 @dataclass(frozen=True)
@@ -111,15 +115,15 @@ class _Grid:
         return apart.abs().mul(self.size[axis]).where(apart.abs() <= 0.5 / step, torch.inf)
 
 
-def _spectrum(patches: Float[Tensor, "n c h w"], length: int) -> Float[Tensor, "n fy fx"]:
-    """The power of each patch seen through a window, without its mean, over its channels."""
+def _spectrum(patch: Float[Tensor, "c h w"], length: int) -> Float[Tensor, "fy fx"]:
+    """The power of a patch seen through a window, without its mean, over its channels."""
     rows, columns = (
-        torch.hann_window(size + 2, periodic=False, dtype=torch.float64)[1:-1] for size in patches.shape[2:]
+        torch.hann_window(size + 2, periodic=False, dtype=torch.float64)[1:-1] for size in patch.shape[1:]
     )
     window = rows[:, None] * columns
-    mean = (patches * window).sum((2, 3), keepdim=True) / window.sum()
-    found: Tensor = torch.fft.fft2((patches - mean) * window, s=(length, length))
-    return found.abs().square().sum(1)
+    mean = (patch * window).sum((1, 2), keepdim=True) / window.sum()
+    spectrum: Tensor = torch.fft.fft2((patch - mean) * window, s=(length, length))
+    return spectrum.abs().square().sum(0)
 
 
 def _around(average: Float[Tensor, "fy fx"], grid: _Grid, point: tuple[int, int]) -> float:

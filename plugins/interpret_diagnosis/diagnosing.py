@@ -15,13 +15,13 @@ from interpret.errors import InterpretError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network
 from interpret_deconv import Deconv, LayerProjections
-from interpret_diagnosis.activity import activity
+from interpret_diagnosis.activity import count_activity
 from interpret_diagnosis.aliasing import alias_energy
 from interpret_diagnosis.filters import duplicates, filter_rms, relative_size
 from interpret_diagnosis.findings import find
 from interpret_diagnosis.layers import diagnosed_layers, first_convolution, second_layer
 from interpret_diagnosis.results import Aliasing, FirstLayer, NetworkDiagnosis, Thresholds
-from interpret_diagnosis.shifts import shift_error
+from interpret_diagnosis.shifts import ShiftError, shift_error
 from interpret_diagnosis.spectrum import band_energy, likeness_to_noise
 from interpret_topk import mine
 
@@ -69,17 +69,18 @@ def diagnose(
     images, limits = as_images(images), thresholds or Thresholds()
     names, notes = list(layers) or diagnosed_layers(network), dict[str, str]()
     first = first_layer(network, limits.duplicate)
-    counted = activity(network, images, names, batch_size=batch_size, on_error=on_error)
-    x, skipped = _read(network, _some(images, moved), batch_size, on_error)
-    shifts = shift_error(network, x, names)
+    if projected is not None:
+        network.layer(projected)
+    counted, skipped = count_activity(network, images, names, batch_size, on_error)
+    x = _read(network, _some(images, moved), batch_size, on_error)
+    unread = ShiftError(None, reason="None of the images that were to be moved can be read.")
+    shifts = shift_error(network, x, names) if len(x) else dict.fromkeys(names, unread)
     try:
         aliasing = measure_aliasing(
-            network, _some(images, mined), names if projected is None else [projected], units=units,
+            network, _some(images, mined), projected or _second_layer(network, names), units=units,
             batch_size=batch_size, on_error=on_error,
         )  # fmt: skip
     except InterpretError as error:
-        if projected is not None and projected not in network.layers:
-            network.layer(projected)
         aliasing, notes["aliasing"] = None, str(error)
     if first is None:
         notes["filters"] = f"{type(network.module).__name__} has no nn.Conv2d."
@@ -128,40 +129,53 @@ def first_layer(network: Network, duplicate: float = Thresholds.duplicate) -> Fi
 def measure_aliasing(
     network: Network,
     images: Images,
-    layers: Sequence[str],
+    layer: str,
     *,
     units: int = 64,
     batch_size: int = 32,
     on_error: OnError = "raise",
 ) -> Aliasing:
-    """The energy of the second layer's projections at the frequencies of the first convolution's stride.
+    """The energy of a layer's projections at the frequencies of the first convolution's stride.
 
     Args:
         network: The network.
         images: Where the strongest neuron of each unit is looked for.
-        layers: The second layer is the first of these above two convolutions; a single one is taken as it is.
+        layer: Name or alias of the layer; the paper looks at the second.
         units: So many of its units, at most, drawn at random with seed 0.
         batch_size: Images in one forward pass.
         on_error: ``skip`` leaves out images that cannot be read.
 
     Raises:
-        InterpretError: If the network has no such layer, its first stride is 1, its layers have no
-            projections, or these are too small to tell; the message says which.
+        InterpretError: If the first stride is 1, or the projections cannot be had or are too small to tell.
     """
-    found = first_convolution(network)
-    stride = (0, 0) if found is None else (int(found[1].stride[0]), int(found[1].stride[1]))
-    if max(stride) <= 1:
-        raise ModelError("The first convolution has no stride that could alias.")
-    layer = layers[0] if len(layers) == 1 else second_layer(network, layers)
-    if layer is None:
-        raise ModelError("No layer that is looked at lies above two convolutions of more than 1 x 1 pixels.")
+    stride = _first_stride(network)
     exemplars = mine(network, images, [layer], k=1, batch_size=batch_size, on_error=on_error)
     chosen = None if len(exemplars[layer].values) <= units else units
-    projections = Deconv(layers=[layer], units=chosen, ranks=1).run(network, images, exemplars)[layer]
-    projections = _visible(projections)
+    found = Deconv(layers=[layer], units=chosen, ranks=1).run(network, images, exemplars)
+    projections = _visible(found[layer])
     if not len(projections.unit):
         raise ModelError(f"No unit of layer {layer!r} has a projection to look at.")
     return Aliasing(layer, stride, alias_energy(projections.patches.float(), stride), projections)
+
+
+def _first_stride(network: Network) -> tuple[int, int]:
+    """The stride of the first convolution; an error where it cannot alias."""
+    found = first_convolution(network)
+    if found is None:
+        raise ModelError(f"{type(network.module).__name__} has no nn.Conv2d.")
+    down, across = found[1].stride
+    if max(down, across) == 1:
+        raise ModelError("The first convolution has no stride that could alias.")
+    return int(down), int(across)
+
+
+def _second_layer(network: Network, layers: Sequence[str]) -> str:
+    """The second layer among some; an error where there is none, or where it is of no use."""
+    _first_stride(network)
+    layer = second_layer(network, layers)
+    if layer is None:
+        raise ModelError("No layer that is looked at lies above two convolutions of more than 1 x 1 pixels.")
+    return layer
 
 
 def default_label(network: Network) -> str:
@@ -195,9 +209,6 @@ def _some(images: Images, count: int) -> Images:
     return images.subset([place * len(images) // count for place in range(count)])
 
 
-def _read(
-    network: Network, images: Images, batch_size: int, on_error: OnError
-) -> tuple[Float[Tensor, "n c h w"], tuple[tuple[str, str], ...]]:
-    """The images that can be read, and the others with the reason."""
-    found = list(batches(network, images, batch_size, on_error=on_error))
-    return torch.cat([batch.x for batch in found]), tuple(item for batch in found for item in batch.skipped)
+def _read(network: Network, images: Images, batch_size: int, on_error: OnError) -> Float[Tensor, "n c h w"]:
+    """The images that can be read."""
+    return torch.cat([batch.x for batch in batches(network, images, batch_size, on_error=on_error)])

@@ -52,18 +52,16 @@ def find(
 def _sizes(first: FirstLayer, limits: Thresholds) -> Iterator[Finding]:
     """Filters that are far stronger or far weaker than the others."""
     relative, count = first.relative, len(first.relative)
-    strong = relative.argsort(descending=True, stable=True)[
-        : int((relative >= limits.dominant).sum())
-    ].tolist()
+    order = relative.argsort(descending=True, stable=True)
+    strong = order[relative[order] >= limits.dominant].tolist()
     if strong:
         value = float(relative[strong[0]])
-        many = f"{len(strong)} of {count} filters have" if len(strong) > 1 else f"Filter {strong[0]} has"
-        evidence = f"{many} {value:.3g} times the median RMS of {float(first.rms.median()):.3g}"
-        evidence += (
-            f" or less, and {limits.dominant:g} or more: {_named(strong)}." if len(strong) > 1 else "."
+        evidence = (
+            f"{len(strong)} of {count} filters have at least {limits.dominant:g} times the median RMS of "
+            f"{float(first.rms.median()):.3g}, up to {value:.3g} times: {_named(strong)}."
         )
         yield _finding("dominant filter", first.layer, (value, limits.dominant), evidence, strong)
-    weak = relative.argsort(stable=True)[: int((relative <= limits.faint).sum())].tolist()
+    weak = order.flip(0)[relative[order.flip(0)] <= limits.faint].tolist()
     if weak:
         value = float(relative[weak[0]])
         evidence = (
@@ -86,10 +84,10 @@ def _shapes(first: FirstLayer, limits: Thresholds) -> Iterator[Finding]:
         units = sorted({unit for pair in pairs for unit in pair})
         shown = ", ".join(f"{one} and {other}" for one, other in pairs[:FEW])
         more = f", and {len(pairs) - FEW} more" if len(pairs) > FEW else ""
+        count = "1 pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
         evidence = (
-            f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''} of filters are alike up to their strength "
+            f"{count} of filters differ in strength only (similarity up to {value:.3f}): {shown}{more}."
         )
-        evidence += f"(similarity up to {value:.3f}): {shown}{more}."
         yield _finding("near-duplicate filters", first.layer, (value, limits.duplicate), evidence, units)
     if first.bands is not None and first.bands[1] < limits.mid:
         low, mid, high = first.bands
@@ -119,7 +117,7 @@ def _aliasing(found: Aliasing, limits: Thresholds) -> Iterator[Finding]:
     if found.excess >= limits.aliasing:
         evidence = (
             f"{found.share:.1%} of the energy of {len(found.energy.share)} projections is at the frequencies "
-            f"of the first stride ({_by(found.stride)} pixels); {found.expected:.1%} would be there without it."
+            f"of the first stride ({_by(found.stride)} pixels), where {found.expected:.1%} is expected."
         )
         yield _finding("aliasing", found.layer, (found.excess, limits.aliasing), evidence)
 
@@ -130,7 +128,7 @@ def _shifts(shifts: Mapping[str, ShiftError], limits: Thresholds) -> Iterator[Fi
     bad = {layer: error for layer, error in errors.items() if error >= limits.shift}
     if bad:
         layer, value = next(iter(bad)), max(bad.values())
-        shown = ", ".join(f"{name} {error:.2f}" for name, error in list(bad.items())[:FEW])
+        shown = ", ".join(f"{name} ({error:.2f})" for name, error in list(bad.items())[:FEW])
         more = f" and {len(bad) - FEW} more" if len(bad) > FEW else ""
         evidence = f"The maps of {len(bad)} of {len(errors)} layers do not move along with the image: "
         evidence += f"{shown}{more}."

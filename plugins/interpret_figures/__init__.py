@@ -9,6 +9,8 @@ from interpret.interfaces import Probe, Renderer
 from interpret_figures.attribution_grid import AttributionGrid
 from interpret_figures.comparison import ComparisonFigure
 from interpret_figures.comparison_table import ComparisonTable
+from interpret_figures.diagnosis_figure import DiagnosisFigure
+from interpret_figures.diagnosis_report import DiagnosisReport
 from interpret_figures.evolution_curves import EvolutionCurves
 from interpret_figures.evolution_grid import EvolutionGrid
 from interpret_figures.evolution_table import EvolutionTable
@@ -21,6 +23,8 @@ __all__ = [
     "AttributionGrid",
     "ComparisonFigure",
     "ComparisonTable",
+    "DiagnosisFigure",
+    "DiagnosisReport",
     "EvolutionCurves",
     "EvolutionGrid",
     "EvolutionTable",
@@ -42,7 +46,7 @@ def register_probes() -> list[type[Probe]]:
 
 @hookimpl
 def register_renderers() -> list[type[Renderer[Any]]]:
-    """The grids of features and of filters, occlusion, attributions, probes compared, and evolution."""
+    """The grids of features and of filters, occlusion, attributions, probes compared, evolution, diagnoses."""
     return [
         FeatureGrid,
         FilterGrid,
@@ -54,4 +58,6 @@ def register_renderers() -> list[type[Renderer[Any]]]:
         EvolutionGrid,
         EvolutionCurves,
         EvolutionTable,
+        DiagnosisFigure,
+        DiagnosisReport,
     ]

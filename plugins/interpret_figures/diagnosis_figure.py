@@ -164,7 +164,7 @@ class _Pen:
         columns, bands = panels.filter_columns(len(first.weight)), first.bands
         limits = panels.size_limits([one.first for one in sheet.networks if one.first])
         self.panel(
-            sides, "First-layer filters, one scale for all", lambda axes: panels.filters(axes, first, columns)
+            sides, panels.filters_title(first), lambda axes: panels.filters(axes, first, columns)
         )
         self.panel(
             _Place(self.x + INDENT, below, left - INDENT, PLOT), "RMS of each filter, sorted",
@@ -180,7 +180,8 @@ class _Pen:
         """What is counted in each layer; returns where the next panel begins."""
         share, error = panels.activity_limit(self.sheet.networks), _shift_limit(self.sheet.networks)
         self.panel(
-            _Place(self.x + INDENT, y, COLUMN - INDENT, PLOT), "Dead units (blue), and nearly dead ones (orange)",
+            _Place(self.x + INDENT, y, COLUMN - INDENT, PLOT),
+            "Dead units (blue), and nearly dead ones (orange)",
             lambda axes: panels.rarely_active(axes, self.network, share),
         )  # fmt: skip
         y += TITLE + PLOT + APART
@@ -209,7 +210,8 @@ class _Pen:
         )  # fmt: skip
         shares = f"{found.share:.1%} at the first stride's, {found.expected:.1%} expected"
         self.panel(
-            _Place(self.x, y + TITLE + TILES + 0.2, COLUMN, SPECTRUM), f"Their spectrum, cycles per pixel: {shares}",
+            _Place(self.x, y + TITLE + TILES + 0.2, COLUMN, SPECTRUM),
+            f"Their spectrum, cycles per pixel: {shares}",
             lambda axes: panels.spectrum(axes, found),
         )  # fmt: skip
         return end

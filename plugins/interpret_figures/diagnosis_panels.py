@@ -72,6 +72,13 @@ def filters(axes: Axes, first: FirstLayer, columns: int) -> None:
     _picture(axes, mosaic(first.weight, largest, columns))
 
 
+def filters_title(first: FirstLayer) -> str:
+    """What the sheet of filters shows."""
+    shown, channels = display.shown_channels(first.weight), first.weight.shape[1]
+    channel = f"; channel {shown[0]} of {channels}" if len(shown) < channels else ""
+    return f"First-layer filters, one scale for all{channel}"
+
+
 def filter_columns(count: int) -> int:
     """Filters in a row: a sheet one and a half times as wide as high."""
     return ceil(sqrt(1.5 * count))
@@ -151,7 +158,7 @@ def activity_limit(networks: Sequence[NetworkDiagnosis]) -> float:
 def shifts(axes: Axes, network: NetworkDiagnosis, top: float) -> None:
     """The shift-equivariance error of each layer, with the threshold."""
     layers, limit = network.layers, network.thresholds.shift
-    axes.axhline(limit, color=QUIET, lw=0.6, ls=(0, (4, 2)))
+    axes.axhline(limit, color=QUIET, lw=0.6, ls=(0, (4, 2)), zorder=3)
     for place, layer in enumerate(layers):
         error = network.shifts[layer].error
         if error is not None:

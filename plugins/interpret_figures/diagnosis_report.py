@@ -68,7 +68,8 @@ def markdown(result: Diagnosis) -> str:
 def _findings(network: NetworkDiagnosis) -> str:
     """What was found about one network, and what usually helps."""
     count = f"{network.count:,} image{'s' if network.count != 1 else ''}"
-    head = f"## {network.label}\n\n{len(network.findings)} findings on {count}."
+    findings = "1 finding" if len(network.findings) == 1 else f"{len(network.findings)} findings"
+    head = f"## {network.label}\n\n{findings} on {count}."
     if not network.findings:
         return f"## {network.label}\n\nNothing is beyond its threshold on {count}."
     items = [_item(finding) for finding in network.findings]

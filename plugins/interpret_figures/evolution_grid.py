@@ -122,7 +122,7 @@ class EvolutionGrid(Renderer[Evolution]):
         )
 
     def _missing(self, result: Evolution) -> list[str]:
-        """The layers that have no block: where units were drawn at random, all of them are dead at the end."""
+        """The layers that have no block: of units drawn at random, because all are dead at the end."""
         names = [name for name, layer in result.layers.items() if not len(layer.unit)]
         return [f"Without projections: {', '.join(names)}."] if names else []
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from pydantic import Field
 from torch import Tensor
 
@@ -76,7 +77,7 @@ def _panel(axes: Axes, title: str, curves: Sequence[tuple[Tensor, str]], rate: T
     axes.set_title(title, loc="left", fontproperties=font(7), color=INK, pad=5)
     axes.set_ylim(bottom=0)
     axes.set_xlim(0.5, len(epochs) + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch", fontproperties=font(6.5), color=QUIET, labelpad=2)
     quiet_axes(axes)
     for fall in (rate[1:] < rate[:-1]).nonzero()[:, 0].tolist():

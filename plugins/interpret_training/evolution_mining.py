@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from interpret.store import whole
 from interpret.workspace import room
 from interpret_topk import Exemplars, mine
 from interpret_training.checkpoints import Checkpoint
+from interpret_training.loading import mean_image
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,14 @@ class Miner:
 
 
 def architecture(network: Network) -> str:
-    """A hash of everything that decides a network's activations, except its weights."""
+    """A hash of everything that decides a network's activations, except its weights.
+
+    A mean image is no part of the weights: a checkpoint may leave it to the network.
+    """
     tensors = {name: tuple(tensor.shape) for name, tensor in network.module.state_dict().items()}
-    return digest(repr(network.module), tensors, network.input, network.dtype, network.device.type)
+    mean = mean_image(network)
+    seen = None if mean is None else hashlib.sha256(mean.mean.cpu().numpy().tobytes()).hexdigest()
+    return digest(repr(network.module), tensors, seen, network.input, network.dtype, network.device.type)
 
 
 def joined(parts: dict[str, Exemplars]) -> Exemplars:

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt
 
 from interpret.batches import OnError
 from interpret.errors import StepError
-from interpret.images import Images
+from interpret.images import Images, digest
 from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret_deconv.choices import Nonlinear, Rule
@@ -57,6 +57,11 @@ class Evolve(Probe):
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )
+
+    def content(self) -> str:
+        """A hash of the checkpoints in the folder: one more is another question."""
+        found = () if self.checkpoints is None else read_checkpoints(self.checkpoints)
+        return digest(*((one.epoch, one.sha256) for one in found))
 
     def run(self, network: Network, images: Images, training: Training | None = None) -> Evolution:
         """Mine and project every checkpoint; what was mined before is found again.

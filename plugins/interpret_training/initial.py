@@ -10,19 +10,16 @@ from interpret_training.chance import number
 from interpret_training.clipping import first_convolution, input_scale
 from interpret_training.recipe import Init
 
-DEVIATION = 0.01
-"""The paper's: "all weights are initialized to 10^-2", which only a random distribution can mean."""
-
-
-def initialise(network: Network, init: Init, seed: int) -> None:
+def initialise(network: Network, init: Init, seed: int, deviation: float = 0.01) -> None:
     """Draw the initial weights of a network, in place.
 
     Args:
         network: The network.
-        init: ``keep``: leave them; ``paper``: N(0, 0.01²) and zero biases; ``he``: the same in the first
+        init: ``keep``: leave them; ``paper``: N(0, deviation²) and zero biases; ``he``: the same in the first
             convolution and the last linear layer, N(0, 2 / inputs) between them. The first convolution's
             are for inputs of -128 to 128 and are scaled to the network's.
         seed: Start of chance.
+        deviation: The paper's 10⁻², which only a random distribution can mean.
     """
     if init == "keep":
         return
@@ -34,7 +31,7 @@ def initialise(network: Network, init: Init, seed: int) -> None:
             if init == "he" and part is not first and part is not last:
                 nn.init.kaiming_normal_(part.weight)
             else:
-                nn.init.normal_(part.weight, std=DEVIATION)
+                nn.init.normal_(part.weight, std=deviation)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
         if first is not None:

@@ -51,8 +51,11 @@ class Recipe(BaseModel):
     )
     init: Init = Field(
         "paper",
-        description="Initial weights: keep the network's, paper: N(0, 0.01²) and zero biases, he: as "
+        description="Initial weights: keep the network's, paper: N(0, deviation²) and zero biases, he: as "
         "paper in the first layer and the last, N(0, 2/inputs) between: narrow layers keep the signal.",
+    )
+    deviation: float = Field(
+        0.01, gt=0, description="Standard deviation of the paper's initial weights, at inputs of -128 to 128."
     )
     mean: Mean = Field(
         "network",

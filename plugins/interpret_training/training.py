@@ -110,7 +110,7 @@ def _prepared(
     read = partial(read_pixels, spec=network.input, classes=class_count(network), on_error=on_error)
     pixels, checked = read(images[0]), None if images[1] is None else read(images[1], several=False)
     network = copied(network)
-    initialise(network, recipe.init, recipe.seed)
+    initialise(network, recipe.init, recipe.seed, recipe.deviation)
     if recipe.mean == "pixel":
         _set_mean(network, pixels)
     network.module.to(memory_format=torch.channels_last)  # a quarter faster on CPU

@@ -177,9 +177,10 @@ def test_pictures_that_are_held_are_the_same_pixels():
 
 
 def test_a_row_that_cannot_be_trained_is_named_before_any_training(place):
-    rows = [{"label": "fine"}, {"label": "small", "model": {"input_size": 4}}]
-    with pytest.raises(StepError, match="The row 'small' cannot be trained"):
-        probe(rows).run(models(4)["4"].load("cpu"), Stripes())
+    rows = [{"label": "fine"}, {"label": "small", "model": {"input_size": 8, "name": "zfnet"}}]
+    base = {"name": "zfnet", "width": 0.05, "input_size": 64, "categories": 3}
+    with pytest.raises(StepError, match="The row 'small' cannot be trained: The image is too small"):
+        probe(rows, base=base).run(models(4)["4"].load("cpu"), Stripes())
     few = [{"label": "fine"}, {"label": "few", "model": {"categories": 2, "target": "ablation_made:Two"}}]
     with pytest.raises(StepError, match="The row 'few' cannot be trained: The images have 3 categories"):
         probe(few).run(models(4)["4"].load("cpu"), Stripes())

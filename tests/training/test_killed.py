@@ -58,6 +58,12 @@ def wait_for(happened, process) -> None:
         time.sleep(0.005)
 
 
+def changed(file: Path):
+    """Whether a file is there, and another than now."""
+    first = file.stat().st_mtime_ns if file.exists() else 0
+    return lambda: file.exists() and file.stat().st_mtime_ns > first
+
+
 def kill(process) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -72,12 +78,11 @@ def test_killed_trainings_end_in_the_same_bits(tmp_path):
     """Killed three times on the way, once in the middle of an epoch's end."""
     straight = started(tmp_path / "straight")
     folder = tmp_path / "killed"
-    for epochs in (1, 2, 12):
+    for pause in (0.01, 0.02, 0.12):
         process = started(folder)
-        state = folder / STATE
-        first = state.stat().st_mtime_ns if state.exists() else 0
-        wait_for(lambda: state.exists() and state.stat().st_mtime_ns > first, process)
-        time.sleep(0.01 * epochs)
+        wait_for(changed(folder / STATE), process)
+        time.sleep(pause)
+        assert process.poll() is None
         kill(process)
         assert not (folder / "result.json").exists()
     assert started(folder).wait() == 0
@@ -87,7 +92,7 @@ def test_killed_trainings_end_in_the_same_bits(tmp_path):
 
 
 def test_two_processes_are_one(tmp_path):
-    """torchrun with gloo: every step has the loss of one process with the same whole batch, dropout and all."""
+    """torchrun with gloo: each step has the loss of one process with the same whole batch, dropout too."""
     one = train(
         small_network(),
         Stripes(),

@@ -45,7 +45,7 @@ def slow_training(network, images, recipe):
                 for name, value in module.named_parameters():
                     gradient = value.grad + recipe.decay * value
                     velocity[name] = recipe.momentum * velocity[name] + gradient
-                    value -= recipe.rate * velocity[name]
+                    value.sub_(recipe.rate * velocity[name])
             clip_filters(module[0].weight, recipe.radius, input_scale([0.25] * 3).double())
             clip_filters(module[3].weight, recipe.radius)
             losses.append(loss.item())
@@ -137,7 +137,7 @@ def test_a_whole_training_is_found_again(trained, tmp_path):
 
 def test_another_training_in_the_same_folder_is_refused(trained):
     folder = trained.checkpoints[0].file.parents[1]
-    with pytest.raises(InterpretError, match="holds another training: .* Choose another folder"):
+    with pytest.raises(InterpretError, match=r"holds another training: .* Choose another folder"):
         train(small_network(), Stripes(), QUICK.model_copy(update={"rate": 0.01}), folder=folder)
 
 

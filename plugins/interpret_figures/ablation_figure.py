@@ -1,0 +1,241 @@
+"""An ablation as dots: a row for each variant, ours and the paper's errors side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from pydantic import Field
+
+from interpret.images import Images
+from interpret.interfaces import Renderer
+from interpret.results import write_atomically
+from interpret_figures.ablation_table import caption, chance, diverged, million
+from interpret_figures.charts import DPI, FAINT, chart_bytes, quiet_axes
+from interpret_figures.colours import paragraph, text_inches
+from interpret_figures.layout import LINE
+from interpret_figures.page import INK, QUIET, Format, font
+from interpret_training.ablation_results import MEASURES, Ablation, Measure
+
+TITLES: dict[Measure, str] = {
+    "train": "training, top 1",
+    "validation": "validation, top 1",
+    "validation5": "validation, top 5",
+}
+OURS, PAPER = "#0072b2", "#c2410c"
+"""The colours of our errors and of the paper's."""
+
+ROW, PANEL, GAP, EDGE, BELOW, LABELS = 0.29, 1.62, 0.2, 0.3, 0.5, 2.3
+"""Inches of a row, of a panel's width, between panels, around all, below the panels, of the longest label."""
+
+NARROW, LETTERS = 0.75, 6.5
+"""Inches of a column of numbers at the right, and points of what is written."""
+
+
+class AblationFigure(Renderer[Ablation]):
+    """Errors of every row as dots with their spread over the seeds, and the paper's where it gives them."""
+
+    name: ClassVar[str] = "ablation_figure"
+
+    formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
+
+    def render(self, result: Ablation, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
+        """Write ``ablation.png``; no image is read."""
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for ending in dict.fromkeys(self.formats):
+            files.append(folder / f"ablation.{ending}")
+            write_atomically(files[-1], chart_bytes(_figure(result), ending))
+        return files
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """Where things stand, in inches from the top left."""
+
+    result: Ablation
+    measures: tuple[Measure, ...]
+    labels: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, result: Ablation) -> _Sheet:
+        """The panels that have something to show, and the labels in lines."""
+        shown = tuple(one for one in MEASURES if not bool(_values(result, one).isnan().all()))
+        return cls(result, shown, tuple(_label(result, row) for row in range(len(result.labels))))
+
+    @property
+    def left(self) -> float:
+        """Where the first panel begins."""
+        widest = max(text_inches(line, LETTERS) for lines in self.labels for line in lines)
+        return EDGE + widest + 0.15
+
+    @property
+    def width(self) -> float:
+        return max(self.left + len(self.measures) * (PANEL + GAP) + NARROW + EDGE, 4.5)
+
+    @property
+    def lines(self) -> list[str]:
+        """How to read the figure."""
+        return paragraph(caption(self.result), self.width - 2 * EDGE, LETTERS, most=5)
+
+    @property
+    def top(self) -> float:
+        """Where the first row begins."""
+        return 0.3 + LINE * (len(self.lines) + 1) + 0.55
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return self.width, self.top + ROW * len(self.labels) + BELOW
+
+
+def _values(result: Ablation, measure: Measure):  # type: ignore[no-untyped-def]
+    return getattr(result, measure)
+
+
+def _label(result: Ablation, row: int) -> tuple[str, ...]:
+    """A row's label in at most two lines."""
+    failed = diverged(result, row)
+    part = f" ({failed})" if failed not in {"", "diverged"} else ""
+    return tuple(paragraph(result.labels[row] + part, LABELS, LETTERS, most=2))
+
+
+def _figure(result: Ablation) -> Figure:
+    """The heading, the labels, a panel for each error, and the parameters."""
+    sheet = _Sheet.of(result)
+    figure = Figure(figsize=sheet.size, dpi=DPI, facecolor="white")
+    _heading(figure, sheet)
+    _labels(figure, sheet)
+    for place, measure in enumerate(sheet.measures):
+        _panel(figure, sheet, measure, sheet.left + place * (PANEL + GAP))
+    _costs(figure, sheet)
+    return figure
+
+
+def _heading(figure: Figure, sheet: _Sheet) -> None:
+    """The title, what is shown, and what the marks are."""
+    _text(figure, EDGE, 0.3, "Variants of a model, trained alike", 11, INK, bold=True)
+    for number, line in enumerate(sheet.lines, start=1):
+        _text(figure, EDGE, 0.34 + LINE * number, line, LETTERS)
+    below = 0.34 + LINE * (len(sheet.lines) + 1) + 0.06
+    marks = [("here", _mark_ours())]
+    if not bool(sheet.result.paper.isnan().all()):
+        marks.append(("paper", _mark_paper()))
+    at = EDGE
+    width, height = sheet.size
+    for name, mark in marks:
+        mark.set(transform=figure.transFigure, figure=figure)
+        mark.set_data([(at + 0.05) / width], [1 - (below - 0.035) / height])
+        figure.add_artist(mark)
+        _text(figure, at + 0.15, below, name, LETTERS, INK)
+        at += 0.15 + text_inches(name, LETTERS) + 0.2
+
+
+def _labels(figure: Figure, sheet: _Sheet) -> None:
+    for row, lines in enumerate(sheet.labels):
+        middle = sheet.top + ROW * (row + 0.5)
+        for number, line in enumerate(lines):
+            y = middle + 0.035 + 0.11 * (number - (len(lines) - 1) / 2)
+            _text(figure, EDGE, y, line, LETTERS, INK)
+
+
+def _panel(figure: Figure, sheet: _Sheet, measure: Measure, left: float) -> None:
+    """One error of all rows."""
+    result, (width, height) = sheet.result, sheet.size
+    tall = ROW * len(sheet.labels)
+    place = (left / width, 1 - (sheet.top + tall) / height, PANEL / width, tall / height)
+    axes: Axes = figure.add_axes(place)
+    low, high = _span(result, measure)
+    axes.set_xlim(low, high)
+    axes.set_ylim(len(sheet.labels), 0)
+    axes.set_yticks(np.arange(len(sheet.labels)) + 0.5)
+    axes.set_yticklabels([])
+    axes.set_title(TITLES[measure], loc="left", fontproperties=font(7, bold=True), color=INK, pad=5)
+    axes.set_xlabel("error, %", fontproperties=font(LETTERS), color=QUIET, labelpad=2)
+    quiet_axes(axes)
+    axes.tick_params(axis="y", length=0)
+    guess = chance(result, 5 if measure == "validation5" else 1)
+    if low < guess < high:
+        axes.axvline(guess, color=QUIET, linewidth=0.6, linestyle=(0, (2, 2)))
+    _dots(axes, result, measure, low, high)
+
+
+def _dots(axes: Axes, result: Ablation, measure: Measure, low: float, high: float) -> None:
+    """The paper's error, every seed's, their mean and spread; a word where there is none."""
+    each, paper = 100 * getattr(result, measure).numpy(), 100 * result.reported(measure).numpy()
+    mean, spread = 100 * result.mean(measure).numpy(), 100 * result.spread(measure).numpy()
+    for row in range(len(result.labels)):
+        y = row + 0.5
+        if np.isfinite(paper[row]):
+            _add(axes, _mark_paper(), paper[row], y)
+        if not np.isfinite(mean[row]):
+            axes.text(low + 0.02 * (high - low), y, "diverged", fontproperties=font(6), color=QUIET, va="center")
+            continue
+        if np.isfinite(spread[row]):
+            ends = (mean[row] - spread[row], mean[row] + spread[row])
+            axes.plot(ends, (y, y), color=OURS, linewidth=1.6, solid_capstyle="round", alpha=0.55, zorder=4)
+            seeds = each[row][np.isfinite(each[row])]
+            axes.plot(seeds, [y + 0.3] * len(seeds), "|", color=OURS, markersize=2.6, markeredgewidth=0.6)
+        _add(axes, _mark_ours(), mean[row], y)
+
+
+def _add(axes: Axes, mark: Line2D, x: float, y: float) -> None:
+    mark.set_data([x], [y])
+    axes.add_line(mark)
+
+
+def _mark_ours() -> Line2D:
+    return Line2D([], [], color=OURS, marker="o", markersize=4.2, linestyle="none", zorder=5)
+
+
+def _mark_paper() -> Line2D:
+    return Line2D(
+        [], [], color=PAPER, marker="D", markersize=4, markerfacecolor="white", markeredgewidth=0.9,
+        linestyle="none", zorder=3,
+    )  # fmt: skip
+
+
+def _span(result: Ablation, measure: Measure) -> tuple[float, float]:
+    """Tens of percent around all there is; the two top-1 errors have the same, so that they can be compared."""
+    alike: tuple[Measure, ...] = ("validation5",) if measure == "validation5" else ("train", "validation")
+    parts = [(result.mean(one), result.spread(one).nan_to_num(), result.reported(one)) for one in alike]
+    ends = [values.numpy() for mean, spread, paper in parts for values in (mean - spread, mean + spread, paper)]
+    known = 100 * np.concatenate(ends)
+    known = known[np.isfinite(known)]
+    low, high = 10 * floor((known.min() - 1) / 10), 10 * ceil((known.max() + 1) / 10)
+    return max(low, 0) - 2, min(high, 100) + 2
+
+
+def _costs(figure: Figure, sheet: _Sheet) -> None:
+    """The parameters of every row at the right."""
+    right = sheet.left + len(sheet.measures) * (PANEL + GAP) + NARROW - 0.1
+    _text(figure, right, sheet.top - 0.2, "parameters,", LETTERS, align="right")
+    _text(figure, right, sheet.top - 0.07, "millions", LETTERS, align="right")
+    for row, count in enumerate(sheet.result.parameters.tolist()):
+        y = sheet.top + ROW * (row + 0.5) + 0.035
+        _text(figure, right, y, million(count), LETTERS, INK, align="right")
+
+
+def _text(
+    figure: Figure,
+    x: float,
+    y: float,
+    text: str,
+    size: float,
+    colour: str = QUIET,
+    *,
+    bold: bool = False,
+    align: str = "left",
+) -> None:
+    """Text whose baseline is at a place in inches from the top left."""
+    width, height = figure.get_size_inches()
+    figure.text(
+        x / width, 1 - y / height, text, fontproperties=font(size, bold=bold), color=colour, ha=align,
+        va="baseline", parse_math=False,
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""The table of an ablation, as the paper's Table 3: Markdown for people, CSV for programs, LaTeX for papers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from math import isnan
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from interpret.images import Images
+from interpret.interfaces import Renderer
+from interpret.results import write_atomically
+from interpret_figures.comparison_table import LATEX, MISSING, TableFormat
+from interpret_training.ablation_results import MEASURES, Ablation, Measure
+
+TITLES: dict[Measure, str] = {"train": "train top-1", "validation": "val top-1", "validation5": "val top-5"}
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+IN_LATEX = LATEX | str.maketrans({PLUS_MINUS: r"$\pm$"})
+COLUMNS = (
+    "row", "seed", "train", "validation", "validation5", "epochs", "diverged", "parameters", "multiply_adds",
+    "seconds_per_1000", "paper_train", "paper_validation", "paper_validation5",
+)  # fmt: skip
+
+
+class AblationTable(Renderer[Ablation]):
+    """Errors of every row with their spread over the seeds, beside the paper's, and what each row costs."""
+
+    name: ClassVar[str] = "ablation_table"
+
+    formats: tuple[TableFormat, ...] = Field(
+        ("markdown", "csv", "latex"), min_length=1, description="Kinds of files: markdown, csv, latex."
+    )
+
+    def render(self, result: Ablation, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
+        """Write ``ablation.md``, ``ablation.csv`` and ``ablation.tex``; no image is read."""
+        writers = {"markdown": ("md", markdown), "csv": ("csv", comma_separated), "latex": ("tex", latex)}
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for kind in dict.fromkeys(self.formats):
+            ending, write = writers[kind]
+            files.append(folder / f"ablation.{ending}")
+            write_atomically(files[-1], write(result).encode())
+        return files
+
+
+def cells(result: Ablation) -> tuple[list[str], list[list[str]]]:
+    """The head of the table and its rows, as people read them; columns that say nothing are left out."""
+    columns = [("model", list(result.labels))]
+    for measure in MEASURES:
+        columns.append((TITLES[measure], _errors(result, measure)))
+        columns.append(("paper", [percent(value) for value in result.reported(measure).tolist()]))
+    columns.append(("epochs", _epochs(result)))
+    columns.append(("parameters, M", [million(value) for value in result.parameters.tolist()]))
+    columns.append(("multiply-adds, M", [million(value) for value in result.multiply_adds.tolist()]))
+    columns.append(("s per 1000 images", [f"{value:.3g}" for value in result.speed().tolist()]))
+    said = [(title, texts) for title, texts in columns if set(texts) - {MISSING, ""}]
+    return [title for title, _ in said], [list(row) for row in zip(*(texts for _, texts in said), strict=True)]
+
+
+def percent(value: float) -> str:
+    """A share in percent, as the paper prints it."""
+    return MISSING if isnan(value) else f"{100 * value:.1f}"
+
+
+def million(value: float) -> str:
+    """A count in millions, with three digits; a negative one is not known."""
+    return MISSING if value < 0 else f"{value / 1e6:.3g}" if value < 1e9 else f"{value / 1e6:.0f}"
+
+
+def diverged(result: Ablation, row: int) -> str:
+    """How many trainings of a row diverged, in words; nothing where none did."""
+    count, seeds = int(result.diverged[row].sum()), len(result.seeds)
+    return "" if not count else "diverged" if count == seeds else f"{count} of {seeds} diverged"
+
+
+def caption(result: Ablation) -> str:
+    """At what scale this was done, and how to read the numbers."""
+    seeds = len(result.seeds)
+    spread = f", mean {PLUS_MINUS} sample standard deviation over {seeds} seeds" if seeds > 1 else ""
+    crops = "ten crops" if result.crops == 10 else "centre crops"
+    checked = f", {result.validated} to validate ({crops})" if result.validated else ""
+    return (
+        f"Errors in %{spread}; one seed: {result.seeds[0]}. " if seeds == 1 else f"Errors in %{spread}. "
+    ) + (
+        f"{result.images} images of {result.classes} categories to train on{checked}; at most "
+        f"{result.recipe['epochs']} epochs, rate {result.recipe['rate']:g}. By chance: "
+        f"{chance(result):.1f} (top-1). Multiply-adds: one image, forward. Seconds: one training step, here."
+    )
+
+
+def chance(result: Ablation, first: int = 1) -> float:
+    """The error of guessing among equally frequent categories, in percent."""
+    return 100 * (1 - min(first, result.classes) / result.classes)
+
+
+def markdown(result: Ablation) -> str:
+    """The table, and under it at what scale it was made."""
+    head, rows = cells(result)
+    bars = ["---", *("---:" for _ in head[1:])]
+    lines = [f"| {' | '.join(text.replace('|', r'\|') for text in line)} |" for line in (head, bars, *rows)]
+    return "\n".join([*lines, "", caption(result), *_failures(result), ""])
+
+
+def comma_separated(result: Ablation) -> str:
+    """Every training with all its digits, errors as shares from 0 to 1; empty where there is no number."""
+    file = StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row, label in enumerate(result.labels):
+        cost = [int(result.parameters[row]), int(result.multiply_adds[row])]
+        paper = [_digits(value) for value in result.paper[row].tolist()]
+        for column, seed in enumerate(result.seeds):
+            errors = [_digits(float(getattr(result, measure)[row, column])) for measure in MEASURES]
+            ended = [int(result.epochs[row, column]), int(result.diverged[row, column])]
+            seconds = _digits(float(result.seconds[row, column]))
+            writer.writerow([label, seed, *errors, *ended, *(max(value, 0) or "" for value in cost), seconds, *paper])
+    return file.getvalue()
+
+
+def latex(result: Ablation) -> str:
+    """A table for the package booktabs."""
+    head, rows = cells(result)
+    lines = [" & ".join(text.translate(IN_LATEX) for text in line) + r" \\" for line in (head, *rows)]
+    notes = [f"% {text}" for text in (caption(result), *filter(None, _failures(result)))]
+    begin = rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}"
+    table = [begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+    return "\n".join([*notes, *table, ""])
+
+
+def _errors(result: Ablation, measure: Measure) -> list[str]:
+    """Mean and spread of one error, row by row."""
+    texts = []
+    for row, (mean, spread) in enumerate(
+        zip(result.mean(measure).tolist(), result.spread(measure).tolist(), strict=True)
+    ):
+        text = percent(mean) + ("" if isnan(spread) else f" {PLUS_MINUS} {percent(spread)}")
+        failed = diverged(result, row)
+        texts.append("diverged" if failed == "diverged" and measure == "train" else text)
+    return texts
+
+
+def _epochs(result: Ablation) -> list[str]:
+    """Epochs that were trained, where some training ended before the last one."""
+    if bool((result.epochs == result.recipe["epochs"]).all()):
+        return [""] * len(result.labels)
+    return [", ".join(map(str, epochs)) for epochs in result.epochs.tolist()]
+
+
+def _failures(result: Ablation) -> list[str]:
+    """Why trainings diverged, after an empty line."""
+    found = [
+        f"{label}, seed {seed}: {result.ended[row][column]}"
+        for row, label in enumerate(result.labels)
+        for column, seed in enumerate(result.seeds)
+        if result.diverged[row, column]
+    ]
+    return [part for text in found for part in ("", text)]
+
+
+def _digits(value: float) -> str:
+    return "" if isnan(value) else repr(value)
