@@ -6,6 +6,8 @@ from typing import Any
 
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Probe, Renderer
+from interpret_figures.ablation_figure import AblationFigure
+from interpret_figures.ablation_table import AblationTable
 from interpret_figures.attribution_grid import AttributionGrid
 from interpret_figures.comparison import ComparisonFigure
 from interpret_figures.comparison_table import ComparisonTable
@@ -18,8 +20,11 @@ from interpret_figures.feature_grid import FeatureGrid
 from interpret_figures.filters import FilterGrid, Filters, FirstLayerFilters, first_filters
 from interpret_figures.occlusion_overlay import OcclusionOverlay
 from interpret_figures.occlusion_panels import OcclusionPanels
+from interpret_figures.training_curves import TrainingCurves
 
 __all__ = [
+    "AblationFigure",
+    "AblationTable",
     "AttributionGrid",
     "ComparisonFigure",
     "ComparisonTable",
@@ -34,6 +39,7 @@ __all__ = [
     "FirstLayerFilters",
     "OcclusionOverlay",
     "OcclusionPanels",
+    "TrainingCurves",
     "first_filters",
 ]
 
@@ -46,9 +52,12 @@ def register_probes() -> list[type[Probe]]:
 
 @hookimpl
 def register_renderers() -> list[type[Renderer[Any]]]:
-    """The grids of features and of filters, occlusion, attributions, probes compared, evolution, diagnoses."""
+    """Features, filters, occlusion, attributions, probes compared, trainings, evolution, diagnoses."""
     return [
         FeatureGrid,
+        TrainingCurves,
+        AblationTable,
+        AblationFigure,
         FilterGrid,
         OcclusionPanels,
         OcclusionOverlay,

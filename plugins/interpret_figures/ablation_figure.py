@@ -18,7 +18,7 @@ from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret.results import write_atomically
 from interpret_figures.ablation_table import caption, chance, diverged, million
-from interpret_figures.charts import DPI, FAINT, chart_bytes, quiet_axes
+from interpret_figures.charts import DPI, chart_bytes, quiet_axes
 from interpret_figures.colours import paragraph, text_inches
 from interpret_figures.layout import LINE
 from interpret_figures.page import INK, QUIET, Format, font
@@ -120,7 +120,7 @@ def _figure(result: Ablation) -> Figure:
 
 def _heading(figure: Figure, sheet: _Sheet) -> None:
     """The title, what is shown, and what the marks are."""
-    _text(figure, EDGE, 0.3, "Variants of a model, trained alike", 11, INK, bold=True)
+    _text(figure, EDGE, 0.3, "Variants of a model, trained alike", 11, colour=INK, bold=True)
     for number, line in enumerate(sheet.lines, start=1):
         _text(figure, EDGE, 0.34 + LINE * number, line, LETTERS)
     below = 0.34 + LINE * (len(sheet.lines) + 1) + 0.06
@@ -133,7 +133,7 @@ def _heading(figure: Figure, sheet: _Sheet) -> None:
         mark.set(transform=figure.transFigure, figure=figure)
         mark.set_data([(at + 0.05) / width], [1 - (below - 0.035) / height])
         figure.add_artist(mark)
-        _text(figure, at + 0.15, below, name, LETTERS, INK)
+        _text(figure, at + 0.15, below, name, LETTERS, colour=INK)
         at += 0.15 + text_inches(name, LETTERS) + 0.2
 
 
@@ -142,7 +142,7 @@ def _labels(figure: Figure, sheet: _Sheet) -> None:
         middle = sheet.top + ROW * (row + 0.5)
         for number, line in enumerate(lines):
             y = middle + 0.035 + 0.11 * (number - (len(lines) - 1) / 2)
-            _text(figure, EDGE, y, line, LETTERS, INK)
+            _text(figure, EDGE, y, line, LETTERS, colour=INK)
 
 
 def _panel(figure: Figure, sheet: _Sheet, measure: Measure, left: float) -> None:
@@ -175,7 +175,9 @@ def _dots(axes: Axes, result: Ablation, measure: Measure, low: float, high: floa
         if np.isfinite(paper[row]):
             _add(axes, _mark_paper(), paper[row], y)
         if not np.isfinite(mean[row]):
-            axes.text(low + 0.02 * (high - low), y, "diverged", fontproperties=font(6), color=QUIET, va="center")
+            axes.text(
+                low + 0.02 * (high - low), y, "diverged", fontproperties=font(6), color=QUIET, va="center"
+            )
             continue
         if np.isfinite(spread[row]):
             ends = (mean[row] - spread[row], mean[row] + spread[row])
@@ -202,10 +204,12 @@ def _mark_paper() -> Line2D:
 
 
 def _span(result: Ablation, measure: Measure) -> tuple[float, float]:
-    """Tens of percent around all there is; the two top-1 errors have the same, so that they can be compared."""
+    """Tens of percent around all there is; both top-1 errors have the same, to be compared."""
     alike: tuple[Measure, ...] = ("validation5",) if measure == "validation5" else ("train", "validation")
     parts = [(result.mean(one), result.spread(one).nan_to_num(), result.reported(one)) for one in alike]
-    ends = [values.numpy() for mean, spread, paper in parts for values in (mean - spread, mean + spread, paper)]
+    ends = [
+        values.numpy() for mean, spread, paper in parts for values in (mean - spread, mean + spread, paper)
+    ]
     known = 100 * np.concatenate(ends)
     known = known[np.isfinite(known)]
     low, high = 10 * floor((known.min() - 1) / 10), 10 * ceil((known.max() + 1) / 10)
@@ -219,7 +223,7 @@ def _costs(figure: Figure, sheet: _Sheet) -> None:
     _text(figure, right, sheet.top - 0.07, "millions", LETTERS, align="right")
     for row, count in enumerate(sheet.result.parameters.tolist()):
         y = sheet.top + ROW * (row + 0.5) + 0.035
-        _text(figure, right, y, million(count), LETTERS, INK, align="right")
+        _text(figure, right, y, million(count), LETTERS, colour=INK, align="right")
 
 
 def _text(
@@ -228,8 +232,8 @@ def _text(
     y: float,
     text: str,
     size: float,
-    colour: str = QUIET,
     *,
+    colour: str = QUIET,
     bold: bool = False,
     align: str = "left",
 ) -> None:

@@ -1,4 +1,4 @@
-"""The table of an ablation, as the paper's Table 3: Markdown for people, CSV for programs, LaTeX for papers."""
+"""The table of an ablation, as the paper's Table 3: Markdown for people, CSV for programs, and LaTeX."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def cells(result: Ablation) -> tuple[list[str], list[list[str]]]:
     columns.append(("multiply-adds, M", [million(value) for value in result.multiply_adds.tolist()]))
     columns.append(("s per 1000 images", [f"{value:.3g}" for value in result.speed().tolist()]))
     said = [(title, texts) for title, texts in columns if set(texts) - {MISSING, ""}]
-    return [title for title, _ in said], [list(row) for row in zip(*(texts for _, texts in said), strict=True)]
+    return [title for title, _ in said], [
+        list(row) for row in zip(*(texts for _, texts in said), strict=True)
+    ]
 
 
 def percent(value: float) -> str:
@@ -101,7 +103,7 @@ def markdown(result: Ablation) -> str:
     """The table, and under it at what scale it was made."""
     head, rows = cells(result)
     bars = ["---", *("---:" for _ in head[1:])]
-    lines = [f"| {' | '.join(text.replace('|', r'\|') for text in line)} |" for line in (head, bars, *rows)]
+    lines = [f"| {' | '.join(map(_plain, line))} |" for line in (head, bars, *rows)]
     return "\n".join([*lines, "", caption(result), *_failures(result), ""])
 
 
@@ -117,7 +119,9 @@ def comma_separated(result: Ablation) -> str:
             errors = [_digits(float(getattr(result, measure)[row, column])) for measure in MEASURES]
             ended = [int(result.epochs[row, column]), int(result.diverged[row, column])]
             seconds = _digits(float(result.seconds[row, column]))
-            writer.writerow([label, seed, *errors, *ended, *(max(value, 0) or "" for value in cost), seconds, *paper])
+            writer.writerow(
+                [label, seed, *errors, *ended, *(max(value, 0) or "" for value in cost), seconds, *paper]
+            )
     return file.getvalue()
 
 
@@ -163,3 +167,7 @@ def _failures(result: Ablation) -> list[str]:
 
 def _digits(value: float) -> str:
     return "" if isnan(value) else repr(value)
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", r"\|")

@@ -163,9 +163,7 @@ class _Pen:
             return below + TITLE + PLOT + APART
         columns, bands = panels.filter_columns(len(first.weight)), first.bands
         limits = panels.size_limits([one.first for one in sheet.networks if one.first])
-        self.panel(
-            sides, panels.filters_title(first), lambda axes: panels.filters(axes, first, columns)
-        )
+        self.panel(sides, panels.filters_title(first), lambda axes: panels.filters(axes, first, columns))
         self.panel(
             _Place(self.x + INDENT, below, left - INDENT, PLOT), "RMS of each filter, sorted",
             lambda axes: panels.sizes(axes, first, limits),

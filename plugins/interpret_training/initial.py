@@ -10,6 +10,7 @@ from interpret_training.chance import number
 from interpret_training.clipping import first_convolution, input_scale
 from interpret_training.recipe import Init
 
+
 def initialise(network: Network, init: Init, seed: int, deviation: float = 0.01) -> None:
     """Draw the initial weights of a network, in place.
 

@@ -45,7 +45,11 @@ def started(path: Path, out: Path):
 
 def finished(out: Path) -> dict[Path, int]:
     """The trainings that are stored, and when."""
-    stored = (file for file in out.glob(".work/*/result.json") if '"interpret_training:VariantRun"' in file.read_text())
+    stored = (
+        file
+        for file in out.glob(".work/*/result.json")
+        if '"interpret_training:VariantRun"' in file.read_text()
+    )
     return {file: file.stat().st_mtime_ns for file in stored}
 
 
@@ -76,7 +80,9 @@ def test_a_killed_ablation_continues_with_the_same_numbers(tmp_path):
     assert reproducible(one, tmp_path / "1") == reproducible(other, tmp_path / "2")
     assert {field.name for field in fields(one)} > {"train", "validation", "validation5", "histories"}
 
-    path.write_text(PIPELINE.replace("- {label: narrow}", "- {label: further, model: {arguments: {width: 8}}}"))
+    path.write_text(
+        PIPELINE.replace("- {label: narrow}", "- {label: further, model: {arguments: {width: 8}}}")
+    )
     changed = run_pipeline(path, out, registry=registry())["table"]
     assert changed.labels == ("further", "wide")
     assert changed.validation[1].tolist() == one.validation[1].tolist()

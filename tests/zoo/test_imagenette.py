@@ -24,7 +24,9 @@ def test_a_run_becomes_weights_series_and_card(tmp_path, monkeypatch):
     card = imagenette.ship(found, tmp_path / "out")
     assert card.epochs == (1, 2)
     assert "Ten categories only" in card.page()
-    shipped = interpret.load_model("zfnet", weights=str(tmp_path / "out/zfnet-imagenette.safetensors"), **given)
+    shipped = interpret.load_model(
+        "zfnet", weights=str(tmp_path / "out/zfnet-imagenette.safetensors"), **given
+    )
     for checkpoint in read_checkpoints(tmp_path / "out/zfnet-imagenette"):
         tensors = load_file(checkpoint.file)
         assert {name.split(".")[1] for name in tensors} == {"conv"}
