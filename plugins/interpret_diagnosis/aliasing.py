@@ -54,7 +54,7 @@ def alias_energy(projections: Float[Tensor, "n c h w"], stride: int | tuple[int,
     square of 2 cycles per patch to each side counts as the grid's. The ring of the same width around it, cut
     halfway to the next multiple, says what to expect: the mean of the average spectrum there. Spectra fall
     steeply, so that the inner side of a ring is too strong where patches are small: then a weak grid is
-    missed, but none is invented.
+    missed, and on small patches the expectation itself can be off by some hundredths.
 
     Args:
         projections: Signed projections, cropped to receptive fields of one size. Those that are zero are left
