@@ -12,12 +12,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MultipleLocator
 from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret.results import write_atomically
-from interpret_figures.ablation_table import caption, chance, diverged, million
+from interpret_figures.ablation_table import chance, diverged, million, scale
 from interpret_figures.charts import DPI, chart_bytes, quiet_axes
 from interpret_figures.colours import paragraph, text_inches
 from interpret_figures.layout import LINE
@@ -52,7 +53,7 @@ class AblationFigure(Renderer[Ablation]):
         files = []
         for ending in dict.fromkeys(self.formats):
             files.append(folder / f"ablation.{ending}")
-            write_atomically(files[-1], chart_bytes(_figure(result), ending))
+            write_atomically(files[-1], chart_bytes(draw(result), ending))
         return files
 
 
@@ -67,7 +68,7 @@ class _Sheet:
     @classmethod
     def of(cls, result: Ablation) -> _Sheet:
         """The panels that have something to show, and the labels in lines."""
-        shown = tuple(one for one in MEASURES if not bool(_values(result, one).isnan().all()))
+        shown = tuple(one for one in MEASURES if not bool(result.mean(one).isnan().all()))
         return cls(result, shown, tuple(_label(result, row) for row in range(len(result.labels))))
 
     @property
@@ -83,7 +84,7 @@ class _Sheet:
     @property
     def lines(self) -> list[str]:
         """How to read the figure."""
-        return paragraph(caption(self.result), self.width - 2 * EDGE, LETTERS, most=5)
+        return paragraph(_caption(self.result), self.width - 2 * EDGE, LETTERS, most=5)
 
     @property
     def top(self) -> float:
@@ -95,8 +96,11 @@ class _Sheet:
         return self.width, self.top + ROW * len(self.labels) + BELOW
 
 
-def _values(result: Ablation, measure: Measure):  # type: ignore[no-untyped-def]
-    return getattr(result, measure)
+def _caption(result: Ablation) -> str:
+    """The scale, and what the small marks are."""
+    seeds = " Bars: the spread; ticks: every seed." if len(result.seeds) > 1 else ""
+    near = any(_guess(result, measure) is not None for measure in MEASURES)
+    return f"{scale(result)}{seeds}" + (" Dotted: the error of guessing here." if near else "")
 
 
 def _label(result: Ablation, row: int) -> tuple[str, ...]:
@@ -106,7 +110,7 @@ def _label(result: Ablation, row: int) -> tuple[str, ...]:
     return tuple(paragraph(result.labels[row] + part, LABELS, LETTERS, most=2))
 
 
-def _figure(result: Ablation) -> Figure:
+def draw(result: Ablation) -> Figure:
     """The heading, the labels, a panel for each error, and the parameters."""
     sheet = _Sheet.of(result)
     figure = Figure(figsize=sheet.size, dpi=DPI, facecolor="white")
@@ -158,10 +162,10 @@ def _panel(figure: Figure, sheet: _Sheet, measure: Measure, left: float) -> None
     axes.set_yticklabels([])
     axes.set_title(TITLES[measure], loc="left", fontproperties=font(7, bold=True), color=INK, pad=5)
     axes.set_xlabel("error, %", fontproperties=font(LETTERS), color=QUIET, labelpad=2)
+    axes.xaxis.set_major_locator(MultipleLocator(20 if high - low > 45 else 10))
     quiet_axes(axes)
     axes.tick_params(axis="y", length=0)
-    guess = chance(result, 5 if measure == "validation5" else 1)
-    if low < guess < high:
+    if (guess := _guess(result, measure)) is not None:
         axes.axvline(guess, color=QUIET, linewidth=0.6, linestyle=(0, (2, 2)))
     _dots(axes, result, measure, low, high)
 
@@ -176,8 +180,9 @@ def _dots(axes: Axes, result: Ablation, measure: Measure, low: float, high: floa
             _add(axes, _mark_paper(), paper[row], y)
         if not np.isfinite(mean[row]):
             axes.text(
-                low + 0.02 * (high - low), y, "diverged", fontproperties=font(6), color=QUIET, va="center"
-            )
+                low + 0.02 * (high - low), y, "diverged", fontproperties=font(6), color=QUIET, va="center",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
             continue
         if np.isfinite(spread[row]):
             ends = (mean[row] - spread[row], mean[row] + spread[row])
@@ -185,6 +190,13 @@ def _dots(axes: Axes, result: Ablation, measure: Measure, low: float, high: floa
             seeds = each[row][np.isfinite(each[row])]
             axes.plot(seeds, [y + 0.3] * len(seeds), "|", color=OURS, markersize=2.6, markeredgewidth=0.6)
         _add(axes, _mark_ours(), mean[row], y)
+
+
+def _guess(result: Ablation, measure: Measure) -> float | None:
+    """The error of guessing in percent; None where it is far from all there is."""
+    low, high = _span(result, measure)
+    guess = chance(result, 5 if measure == "validation5" else 1)
+    return guess if low < guess < high else None
 
 
 def _add(axes: Axes, mark: Line2D, x: float, y: float) -> None:
@@ -212,6 +224,8 @@ def _span(result: Ablation, measure: Measure) -> tuple[float, float]:
     ]
     known = 100 * np.concatenate(ends)
     known = known[np.isfinite(known)]
+    if not len(known):
+        return 0, 100
     low, high = 10 * floor((known.min() - 1) / 10), 10 * ceil((known.max() + 1) / 10)
     return max(low, 0) - 2, min(high, 100) + 2
 

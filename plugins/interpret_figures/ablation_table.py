@@ -70,7 +70,9 @@ def percent(value: float) -> str:
 
 def million(value: float) -> str:
     """A count in millions, with three digits; a negative one is not known."""
-    return MISSING if value < 0 else f"{value / 1e6:.3g}" if value < 1e9 else f"{value / 1e6:.0f}"
+    if value < 0:
+        return MISSING
+    return f"{value / 1e6:.0f}" if value >= 999.5e6 else f"{value / 1e6:#.3g}".rstrip(".")
 
 
 def diverged(result: Ablation, row: int) -> str:
@@ -79,18 +81,26 @@ def diverged(result: Ablation, row: int) -> str:
     return "" if not count else "diverged" if count == seeds else f"{count} of {seeds} diverged"
 
 
-def caption(result: Ablation) -> str:
-    """At what scale this was done, and how to read the numbers."""
-    seeds = len(result.seeds)
-    spread = f", mean {PLUS_MINUS} sample standard deviation over {seeds} seeds" if seeds > 1 else ""
-    crops = "ten crops" if result.crops == 10 else "centre crops"
+def scale(result: Ablation) -> str:
+    """What the numbers are, and at what scale they were made."""
+    seeds, crops = len(result.seeds), "ten crops" if result.crops == 10 else "centre crops"
+    spread = (
+        f"mean {PLUS_MINUS} sample standard deviation over {seeds} seeds"
+        if seeds > 1
+        else f"one seed ({result.seeds[0]}), so that no spread is known"
+    )
     checked = f", {result.validated} to validate ({crops})" if result.validated else ""
     return (
-        f"Errors in %{spread}; one seed: {result.seeds[0]}. " if seeds == 1 else f"Errors in %{spread}. "
-    ) + (
-        f"{result.images} images of {result.classes} categories to train on{checked}; at most "
-        f"{result.recipe['epochs']} epochs, rate {result.recipe['rate']:g}. By chance: "
-        f"{chance(result):.1f} (top-1). Multiply-adds: one image, forward. Seconds: one training step, here."
+        f"Errors in %: {spread}. {result.images} images of {result.classes} categories to train on{checked}; "
+        f"at most {result.recipe['epochs']} epochs, rate {result.recipe['rate']:g}."
+    )
+
+
+def caption(result: Ablation) -> str:
+    """The scale, and how to read the further columns."""
+    return (
+        f"{scale(result)} Guessing has an error of {chance(result):.1f} (top-1). Multiply-adds are of one "
+        "image forward, seconds of training steps on this machine."
     )
 
 
@@ -113,15 +123,14 @@ def comma_separated(result: Ablation) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row, label in enumerate(result.labels):
-        cost = [int(result.parameters[row]), int(result.multiply_adds[row])]
-        paper = [_digits(value) for value in result.paper[row].tolist()]
+        counts = (int(result.parameters[row]), int(result.multiply_adds[row]))
+        cost = [value if value >= 0 else "" for value in counts]
+        paper = [_digits(round(value, 6)) for value in result.paper[row].tolist()]
         for column, seed in enumerate(result.seeds):
             errors = [_digits(float(getattr(result, measure)[row, column])) for measure in MEASURES]
             ended = [int(result.epochs[row, column]), int(result.diverged[row, column])]
             seconds = _digits(float(result.seconds[row, column]))
-            writer.writerow(
-                [label, seed, *errors, *ended, *(max(value, 0) or "" for value in cost), seconds, *paper]
-            )
+            writer.writerow([label, seed, *errors, *ended, *cost, seconds, *paper])
     return file.getvalue()
 
 
@@ -142,16 +151,16 @@ def _errors(result: Ablation, measure: Measure) -> list[str]:
         zip(result.mean(measure).tolist(), result.spread(measure).tolist(), strict=True)
     ):
         text = percent(mean) + ("" if isnan(spread) else f" {PLUS_MINUS} {percent(spread)}")
-        failed = diverged(result, row)
-        texts.append("diverged" if failed == "diverged" and measure == "train" else text)
+        failed = diverged(result, row) if measure == "train" else ""
+        texts.append(f"{text} ({failed})" if failed not in {"", "diverged"} else failed or text)
     return texts
 
 
 def _epochs(result: Ablation) -> list[str]:
-    """Epochs that were trained, where some training ended before the last one."""
-    if bool((result.epochs == result.recipe["epochs"]).all()):
+    """Epochs that were trained, where some training that did not diverge ended before the last one."""
+    if bool(((result.epochs == result.recipe["epochs"]) | result.diverged).all()):
         return [""] * len(result.labels)
-    return [", ".join(map(str, epochs)) for epochs in result.epochs.tolist()]
+    return [", ".join(str(epochs) if epochs else MISSING for epochs in row) for row in result.epochs.tolist()]
 
 
 def _failures(result: Ablation) -> list[str]:

@@ -141,8 +141,8 @@ class Ablation(Result):
         return torch.where(there > 1, squares.sqrt(), torch.nan)
 
     def speed(self) -> Float[Tensor, " row"]:
-        """Seconds of training for 1000 images: median over the seeds."""
-        return self.seconds.quantile(0.5, dim=1)
+        """Seconds of training for 1000 images: the fastest over the seeds, as other work only slows."""
+        return self.seconds.amin(1)
 
     def reported(self, measure: Measure) -> Float[Tensor, " row"]:
         """The paper's errors; NaN where it says nothing."""
