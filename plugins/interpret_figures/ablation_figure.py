@@ -17,9 +17,8 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret.results import write_atomically
 from interpret_figures.ablation_table import chance, diverged, million, scale
-from interpret_figures.charts import DPI, chart_bytes, quiet_axes
+from interpret_figures.charts import DPI, quiet_axes, save_chart
 from interpret_figures.colours import paragraph, text_inches
 from interpret_figures.layout import LINE
 from interpret_figures.page import INK, QUIET, Format, font
@@ -49,12 +48,7 @@ class AblationFigure(Renderer[Ablation]):
 
     def render(self, result: Ablation, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``ablation.png``; no image is read."""
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for ending in dict.fromkeys(self.formats):
-            files.append(folder / f"ablation.{ending}")
-            write_atomically(files[-1], chart_bytes(draw(result), ending))
-        return files
+        return save_chart(lambda: draw(result), folder / "ablation", self.formats)
 
 
 @dataclass(frozen=True)

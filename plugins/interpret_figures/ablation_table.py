@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from math import isnan
 from pathlib import Path
@@ -13,8 +13,8 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret.results import write_atomically
-from interpret_figures.comparison_table import LATEX, MISSING, TableFormat
+from interpret_figures.comparison_table import LATEX, MISSING
+from interpret_figures.tables import TableFormat, markdown_rows, save_table
 from interpret_training.ablation_results import MEASURES, Ablation, Measure
 
 TITLES: dict[Measure, str] = {"train": "train top-1", "validation": "val top-1", "validation5": "val top-5"}
@@ -37,14 +37,7 @@ class AblationTable(Renderer[Ablation]):
 
     def render(self, result: Ablation, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``ablation.md``, ``ablation.csv`` and ``ablation.tex``; no image is read."""
-        writers = {"markdown": ("md", markdown), "csv": ("csv", comma_separated), "latex": ("tex", latex)}
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for kind in dict.fromkeys(self.formats):
-            ending, write = writers[kind]
-            files.append(folder / f"ablation.{ending}")
-            write_atomically(files[-1], write(result).encode())
-        return files
+        return save_table(result, folder / "ablation", WRITERS, self.formats)
 
 
 def cells(result: Ablation) -> tuple[list[str], list[list[str]]]:
@@ -113,7 +106,7 @@ def markdown(result: Ablation) -> str:
     """The table, and under it at what scale it was made."""
     head, rows = cells(result)
     bars = ["---", *("---:" for _ in head[1:])]
-    lines = [f"| {' | '.join(map(_plain, line))} |" for line in (head, bars, *rows)]
+    lines = markdown_rows([head, bars, *rows])
     return "\n".join([*lines, "", caption(result), *_failures(result), ""])
 
 
@@ -178,5 +171,8 @@ def _digits(value: float) -> str:
     return "" if isnan(value) else repr(value)
 
 
-def _plain(text: str) -> str:
-    return text.replace("|", r"\|")
+WRITERS: Mapping[TableFormat, Callable[[Ablation], str]] = {
+    "markdown": markdown,
+    "csv": comma_separated,
+    "latex": latex,
+}

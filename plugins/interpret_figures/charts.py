@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from io import BytesIO
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from interpret.results import write_atomically
 from interpret_figures.page import NAMELESS, QUIET, STABLE, Format, Page, font, png
 
 FAINT = "#e4e6e9"
@@ -18,15 +21,34 @@ FAINT = "#e4e6e9"
 DPI = 200
 
 
-def chart_bytes(figure: Figure, ending: Format) -> bytes:
-    """A chart as a file that has the same bytes each time."""
+def save_chart(draw: Callable[[], Figure], path: Path, formats: Sequence[Format]) -> list[Path]:
+    """Write a chart once for each format and return the files; matplotlib's settings change nothing.
+
+    Args:
+        draw: Makes the figure, anew for each file.
+        path: Folder and name without an ending.
+        formats: Endings.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files = []
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STABLE)
+        for ending in dict.fromkeys(formats):
+            files.append(path.with_name(f"{path.name}.{ending}"))
+            write_atomically(files[-1], _bytes(draw(), ending))
+    return files
+
+
+def _bytes(figure: Figure, ending: Format) -> bytes:
+    """A chart as a file that has the same bytes each time; a PNG is opaque."""
     if ending == "png":
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
-        return png(Page(np.asarray(canvas.buffer_rgba())[..., :3].copy(), (), round(figure.dpi)))  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]
+        return png(Page(pixels, (), round(figure.dpi)))
     file = BytesIO()
-    with mpl.rc_context(STABLE):
-        figure.savefig(file, format=ending, metadata=NAMELESS[ending])
+    figure.savefig(file, format=ending, metadata=NAMELESS[ending])
     return file.getvalue()
 
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from io import StringIO
 from math import isnan
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar
 
 from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret.results import write_atomically
 from interpret_captum import Comparison, Metric
-
-TableFormat: TypeAlias = Literal["markdown", "csv", "latex"]
+from interpret_figures.tables import TableFormat, markdown_rows, save_table
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 MISSING = "\N{EN DASH}"
@@ -45,18 +43,7 @@ class ComparisonTable(Renderer[Comparison]):
 
     def render(self, result: Comparison, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``comparison.md``, ``comparison.csv`` and ``comparison.tex``; no image is read."""
-        writers: Mapping[TableFormat, tuple[str, Callable[[Comparison], str]]] = {
-            "markdown": ("comparison.md", markdown),
-            "csv": ("comparison.csv", comma_separated),
-            "latex": ("comparison.tex", latex),
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for kind in dict.fromkeys(self.formats):
-            name, write = writers[kind]
-            files.append(folder / name)
-            write_atomically(files[-1], write(result).encode())
-        return files
+        return save_table(result, folder / "comparison", WRITERS, self.formats)
 
 
 @dataclass(frozen=True)
@@ -132,7 +119,7 @@ def markdown(result: Comparison) -> str:
         for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True))
     ]
     bars = ["---", "---", *("---:" for _ in columns)]
-    table = [f"| {' | '.join(map(_plain, line))} |" for line in (head, bars, *rows)]
+    table = markdown_rows([head, bars, *rows])
     return "\n".join([*table, "", _caption(result), "", *_meanings(result), ""])
 
 
@@ -183,10 +170,6 @@ def _meanings(result: Comparison) -> list[str]:
     return [f"- {metric.title}: {metric.meaning}" for metric in result.metrics]
 
 
-def _plain(text: str) -> str:
-    return text.replace("|", r"\|")
-
-
 def _in_latex(cell: Cell) -> str:
     text = _escaped(cell.text)
     return rf"\textbf{{{text}}}" if cell.best else text
@@ -195,3 +178,10 @@ def _in_latex(cell: Cell) -> str:
 def _escaped(text: str) -> str:
     """Text with LaTeX's own characters made harmless."""
     return text.translate(LATEX)
+
+
+WRITERS: Mapping[TableFormat, Callable[[Comparison], str]] = {
+    "markdown": markdown,
+    "csv": comma_separated,
+    "latex": latex,
+}

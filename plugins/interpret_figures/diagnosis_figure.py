@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret.results import write_atomically
 from interpret_diagnosis import Diagnosis, NetworkDiagnosis
 from interpret_figures import diagnosis_panels as panels
+from interpret_figures.charts import DPI, save_chart
 from interpret_figures.colours import fitted, paragraph
-from interpret_figures.page import INK, NAMELESS, QUIET, STABLE, TIMES, Format, font
+from interpret_figures.page import INK, QUIET, TIMES, Format, font
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,9 +38,6 @@ TILES = 0.86
 SPECTRUM = 2 * PLOT + APART - TILES - 0.2
 """Inches of the projections' height, and of their spectrum's: together as high as two panels."""
 
-DPI = 200
-"""Pixels in an inch of a PNG."""
-
 FINDINGS = 8
 """So many findings are listed under a network; the report has all."""
 
@@ -57,15 +52,7 @@ class DiagnosisFigure(Renderer[Diagnosis]):
 
     def render(self, result: Diagnosis, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``diagnosis.png``; no image is read."""
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(STABLE)
-            for ending in dict.fromkeys(self.formats):
-                files.append(folder / f"diagnosis.{ending}")
-                write_atomically(files[-1], _written(draw(result, self.projections), ending))
-        return files
+        return save_chart(lambda: draw(result, self.projections), folder / "diagnosis", self.formats)
 
 
 def draw(result: Diagnosis, projections: int = 16) -> Figure:
@@ -86,12 +73,6 @@ def draw(result: Diagnosis, projections: int = 16) -> Figure:
     for pen in pens:
         pen.column()
     return figure
-
-
-def _written(figure: Figure, ending: Format) -> bytes:
-    file, metadata = BytesIO(), NAMELESS.get(ending, {"Software": None})
-    figure.savefig(file, format=ending, metadata=metadata)
-    return file.getvalue()
 
 
 @dataclass(frozen=True)

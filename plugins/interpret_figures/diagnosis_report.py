@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret.results import write_atomically
 from interpret_diagnosis import Diagnosis, Finding, NetworkDiagnosis, Thresholds
 from interpret_figures.diagnosis_numbers import MISSING, Number, comma_separated, numbers
-
-ReportFormat: TypeAlias = Literal["markdown", "csv"]
+from interpret_figures.tables import TableFormat, save_table
 
 LIMITS = {
     "dominant": "a filter dominates from this multiple of the median RMS on",
@@ -35,23 +33,13 @@ class DiagnosisReport(Renderer[Diagnosis]):
 
     name: ClassVar[str] = "diagnosis_report"
 
-    formats: tuple[ReportFormat, ...] = Field(
+    formats: tuple[Literal["markdown", "csv"], ...] = Field(
         ("markdown", "csv"), min_length=1, description="Kinds of files: markdown, csv."
     )
 
     def render(self, result: Diagnosis, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``diagnosis.md`` and ``diagnosis.csv``; no image is read."""
-        writers: Mapping[ReportFormat, tuple[str, Callable[[Diagnosis], str]]] = {
-            "markdown": ("diagnosis.md", markdown),
-            "csv": ("diagnosis.csv", comma_separated),
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for kind in dict.fromkeys(self.formats):
-            name, write = writers[kind]
-            files.append(folder / name)
-            write_atomically(files[-1], write(result).encode())
-        return files
+        return save_table(result, folder / "diagnosis", WRITERS, self.formats)
 
 
 def markdown(result: Diagnosis) -> str:
@@ -128,3 +116,6 @@ def _missing(network: NetworkDiagnosis) -> str:
             f"- {len(network.skipped)} images that cannot be read; the first: {network.skipped[0][0]}"
         )
     return "\n".join([f"## Missing: {network.label}", "", *items]) if items else ""
+
+
+WRITERS: Mapping[TableFormat, Callable[[Diagnosis], str]] = {"markdown": markdown, "csv": comma_separated}

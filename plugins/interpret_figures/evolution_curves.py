@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from pydantic import Field
@@ -21,20 +18,18 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret.results import write_atomically
+from interpret_figures.charts import DPI, FAINT, save_chart
 from interpret_figures.colours import paragraph
 from interpret_figures.layout import LINE
-from interpret_figures.page import INK, NAMELESS, QUIET, STABLE, Format, Page, font, png
+from interpret_figures.page import INK, QUIET, Format, font
 from interpret_training.evolution_numbers import quartiles
 from interpret_training.evolution_results import Evolution, LayerEvolution
 
 Curve: TypeAlias = Float[np.ndarray, "3 epoch"]
 """Lower quartile, median and upper quartile at each epoch."""
 
-OTHERS, FAINT = "#c9ccd1", "#e4e6e9"
-"""The colours of the other layers' medians, and of what marks the axes."""
-
-DPI = 200
+OTHERS = "#c9ccd1"
+"""The colour of the other layers' medians."""
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, GAP, EDGE = 1.5, 1.25, 0.95, 0.78, 0.6, 0.22, 0.2
 """Inches of a panel, of what stands left, above and below, between two panels, and around all."""
@@ -60,24 +55,7 @@ class EvolutionCurves(Renderer[Evolution]):
 
     def render(self, result: Evolution, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``evolution-curves.png``; no image is read."""
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for ending in dict.fromkeys(self.formats):
-            files.append(folder / f"evolution-curves.{ending}")
-            write_atomically(files[-1], _written(_figure(result, self.columns), ending))
-        return files
-
-
-def _written(figure: Figure, ending: Format) -> bytes:
-    """A figure as a file that has the same bytes each time."""
-    if ending == "png":
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()  # type: ignore[no-untyped-call]
-        return png(Page(np.asarray(canvas.buffer_rgba())[..., :3].copy(), (), DPI))  # type: ignore[no-untyped-call]
-    file = BytesIO()
-    with mpl.rc_context(STABLE):
-        figure.savefig(file, format=ending, metadata=NAMELESS[ending])
-    return file.getvalue()
+        return save_chart(lambda: _figure(result, self.columns), folder / "evolution-curves", self.formats)
 
 
 def kept_curve(layer: LayerEvolution) -> Curve:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from io import StringIO
 from math import isnan, nan
 from pathlib import Path
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,11 +17,9 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret.results import write_atomically
+from interpret_figures.tables import TableFormat, markdown_rows, save_table
 from interpret_training.evolution_numbers import quartiles
 from interpret_training.evolution_results import Evolution, LayerEvolution
-
-TableFormat: TypeAlias = Literal["markdown", "csv"]
 
 MISSING = "\N{EN DASH}"
 
@@ -31,20 +29,13 @@ class EvolutionTable(Renderer[Evolution]):
 
     name: ClassVar[str] = "evolution_table"
 
-    formats: tuple[TableFormat, ...] = Field(
+    formats: tuple[Literal["markdown", "csv"], ...] = Field(
         ("markdown", "csv"), min_length=1, description="Kinds of files: markdown, csv."
     )
 
     def render(self, result: Evolution, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``evolution.md`` and ``evolution.csv``; no image is read."""
-        writers = {"markdown": ("evolution.md", markdown), "csv": ("evolution.csv", comma_separated)}
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for kind in dict.fromkeys(self.formats):
-            name, write = writers[kind]
-            files.append(folder / name)
-            write_atomically(files[-1], write(result).encode())
-        return files
+        return save_table(result, folder / "evolution", WRITERS, self.formats)
 
 
 @dataclass(frozen=True)
@@ -207,11 +198,7 @@ def _notes(result: Evolution) -> str:
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     bars = ["---", *("---:" for _ in head[1:])]
-    return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in (head, bars, *lines))
-
-
-def _plain(text: str) -> str:
-    return text.replace("|", r"\|")
+    return "\n".join(markdown_rows([head, bars, *lines]))
 
 
 def _spread(middle: float, low: float, high: float) -> str:
@@ -220,3 +207,6 @@ def _spread(middle: float, low: float, high: float) -> str:
 
 def _shown(value: float) -> str:
     return MISSING if isnan(value) else f"{value:.2f}".replace("-0.00", "0.00")
+
+
+WRITERS: Mapping[TableFormat, Callable[[Evolution], str]] = {"markdown": markdown, "csv": comma_separated}

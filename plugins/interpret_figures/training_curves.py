@@ -15,8 +15,7 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret.results import write_atomically
-from interpret_figures.charts import DPI, chart_bytes, quiet_axes
+from interpret_figures.charts import DPI, quiet_axes, save_chart
 from interpret_figures.page import INK, QUIET, Format, font
 from interpret_training import Training
 
@@ -33,12 +32,7 @@ class TrainingCurves(Renderer[Training]):
 
     def render(self, result: Training, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``training-curves.png``; no image is read."""
-        folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for ending in dict.fromkeys(self.formats):
-            files.append(folder / f"training-curves.{ending}")
-            write_atomically(files[-1], chart_bytes(_figure(result), ending))
-        return files
+        return save_chart(lambda: _figure(result), folder / "training-curves", self.formats)
 
 
 def _figure(result: Training) -> Figure:
