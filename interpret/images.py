@@ -148,7 +148,8 @@ class _Given(Images):
             _id(items[i], i) if isinstance(items, list | tuple) else str(i) for i in range(len(items))
         ]
         require_unique(self._ids)
-        self.categories = tuple(map(str, getattr(items, "classes", ())))
+        classes = getattr(items, "classes", ())
+        self.categories = tuple(map(str, classes)) if isinstance(classes, list | tuple) else ()
 
     @property
     def ids(self) -> Sequence[str]:
@@ -156,9 +157,11 @@ class _Given(Images):
 
     @cached_property
     def labels(self) -> Sequence[int | None]:
-        """From pairs, or a dataset's ``targets``; else every item is read once."""
-        if len(known := getattr(self.items, "targets", ())) == len(self._ids):
-            return [int(label) for label in known]
+        """From pairs, or a dataset's ``targets`` if these are numbers; else every item is read once."""
+        known = getattr(self.items, "targets", None)
+        if isinstance(known, list | Tensor) and len(known) == len(self._ids):
+            numbers = torch.as_tensor(known).tolist() if _are_numbers(known) else [None] * len(known)
+            return [None if number is None else int(number) for number in numbers]
         items = (self.items[index] for index in range(len(self._ids)))
         return [int(item[1]) if isinstance(item, tuple) and len(item) == 2 else None for item in items]
 
@@ -238,6 +241,11 @@ class InputSpec:
     def shorter_side(self) -> int:
         """Length the shorter side of a photograph is scaled to before the crop."""
         return max(self.resize or round(min(self.size) * 256 / 224), 1)
+
+    @property
+    def divisor(self) -> tuple[float, ...]:
+        """What pixels of 0 to 255 are divided by, for each channel; the paper divides by 1."""
+        return tuple(255 * std for std in self.std)
 
     @property
     def whole(self) -> tuple[int, int]:
@@ -362,6 +370,13 @@ def require_unique(ids: Sequence[str]) -> None:
 def digest(*parts: object) -> str:
     """A short hash of the parts' text."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def _are_numbers(labels: Any) -> bool:
+    """Whether each image has one number, as in classification; not boxes or files."""
+    if isinstance(labels, Tensor):
+        return labels.dim() == 1
+    return all(isinstance(label, int) for label in labels)
 
 
 def _id(item: Any, index: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from interpret.images import InputSpec, Picture
 from interpret.recording import Call, calls_in_order, evaluating, layer_names, record
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -78,6 +80,16 @@ class Network:
     def layers(self) -> tuple[str, ...]:
         """The names of all layers in execution order; ``name:2`` is the second call of a module."""
         return tuple(self.calls)
+
+    def modules_of(self, kind: type[M]) -> dict[str, M]:
+        """The modules of one kind that run, by the names of their layers, in execution order."""
+        modules = dict(self.module.named_modules())
+        found = ((name, modules[call.module]) for name, call in self.calls.items())
+        return {name: part for name, part in found if isinstance(part, kind)}
+
+    def copy(self) -> Network:
+        """A network of its own with the same weights, which can be changed."""
+        return Network(deepcopy(self.module), self.input, self.categories, self.aliases)
 
     def layer(self, name: str) -> str:
         """The name in ``layers`` that a name or alias stands for.

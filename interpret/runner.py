@@ -116,7 +116,7 @@ def run_pipeline(
     folder = RunFolder(Path(out).expanduser())
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force)
     with working_in(folder.work):
-        if follows():
+        if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):
             return runner.run()

@@ -107,11 +107,21 @@ class StepFolder:
         return record.get("key") == key and bool(found := whole(self.path)) and record.get("result") == found
 
     def finish(self, key: str, result: Result, facts: dict[str, Any]) -> None:
-        """Write the result and then the record that completes the step; the shards are no longer needed."""
+        """Write the result and then the record that completes the step; the shards are no longer needed.
+
+        Files of an earlier result that are not this one's go: checkpoints of two trainings must not mix.
+        """
         (self.path / "step.json").unlink(missing_ok=True)
+        before = self._files()
         result.save(self.path)
+        for file in before - self._files():
+            (self.path / file).unlink(missing_ok=True)
         write_json(self.path / "step.json", {"key": key, "result": whole(self.path), **facts})
         shutil.rmtree(self.path / "shards", ignore_errors=True)
+
+    def _files(self) -> set[str]:
+        """The files that belong to the result that is here, as paths inside the folder."""
+        return set(results.files_of(read_json(self.path / "result.json").get("result")))
 
     def load(self) -> Result:
         """The result of the step."""

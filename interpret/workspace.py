@@ -27,9 +27,14 @@ R = TypeVar("R", bound=Result)
 _folder: ContextVar[Path | None] = ContextVar("workspace", default=None)
 
 
+def processes() -> int:
+    """How many processes ``torchrun`` has started to share the work; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def follows() -> bool:
     """Whether this is one of the processes of ``torchrun`` that leave all writing to the first."""
-    return int(os.environ.get("RANK", "0")) > 0
+    return processes() > 1 and int(os.environ.get("RANK", "0")) > 0
 
 
 @contextmanager

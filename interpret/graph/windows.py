@@ -30,6 +30,9 @@ LOCAL = frozenset(
 )
 """The operations that have a rule for windows."""
 
+ADDING = frozenset({"add", "sub"})
+"""Of these, those whose constant may differ from place to place, as a mean image: the way down skips it."""
+
 STEADY = Geometry()
 MEMORY = 128 * 2**20
 """Bytes that the windows of one batch of neurons may take together."""
@@ -228,10 +231,6 @@ def _fits(node: Node, operand: Node) -> bool:
         alike = all(size == 1 for size in operand.traced[-2:])
         return moving or alike or (node.op in ADDING and operand.traced[-2:] == node.extent)
     return operand.spatial == (2, 3) and (moving or operand.extent == node.extent)
-
-
-ADDING = ("add", "sub")
-"""Operations whose constant may differ from position to position, as a mean image: the way down skips it."""
 
 
 def _pair(values: Any) -> Pair:

@@ -27,9 +27,6 @@ from interpret_topk import mine
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-PIXEL = 1 / 255
-"""The deviation of the paper's inputs: pixels of -128 to 128, which are divided by nothing."""
-
 
 def diagnose(
     network: Network,
@@ -198,8 +195,8 @@ def _visible(projections: LayerProjections) -> LayerProjections:
 
 def _input_scale(network: Network, conv: nn.Conv2d) -> Float[Tensor, " channel"] | None:
     """How many times larger the weights are than they would be at the paper's input scale."""
-    std = network.input.std
-    return torch.tensor(std, dtype=torch.float64) / PIXEL if conv.weight.shape[1] == len(std) else None
+    divisor = torch.tensor(network.input.divisor, dtype=torch.float64)
+    return divisor if conv.weight.shape[1] == len(divisor) else None
 
 
 def _some(images: Images, count: int) -> Images:

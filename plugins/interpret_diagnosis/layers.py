@@ -13,12 +13,7 @@ from interpret.network import Network
 
 def first_convolution(network: Network) -> tuple[str, nn.Conv2d] | None:
     """The name and the module of the first ``nn.Conv2d`` that runs; none where there is none."""
-    modules = dict(network.module.named_modules())
-    for name, call in network.calls.items():
-        module = modules[call.module]
-        if isinstance(module, nn.Conv2d):
-            return name, module
-    return None
+    return next(iter(network.modules_of(nn.Conv2d).items()), None)
 
 
 def diagnosed_layers(network: Network) -> list[str]:
@@ -40,7 +35,7 @@ def rectified(network: Network) -> list[str]:
     """The layers that end in a ReLU, whether it is a module or a function; each output under one name."""
     graph = graph_of(network)
     if graph is None:
-        return _of_type(network, nn.ReLU)
+        return list(network.modules_of(nn.ReLU))
     names: dict[Node, str] = {}
     for name, node in graph.layers.items():
         if node.op == "relu" and name in network.calls:
@@ -76,15 +71,10 @@ def _spatial(node: Node) -> bool:
 
 
 def _convolutions(network: Network) -> list[str]:
-    names = _of_type(network, nn.Conv2d)
+    names = list(network.modules_of(nn.Conv2d))
     if not names:
         raise ModelError(
             f"{type(network.module).__name__} has neither ReLUs nor convolutions that can be named: say "
             f"which layers to look at, for example {list(network.layers[-3:])}."
         )
     return names
-
-
-def _of_type(network: Network, kind: type[nn.Module]) -> list[str]:
-    modules = dict(network.module.named_modules())
-    return [name for name, call in network.calls.items() if isinstance(modules[call.module], kind)]

@@ -50,16 +50,16 @@ def first_filters(network: Network, layer: str | None = None) -> Filters:
         ModelError: If there is no convolution; the message names those there are.
         UnknownNameError: If there is no such layer.
     """
-    parts = dict(network.module.named_modules())
-    runs = [name for name, call in network.calls.items() if isinstance(parts[call.module], nn.Conv2d)]
+    runs = network.modules_of(nn.Conv2d)
     start = "" if layer is None else network.layer(layer)
     found = [name for name in runs if not start or name == start or name.startswith(f"{start}.")]
     if not found:
         where = f"Layer {layer!r}" if layer else f"{type(network.module).__name__}"
-        known = f"Its convolutions are {', '.join(runs[:12])}." if runs else "It has no nn.Conv2d at all."
+        known = (
+            f"Its convolutions are {', '.join(list(runs)[:12])}." if runs else "It has no nn.Conv2d at all."
+        )
         raise ModelError(f"{where} has no filters to show: it is no convolution and holds none. {known}")
-    weights = parts[network.calls[found[0]].module].get_parameter("weight")
-    return Filters(found[0], weights.detach().to("cpu", torch.float32, copy=True))
+    return Filters(found[0], runs[found[0]].weight.detach().to("cpu", torch.float32, copy=True))
 
 
 class FirstLayerFilters(Probe):

@@ -205,8 +205,7 @@ def convolutions(network: Network) -> list[str]:
     Raises:
         ModelError: If the network has none.
     """
-    modules = dict(network.module.named_modules())
-    names = [name for name, call in network.calls.items() if isinstance(modules[call.module], nn.Conv2d)]
+    names = list(network.modules_of(nn.Conv2d))
     if not names:
         raise ModelError(
             f"{type(network.module).__name__} has no Conv2d layer: say which layers to mine, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +18,7 @@ from interpret.images import Images, as_images
 from interpret.interfaces import Device, Model
 from interpret.network import Network
 from interpret.progress import track
-from interpret.workspace import follows, kept, room
+from interpret.workspace import follows, kept, processes, room
 from interpret_training.ablation_results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
 from interpret_training.cost import image_multiply_adds, parameter_count, step_seconds
 from interpret_training.evaluation import class_count
@@ -73,7 +72,7 @@ def ablate(
     work = _Work(Shared(as_images(images)), held_out, chosen, device, on_error)
     units = [_Unit(label, model, seed) for label, model in variants.items() for seed in seeds]
     keys = [work.key(unit) for unit in units]
-    check_share(min(chosen.batch, len(work.images.images)), Share(0, _processes()))
+    check_share(min(chosen.batch, len(work.images.images)), Share(0, processes()))
     runs = [work.run(unit, key) for unit, key in track(list(zip(units, keys, strict=True)))]
     if all(run.diverged for run in runs):
         raise StepError(f"All {len(runs)} trainings diverged. The first: {runs[0].ended}")
@@ -166,7 +165,7 @@ class _Work:
                 on_error=self.on_error,
             )
         except StepError as error:  # the share of the batch was checked before: this is no other
-            if _processes() > 1:
+            if processes() > 1:
                 raise
             return str(error).removesuffix(" Checkpoints written before are kept.")
 
@@ -234,11 +233,6 @@ def _outcome(found: Training | str) -> dict[str, Any]:
         return {"scores": {}, "history": none, "ended": found, "diverged": True, "images": 0, "skipped": ()}
     names = ("scores", "history", "ended", "images", "skipped")
     return {"diverged": False, **{name: getattr(found, name) for name in names}}
-
-
-def _processes() -> int:
-    """How many processes share the work."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def device_of(network: Network) -> Device:

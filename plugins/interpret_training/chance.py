@@ -58,7 +58,7 @@ class SharedDropout:
             for handle in handles:
                 handle.remove()
 
-    def keep(self, name: str, x: Float[Tensor, n * rest], p: float) -> Bool[Tensor, n * rest]:
+    def keep(self, name: str, x: Float[Tensor, "n ..."], p: float) -> Bool[Tensor, "n ..."]:
         """Which values of one layer stay in this step."""
         draw = torch.Generator(x.device).manual_seed(number(*self.purpose, name))
         whole = torch.rand((len(x) * self.processes, *x.shape[1:]), generator=draw, device=x.device)

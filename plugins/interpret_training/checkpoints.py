@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import torch
 from safetensors.torch import save
-from torch import Tensor
 
 from interpret.errors import ModelError
 from interpret.network import Network
@@ -121,8 +118,8 @@ def load_checkpoint(network: Network, checkpoint: Checkpoint, layers: Sequence[s
         ModelError: If the file is missing, was changed, or belongs to another architecture.
     """
     weights = read_weights(checkpoint.file, sha256=checkpoint.sha256)
-    module = deepcopy(network.module)
-    expected = module.state_dict()
+    copy = network.copy()
+    expected = copy.module.state_dict()
     found = strip_prefixes(weights.tensors, expected)
     needed = {
         name: tensor for name, tensor in expected.items() if name in found or _before(network, name, layers)
@@ -133,19 +130,8 @@ def load_checkpoint(network: Network, checkpoint: Checkpoint, layers: Sequence[s
             f"{type(network.module).__name__}:\n  " + "\n  ".join(problems) + "\n"
             "Use the model, with the parameters, that was trained."
         )
-    _fill(expected, found)
-    return Network(module, network.input, network.categories, network.aliases)
-
-
-def copied(network: Network) -> Network:
-    """A network of its own with the same weights, to be changed."""
-    return Network(deepcopy(network.module), network.input, network.categories, network.aliases)
-
-
-def _fill(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, tensor in found.items():
-            expected[name].copy_(tensor)
+    copy.module.load_state_dict(found, strict=False)
+    return copy
 
 
 def _before(network: Network, tensor: str, layers: Sequence[str]) -> bool:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpret.network import Network
-
-PIXEL = 1 / 255
-"""The deviation of the paper's inputs: pixels of -128 to 128, which are divided by nothing."""
 
 
 def rms(weight: Float[Tensor, out * rest]) -> Float[Tensor, " out"]:
@@ -37,19 +32,12 @@ def clip_filters(
             weight[over] *= (radius / size[over])[:, None, None, None]
 
 
-def input_scale(std: Sequence[float]) -> Float[Tensor, " channel"]:
-    """How many times larger first-layer weights are than they would be at the paper's input scale.
-
-    An input divided by ``std`` (in pixel units) instead of 1/255 is smaller by 255 std, so that the same
-    response takes weights that are larger by it.
-    """
-    return torch.tensor(std) / PIXEL
-
-
 def first_convolution(network: Network) -> nn.Conv2d | None:
-    """The convolution that reads the image: the first in execution order that takes its channels."""
-    modules = dict(network.module.named_modules())
-    called = (modules[call.module] for call in network.calls.values())
+    """The convolution that reads the image: the first in execution order that takes its channels.
+
+    Its weights depend on the input's scale: with pixels divided by d, the same response takes weights d times
+    as large as the paper's.
+    """
     channels = len(network.input.mean)
-    found = (part for part in called if isinstance(part, nn.Conv2d) and part.weight.shape[1] == channels)
-    return next(found, None)
+    found = network.modules_of(nn.Conv2d).values()
+    return next((part for part in found if part.weight.shape[1] == channels), None)

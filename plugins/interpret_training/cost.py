@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from interpret.errors import ModelError
 from interpret.graph.program import multiply_adds
 from interpret.network import Network
-from interpret_training.checkpoints import copied
 from interpret_training.recipe import Precision, Recipe
 
 STEPS = 10
@@ -46,7 +45,7 @@ def step_seconds(network: Network, recipe: Recipe, images: int) -> float:
         recipe: Its batch and its arithmetic are used.
         images: How many images there are: a batch is no larger.
     """
-    module, size = copied(network).module.train(), min(recipe.batch, images)
+    module, size = network.copy().module.train(), min(recipe.batch, images)
     module.to(memory_format=torch.channels_last)  # as ``train`` does
     optimizer = torch.optim.SGD(module.parameters(), 0.0, recipe.momentum, weight_decay=recipe.decay)
     x = torch.zeros(size, *network.input.shape, device=network.device, dtype=network.dtype)

@@ -18,9 +18,13 @@ class Views(NamedTuple):
     left: Int[Tensor, " n"]
     flip: Bool[Tensor, " n"]
 
-    def rows(self, start: int, stop: int) -> Views:
+    def rows(self, rows: slice) -> Views:
         """The views of some images of the batch."""
-        return Views(*(part[start:stop] for part in self))
+        return Views(*(part[rows] for part in self))
+
+    def expand(self, count: int) -> Views:
+        """One view, for so many images."""
+        return Views(*(part.expand(count) for part in self))
 
 
 def draw_views(
@@ -61,6 +65,10 @@ def ten_views(whole: tuple[int, int], size: tuple[int, int]) -> Views:
     corners = [(0, 0), (0, across), (down, 0), (down, across), center(whole, size)]
     top, left = torch.tensor(corners * 2).unbind(1)
     return Views(top, left, torch.arange(10) >= 5)
+
+
+CENTRE = slice(4, 5)
+"""Where the centre, not mirrored, stands among the ten."""
 
 
 def center(whole: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:

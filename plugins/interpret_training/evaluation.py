@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.batches import OnError
 from interpret.errors import InterpretError
 from interpret.images import as_images
 from interpret.network import Network
-from interpret_training.crops import Views, cut, ten_views
+from interpret_training.crops import CENTRE, cut, ten_views
 from interpret_training.loading import Batch, Preparation
 from interpret_training.pixels import Pixels, read_pixels
 from interpret_training.results import Scores
@@ -75,22 +75,15 @@ def probabilities(
         batch_size: Images in one forward pass.
     """
     fixed = ten_views(pixels.spec.size, network.input.size)
-    views = [fixed.rows(at, at + 1) for at in (range(10) if crops == 10 else [4])]
+    views = [fixed.rows(slice(at, at + 1)) for at in range(10)] if crops == 10 else [fixed.rows(CENTRE)]
     prepare, parts = Preparation.of(network), []
     for chosen in torch.split(torch.arange(len(pixels)), batch_size):
         whole, labels = pixels.take(chosen), pixels.labels[chosen]
-        batches = (view_of(whole, labels, view, network.input.size) for view in views)
+        each = (view.expand(len(chosen)) for view in views)
+        batches = (Batch(cut(whole, view, network.input.size), view, labels) for view in each)
         outputs = [network(prepare(batch)).float().softmax(1) for batch in batches]
         parts.append(torch.stack(outputs).mean(0).cpu())
     return torch.cat(parts)
-
-
-def view_of(
-    whole: UInt8[Tensor, "n c h w"], labels: Int[Tensor, " n"], view: Views, size: tuple[int, int]
-) -> Batch:
-    """The same view of all images."""
-    views = Views(*(part.expand(len(whole)) for part in view))
-    return Batch(cut(whole, views, size), views, labels)
 
 
 def score(found: Float[Tensor, "n classes"], labels: Int[Tensor, " n"], crops: int) -> Scores:

@@ -7,7 +7,7 @@ from torch import nn
 
 from interpret.network import Network
 from interpret_training.chance import number
-from interpret_training.clipping import first_convolution, input_scale
+from interpret_training.clipping import first_convolution
 from interpret_training.recipe import Init
 
 
@@ -36,4 +36,4 @@ def initialise(network: Network, init: Init, seed: int, deviation: float = 0.01)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
         if first is not None:
-            first.weight *= input_scale(network.input.std).to(first.weight.device)[:, None, None]
+            first.weight *= torch.tensor(network.input.divisor).to(first.weight)[:, None, None]

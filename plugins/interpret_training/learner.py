@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from interpret.errors import StepError
 from interpret.network import Network
 from interpret_training.chance import SharedDropout, number
-from interpret_training.clipping import clip_filters, first_convolution, input_scale
+from interpret_training.clipping import clip_filters, first_convolution
 from interpret_training.evaluation import errors
 from interpret_training.loading import Batch, Preparation
 from interpret_training.recipe import Recipe
@@ -33,12 +33,12 @@ class Learner(LightningModule):
         super().__init__()
         self.module, self.recipe, self.validated = network.module, recipe, validated
         self.asked, self.prepare = network, Preparation.of(network)
-        self.first = first_convolution(network)
+        self.first, self.divisor = first_convolution(network), torch.tensor(network.input.divisor)
         self.dropout = SharedDropout()
         self.history: dict[str, list[float]] = {name: [] for name in COLUMNS}
         self.losses: list[float] = []
         self._plateau_state: dict[str, Any] = {}
-        self.seen = self.checked = torch.zeros(4, dtype=torch.float64)
+        self.seen = self.checked = torch.zeros(4)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Gradient descent with momentum."""
@@ -74,7 +74,7 @@ class Learner(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Count anew."""
-        self.seen = torch.zeros(4, dtype=torch.float64)
+        self.seen = self.nothing()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's words
         """The loss of one batch."""
@@ -92,9 +92,13 @@ class Learner(LightningModule):
         """Stop before a gradient that is no number spoils the weights; 16 bits skip such steps."""
         if self.recipe.precision == "16-mixed":
             return
-        for name, parameter in self.module.named_parameters():
-            if parameter.grad is not None and not torch.isfinite(parameter.grad.sum()):
-                raise self.diverged(f"the gradient of {name} is not finite")
+        sums = {
+            name: part.grad.sum() for name, part in self.module.named_parameters() if part.grad is not None
+        }
+        finite = torch.isfinite(torch.stack(list(sums.values())))  # one look at the device, not one each
+        if not finite.all():
+            broken = list(sums)[int(finite.logical_not().nonzero()[0])]
+            raise self.diverged(f"the gradient of {broken} is not finite")
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Clip the filters (paper section 3) and note the loss."""
@@ -109,12 +113,12 @@ class Learner(LightningModule):
             return
         for part in self.module.modules():
             if isinstance(part, torch.nn.Conv2d):
-                scale = input_scale(self.asked.input.std).to(part.weight) if part is self.first else None
+                scale = self.divisor.to(part.weight) if part is self.first else None
                 clip_filters(part.weight, self.recipe.radius, scale)
 
     def on_validation_epoch_start(self) -> None:
         """Count anew."""
-        self.checked = torch.zeros(4, dtype=torch.float64)
+        self.checked = self.nothing()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Count the errors of one batch."""
@@ -140,19 +144,20 @@ class Learner(LightningModule):
         if self.validated and self.recipe.patience is not None:
             self.plateau.step(checked[1])
 
+    def nothing(self) -> Tensor:
+        """No images, loss, errors and top-5 errors yet; on the device, which is not asked at every step."""
+        kind = torch.float32 if self.device.type == "mps" else torch.float64
+        return torch.zeros(4, dtype=kind, device=self.device)
+
     def count(self, total: Tensor, outputs: Tensor, batch: Batch, loss: Tensor) -> None:
         """Add images, loss, errors and top-5 errors of a batch to a total."""
-        outputs = outputs.detach().float()
+        outputs, images = outputs.detach().float(), torch.ones_like(batch.labels).sum()
         wrong, wrong5 = errors(outputs, batch.labels).sum(), errors(outputs, batch.labels, 5).sum()
-        images = len(batch.labels)
-        total += torch.tensor(
-            [images, float(loss) * images, float(wrong), float(wrong5)], dtype=torch.float64
-        )
+        total += torch.stack([images, loss.detach() * images, wrong, wrong5]).to(total)
 
     def means(self, total: str) -> tuple[float, float, float]:
         """Loss, error and top-5 error over the images of all processes."""
-        count = getattr(self, total).to(self.device, torch.float32 if self.device.type == "mps" else None)
-        images, *sums = self.trainer.strategy.reduce(count, reduce_op="sum").tolist()
+        images, *sums = self.trainer.strategy.reduce(getattr(self, total), reduce_op="sum").tolist()
         loss, error, error5 = (value / max(images, 1) for value in sums)
         return loss, error, error5
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from interpret.images import InputSpec
 from interpret.network import Network
 from interpret_training.chance import generator, order
-from interpret_training.crops import Views, center, cut, draw_views
+from interpret_training.crops import CENTRE, Views, cut, draw_views, ten_views
 from interpret_training.pixels import Pixels
 from interpret_training.recipe import Recipe
 from interpret_zoo import MeanImage
@@ -30,6 +30,11 @@ class Batch(NamedTuple):
     pixels: UInt8[Tensor, "n c h w"]
     views: Views
     labels: Int[Tensor, " n"]
+
+
+def viewed(pixels: Pixels, chosen: Int[Tensor, " n"], views: Views, size: tuple[int, int]) -> Batch:
+    """A view of each of the chosen images."""
+    return Batch(cut(pixels.take(chosen), views, size), views, pixels.labels[chosen])
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,7 @@ class TrainingSteps(Dataset[Batch]):
             flips=self.recipe.flips,
         )
         rows = self.share.rows(len(chosen))
-        mine, views = chosen[rows], Views(*(part[rows] for part in views))
-        return Batch(cut(self.pixels.take(mine), views, self.size), views, self.pixels.labels[mine])
+        return viewed(self.pixels, chosen[rows], views.rows(rows), self.size)
 
     def _images(self, epoch: int) -> Int[Tensor, " n"]:
         if self._order[0] != epoch:
@@ -108,13 +112,8 @@ class CenterSteps(Dataset[Batch]):
         return len(self.parts)
 
     def __getitem__(self, number: int) -> Batch:
-        chosen = self.parts[number]
-        top, left = center(self.pixels.spec.size, self.size)
-        count = len(chosen)
-        views = Views(
-            torch.full((count,), top), torch.full((count,), left), torch.zeros(count, dtype=torch.bool)
-        )
-        return Batch(cut(self.pixels.take(chosen), views, self.size), views, self.pixels.labels[chosen])
+        chosen, view = self.parts[number], ten_views(self.pixels.spec.size, self.size).rows(CENTRE)
+        return viewed(self.pixels, chosen, view.expand(len(chosen)), self.size)
 
 
 def training_loader(steps: TrainingSteps) -> DataLoader[Batch]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -50,7 +51,9 @@ class Pixels:
         """The pixels of some of them."""
         if self.held is not None:
             return self.held[chosen]
-        return torch.stack([_read(self.images, int(place), self.spec) for place in self.places[chosen]])
+        with ThreadPoolExecutor(READERS, thread_name_prefix="interpret-reader") as pool:
+            read = partial(_try, self.images, spec=self.spec)
+            return torch.stack([_or_raise(found) for found in pool.map(read, self.places[chosen].tolist())])
 
     def some(self, chosen: Sequence[int]) -> Pixels:
         """Some of them."""
@@ -120,6 +123,11 @@ def check_labels(images: Images, classes: int, *, several: bool = True) -> Int[T
             "training needs the category of every image. Put the photographs of each into a folder."
         )
     found = torch.tensor([int(label or 0) for label in labels])
+    if int(found.min()) < 0:
+        raise DatasetError(
+            f"Image {images.ids[int(found.argmin())]!r} has the label {int(found.min())}; "
+            "categories count from 0."
+        )
     if int(found.max()) >= classes:
         raise DatasetError(
             f"The images have {int(found.max()) + 1} categories, but the network has {classes} outputs. "
@@ -156,12 +164,10 @@ def _read_all(
         for start in track(range(0, len(images), READ_AT_ONCE)):
             places = range(start, min(start + READ_AT_ONCE, len(images)))
             for place, found in zip(places, pool.map(lambda at: _try(images, at, spec), places), strict=True):
-                if isinstance(found, DatasetError):
-                    if on_error == "raise":
-                        raise found
+                if isinstance(found, DatasetError) and on_error == "skip":
                     skipped[place] = str(found)
                 elif held is not None:
-                    held[place] = found
+                    held[place] = _or_raise(found)
     return held, skipped
 
 
@@ -173,6 +179,12 @@ def _try(images: Images, place: int, spec: InputSpec) -> UInt8[Tensor, "c h w"] 
             f"Image {images.ids[place]!r} cannot be used. {error} "
             "To leave out such images and list them, use on_error: skip."
         )
+
+
+def _or_raise(found: UInt8[Tensor, "c h w"] | DatasetError) -> UInt8[Tensor, "c h w"]:
+    if isinstance(found, DatasetError):
+        raise found
+    return found
 
 
 def _read(images: Images, place: int, spec: InputSpec) -> UInt8[Tensor, "c h w"]:

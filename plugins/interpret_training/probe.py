@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from interpret.batches import OnError
 from interpret.errors import InterpretError
@@ -14,11 +14,10 @@ from interpret.interfaces import Dataset, Plugin, Probe
 from interpret.network import Network
 from interpret.parameters import configure
 from interpret.plugins import registry
-from interpret.workspace import room
 from interpret_training.recipe import Recipe, read_recipe
 from interpret_training.results import Training
 from interpret_training.splitting import split
-from interpret_training.training import train, training_key
+from interpret_training.training import train
 
 
 def _recipe(value: Any) -> Any:
@@ -58,6 +57,17 @@ class Validated(Probe):
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )
 
+    @field_validator("validation")
+    @classmethod
+    def _is_a_dataset(cls, value: float | dict[str, Any] | None) -> float | dict[str, Any] | None:
+        """A mistake in it shows before anything runs."""
+        try:
+            if isinstance(value, Mapping):
+                _dataset(value)
+        except InterpretError as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        return value
+
     def nested(self) -> Sequence[Plugin]:
         """The validation dataset, if it is one of its own."""
         return [_dataset(self.validation)] if isinstance(self.validation, Mapping) else []
@@ -78,8 +88,7 @@ class Train(Validated):
     def run(self, network: Network, images: Images) -> Training:
         """Train a copy of the network; a step that was killed goes on where it was."""
         shown, checked = self.parted(as_images(images))
-        folder = room("train", training_key(network, shown, self.recipe, checked), self.on_error)
-        return train(network, shown, self.recipe, validation=checked, folder=folder, on_error=self.on_error)
+        return train(network, shown, self.recipe, validation=checked, folder=None, on_error=self.on_error)
 
 
 def _dataset(spec: Mapping[str, Any]) -> Dataset:

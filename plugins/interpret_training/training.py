@@ -20,7 +20,8 @@ from interpret.errors import InterpretError, ModelError, StepError
 from interpret.images import Images, as_images, digest
 from interpret.network import Network
 from interpret.store import code_version, read_json, whole, write_json
-from interpret_training.checkpoints import CHECKPOINTS, STATE, copied, read_checkpoints, write_checkpoint
+from interpret.workspace import processes, room
+from interpret_training.checkpoints import CHECKPOINTS, STATE, read_checkpoints, write_checkpoint
 from interpret_training.evaluation import class_count, probabilities, score
 from interpret_training.initial import initialise
 from interpret_training.loading import (
@@ -50,7 +51,7 @@ def train(
     recipe: Recipe | str = "imagenet-zfnet",
     *,
     validation: Any = None,
-    folder: str | Path = "training",
+    folder: str | Path | None = "training",
     on_error: OnError = "raise",
 ) -> Training:
     """Train a copy of a network (paper section 3); a training that was killed continues in its folder.
@@ -63,7 +64,8 @@ def train(
         images: Labelled photographs.
         recipe: Every choice, or the name of a recipe that comes along.
         validation: Labelled photographs that the rate and the end are decided by; None: none.
-        folder: Where checkpoints, logs and the state to continue from are written.
+        folder: Where checkpoints, logs and the state to continue from are written; None: a room that the run
+            keeps for this training, see ``interpret.workspace``.
         on_error: What to do with an image that cannot be read.
 
     Raises:
@@ -74,8 +76,9 @@ def train(
     chosen = read_recipe(recipe) if isinstance(recipe, str) else recipe
     images = as_images(images)
     held_out = None if validation is None else as_images(validation)
-    place = Path(folder).expanduser()
-    if done := _claim(place, training_key(network, images, chosen, held_out)):
+    key = training_key(network, images, chosen, held_out)
+    place = room("train", key, on_error) if folder is None else Path(folder).expanduser()
+    if done := _claim(place, key):
         return done
     return _prepared(network, (images, held_out), chosen, place, on_error).run()
 
@@ -109,7 +112,7 @@ def _prepared(
     """Read the images, to train on and to validate on, and prepare a copy of the network."""
     read = partial(read_pixels, spec=network.input, classes=class_count(network), on_error=on_error)
     pixels, checked = read(images[0]), None if images[1] is None else read(images[1], several=False)
-    network = copied(network)
+    network = network.copy()
     initialise(network, recipe.init, recipe.seed, recipe.deviation)
     if recipe.mean == "pixel":
         _set_mean(network, pixels)
@@ -177,14 +180,14 @@ class _Work:
 
         from interpret_training.keeping import callbacks, loggers  # noqa: PLC0415
 
-        device, processes = self.network.device, int(os.environ.get("WORLD_SIZE", "1"))
-        local = int(os.environ.get("LOCAL_WORLD_SIZE", str(processes)))
+        device, count = self.network.device, processes()
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", str(count)))
         return Trainer(
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=[device.index or 0] if device.type == "cuda" and processes == 1 else local,
-            num_nodes=processes // local,
-            strategy="ddp" if processes > 1 else "auto",
-            sync_batchnorm=processes > 1 and device.type == "cuda",
+            devices=[device.index or 0] if device.type == "cuda" and count == 1 else local,
+            num_nodes=count // local,
+            strategy="ddp" if count > 1 else "auto",
+            sync_batchnorm=count > 1 and device.type == "cuda",
             precision=self.recipe.precision,
             max_epochs=self.recipe.epochs,
             callbacks=callbacks(

@@ -114,3 +114,33 @@ def test_fingerprint_follows_the_content():
     assert before == as_images(x.clone()).fingerprint()
     x[1, 0, 0, 0] += 1
     assert before != as_images(x).fingerprint()
+
+
+class Labelled(torch.utils.data.Dataset):
+    """A dataset as torchvision's are: pairs, and what is known of them."""
+
+    def __init__(self, **known):
+        self.reads = 0
+        for name, value in known.items():
+            setattr(self, name, value)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        self.reads += 1
+        return torch.zeros(3, 4, 4), index % 2
+
+
+def test_a_dataset_s_labels_are_known_without_reading_where_it_tells_them():
+    told = Labelled(targets=[1, 0, 1], classes=["cat", "dog"])
+    images, before = as_images(told), told.reads
+    assert (images.labels, images.categories) == ([1, 0, 1], ("cat", "dog"))
+    assert as_images(Labelled(targets=torch.tensor([1, 0, 1]))).labels == [1, 0, 1]
+    assert told.reads == before
+    assert as_images(Labelled(classes=2)).labels == [0, 1, 0]
+    assert as_images([torch.zeros(3, 4, 4)]).labels == [None]
+
+
+def test_targets_that_are_no_categories_are_none():
+    assert as_images(Labelled(targets=["a.xml", "b.xml", "c.xml"])).labels == [None] * 3

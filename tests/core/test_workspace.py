@@ -12,7 +12,8 @@ from interpret import results
 from interpret.errors import InterpretError
 from interpret.interfaces import Probe
 from interpret.results import Result
-from interpret.workspace import kept, room, working_in
+from interpret.store import StepFolder
+from interpret.workspace import follows, kept, room, working_in
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,33 @@ def test_a_result_whose_file_is_missing_says_so(tmp_path):
     with pytest.raises(InterpretError, match=r"b\.txt belongs to the result and is missing"):
         found.save(tmp_path / "result")
     assert not (tmp_path / "result/result.json").exists()
+
+
+def test_a_step_keeps_no_file_of_its_earlier_result(tmp_path):
+    """A shorter training leaves no checkpoint of the longer one behind."""
+    step = StepFolder(tmp_path / "step")
+    step.finish("one", filed(tmp_path / "made"), {})
+    (tmp_path / "step/made/mine.txt").write_text("a user's own")
+    found = filed(tmp_path / "made", "two")
+    step.finish("two", Filed(found.values, {"a": found.files["a"]}), {})
+    assert sorted(file.name for file in (tmp_path / "step/made").iterdir()) == ["a.txt", "mine.txt"]
+    assert step.complete("two")
+    (tmp_path / "step/made/a.txt").unlink()
+    assert not step.complete("two")
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, False),
+        ({"RANK": "1"}, False),
+        ({"RANK": "1", "WORLD_SIZE": "2"}, True),
+        ({"WORLD_SIZE": "2"}, False),
+    ],
+)
+def test_only_a_further_process_of_torchrun_follows(environment, expected, monkeypatch):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert follows() == expected

@@ -121,6 +121,7 @@ def test_a_grid_in_the_second_layer():
     third = nn.Conv2d(4, 4, 3)
     for conv in (first, second, third):
         nn.init.constant_(conv.weight, 0.1)
+        nn.init.zeros_(conv.bias)  # its own are random: all units may be dead
     images = [torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
     module = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), third, nn.ReLU()).eval()
     found = diagnose(interpret.wrap(module, input_size=64, mean=[0], std=[1]), images)

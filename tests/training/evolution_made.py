@@ -20,7 +20,7 @@ from interpret.interfaces import Card, Dataset, Model, Probe
 from interpret.network import Network, wrap
 from interpret.plugins import Loaded, Origin, Registry, classify
 from interpret.runner import run_pipeline
-from interpret_training.checkpoints import Checkpoint, copied, write_checkpoint
+from interpret_training.checkpoints import Checkpoint, write_checkpoint
 from interpret_training.evolution_probe import Evolve
 
 SIZE = 16
@@ -82,7 +82,7 @@ class Noise(Images):
 
 def train(made: Network, folder: Path, epochs: Sequence[int] = (0, 1, 2, 5)) -> tuple[Checkpoint, ...]:
     """Checkpoints of a real training: to tell noise by its parity."""
-    made, written = copied(made), list[Checkpoint]()
+    made, written = made.copy(), list[Checkpoint]()
     images = Noise(16)
     x = torch.stack([images.pixels(index) for index in range(16)]).to(made.dtype)
     optimizer = torch.optim.SGD(made.module.parameters(), lr=0.05)

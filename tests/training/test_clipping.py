@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from interpret.images import InputSpec
 from interpret.network import wrap
-from interpret_training.clipping import clip_filters, first_convolution, input_scale, rms
+from interpret_training.clipping import clip_filters, first_convolution, rms
 
 
 def test_rms_by_hand():
@@ -33,7 +34,7 @@ def test_the_paper_s_first_layer():
 def test_at_another_input_scale_the_same_network_is_clipped_in_the_same_way():
     torch.manual_seed(0)
     paper = torch.randn(5, 3, 3, 3) * torch.tensor([0.01, 0.05, 0.1, 0.5, 2])[:, None, None, None]
-    scale = input_scale([0.25, 0.2, 1 / 255])
+    scale = torch.tensor(InputSpec(mean=(0.5,) * 3, std=(0.25, 0.2, 1 / 255)).divisor)
     assert scale.tolist() == pytest.approx([63.75, 51, 1])
     rescaled = paper * scale[:, None, None]
     clip_filters(paper, 0.1)

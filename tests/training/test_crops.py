@@ -69,7 +69,7 @@ def test_a_cut_is_the_slice_it_says(whole):
 
 def test_rows_are_the_views_of_some_images():
     views = Views(torch.arange(4), torch.arange(4) + 10, torch.tensor([True, False] * 2))
-    assert [part.tolist() for part in views.rows(1, 3)] == [[1, 2], [11, 12], [False, True]]
+    assert [part.tolist() for part in views.rows(slice(1, 3))] == [[1, 2], [11, 12], [False, True]]
 
 
 def test_the_centre_is_rounded_as_preprocessing_rounds():

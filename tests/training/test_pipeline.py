@@ -68,6 +68,14 @@ def test_a_step_comes_after_the_one_that_trains_its_weights(checked):
         (("epochs: 2", "epochs: 0"), "greater than or equal to 1"),
         (("epochs: 2", "epoch: 2"), "epoch"),
         (("epochs: 2}}", "epochs: 2}, validation: 2}"), "validation"),
+        (
+            ("epochs: 2}}", "epochs: 2}, validation: {name: scene}}"),
+            "There is no dataset 'scene'. Did you mean 'scenes'?",
+        ),
+        (
+            ("epochs: 2}}", "epochs: 2}, validation: {name: scenes, limt: 3}}"),
+            "'limt' is no parameter of it. Did you mean 'limit' or 'split'?",
+        ),
         (("probe: train, recipe", "probe: train, weights: best, recipe"), "wait for each other"),
     ],
 )

@@ -1,5 +1,6 @@
 """A whole training: against a slow loop, after kill -9, with bad input, and what it leaves alone."""
 
+import csv
 import math
 import re
 
@@ -11,9 +12,9 @@ from torch.nn import functional as F
 from interpret import results
 from interpret.errors import DatasetError, InterpretError, ModelError, StepError
 from interpret.images import Sample
-from interpret_training import load_checkpoint, train
+from interpret_training import load_checkpoint, loading, pixels, train
 from interpret_training.chance import generator, number, order
-from interpret_training.clipping import clip_filters, input_scale
+from interpret_training.clipping import clip_filters
 from interpret_training.crops import draw_views
 
 
@@ -46,7 +47,7 @@ def slow_training(network, images, recipe):
                     gradient = value.grad + recipe.decay * value
                     velocity[name] = recipe.momentum * velocity[name] + gradient
                     value.sub_(recipe.rate * velocity[name])
-            clip_filters(module[0].weight, recipe.radius, input_scale([0.25] * 3).double())
+            clip_filters(module[0].weight, recipe.radius, torch.full((3,), 63.75).double())
             clip_filters(module[3].weight, recipe.radius)
             losses.append(loss.item())
             step += 1
@@ -249,3 +250,40 @@ def test_weights_of_another_architecture_are_refused(trained):
     other.module[7] = torch.nn.Linear(8 * 16, 31)
     with pytest.raises(ModelError, match=r"epoch 3.*does not fit Sequential(.|\n)*another shape"):
         load_checkpoint(other, trained.checkpoints[-1])
+
+
+def test_photographs_that_memory_cannot_hold_are_read_each_time(tmp_path, monkeypatch):
+    """By processes of the loader, to the same losses as from memory."""
+    recipe = QUICK.model_copy(update={"epochs": 1})
+    held = train(small_network(), Stripes(), recipe, validation=Stripes(24, seed=1), folder=tmp_path / "held")
+    monkeypatch.setattr(pixels, "MEMORY", 0)
+    monkeypatch.setattr(loading, "WORKERS", 2)
+    read = train(small_network(), Stripes(), recipe, validation=Stripes(24, seed=1), folder=tmp_path / "read")
+    assert torch.equal(read.losses, held.losses)
+    assert read.scores == held.scores
+    assert read.checkpoints[-1].sha256 == held.checkpoints[-1].sha256
+
+
+def test_an_image_that_breaks_later_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pixels, "MEMORY", 0)
+    monkeypatch.setattr(loading, "WORKERS", 0)
+    with pytest.raises(DatasetError, match=r"Image '0-7' cannot be used\. It is cut short"):
+        train(small_network(), Odd(broken=[7]), QUICK, folder=tmp_path)
+
+
+def test_half_precision_learns_too(tmp_path):
+    recipe = QUICK.model_copy(update={"precision": "bf16-mixed"})
+    found = train(small_network(), Stripes(), recipe, folder=tmp_path)
+    whole = train(small_network(), Stripes(), QUICK, folder=tmp_path / "whole")
+    assert found.losses.isfinite().all()
+    assert not torch.equal(found.losses, whole.losses)
+    torch.testing.assert_close(found.losses[0], whole.losses[0], rtol=0.02, atol=0.02)
+    assert found.history.loss[-1] < found.history.loss[0]
+
+
+def test_every_step_is_in_the_log(trained):
+    (table,) = trained.checkpoints[0].file.parents[1].glob("log/version_0/metrics.csv")
+    with table.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["step_loss"]]
+    logged = torch.tensor([float(row["step_loss"]) for row in rows])
+    torch.testing.assert_close(logged, trained.losses)

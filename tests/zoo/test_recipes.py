@@ -17,7 +17,7 @@ def test_filters_above_the_radius_are_scaled_back_to_it():
         module[0].weight.copy_(torch.randn(4, 3, 5, 5) * torch.tensor([0.01, 0.05, 1, 10]).view(4, 1, 1, 1))
         module[1].weight.fill_(3)
     before = module[0].weight.clone()
-    recipe.clip_filters(module)
+    recipe.clip(module)
     size = module[0].weight.square().mean((1, 2, 3)).sqrt()
     assert torch.equal(module[0].weight[:2], before[:2])
     torch.testing.assert_close(size[2:], torch.tensor([0.1, 0.1]))

@@ -22,6 +22,7 @@ import interpret
 from interpret.images import Images
 from interpret.network import Network
 from interpret.weights import file_hash
+from interpret_training.clipping import clip_filters
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card
 from interpret_zoo.zfnet import ZFNet
 
@@ -114,7 +115,7 @@ def train(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-        clip_filters(module)
+        clip(module)
         if step % 50 == 0:
             print(f"step {step} of {steps}: loss {loss.item():.3f}", flush=True)
     return module.eval()
@@ -147,13 +148,11 @@ def jitter(images: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 3 h w"]:
     return (images.flip(3) if torch.rand(()) < 0.5 else images).roll(shift, (2, 3))
 
 
-def clip_filters(module: nn.Module) -> None:
+def clip(module: nn.Module) -> None:
     """Scale every convolutional filter above ``RADIUS`` back to it (paper section 3)."""
-    with torch.no_grad():
-        for part in module.modules():
-            if isinstance(part, nn.Conv2d):
-                size = part.weight.square().mean((1, 2, 3), keepdim=True).sqrt()
-                part.weight.mul_((RADIUS / size).clamp(max=1))
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            clip_filters(part.weight, RADIUS)
 
 
 def accuracy(network: Network, images: Images) -> float:
