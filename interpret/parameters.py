@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from interpret.errors import PluginError, suggest
@@ -46,14 +46,28 @@ class ParameterProblem:
 
 
 def describe(plugin: type[Plugin]) -> list[Parameter]:
-    """The parameters of a plugin class, its own before inherited ones with defaults."""
-    fields = plugin.model_fields.items()
-    found = [
-        Parameter(name, _type(item), _default(item), item.is_required(), item.description or "")
-        for name, item in fields
-    ]
+    """The parameters of a plugin class, its own before inherited ones with defaults.
+
+    What a parameter consists of, if it is a model with fields of its own, comes after it: ``recipe.epochs``.
+    """
     inherited = {name for base in plugin.__mro__[1:] for name in getattr(base, "__annotations__", {})}
-    return sorted(found, key=lambda item: (not item.required, item.name in inherited))
+    fields = plugin.model_fields.items()
+    ordered = sorted(fields, key=lambda item: (not item[1].is_required(), item[0] in inherited))
+    return [parameter for name, field in ordered for parameter in _described(name, field)]
+
+
+def _described(name: str, field: FieldInfo) -> list[Parameter]:
+    """A parameter, and after it those it consists of."""
+    parts = _fields(field)
+    default = "as below" if parts and not field.is_required() else _default(field)
+    own = Parameter(name, _type(field), default, field.is_required(), field.description or "")
+    return [own, *(part for key, item in parts.items() for part in _described(f"{name}.{key}", item))]
+
+
+def _fields(field: FieldInfo | None) -> dict[str, FieldInfo]:
+    """The fields that a parameter consists of; none where it is a plain value."""
+    kind = field.annotation if field else None
+    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
 
 
 def configure(plugin: type[P], kind: str, parameters: Mapping[str, Any]) -> P:
@@ -98,6 +112,8 @@ def _problem(plugin: type[Plugin], error: dict[str, Any]) -> ParameterProblem:
     label = ".".join(map(str, path))
     if error["type"] == "extra_forbidden" and len(path) == 1:
         return ParameterProblem(path, f"{label!r} is no parameter of it. {_known(plugin, label)}")
+    if error["type"] == "extra_forbidden" and (parts := _fields(plugin.model_fields.get(str(path[0])))):
+        return ParameterProblem(path, f"{label!r} is unknown. {suggest(str(path[-1]), [*parts])}")
     if error["type"] == "missing":
         field = plugin.model_fields.get(str(path[0])) if len(path) == 1 else None
         meaning = f" ({field.description.rstrip('.')})" if field and field.description else ""
@@ -106,7 +122,8 @@ def _problem(plugin: type[Plugin], error: dict[str, Any]) -> ParameterProblem:
     message = re.sub(r"^Input should be", "must be", message).rstrip(".")
     if not path:
         return ParameterProblem(path, f"{message}.")
-    return ParameterProblem(path, f"{label!r} {_clause(message)}. Got {_short(error['input'])}.")
+    stop = "" if message.endswith("?") else "."
+    return ParameterProblem(path, f"{label!r} {_clause(message)}{stop} Got {_short(error['input'])}.")
 
 
 def _clause(message: str) -> str:

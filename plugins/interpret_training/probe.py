@@ -40,6 +40,12 @@ GivenRecipe = Annotated[Recipe, BeforeValidator(_recipe)]
 """A recipe, the name of one, or ``{like: NAME, epochs: 5}``."""
 
 
+def _or_named(schema: dict[str, Any]) -> None:
+    """Let editors accept the name of a recipe, and what differs from one, too."""
+    given = {key: schema.pop(key) for key in ("$ref", "allOf") if key in schema}
+    schema["anyOf"] = [{"type": "string"}, {"type": "object", "required": ["like"]}, given]
+
+
 class Validated(Probe):
     """What probes that train have in common: a recipe, and images to validate on."""
 
@@ -47,6 +53,7 @@ class Validated(Probe):
         Recipe(),
         description="A recipe that comes along (imagenet-zfnet, …), the path of a .yaml file, {like: NAME} "
         "with what differs from it, or every choice that is not the paper's.",
+        json_schema_extra=_or_named,
     )
     validation: Annotated[float, Field(gt=0, lt=1)] | dict[str, Any] | None = Field(
         0.1,

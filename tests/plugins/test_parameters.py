@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, Optional
 
 import pytest
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from interpret.errors import PluginError
 from interpret.images import Images
 from interpret.interfaces import Dataset
 from interpret.parameters import configure, describe
+
+
+class Board(BaseModel):
+    """What a parameter of a shelf consists of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    width: float = Field(1.0, gt=0, description="Width.")
+    colour: str = Field("white", description="Colour.")
 
 
 class Shelf(Dataset):
@@ -24,6 +33,7 @@ class Shelf(Dataset):
     sizes: tuple[int, ...] = Field((), description="Sizes.")
     share: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="Share.")
     label: Optional[str] = Field(None, description="Label.")  # noqa: UP045 - authors write it
+    board: Board = Field(Board(), description="Board.")
     rows: PositiveInt | tuple[Annotated[int, Field(ge=2)], PositiveInt] = Field(1, description="Rows.")
 
     @model_validator(mode="after")
@@ -45,6 +55,8 @@ class Shelf(Dataset):
         ("sizes", "tuple[int]", (), False),
         ("share", "float > 0, ≤ 1", 0.5, False),
         ("label", "str | none", None, False),
+        ("board", "Board", "as below", False),
+        ("board.width", "float > 0", 1.0, False),
         ("rows", "int > 0 | tuple[int ≥ 2, int > 0]", 1, False),
     ],
 )
@@ -56,6 +68,17 @@ def test_a_parameter_is_described(name, type_, default, required):
 
 def test_required_parameters_come_first():
     assert describe(Shelf)[0].name == "path"
+
+
+def test_what_a_parameter_consists_of_comes_after_it():
+    names = [item.name for item in describe(Shelf)]
+    place = names.index("board")
+    assert names[place : place + 3] == ["board", "board.width", "board.colour"]
+
+
+def test_an_unknown_part_of_a_parameter_has_a_hint():
+    with pytest.raises(PluginError, match=r"'board\.widht' is unknown\. Did you mean 'width'\?"):
+        configure(Shelf, "dataset", {"path": "a", "board": {"widht": 2}})
 
 
 @pytest.mark.parametrize(

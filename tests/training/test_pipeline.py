@@ -98,9 +98,13 @@ def test_the_key_of_a_step_counts_its_validation_images(checked):
     assert one == key("epochs: 2}", "epochs: 2}, validation: {name: scenes, split: val, limit: 10}")
 
 
-def test_editors_know_the_word(checked):
-    steps = pipeline_schema(registry())["$defs"]["probe.topk"]["properties"]
-    assert "weights" in steps
+def test_editors_know_the_word():
+    schema = pipeline_schema(registry())
+    assert "weights" in schema["$defs"]["probe.topk"]["properties"]
+    recipe = schema["$defs"]["probe.train"]["properties"]["recipe"]
+    kinds = [kind.get("type") or kind["$ref"] for kind in recipe["anyOf"]]
+    assert kinds[:2] == ["string", "object"]
+    assert "rate" in schema["$defs"][kinds[2].removeprefix("#/$defs/")]["properties"]
 
 
 def test_every_recipe_that_comes_along_is_one():
