@@ -14,14 +14,14 @@ from pydantic import Field
 
 from interpret.errors import StepError
 from interpret.images import Images
-from interpret.interfaces import Renderer
 from interpret_figures import display
 from interpret_figures.feature_grid import EMPTY
 from interpret_figures.layout import PAPER, Grid, Heading, put
-from interpret_figures.page import INK, TIMES, Format, Label, Page, save_page
+from interpret_figures.page import INK, TIMES, Label, Page, save_page
 from interpret_figures.photographs import Photographs
 from interpret_figures.tiles import Tiles
-from interpret_figures.units import Units, check_layers, choose_units
+from interpret_figures.unit_grid import UnitGrid
+from interpret_figures.units import check_layers, choose_units
 from interpret_figures.zoom import whole_images, zoomed
 from interpret_training.evolution_results import Evolution, LayerEvolution
 
@@ -34,7 +34,7 @@ SAME = 150
 """The tone of the line that joins patches of one image."""
 
 
-class EvolutionGrid(Renderer[Evolution]):
+class EvolutionGrid(UnitGrid[Evolution]):
     """Projections of some units at every checkpoint, a block for each layer (Zeiler & Fergus 2014, Figure 4).
 
     Zero is mid-grey, and each projection has its own scale. A line under two neighbours says that they come
@@ -43,25 +43,9 @@ class EvolutionGrid(Renderer[Evolution]):
 
     name: ClassVar[str] = "evolution_grid"
 
-    units: Units = Field(
-        "all", description='Units to show: "all", a number (at random), a list, or a list for each layer.'
-    )
-    seed: int = Field(0, ge=0, description="Seed of the random choice of units.")
     patches: bool = Field(False, description="Show the part of the image below each projection.")
-    percentile: float = Field(
-        99.5,
-        gt=0,
-        le=100,
-        description="Percentile of a projection's magnitudes that gets full colour; 100: its maximum.",
-    )
-    zoom: bool = Field(
-        True,
-        description="Show the part around each signal where the receptive field is larger than the image.",
-    )
-    smooth: bool = Field(False, description="Enlarge small patches smoothly, not pixel by pixel.")
     across: int = Field(2, ge=1, description="Layers side by side on a page.")
     rows: int = Field(12, ge=1, description="Units of a layer on one page.")
-    formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Evolution, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages, named ``evolution-1.png`` and so on.

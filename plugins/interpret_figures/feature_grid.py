@@ -13,14 +13,14 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
 from interpret_deconv import LayerProjections, Projections
 from interpret_figures import display
 from interpret_figures.layout import Grid, Heading, put, square, tile_size
-from interpret_figures.page import INK, QUIET, TIMES, Format, Label, Page, file_name, save_page
+from interpret_figures.page import INK, QUIET, TIMES, Label, Page, file_name, save_page
 from interpret_figures.photographs import Photographs
 from interpret_figures.tiles import Tiles
-from interpret_figures.units import Units, check_layers, choose_units
+from interpret_figures.unit_grid import UnitGrid
+from interpret_figures.units import check_layers, choose_units
 from interpret_figures.zoom import whole_images, zoomed
 
 TILE = 0.32
@@ -30,7 +30,7 @@ EMPTY = 244
 """The tone of a place for which there is no patch."""
 
 
-class FeatureGrid(Renderer[Projections]):
+class FeatureGrid(UnitGrid[Projections]):
     """Projections of the strongest neurons beside their image patches (Zeiler & Fergus 2014, Figure 2).
 
     Every patch is the neuron's receptive field; where that is the whole image, the part around the signal.
@@ -39,24 +39,8 @@ class FeatureGrid(Renderer[Projections]):
 
     name: ClassVar[str] = "feature_grid"
 
-    units: Units = Field(
-        "all", description='Units to show: "all", a number (at random), a list, or a list for each layer.'
-    )
-    seed: int = Field(0, ge=0, description="Seed of the random choice of units.")
-    percentile: float = Field(
-        99.5,  # deep projections have a few sharp peaks: under their maximum the rest is lost in grey
-        gt=0,
-        le=100,
-        description="Percentile of a projection's magnitudes that gets full colour; 100: its maximum.",
-    )
-    zoom: bool = Field(
-        True,
-        description="Show the part around each signal where the receptive field is larger than the image.",
-    )
-    smooth: bool = Field(False, description="Enlarge small patches smoothly, not pixel by pixel.")
     columns: int = Field(4, ge=1, description="Units side by side on a page.")
     rows: int = Field(6, ge=1, description="Units one below the other on a page.")
-    formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Projections, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages of every layer, named ``layer1-1.png``, ``layer1-2.png`` and so on.
