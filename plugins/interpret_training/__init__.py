@@ -13,13 +13,14 @@ from interpret_training.evolution_probe import Evolve
 from interpret_training.evolution_results import Evolution
 from interpret_training.probe import Train
 from interpret_training.recipe import Recipe, read_recipe, recipe_names
-from interpret_training.results import History, Scores, Training
+from interpret_training.results import DivergenceError, History, Scores, Training
 from interpret_training.training import train
 
 __all__ = [
     "Ablate",
     "Ablation",
     "Checkpoint",
+    "DivergenceError",
     "Evaluate",
     "Evaluation",
     "Evolution",

@@ -26,7 +26,7 @@ from interpret_training.loading import Share
 from interpret_training.pixels import check_labels
 from interpret_training.read_once import Shared
 from interpret_training.recipe import Recipe, read_recipe
-from interpret_training.results import History, Scores, Training
+from interpret_training.results import DivergenceError, History, Scores, Training
 from interpret_training.training import check_share, train, training_key
 
 
@@ -164,10 +164,10 @@ class _Work:
                 folder=folder,
                 on_error=self.on_error,
             )
-        except StepError as error:  # the share of the batch was checked before: this is no other
+        except DivergenceError as error:
             if processes() > 1:
                 raise
-            return str(error).removesuffix(" Checkpoints written before are kept.")
+            return error.reason
 
 
 def assembled(

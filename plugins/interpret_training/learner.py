@@ -9,13 +9,13 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from interpret.errors import StepError
 from interpret.network import Network
 from interpret_training.chance import SharedDropout, number
 from interpret_training.clipping import clip_filters, first_convolution
 from interpret_training.evaluation import errors
 from interpret_training.loading import Batch, Preparation
 from interpret_training.recipe import Recipe
+from interpret_training.results import DivergenceError
 
 UNKNOWN = float("nan")
 
@@ -161,15 +161,14 @@ class Learner(LightningModule):
         loss, error, error5 = (value / max(images, 1) for value in sums)
         return loss, error, error5
 
-    def diverged(self, what: str, batch: Batch | None = None) -> StepError:
+    def diverged(self, what: str, batch: Batch | None = None) -> DivergenceError:
         """An error that says where a training went wrong."""
         epoch, step = self.current_epoch + 1, self.global_step + 1
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         where = self.first_broken(batch) if batch else ""
-        return StepError(
+        return DivergenceError(
             f"The training diverged at step {step} (epoch {epoch}): {what}.{where} "
-            f"The learning rate was {rate:g}: lower it, or limit the filters (radius: 0.1). "
-            "Checkpoints written before are kept."
+            f"The learning rate was {rate:g}: lower it, or limit the filters (radius: 0.1)."
         )
 
     def first_broken(self, batch: Batch) -> str:

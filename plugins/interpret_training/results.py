@@ -1,4 +1,4 @@
-"""What training finds: how it went, and the weights at some epochs."""
+"""What training finds: how it went, the weights at some epochs, or that it diverged."""
 
 from __future__ import annotations
 
@@ -8,10 +8,23 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.errors import StepError
 from interpret.interfaces import WeightsResult
 from interpret.network import Network
 from interpret.results import Record
 from interpret_training.checkpoints import Checkpoint, load_checkpoint
+
+
+class DivergenceError(StepError):
+    """A loss or a gradient that is not finite ended a training.
+
+    Attributes:
+        reason: The step, the layer, and the learning rate, in sentences.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason} Checkpoints written before are kept.")
+        self.reason = reason
 
 
 @dataclass(frozen=True)

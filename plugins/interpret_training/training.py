@@ -71,7 +71,7 @@ def train(
     Raises:
         InterpretError: If Lightning is missing, or the folder holds another training.
         DatasetError: If labels are missing or do not fit the network, or an image cannot be read.
-        StepError: If a loss or a gradient is not finite; the message names the step and the layer.
+        DivergenceError: If a loss or a gradient is not finite; the message names the step and the layer.
     """
     chosen = read_recipe(recipe) if isinstance(recipe, str) else recipe
     images = as_images(images)

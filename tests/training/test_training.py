@@ -10,9 +10,9 @@ from small_training import QUICK, SIZE, Stripes, small_network, weights
 from torch.nn import functional as F
 
 from interpret import results
-from interpret.errors import DatasetError, InterpretError, ModelError, StepError
+from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Sample
-from interpret_training import load_checkpoint, loading, pixels, train
+from interpret_training import DivergenceError, load_checkpoint, loading, pixels, train
 from interpret_training.chance import generator, number, order
 from interpret_training.clipping import clip_filters
 from interpret_training.crops import draw_views
@@ -184,7 +184,7 @@ def test_filters_stay_below_the_radius_at_the_paper_s_scale(tmp_path):
 
 def test_a_training_that_diverges_stops_at_the_step_and_names_it(tmp_path):
     recipe = QUICK.model_copy(update={"rate": 1e25, "radius": None})
-    with pytest.raises(StepError) as caught:
+    with pytest.raises(DivergenceError) as caught:
         train(small_network(), Stripes(), recipe, folder=tmp_path)
     message = str(caught.value)
     step = int(re.search(r"diverged at step (\d+) \(epoch 1\)", message)[1])
