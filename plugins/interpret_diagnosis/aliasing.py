@@ -62,7 +62,7 @@ def alias_energy(projections: Float[Tensor, "n c h w"], stride: int | tuple[int,
         stride: The stride of the first convolution, or down and across.
 
     Raises:
-        InterpretError: If the stride is 1 both ways, or the patches hold fewer than 8 periods of it.
+        InterpretError: If the stride is 1 both ways, or the patches hold fewer than 6 periods of it.
     """
     strides = (stride, stride) if isinstance(stride, int) else stride
     _check(projections, strides)

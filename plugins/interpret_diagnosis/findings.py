@@ -101,6 +101,8 @@ def _rarely_active(layer: str, counted: Activity, limits: Thresholds) -> Iterato
     dead = counted.dead.nonzero()[:, 0].tolist()
     if dead:
         evidence = f"{len(dead)} of {count} units are active in none of {images}: {_named(dead)}."
+        if len(dead) == count:
+            evidence = f"All {count} units are active in none of {images}: nothing passes this layer."
         yield _finding("dead units", layer, (len(dead) / count, 0.0), evidence, dead)
     nearly = counted.nearly_dead(limits.nearly_dead).nonzero()[:, 0].tolist()
     if nearly:

@@ -88,6 +88,16 @@ def test_units_set_to_zero_are_dead_and_named():
     assert "48 of 96 units are active in none of 100 images: 0, 2, 4, 6, 8 and 43 more." in finding.evidence
 
 
+def test_a_layer_without_a_living_unit_passes_nothing():
+    network = trained()
+    with torch.no_grad():
+        network.module.layer3.conv.weight.zero_()
+        network.module.layer3.conv.bias.fill_(-1)
+    finding = only(quick(network, layers=["layer3"]), "dead units")
+    assert finding.value == 1
+    assert finding.evidence.startswith("All 96 units are active in none of 100 images: nothing passes")
+
+
 def test_a_copied_filter_is_a_duplicate():
     network = trained()
     with torch.no_grad():
