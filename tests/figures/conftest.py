@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,8 @@ from PIL import Image
 
 from interpret.images import Images, InputSpec, Sample
 from interpret_deconv import LayerProjections, Projections
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SPEC = InputSpec((16, 16), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), resize=16)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ablation_cases import ROWS, ablation
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -15,9 +15,6 @@ from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.ablation_figure import AblationFigure, draw
 from interpret_training.ablation_results import Ablation
-
-sys.path.insert(0, str(Path(__file__).parent))
-from ablation_cases import ROWS, ablation
 
 
 def marks(figure: Figure, panel: int, marker: str) -> list[tuple[float, float]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from io import StringIO
 from math import isnan
 from pathlib import Path
@@ -11,15 +10,13 @@ from statistics import mean, stdev
 from types import SimpleNamespace
 
 import pytest
+from ablation_cases import NAN, ROWS, ablation
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.ablation_table import AblationTable, comma_separated, latex, markdown, million
 from interpret_figures.comparison_table import MISSING
 from interpret_training.ablation_results import Ablation
-
-sys.path.insert(0, str(Path(__file__).parent))
-from ablation_cases import NAN, ROWS, ablation
 
 
 def table(result: Ablation) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from seen import find_one
 
 from interpret.attributions import Attributions
 from interpret.errors import DatasetError
@@ -42,16 +43,6 @@ def render(made, result, folder, **parameters):
         return files, np.asarray(image).astype(int)
 
 
-def find(page, tile):
-    """The only place (y, x) on a page where a picture stands."""
-    height, width = tile.shape[:2]
-    windows = np.lib.stride_tricks.sliding_window_view(page[..., 0], (height, width))
-    starts = np.nonzero((windows[:, :, 5, 5] == tile[5, 5, 0]) & (windows[:, :, 155, 9] == tile[155, 9, 0]))
-    found = zip(*starts, strict=True)
-    (place,) = [(y, x) for y, x in found if (page[y : y + height, x : x + width] == tile).all()]
-    return place
-
-
 def drawn(values):
     """A map as it is drawn: zero is 128, its largest magnitude full colour."""
     pixels = (values / values.abs().max() * 127).round().permute(1, 2, 0).numpy().astype(int) + 128
@@ -63,7 +54,7 @@ def test_every_map_stands_beside_its_image(made: SimpleNamespace, tmp_path, colu
     result = attributions(made.SPEC)
     files, page = render(made, result, tmp_path / "new", columns=columns)
     assert [file.name for file in files] == ["attributions-1.png"]
-    places = [find(page, drawn(values)) for values in result.maps]
+    places = [find_one(page, drawn(values)) for values in result.maps]
     for (y, x), image in zip(places, (4, 2, 7), strict=True):
         left = x - 224 - round(0.06 * 140)
         assert (page[y : y + 224, left : left + 224] == (image, 100, 200)).all()
@@ -75,7 +66,7 @@ def test_a_percentile_gives_more_pixels_full_colour(made: SimpleNamespace, tmp_p
     result = attributions(made.SPEC, images=1)
     _, page = render(made, result, tmp_path, percentile=50)
     size = result.maps[0].abs().flatten().quantile(0.5)
-    find(page, drawn_at(result.maps[0], size))
+    find_one(page, drawn_at(result.maps[0], size))
 
 
 def drawn_at(values, size):

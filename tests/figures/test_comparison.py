@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from seen import find_one
 
 from interpret.attributions import Attributions
 from interpret.errors import DatasetError, StepError
@@ -57,18 +58,6 @@ def render(made, result, folder, **parameters):
     return files, pages
 
 
-def find(page, tile):
-    """The only place (y, x) on a page where a picture stands."""
-    height, width = tile.shape[:2]
-    windows = np.lib.stride_tricks.sliding_window_view(page[..., 0], (height, width))
-    starts = zip(
-        *np.nonzero((windows[:, :, 5, 5] == tile[5, 5, 0]) & (windows[:, :, 155, 9] == tile[155, 9, 0])),
-        strict=True,
-    )
-    (place,) = [(y, x) for y, x in starts if (page[y : y + height, x : x + width] == tile).all()]
-    return place
-
-
 def drawn(values):
     """A map as it is drawn: zero is 128, its largest magnitude full colour."""
     pixels = (values / values.abs().max() * 127).round().permute(1, 2, 0).numpy().astype(int) + 128
@@ -82,7 +71,7 @@ def test_every_map_stands_in_the_row_of_its_image_and_the_column_of_its_probe(
     files, (page,) = render(made, result, tmp_path / "new" / "folder")
     assert [file.name for file in files] == ["comparison-1.png"]
     places = [
-        [find(page, drawn(found.maps[row])) for found in result.attributions.values()] for row in range(3)
+        [find_one(page, drawn(found.maps[row])) for found in result.attributions.values()] for row in range(3)
     ]
     for row in range(3):
         assert len({y for y, _ in places[row]}) == 1

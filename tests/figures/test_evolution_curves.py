@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from evolution_cases import EPOCHS, evolution, layer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
@@ -18,9 +18,6 @@ from interpret.testing import check_renderer
 from interpret_figures import evolution_curves as curves
 from interpret_figures.evolution_curves import EvolutionCurves
 from interpret_training.evolution_results import Evolution
-
-sys.path.insert(0, str(Path(__file__).parent))
-from evolution_cases import EPOCHS, evolution, layer
 
 
 def test_curves_are_quartiles_over_the_living_units() -> None:

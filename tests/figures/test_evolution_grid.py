@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from evolution_cases import evolution, layer
 from pydantic import ValidationError
+from seen import find_all, pixels
 
 from interpret.errors import DatasetError, StepError
 from interpret.images import InputSpec
@@ -25,23 +25,7 @@ from interpret_figures.page import TIMES
 from interpret_figures.photographs import Photographs
 from interpret_training.evolution_results import Evolution, LayerEvolution
 
-sys.path.insert(0, str(Path(__file__).parent))
-from evolution_cases import evolution, layer
-
 FACTOR = 12  # a patch of 8 pixels is drawn 96 pixels long
-
-
-def pixels(file: Path) -> np.ndarray[Any, Any]:
-    with Image.open(file) as image:
-        return np.asarray(image).astype(int)
-
-
-def find(page: np.ndarray[Any, Any], tile: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
-    """Every place (y, x) on a page where a tile stands."""
-    height, width = tile.shape[:2]
-    windows = np.lib.stride_tricks.sliding_window_view(page[..., 0], (height, width))
-    starts = zip(*np.nonzero(windows[:, :, 40, 20] == tile[40, 20, 0]), strict=True)
-    return [(y, x) for y, x in starts if (page[y : y + height, x : x + width] == tile).all()]
 
 
 def drawn(found: LayerEvolution, row: int, column: int) -> np.ndarray[Any, Any]:
@@ -60,7 +44,9 @@ def page_of(renderer: EvolutionGrid, result: Evolution, images: Any) -> Any:
 
 def places(page: np.ndarray[Any, Any], found: LayerEvolution) -> list[list[tuple[int, int]]]:
     rows, columns = found.patches.shape[:2]
-    return [[find(page, drawn(found, row, column))[0] for column in range(columns)] for row in range(rows)]
+    return [
+        [find_all(page, drawn(found, row, column))[0] for column in range(columns)] for row in range(rows)
+    ]
 
 
 def test_a_row_for_each_unit_and_a_column_for_each_epoch(made: SimpleNamespace, tmp_path: Path) -> None:
@@ -97,7 +83,7 @@ def test_lines_join_neighbours_from_one_image(made: SimpleNamespace, tmp_path: P
     page = pixels(file)
     joined = []
     for row in range(3):
-        y, x = find(page, drawn(found, row, 0))[0]
+        y, x = find_all(page, drawn(found, row, 0))[0]
         below = page[y + 96 : y + 96 + 14]
         step = 96 + round(0.04 * DPI)
         gaps = [x + 96 + 1 + number * step for number in range(2)]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import csv
-import sys
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import torch
+from evolution_cases import EPOCHS, evolution, layer
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.evolution_table import MISSING, EvolutionTable, comma_separated, markdown
 from interpret_training.evolution_results import Evolution
-
-sys.path.insert(0, str(Path(__file__).parent))
-from evolution_cases import EPOCHS, evolution, layer
 
 
 def number(text: str) -> float:

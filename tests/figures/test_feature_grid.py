@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from pydantic import ValidationError
+from seen import find_all, pixels
 
 from interpret.errors import DatasetError, StepError
 from interpret.images import InputSpec
@@ -26,19 +26,6 @@ from interpret_figures.photographs import Photographs
 FACTOR = 8  # a patch of 8 pixels is drawn 64 pixels long
 
 
-def pixels(file: Path) -> np.ndarray[Any, Any]:
-    with Image.open(file) as image:
-        return np.asarray(image).astype(int)
-
-
-def find(page: np.ndarray[Any, Any], tile: np.ndarray[Any, Any]) -> list[tuple[int, int]]:
-    """Every place (y, x) on a page where a tile stands."""
-    height, width = tile.shape[:2]
-    windows = np.lib.stride_tricks.sliding_window_view(page[..., 0], (height, width))
-    starts = zip(*np.nonzero(windows[:, :, 20, 20] == tile[20, 20, 0]), strict=True)
-    return [(y, x) for y, x in starts if (page[y : y + height, x : x + width] == tile).all()]
-
-
 def test_each_projection_stands_left_and_its_photograph_right(made: SimpleNamespace, tmp_path: Path) -> None:
     layer, images = made.layer(units=2), made.Squares()
     renderer = FeatureGrid(percentile=100)
@@ -51,8 +38,8 @@ def test_each_projection_stands_left_and_its_photograph_right(made: SimpleNamesp
         patch[:2] = OUTSIDE
         photograph = np.broadcast_to([int(layer.image[neuron]), 100, 200], patch.shape).copy()
         photograph[:2] = OUTSIDE
-        lefts += find(page, patch.repeat(FACTOR, 0).repeat(FACTOR, 1))
-        rights.append(find(page, photograph.repeat(FACTOR, 0).repeat(FACTOR, 1))[0])
+        lefts += find_all(page, patch.repeat(FACTOR, 0).repeat(FACTOR, 1))
+        rights.append(find_all(page, photograph.repeat(FACTOR, 0).repeat(FACTOR, 1))[0])
     assert len(lefts) == 9  # rank by rank, three in a row
     assert all(lefts[i + 1][1] - lefts[i][1] == 66 and lefts[i + 1][0] == lefts[i][0] for i in (0, 1, 3, 4))
     assert lefts[3] == (lefts[0][0] + 66, lefts[0][1])
@@ -200,7 +187,7 @@ def test_of_many_channels_the_strongest_is_shown(made: SimpleNamespace, tmp_path
     (file,) = FeatureGrid().render(made.projections(conv=layer, spec=spec), Tensors(), tmp_path)
     photograph = np.full((64, 64, 3), 128)
     photograph[:16] = OUTSIDE
-    assert len(find(pixels(file), photograph)) == 45
+    assert len(find_all(pixels(file), photograph)) == 45
 
 
 def test_labels_name_the_units_in_order(made: SimpleNamespace) -> None:

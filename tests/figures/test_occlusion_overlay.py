@@ -1,12 +1,11 @@
 """The map laid over the image: colours where covering changes something, the greyed image elsewhere."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from occlusion_made import label_box, maps_of, occlusions
 from PIL import Image
 
 from interpret.errors import DatasetError
@@ -17,9 +16,6 @@ from interpret_figures.layout import Heading
 from interpret_figures.occlusion_overlay import greyed, outline
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_occlusion import Occlusions
-
-sys.path.insert(0, str(Path(__file__).parent))
-from occlusion_made import label_box, maps_of, occlusions
 
 FACTOR = 14
 BRIGHT = (0.299 * 4 + 0.587 * 100 + 0.114 * 200) / 255

@@ -1,15 +1,15 @@
 """The five panels: each where it belongs, in the right colours, with words that do not touch."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from matplotlib import colormaps
+from occlusion_made import features, followed, label_box, maps_of, occlusions
 from PIL import Image
+from seen import find_one
 
 from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images
@@ -23,9 +23,6 @@ from interpret_figures.page import INK, TIMES
 from interpret_figures.pairs import picture_size
 from interpret_figures.photographs import Photographs
 from interpret_occlusion import Occlusions
-
-sys.path.insert(0, str(Path(__file__).parent))
-from occlusion_made import features, followed, label_box, maps_of, occlusions
 
 FACTOR = 14  # 16 pixels are drawn 224 long
 CHANCES = [[0.9, 0.8, 0.7], [0.6, 0.05, 0.4], [0.3, 0.2, 0.1]]
@@ -43,17 +40,6 @@ def draw(made, *maps, rows=None, **more):
     return chart(result, made.Squares()).page(rows or range(len(maps)))
 
 
-def find(page, tile):
-    """The only place (y, x) on a page where a picture stands."""
-    height, width = tile.shape[:2]
-    windows = np.lib.stride_tricks.sliding_window_view(page.canvas[..., 0], (height, width))
-    probes = [(1, 1), (height // 2, width // 2), (height // 3, width - 40), (height - 40, width // 3)]
-    starts = np.all([windows[:, :, y, x] == tile[y, x, 0] for y, x in probes], axis=0)
-    found = zip(*np.nonzero(starts), strict=True)
-    (place,) = [(y, x) for y, x in found if (page.canvas[y : y + height, x : x + width] == tile).all()]
-    return place
-
-
 def by_hand(colours, extent=16):
     """A 3 x 3 map of centres 4, 8 and 12: cells of 4 pixels from 2 to 14, pale around them."""
     tile = np.empty((extent * FACTOR, extent * FACTOR, 3), int)
@@ -68,7 +54,7 @@ def by_hand(colours, extent=16):
 def test_probabilities_are_drawn_from_zero_to_one_around_the_centres(made: SimpleNamespace):
     page = draw(made, maps_of(CHANCES))
     ramp = colormaps["viridis"](np.array(CHANCES), bytes=True)[..., :3]
-    y, x = find(page, by_hand(ramp))
+    y, x = find_one(page.canvas, by_hand(ramp))
     bar = page.canvas[y + 224 + 12, x : x + 224]
     assert (bar[0] == colormaps["viridis"](0.0, bytes=True)[:3]).all()
     assert (bar[-1] == colormaps["viridis"](1.0, bytes=True)[:3]).all()
@@ -80,7 +66,7 @@ def test_labels_have_the_colours_of_their_legend(made: SimpleNamespace):
     page = draw(made, maps)
     order = {1: 0, 2: 1, 0: 2, 3: 3}  # the target, then by frequency, then by number
     colours = [[rgb(LABELS[order[label]]) for label in row] for row in LABELLED]
-    _, x = find(page, by_hand(colours))
+    _, x = find_one(page.canvas, by_hand(colours))
     legend = {label.text: label for label in page.labels if label.text and label.x > x + 224}
     assert list(legend) == ["square", "44 %", "star", "33 %", "circle", "11 %", "moon"]
     for name, rank in (("square", 0), ("star", 1), ("circle", 2), ("moon", 3)):
@@ -101,14 +87,14 @@ def covered(top, left, height=8, width=8):
 
 
 def test_the_occluder_is_drawn_where_the_target_is_least_probable(made: SimpleNamespace):
-    find(draw(made, maps_of(CHANCES)), covered(4, 4))
+    find_one(draw(made, maps_of(CHANCES)).canvas, covered(4, 4))
 
 
 def test_probabilities_that_round_to_one_still_have_a_lowest(made: SimpleNamespace):
     maps = maps_of([[0.5, 0.5]], starts=([4], [0, 8]))
     maps = replace(maps, logits=torch.tensor([[[0.0, 30, 0, 0], [0.0, 25, 0, 0]]]))
     assert maps.probability.tolist() == [[1, 1]]
-    find(draw(made, maps), covered(4, 8))
+    find_one(draw(made, maps).canvas, covered(4, 8))
 
 
 def test_the_response_goes_from_zero_to_the_most(made: SimpleNamespace):
@@ -116,7 +102,7 @@ def test_the_response_goes_from_zero_to_the_most(made: SimpleNamespace):
     projected = {"conv": features(torch.ones(1, 3, 8, 8), [4])}
     page = draw(made, maps_of(CHANCES, followed={"conv": followed(response, 6.0)}), features=(projected,))
     ramp = colormaps["magma"](np.array(response) / 8, bytes=True)[..., :3]
-    _, x = find(page, by_hand(ramp))
+    _, x = find_one(page.canvas, by_hand(ramp))
     texts = {label.text for label in page.labels if label.x == x}
     assert {"b", "unit 5, 6 uncovered", "0"} <= texts
     assert "in other images" not in " ".join(label.text for label in page.labels)
@@ -128,7 +114,7 @@ def test_a_response_below_zero_is_drawn_around_grey(made: SimpleNamespace):
     page = draw(made, maps_of(CHANCES, followed={"conv": followed(response.tolist(), 1.0)}))
     colours = tint(np.full((3, 3), 128, np.uint8), response / 4)
     assert (colours[0, 1] == 128).all()
-    _, x = find(page, by_hand(colours))
+    _, x = find_one(page.canvas, by_hand(colours))
     texts = {label.text for label in page.labels if label.x == x}
     assert {"b", "unit 5, 1 uncovered", f"{MINUS}4"} <= texts  # a unit that was listed, not the strongest
     assert "Unit 5" in {label.text for label in page.labels}
