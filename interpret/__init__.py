@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         UnknownNameError,
     )
     from interpret.hookspecs import hookimpl
-    from interpret.images import Images, InputSpec, Sample
+    from interpret.images import Images, InputSpec, Object, Sample
     from interpret.interfaces import (
         Card,
         Dataset,
@@ -49,6 +49,7 @@ __all__ = [
     "Model",
     "ModelError",
     "Network",
+    "Object",
     "PipelineError",
     "PluginError",
     "Probe",
@@ -76,7 +77,7 @@ _HOMES = {
     "attributions": "Attributions",
     "errors": "DatasetError InterpretError ModelError PipelineError PluginError StepError UnknownNameError",
     "hookspecs": "hookimpl",
-    "images": "Images InputSpec Sample",
+    "images": "Images InputSpec Object Sample",
     "interfaces": "Card Dataset Executor Model Probe Renderer ShardedProbe WeightsResult",
     "library": "load_dataset load_model load_probe load_renderer load_result",
     "network": "Network wrap",

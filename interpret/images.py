@@ -1,4 +1,4 @@
-"""Images in, ids and labels kept; the input specification and its inverse."""
+"""Images in, ids and labels kept."""
 
 from __future__ import annotations
 
@@ -8,23 +8,46 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from PIL import Image, ImageOps, UnidentifiedImageError
+from jaxtyping import Bool
+from PIL import Image
 from torch import Tensor
 
 from interpret.errors import DatasetError
+from interpret.inputs import InputSpec
+from interpret.pictures import MAX_PIXELS, Picture, open_image, upright
 
-Picture: TypeAlias = Image.Image | Tensor
-"""A photograph, or a tensor (c, h, w) that is preprocessed already."""
+__all__ = [
+    "MAX_PIXELS",
+    "Images",
+    "InputSpec",
+    "Object",
+    "Picture",
+    "Sample",
+    "as_images",
+    "digest",
+    "open_image",
+    "require_unique",
+    "upright",
+]
 
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: a decompression bomb can fill the memory from a file of a few kilobytes."""
 
-_MODES = {1: "L", 3: "RGB"}
+@dataclass(frozen=True)
+class Object:
+    """One of the objects an image shows.
+
+    Attributes:
+        label: Index of its category.
+        box: (left, top, right, bottom) in pixels of the image, half-open.
+        difficult: Whether the annotators hold that it can hardly be recognised.
+    """
+
+    label: int
+    box: tuple[int, int, int, int]
+    difficult: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +61,7 @@ class Sample:
         box: Object box (left, top, right, bottom) in pixels of ``image``, half-open.
         mask: True on the object, in pixels of ``image``.
         parts: Positions (x, y) in pixels of ``image``, by the name of the part.
+        objects: Every object of an image that may show several categories; empty where they are not known.
     """
 
     id: str
@@ -46,6 +70,7 @@ class Sample:
     box: tuple[int, int, int, int] | None = None
     mask: Bool[np.ndarray, "h w"] | None = None
     parts: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    objects: tuple[Object, ...] = ()
 
 
 class Images(ABC):
@@ -73,6 +98,19 @@ class Images(ABC):
     def labels(self) -> Sequence[int | None]:
         """The category of every image, known without reading any picture."""
         return [None] * len(self)
+
+    @property
+    def present(self) -> Sequence[tuple[int, ...]]:
+        """Every category each image certainly shows, in ascending order, known without reading any picture.
+
+        The label alone, unless the dataset knows several categories of an image.
+        """
+        return [() if label is None else (label,) for label in self.labels]
+
+    @property
+    def unsure(self) -> Sequence[tuple[int, ...]]:
+        """Categories each image shows only in difficult objects: neither positives nor negatives of these."""
+        return [()] * len(self)
 
     @property
     def indices(self) -> Sequence[int]:
@@ -122,6 +160,16 @@ class _Subset(Images):
     def labels(self) -> Sequence[int | None]:
         labels = self.origin.labels
         return [labels[place] for place in self.places]
+
+    @property
+    def present(self) -> Sequence[tuple[int, ...]]:
+        present = self.origin.present
+        return [present[place] for place in self.places]
+
+    @property
+    def unsure(self) -> Sequence[tuple[int, ...]]:
+        unsure = self.origin.unsure
+        return [unsure[place] for place in self.places]
 
     @property
     def indices(self) -> Sequence[int]:
@@ -206,156 +254,6 @@ def as_images(images: Any) -> Images:
     if len(images) == 0:
         raise DatasetError("There are no images: the sequence is empty.")
     return _Given(images)
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What a network takes: the size, and how pixels become its numbers.
-
-    Attributes:
-        size: Height and width in pixels.
-        mean: Mean of each channel, in pixel units [0, 1].
-        std: Standard deviation of each channel, in pixel units.
-        resize: Length the shorter side is scaled to before the centre is cropped. None: 256/224 of the
-            shorter side of ``size``, as torchvision's classification networks do.
-    """
-
-    size: tuple[int, int] = (224, 224)
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    resize: int | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or not all(self.std):
-            raise DatasetError(
-                "mean and std need one value for each channel, and std no zero. "
-                f"Got {self.mean} and {self.std}."
-            )
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        return (len(self.mean), *self.size)
-
-    @property
-    def shorter_side(self) -> int:
-        """Length the shorter side of a photograph is scaled to before the crop."""
-        return max(self.resize or round(min(self.size) * 256 / 224), 1)
-
-    @property
-    def divisor(self) -> tuple[float, ...]:
-        """What pixels of 0 to 255 are divided by, for each channel; the paper divides by 1."""
-        return tuple(255 * std for std in self.std)
-
-    @property
-    def whole(self) -> tuple[int, int]:
-        """Height and width of the part of a photograph that views of ``size`` are cropped from."""
-        height, width = (round(side * self.shorter_side / min(self.size)) for side in self.size)
-        return max(height, self.size[0]), max(width, self.size[1])
-
-    def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
-        """Scale the shorter side, crop the centre, normalise.
-
-        Args:
-            picture: A path, a PIL image, or a tensor that is preprocessed already and only checked.
-
-        Raises:
-            DatasetError: If the file cannot be read or the shape does not fit the network.
-        """
-        if isinstance(picture, Tensor):
-            return self._checked(picture)
-        image = open_image(picture) if isinstance(picture, str | Path) else upright(picture)
-        pixels = torch.from_numpy(np.array(self.crop(image)).reshape(*self.size, -1))
-        return self.normalize(pixels.permute(2, 0, 1).float() / 255)
-
-    def crop(self, image: Image.Image) -> Image.Image:
-        """The part of a photograph the network sees, in its size and channels.
-
-        The numbers are those of torchvision's Resize and CenterCrop, without the seconds its import takes.
-        """
-        mode = _MODES.get(len(self.mean))
-        if mode is None:
-            raise DatasetError(
-                f"The network takes {len(self.mean)} channels: photographs have 1 or 3. "
-                "Give preprocessed tensors."
-            )
-        height, width = self.size
-        short = min(image.size)
-        length = max(self.shorter_side, -(-height * short // image.height), -(-width * short // image.width))
-        size = (length * image.width // short, length * image.height // short)
-        scaled = image.convert(mode).resize(size, Image.Resampling.BILINEAR)
-        left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
-        return scaled.crop((left, top, left + width, top + height))
-
-    def normalize(self, pixels: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
-        """Pixels in [0, 1] to what the network takes."""
-        return (pixels - self._column(self.mean, pixels)) / self._column(self.std, pixels)
-
-    def denormalize(self, x: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
-        """What the network takes back to pixels in [0, 1]; the inverse of ``normalize``."""
-        return x * self._column(self.std, x) + self._column(self.mean, x)
-
-    def _column(self, values: tuple[float, ...], like: Tensor) -> Tensor:
-        return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
-
-    def _checked(self, x: Tensor) -> Tensor:
-        if tuple(x.shape) != self.shape:
-            raise DatasetError(
-                f"A preprocessed tensor has shape {tuple(x.shape)}, but the network takes {self.shape} "
-                "(channels, height, width). Wrap the network with the input_size of your tensors."
-            )
-        return x
-
-
-def open_image(path: str | Path) -> Image.Image:
-    """Read a picture as people see it: upright, 8 bits a channel, transparency on white, mode L or RGB.
-
-    Raises:
-        DatasetError: If the file is missing, no picture, cut short, or larger than ``MAX_PIXELS``.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-            return upright(image)
-    except FileNotFoundError:
-        raise DatasetError(f"There is no file {path}.") from None
-    except UnidentifiedImageError:
-        raise DatasetError(
-            f"{path} is not a picture that can be read. Remove it or convert it to JPEG or PNG."
-        ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DatasetError(
-            f"{path} is larger than {MAX_PIXELS:,} pixels ({error}). Scale it down first."
-        ) from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise DatasetError(
-            f"{path} cannot be read: {error}. The file may be cut short: replace or remove it."
-        ) from error
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """A picture turned as its EXIF tag says, in mode L or RGB with 8 bits a channel."""
-    turned = ImageOps.exif_transpose(image)
-    if turned.mode.startswith("I") or turned.mode == "F":
-        return _eight_bits(turned)
-    if turned.mode in {"P", "PA", "LA", "RGBA", "La", "RGBa"} or "transparency" in turned.info:
-        layer = turned.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return turned.convert("L" if turned.mode in {"1", "L"} else "RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit and float greyscale scaled to 8 bits (Pillow's own conversion cuts off at 255)."""
-    values = np.asarray(image, dtype=np.float64)
-    top = (
-        1.0
-        if image.mode == "F" and values.max(initial=0) <= 1
-        else 65535.0
-        if values.max(initial=0) > 255
-        else 255.0
-    )
-    return Image.fromarray(np.clip(values * (255 / top), 0, 255).round().astype(np.uint8))
 
 
 def require_unique(ids: Sequence[str]) -> None:

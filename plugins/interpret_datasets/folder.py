@@ -6,13 +6,15 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import Field
 
 from interpret.errors import DatasetError, UnknownNameError
 from interpret.images import Images, Sample, digest, open_image, require_unique
 from interpret.interfaces import Dataset
+
+T = TypeVar("T")
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Files with these endings are pictures, in capital letters too."""
@@ -52,7 +54,9 @@ class Folder(Dataset):
         categories = find_categories(files) if self.classes is None else _known(self.classes, files)
         if categories:
             files = [file for file in files if _top(file) in categories]
-        return FolderImages(root, spread(files, self.limit), categories)
+        files = spread(files, self.limit)
+        places = {name: label for label, name in enumerate(categories)}
+        return FolderImages(root, files, [places.get(_top(file)) for file in files], categories)
 
 
 class FolderImages(Images):
@@ -61,15 +65,17 @@ class FolderImages(Images):
     Args:
         root: The folder.
         files: Paths relative to it, with forward slashes.
-        categories: Names of the sub-folders that are categories; none: no labels.
+        labels: The place of each file's category among ``categories``, or None.
+        categories: Their names.
     """
 
-    def __init__(self, root: Path, files: Sequence[str], categories: tuple[str, ...]) -> None:
+    def __init__(
+        self, root: Path, files: Sequence[str], labels: Sequence[int | None], categories: tuple[str, ...]
+    ) -> None:
         self.root, self.files, self.categories = root, files, categories
         self._ids = [os.fsencode(file).decode("utf-8", "backslashreplace") for file in files]
+        self._labels = labels
         require_unique(self._ids)
-        labels = {name: label for label, name in enumerate(categories)}
-        self._labels = [labels.get(_top(file)) for file in files]
 
     @property
     def ids(self) -> Sequence[str]:
@@ -78,7 +84,7 @@ class FolderImages(Images):
 
     @property
     def labels(self) -> Sequence[int | None]:
-        """The place of each image's sub-folder among the categories."""
+        """The place of each image's category among the categories."""
         return self._labels
 
     def __getitem__(self, index: int) -> Sample:
@@ -87,7 +93,7 @@ class FolderImages(Images):
 
     def fingerprint(self) -> str:
         """A hash of every file's relative path, label, size and time of change."""
-        stamps = (_stamp(self.root / file) for file in self.files)
+        stamps = (file_stamp(self.root / file) for file in self.files)
         return digest("folder", *self.categories, *zip(self._ids, self._labels, stamps, strict=True))
 
 
@@ -97,12 +103,7 @@ def find_pictures(root: Path) -> list[str]:
     Raises:
         DatasetError: If the folder is missing, cannot be looked into, or holds no picture.
     """
-    if not root.exists():
-        raise DatasetError(
-            f"There is no folder {root} (looked from {Path.cwd()}). Check dataset option 'path'."
-        )
-    if not root.is_dir():
-        raise DatasetError(f"{root} is a file, not a folder. Give the folder that holds the photographs.")
+    require_folder(root)
     files = sorted((file.relative_to(root).as_posix() for file in _walk(root, frozenset())), key=natural)
     if not files:
         raise DatasetError(
@@ -111,13 +112,23 @@ def find_pictures(root: Path) -> list[str]:
     return files
 
 
+def require_folder(root: Path) -> None:
+    """Raise DatasetError unless ``root`` is a folder."""
+    if not root.exists():
+        raise DatasetError(
+            f"There is no folder {root} (looked from {Path.cwd()}). Check dataset option 'path'."
+        )
+    if not root.is_dir():
+        raise DatasetError(f"{root} is a file, not a folder. Give the folder that holds the photographs.")
+
+
 def find_categories(files: Sequence[str]) -> tuple[str, ...]:
     """The top folders of ``files``; none where one picture lies outside them, or in one only deeper down."""
     holders = {_top(file) for file in files if file.count("/") == 1}
     return tuple(sorted(holders, key=natural)) if all(_top(file) in holders for file in files) else ()
 
 
-def spread(files: Sequence[str], limit: int | None) -> list[str]:
+def spread(files: Sequence[T], limit: int | None) -> list[T]:
     """At most ``limit`` of the files, at equal distances, the first among them."""
     if limit is None or limit >= len(files):
         return list(files)
@@ -128,6 +139,21 @@ def natural(path: str) -> tuple[list[list[str | int]], str]:
     """A key that sorts folder by folder and numbers by their value: ``a2`` before ``a10``."""
     parts = [re.split(r"(\d+)", part.casefold()) for part in path.split("/")]
     return [[int(piece) if place % 2 else piece for place, piece in enumerate(part)] for part in parts], path
+
+
+def is_picture(entry: os.DirEntry[str]) -> bool:
+    """Whether a file, or a link, has the ending of a picture; hidden ones and folders do not count."""
+    named = entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".")
+    return named and (entry.is_file() or (entry.is_symlink() and not entry.is_dir()))
+
+
+def file_stamp(path: Path) -> tuple[int, int] | None:
+    """Size in bytes and time of change in nanoseconds; None where there is no such file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
@@ -141,11 +167,9 @@ def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
         ) from error
     here = (status.st_dev, status.st_ino)
     for entry in () if here in above else entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
+        if entry.is_dir() and not entry.name.startswith("."):
             yield from _walk(folder / entry.name, above | {here})
-        elif entry.name.lower().endswith(SUFFIXES) and (entry.is_file() or entry.is_symlink()):
+        elif is_picture(entry):
             yield folder / entry.name
 
 
@@ -162,11 +186,3 @@ def _known(classes: tuple[str, ...], files: Sequence[str]) -> tuple[str, ...]:
     if len(set(classes)) < len(classes):
         raise DatasetError(f"Dataset option 'classes' names a sub-folder twice: {', '.join(classes)}.")
     return classes
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns

@@ -11,6 +11,8 @@ from interpret_figures.ablation_table import AblationTable
 from interpret_figures.attribution_grid import AttributionGrid
 from interpret_figures.comparison import ComparisonFigure
 from interpret_figures.comparison_table import ComparisonTable
+from interpret_figures.correspondence_figure import CorrespondenceFigure
+from interpret_figures.correspondence_table import CorrespondenceTable
 from interpret_figures.diagnosis_figure import DiagnosisFigure
 from interpret_figures.diagnosis_report import DiagnosisReport
 from interpret_figures.evolution_curves import EvolutionCurves
@@ -18,9 +20,15 @@ from interpret_figures.evolution_grid import EvolutionGrid
 from interpret_figures.evolution_table import EvolutionTable
 from interpret_figures.feature_grid import FeatureGrid
 from interpret_figures.filters import FilterGrid, Filters, FirstLayerFilters, first_filters
+from interpret_figures.invariance_panels import InvariancePanels
+from interpret_figures.invariance_table import InvarianceTable
 from interpret_figures.occlusion_overlay import OcclusionOverlay
 from interpret_figures.occlusion_panels import OcclusionPanels
 from interpret_figures.training_curves import TrainingCurves
+from interpret_figures.transfer_categories import TransferCategories
+from interpret_figures.transfer_curve import TransferCurve
+from interpret_figures.transfer_layers import TransferLayers
+from interpret_figures.transfer_table import TransferTable
 
 __all__ = [
     "AblationFigure",
@@ -28,6 +36,8 @@ __all__ = [
     "AttributionGrid",
     "ComparisonFigure",
     "ComparisonTable",
+    "CorrespondenceFigure",
+    "CorrespondenceTable",
     "DiagnosisFigure",
     "DiagnosisReport",
     "EvolutionCurves",
@@ -37,9 +47,15 @@ __all__ = [
     "FilterGrid",
     "Filters",
     "FirstLayerFilters",
+    "InvariancePanels",
+    "InvarianceTable",
     "OcclusionOverlay",
     "OcclusionPanels",
     "TrainingCurves",
+    "TransferCategories",
+    "TransferCurve",
+    "TransferLayers",
+    "TransferTable",
     "first_filters",
 ]
 
@@ -69,4 +85,12 @@ def register_renderers() -> list[type[Renderer[Any]]]:
         EvolutionTable,
         DiagnosisFigure,
         DiagnosisReport,
+        TransferTable,
+        TransferCategories,
+        TransferLayers,
+        TransferCurve,
+        CorrespondenceTable,
+        CorrespondenceFigure,
+        InvariancePanels,
+        InvarianceTable,
     ]

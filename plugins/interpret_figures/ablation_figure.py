@@ -11,14 +11,24 @@ from typing import ClassVar
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_figures.ablation_table import chance, diverged, million, scale
-from interpret_figures.charts import DPI, quiet_axes, save_chart
+from interpret_figures.charts import (
+    DPI,
+    OURS,
+    diamond,
+    dot,
+    legend,
+    panel,
+    put_mark,
+    quiet_axes,
+    save_chart,
+    write,
+)
 from interpret_figures.colours import paragraph, text_inches
 from interpret_figures.layout import LINE
 from interpret_figures.page import INK, QUIET, Format, font
@@ -29,9 +39,6 @@ TITLES: dict[Measure, str] = {
     "validation": "validation, top 1",
     "validation5": "validation, top 5",
 }
-OURS, PAPER = "#0072b2", "#c2410c"
-"""The colours of our errors and of the paper's."""
-
 ROW, PANEL, GAP, EDGE, BELOW, LABELS = 0.29, 1.62, 0.2, 0.3, 0.5, 2.3
 """Inches of a row, of a panel's width, between panels, around all, below the panels, of the longest label."""
 
@@ -118,21 +125,14 @@ def draw(result: Ablation) -> Figure:
 
 def _heading(figure: Figure, sheet: _Sheet) -> None:
     """The title, what is shown, and what the marks are."""
-    _text(figure, EDGE, 0.3, "Variants of a model, trained alike", 11, colour=INK, bold=True)
+    write(figure, EDGE, 0.3, "Variants of a model, trained alike", 11, colour=INK, bold=True)
     for number, line in enumerate(sheet.lines, start=1):
-        _text(figure, EDGE, 0.34 + LINE * number, line, LETTERS)
+        write(figure, EDGE, 0.34 + LINE * number, line, LETTERS)
     below = 0.34 + LINE * (len(sheet.lines) + 1) + 0.06
-    marks = [("here", _mark_ours())]
+    marks = [("here", dot())]
     if not bool(sheet.result.paper.isnan().all()):
-        marks.append(("paper", _mark_paper()))
-    at = EDGE
-    width, height = sheet.size
-    for name, mark in marks:
-        mark.set(transform=figure.transFigure, figure=figure)
-        mark.set_data([(at + 0.05) / width], [1 - (below - 0.035) / height])
-        figure.add_artist(mark)
-        _text(figure, at + 0.15, below, name, LETTERS, colour=INK)
-        at += 0.15 + text_inches(name, LETTERS) + 0.2
+        marks.append(("paper", diamond()))
+    legend(figure, EDGE, below, marks, LETTERS)
 
 
 def _labels(figure: Figure, sheet: _Sheet) -> None:
@@ -140,15 +140,13 @@ def _labels(figure: Figure, sheet: _Sheet) -> None:
         middle = sheet.top + ROW * (row + 0.5)
         for number, line in enumerate(lines):
             y = middle + 0.035 + 0.11 * (number - (len(lines) - 1) / 2)
-            _text(figure, EDGE, y, line, LETTERS, colour=INK)
+            write(figure, EDGE, y, line, LETTERS, colour=INK)
 
 
 def _panel(figure: Figure, sheet: _Sheet, measure: Measure, left: float) -> None:
     """One error of all rows."""
-    result, (width, height) = sheet.result, sheet.size
-    tall = ROW * len(sheet.labels)
-    place = (left / width, 1 - (sheet.top + tall) / height, PANEL / width, tall / height)
-    axes: Axes = figure.add_axes(place)
+    result = sheet.result
+    axes = panel(figure, left, sheet.top, PANEL, ROW * len(sheet.labels))
     low, high = _span(result, measure)
     axes.set_xlim(low, high)
     axes.set_ylim(len(sheet.labels), 0)
@@ -171,7 +169,7 @@ def _dots(axes: Axes, result: Ablation, measure: Measure, low: float, high: floa
     for row in range(len(result.labels)):
         y = row + 0.5
         if np.isfinite(paper[row]):
-            _add(axes, _mark_paper(), paper[row], y)
+            put_mark(axes, diamond(), paper[row], y)
         if not np.isfinite(mean[row]):
             axes.text(
                 low + 0.02 * (high - low), y, "diverged", fontproperties=font(6), color=QUIET, va="center",
@@ -183,7 +181,7 @@ def _dots(axes: Axes, result: Ablation, measure: Measure, low: float, high: floa
             axes.plot(ends, (y, y), color=OURS, linewidth=1.6, solid_capstyle="round", alpha=0.55, zorder=4)
             seeds = each[row][np.isfinite(each[row])]
             axes.plot(seeds, [y + 0.3] * len(seeds), "|", color=OURS, markersize=2.6, markeredgewidth=0.6)
-        _add(axes, _mark_ours(), mean[row], y)
+        put_mark(axes, dot(), mean[row], y)
 
 
 def _guess(result: Ablation, measure: Measure) -> float | None:
@@ -191,22 +189,6 @@ def _guess(result: Ablation, measure: Measure) -> float | None:
     low, high = _span(result, measure)
     guess = chance(result, 5 if measure == "validation5" else 1)
     return guess if low < guess < high else None
-
-
-def _add(axes: Axes, mark: Line2D, x: float, y: float) -> None:
-    mark.set_data([x], [y])
-    axes.add_line(mark)
-
-
-def _mark_ours() -> Line2D:
-    return Line2D([], [], color=OURS, marker="o", markersize=4.2, linestyle="none", zorder=5)
-
-
-def _mark_paper() -> Line2D:
-    return Line2D(
-        [], [], color=PAPER, marker="D", markersize=4, markerfacecolor="white", markeredgewidth=0.9,
-        linestyle="none", zorder=3,
-    )  # fmt: skip
 
 
 def _span(result: Ablation, measure: Measure) -> tuple[float, float]:
@@ -227,27 +209,8 @@ def _span(result: Ablation, measure: Measure) -> tuple[float, float]:
 def _costs(figure: Figure, sheet: _Sheet) -> None:
     """The parameters of every row at the right."""
     right = sheet.left + len(sheet.measures) * (PANEL + GAP) + NARROW - 0.1
-    _text(figure, right, sheet.top - 0.2, "parameters,", LETTERS, align="right")
-    _text(figure, right, sheet.top - 0.07, "millions", LETTERS, align="right")
+    write(figure, right, sheet.top - 0.2, "parameters,", LETTERS, align="right")
+    write(figure, right, sheet.top - 0.07, "millions", LETTERS, align="right")
     for row, count in enumerate(sheet.result.parameters.tolist()):
         y = sheet.top + ROW * (row + 0.5) + 0.035
-        _text(figure, right, y, million(count), LETTERS, colour=INK, align="right")
-
-
-def _text(
-    figure: Figure,
-    x: float,
-    y: float,
-    text: str,
-    size: float,
-    *,
-    colour: str = QUIET,
-    bold: bool = False,
-    align: str = "left",
-) -> None:
-    """Text whose baseline is at a place in inches from the top left."""
-    width, height = figure.get_size_inches()
-    figure.text(
-        x / width, 1 - y / height, text, fontproperties=font(size, bold=bold), color=colour, ha=align,
-        va="baseline", parse_math=False,
-    )  # fmt: skip
+        write(figure, right, y, million(count), LETTERS, colour=INK, align="right")

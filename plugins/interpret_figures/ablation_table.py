@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
-from io import StringIO
 from math import isnan
 from pathlib import Path
 from typing import ClassVar
@@ -13,13 +11,20 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret_figures.comparison_table import LATEX, MISSING
-from interpret_figures.tables import TableFormat, markdown_rows, save_table
+from interpret_figures.tables import (
+    LATEX,
+    MISSING,
+    PLUS_MINUS,
+    TableFormat,
+    csv_text,
+    digits,
+    latex_tabular,
+    markdown_rows,
+    save_table,
+)
 from interpret_training.ablation_results import MEASURES, Ablation, Measure
 
 TITLES: dict[Measure, str] = {"train": "train top-1", "validation": "val top-1", "validation5": "val top-5"}
-PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
-IN_LATEX = LATEX | str.maketrans({PLUS_MINUS: r"$\pm$"})
 COLUMNS = (
     "row", "seed", "train", "validation", "validation5", "epochs", "diverged", "parameters", "multiply_adds",
     "seconds_per_1000", "paper_train", "paper_validation", "paper_validation5",
@@ -112,28 +117,25 @@ def markdown(result: Ablation) -> str:
 
 def comma_separated(result: Ablation) -> str:
     """Every training with all its digits, errors as shares from 0 to 1; empty where there is no number."""
-    file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[list[object]] = []
     for row, label in enumerate(result.labels):
         counts = (int(result.parameters[row]), int(result.multiply_adds[row]))
         cost = [value if value >= 0 else "" for value in counts]
-        paper = [_digits(round(value, 6)) for value in result.paper[row].tolist()]
+        paper = [digits(round(value, 6)) for value in result.paper[row].tolist()]
         for column, seed in enumerate(result.seeds):
-            errors = [_digits(float(getattr(result, measure)[row, column])) for measure in MEASURES]
+            errors = [digits(float(getattr(result, measure)[row, column])) for measure in MEASURES]
             ended = [int(result.epochs[row, column]), int(result.diverged[row, column])]
-            seconds = _digits(float(result.seconds[row, column]))
-            writer.writerow([label, seed, *errors, *ended, *cost, seconds, *paper])
-    return file.getvalue()
+            seconds = digits(float(result.seconds[row, column]))
+            rows.append([label, seed, *errors, *ended, *cost, seconds, *paper])
+    return csv_text(COLUMNS, rows)
 
 
 def latex(result: Ablation) -> str:
     """A table for the package booktabs."""
     head, rows = cells(result)
-    lines = [" & ".join(text.translate(IN_LATEX) for text in line) + r" \\" for line in (head, *rows)]
+    escaped = [[text.translate(LATEX) for text in line] for line in (head, *rows)]
     notes = [f"% {text}" for text in (caption(result), *filter(None, _failures(result)))]
-    begin = rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}"
-    table = [begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+    table = latex_tabular(escaped[0], escaped[1:], "l" + "r" * (len(head) - 1))
     return "\n".join([*notes, *table, ""])
 
 
@@ -165,10 +167,6 @@ def _failures(result: Ablation) -> list[str]:
         if result.diverged[row, column]
     ]
     return [part for text in found for part in ("", text)]
-
-
-def _digits(value: float) -> str:
-    return "" if isnan(value) else repr(value)
 
 
 WRITERS: Mapping[TableFormat, Callable[[Ablation], str]] = {

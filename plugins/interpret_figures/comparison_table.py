@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from io import StringIO
 from math import isnan
 from pathlib import Path
 from typing import ClassVar
@@ -15,21 +12,24 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_captum import Comparison, Metric
-from interpret_figures.tables import TableFormat, markdown_rows, save_table
+from interpret_figures.tables import (
+    LATEX,
+    MISSING,
+    Cell,
+    TableFormat,
+    csv_text,
+    digits,
+    latex_tabular,
+    markdown_rows,
+    save_table,
+)
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
-MISSING = "\N{EN DASH}"
 REFERENCE = "reference"
 SHARES = frozenset(
     ["spearman", "ssim", "overlap", "deletion", "insertion", "pointing", "energy", "randomised"]
 )
 """Metrics of the size of 1, which read best with as many digits in every row."""
-
-LATEX = str.maketrans(
-    {character: rf"\{character}" for character in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"↑": r"$\uparrow$", "↓": r"$\downarrow$", MISSING: "--"}
-)
 
 
 class ComparisonTable(Renderer[Comparison]):
@@ -44,14 +44,6 @@ class ComparisonTable(Renderer[Comparison]):
     def render(self, result: Comparison, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``comparison.md``, ``comparison.csv`` and ``comparison.tex``; no image is read."""
         return save_table(result, folder / "comparison", WRITERS, self.formats)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number as it is shown; ``best`` where no other of its column is better."""
-
-    text: str
-    best: bool = False
 
 
 def cells(result: Comparison, column: int, among: Sequence[int] | None = None) -> list[Cell]:
@@ -111,11 +103,7 @@ def markdown(result: Comparison) -> str:
     columns = [cells(result, column) for column in range(len(result.metrics))]
     head = ["probe", "against", *map(title, result.metrics)]
     rows = [
-        [
-            name,
-            other,
-            *(f"**{column[row].text}**" if column[row].best else column[row].text for column in columns),
-        ]
+        [name, other, *(column[row].markdown for column in columns)]
         for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True))
     ]
     bars = ["---", "---", *("---:" for _ in columns)]
@@ -125,28 +113,26 @@ def markdown(result: Comparison) -> str:
 
 def comma_separated(result: Comparison) -> str:
     """The bare numbers with all their digits; nothing where a metric does not apply."""
-    file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["probe", "reference", *(metric.name for metric in result.metrics)])
+    head = ["probe", "reference", *(metric.name for metric in result.metrics)]
+    rows = []
     for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True)):
-        values = ["" if isnan(value) else repr(value) for value in result.table[row].tolist()]
-        writer.writerow([name, "" if other == MISSING else other, *values])
-    return file.getvalue()
+        values = map(digits, result.table[row].tolist())
+        rows.append([name, "" if other == MISSING else other, *values])
+    return csv_text(head, rows)
 
 
 def latex(result: Comparison) -> str:
     """A table for the package booktabs."""
     columns = [cells(result, column) for column in range(len(result.metrics))]
     head = ["probe", "against", *map(title, result.metrics)]
-    lines = [" & ".join(map(_escaped, head)) + r" \\"]
-    for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True)):
-        numbers = [_in_latex(column[row]) for column in columns]
-        lines.append(" & ".join([_escaped(name), _escaped(other), *numbers]) + r" \\")
+    rows = [
+        [_escaped(name), _escaped(other), *(column[row].latex for column in columns)]
+        for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True))
+    ]
     notes = [
         f"% {note}" for note in (_caption(result), *(note.removeprefix("- ") for note in _meanings(result)))
     ]
-    begin = rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}"
-    table = [begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+    table = latex_tabular([*map(_escaped, head)], rows, "ll" + "r" * len(columns))
     return "\n".join([*notes, *table, ""])
 
 
@@ -168,11 +154,6 @@ def key(result: Comparison) -> str:
 
 def _meanings(result: Comparison) -> list[str]:
     return [f"- {metric.title}: {metric.meaning}" for metric in result.metrics]
-
-
-def _in_latex(cell: Cell) -> str:
-    text = _escaped(cell.text)
-    return rf"\textbf{{{text}}}" if cell.best else text
 
 
 def _escaped(text: str) -> str:

@@ -9,16 +9,14 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret_figures.charts import DPI, FAINT, save_chart
+from interpret_figures.charts import DPI, FAINT, apart, by_depth, panel, save_chart
 from interpret_figures.colours import paragraph
 from interpret_figures.layout import LINE
 from interpret_figures.page import INK, QUIET, Format, font
@@ -36,9 +34,6 @@ WIDTH, HEIGHT, LEFT, TOP, BOTTOM, GAP, EDGE = 1.5, 1.25, 0.95, 0.78, 0.6, 0.22, 
 
 LEAST = 4.2
 """Inches of the narrowest figure, so that its heading can be read."""
-
-CROWDED = 0.16
-"""Inches between the labels of two epochs; closer ones are left out."""
 
 
 class EvolutionCurves(Renderer[Evolution]):
@@ -90,13 +85,13 @@ def _figure(result: Evolution, columns: int) -> Figure:
     head, tall = TOP + LINE * len(lines), 3 * (HEIGHT + GAP) + BOTTOM
     figure = Figure(figsize=(width, head + groups * tall), dpi=DPI, facecolor="white")
     _heading(figure, lines)
-    colours = _colours(len(names))
+    colours = by_depth(len(names))
     for row, (title, measure) in enumerate(_measures(result)):
         curves = [measure(layer) for layer in result.layers.values()]
         for place, name in enumerate(names):
             group, column = divmod(place, columns)
             top = head + group * tall + row * (HEIGHT + GAP)
-            axes = _panel(figure, LEFT + column * (WIDTH + GAP), top)
+            axes = panel(figure, LEFT + column * (WIDTH + GAP), top, WIDTH, HEIGHT)
             _draw(axes, result, curves, place, colours[place])
             _marks(axes, result.epochs, bottom=row == 2)
             if row == 0:
@@ -121,14 +116,6 @@ def _measures(result: Evolution) -> list[tuple[str, Callable[[LayerEvolution], C
     ]
 
 
-def _panel(figure: Figure, left: float, top: float) -> Axes:
-    """Axes at a place in inches from the top left of the figure."""
-    width, height = figure.get_size_inches()
-    place = (left / width, 1 - (top + HEIGHT) / height, WIDTH / width, HEIGHT / height)
-    axes: Axes = figure.add_axes(place)
-    return axes
-
-
 def _draw(axes: Axes, result: Evolution, curves: Sequence[Curve], place: int, colour: str) -> None:
     """One layer's curve with its spread, over the medians of the others."""
     epochs = result.epochs
@@ -149,7 +136,7 @@ def _marks(axes: Axes, epochs: Sequence[int], *, bottom: bool) -> None:
     axes.minorticks_off()
     axes.set_yticks([0, 0.5, 1])
     axes.set_yticklabels(["0", "0.5", "1"], fontproperties=font(6))
-    shown = _apart(axes, epochs)
+    shown = apart(axes, epochs)
     axes.set_xticks(shown)
     axes.set_xticklabels(map(str, shown) if bottom else [], fontproperties=font(6))
     if bottom:
@@ -159,16 +146,6 @@ def _marks(axes: Axes, epochs: Sequence[int], *, bottom: bool) -> None:
     axes.set_axisbelow(True)
     for side in axes.spines.values():
         side.set_visible(False)
-
-
-def _apart(axes: Axes, epochs: Sequence[int]) -> list[int]:
-    """The epochs whose labels do not touch: the last one, and from it down those with room between."""
-    kept: list[int] = []
-    inches = {epoch: axes.transData.transform((epoch, 0))[0] / DPI for epoch in epochs}
-    for epoch in reversed(epochs):
-        if not kept or inches[kept[-1]] - inches[epoch] >= CROWDED:
-            kept.append(epoch)
-    return kept[::-1]
 
 
 def _title(axes: Axes, name: str, layer: LayerEvolution, colour: str) -> None:
@@ -205,8 +182,3 @@ def _heading(figure: Figure, lines: Sequence[str]) -> None:
     for number, line in enumerate(lines, start=1):
         y = top - (0.04 + LINE * number) / height
         figure.text(left, y, line, fontproperties=font(6.5), color=QUIET, parse_math=False)
-
-
-def _colours(count: int) -> list[str]:
-    """Colours from the lowest layer to the highest."""
-    return [to_hex(colormaps["viridis"](0.85 * place / max(count - 1, 1))) for place in range(count)]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from math import isnan
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
 
@@ -11,6 +15,34 @@ from interpret.results import Result, write_atomically
 R = TypeVar("R", bound=Result)
 TableFormat: TypeAlias = Literal["markdown", "csv", "latex"]
 ENDINGS: Mapping[TableFormat, str] = {"markdown": "md", "csv": "csv", "latex": "tex"}
+
+MISSING, PLUS_MINUS = "\N{EN DASH}", "\N{PLUS-MINUS SIGN}"
+
+LATEX = str.maketrans(
+    {character: rf"\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"↑": r"$\uparrow$", "↓": r"$\downarrow$", MISSING: "--", PLUS_MINUS: r"$\pm$"}
+)
+"""LaTeX's own characters made harmless, and ours in its words."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number as it is shown; ``best`` where no other of its contest is better."""
+
+    text: str
+    best: bool = False
+
+    @property
+    def markdown(self) -> str:
+        """As Markdown, the best in bold."""
+        return f"**{self.text}**" if self.best else self.text
+
+    @property
+    def latex(self) -> str:
+        """As LaTeX, the best in bold."""
+        text = self.text.translate(LATEX)
+        return rf"\textbf{{{text}}}" if self.best else text
 
 
 def save_table(
@@ -38,6 +70,33 @@ def save_table(
 def markdown_rows(rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a Markdown table; its column mark in a text is made harmless."""
     return [f"| {' | '.join(map(_plain, row))} |" for row in rows]
+
+
+def latex_tabular(head: Sequence[str], rows: Iterable[Sequence[str]], columns: str) -> list[str]:
+    """The lines of a table for the package booktabs, whose cells are LaTeX already.
+
+    Args:
+        head: Titles of the columns.
+        rows: The rows.
+        columns: How each column is aligned, as ``lrr``.
+    """
+    first, *others = [" & ".join(cells) + r" \\" for cells in (head, *rows)]
+    begin = rf"\begin{{tabular}}{{{columns}}}"
+    return [begin, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]
+
+
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Comma-separated values, one line for each row."""
+    file = StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def digits(value: float) -> str:
+    """A number with all its digits; nothing where there is none."""
+    return "" if isnan(value) else repr(value)
 
 
 def _plain(text: str) -> str:

@@ -154,11 +154,14 @@ class Preparation:
 
     def __call__(self, batch: Batch) -> Float[Tensor, "n c h w"]:
         """A batch as the network takes it, on the device of its pixels."""
-        x = self.spec.normalize(batch.pixels.float() / 255)
+        return self.seen(self.spec.normalize(batch.pixels.float() / 255), batch.views)
+
+    def seen(self, x: Float[Tensor, "n c h w"], views: Views) -> Float[Tensor, "n c h w"]:
+        """Normalised views, with the mean image of where they were cropped in place of the centre's."""
         if self.mean is None:
             return x
         whole = self.mean.mean.to(x.device)
-        under = cut(whole.expand(len(x), *whole.shape), batch.views, self.spec.size)
+        under = cut(whole.expand(len(x), *whole.shape), views, self.spec.size)
         return x - under + self.mean.centre.to(x.device)
 
 

@@ -70,19 +70,19 @@ class Validated(Probe):
         """A mistake in it shows before anything runs."""
         try:
             if isinstance(value, Mapping):
-                _dataset(value)
+                dataset_of(value)
         except InterpretError as error:
             raise ValueError(" ".join(str(error).split())) from error
         return value
 
     def nested(self) -> Sequence[Plugin]:
         """The validation dataset, if it is one of its own."""
-        return [_dataset(self.validation)] if isinstance(self.validation, Mapping) else []
+        return [dataset_of(self.validation)] if isinstance(self.validation, Mapping) else []
 
     def parted(self, images: Images) -> tuple[Images, Images | None]:
         """The images to train on and those to validate on."""
         if isinstance(self.validation, Mapping):
-            return images, _dataset(self.validation).open()
+            return images, dataset_of(self.validation).open()
         return split(images, self.validation, self.recipe.seed) if self.validation else (images, None)
 
 
@@ -98,7 +98,12 @@ class Train(Validated):
         return train(network, shown, self.recipe, validation=checked, folder=None, on_error=self.on_error)
 
 
-def _dataset(spec: Mapping[str, Any]) -> Dataset:
+def dataset_of(spec: Mapping[str, Any]) -> Dataset:
+    """The dataset that a parameter describes: ``{name: folder, path: …}``.
+
+    Raises:
+        InterpretError: If there is no such dataset, or it does not take these options.
+    """
     name = spec.get("name")
     cls = registry().lookup("dataset", str(name))
     dataset: Dataset = configure(cls, "dataset", {k: value for k, value in spec.items() if k != "name"})

@@ -40,6 +40,16 @@ class ReadOnce(Images):
         return self.images.labels
 
     @property
+    def present(self) -> Sequence[tuple[int, ...]]:
+        """Those of the images."""
+        return self.images.present
+
+    @property
+    def unsure(self) -> Sequence[tuple[int, ...]]:
+        """Those of the images."""
+        return self.images.unsure
+
+    @property
     def indices(self) -> Sequence[int]:
         """Those of the images."""
         return self.images.indices
@@ -59,7 +69,7 @@ class ReadOnce(Images):
             if isinstance(sample.image, Tensor):
                 return sample
             picture = self.spec.crop(upright(sample.image))
-            self.held[index] = replace(sample, image=picture, box=None, mask=None, parts={})
+            self.held[index] = replace(sample, image=picture, box=None, mask=None, parts={}, objects=())
         return self.held[index]
 
     def fingerprint(self) -> str:

@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
+import invariance
 import mining
 import occlusion
 import projections
 
-PARTS = {"mining": mining, "projections": projections, "occlusion": occlusion}
+PARTS = {"mining": mining, "projections": projections, "occlusion": occlusion, "invariance": invariance}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from ablation_cases import NAN, ROWS, ablation
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.ablation_table import AblationTable, comma_separated, latex, markdown, million
-from interpret_figures.comparison_table import MISSING
+from interpret_figures.tables import MISSING
 from interpret_training.ablation_results import Ablation
 
 

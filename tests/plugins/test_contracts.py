@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from interpret.images import Images, Sample
 from interpret.interfaces import probe_inputs, probe_output, renderer_input
 from interpret.parameters import configure
 from interpret.plugins import BUNDLED, KINDS, Kind, registry
@@ -21,7 +26,37 @@ from interpret.testing import (
     small_network,
 )
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
+from benchmark_made import make_caltech101, make_caltech256, make_imagenet, make_imagenette
+from labelled_made import make_animals, make_voc
+
 REGISTRY = registry()
+
+
+class WithParts(Images):
+    """Images on all of which the same part is known."""
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+
+    @property
+    def ids(self) -> Sequence[str]:
+        return self.images.ids
+
+    @property
+    def labels(self) -> Sequence[int | None]:
+        return self.images.labels
+
+    def __getitem__(self, index: int) -> Sample:
+        return replace(self.images[index], parts={"middle": ((12.0, 10.0),)})
+
+    def fingerprint(self) -> str:
+        return self.images.fingerprint()
+
+
+IMAGES = WithParts(small_images(12))
+"""Three of each category."""
+
 SHORT = {"epochs": 2, "batch": 3, "init": "keep", "checkpoints": [1]}
 FURTHER = {"evolution": "training"}
 """Inputs that are optional, but not without something in their place."""
@@ -40,6 +75,10 @@ PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
         "recipe": SHORT,
         "validation": None,
     },
+    ("probe", "transfer"): {"layers": ["pool1", "fc"], "train": [1, 2], "test": 1, "folds": 2},
+    ("probe", "correspondence"): {"parts": ["middle"], "random": 2, "permutations": 9},
+    ("probe", "scratch"): {"recipe": SHORT, "train": [1], "test": 1, "folds": 1},
+    ("probe", "overlap"): {"others": {"name": "scenes", "limit": 3}},
     ("probe", "topk"): {"layers": ["conv1", "relu2", "fc"], "k": 2, "batch_size": 2},
 }
 
@@ -63,7 +102,7 @@ def inputs_of(probe: Any) -> dict[str, Result]:
 def result_of(wanted: type[Result]) -> Result:
     name = next(name for name, cls in REGISTRY.probes.items() if issubclass(probe_output(cls), wanted))
     probe = make("probe", name)
-    return probe.run(small_network(), small_images(), **inputs_of(probe))
+    return probe.run(small_network(), IMAGES, **inputs_of(probe))
 
 
 def test_all_kinds_are_bundled():
@@ -75,27 +114,41 @@ def test_model(name):
     check_model(make("model", name))
 
 
-@pytest.mark.parametrize("name", bundled("dataset"))
-def test_dataset(name, tmp_path):
-    check_dataset(make("dataset", name, **({"path": photographs(tmp_path)} if name == "folder" else {})))
-
-
-def photographs(folder: Path) -> str:
+def photographs(folder: Path) -> None:
     for index, sample in enumerate(small_images(5)):
         sample.image.save(folder / f"{index}.png")  # type: ignore[union-attr]
-    return str(folder)
+
+
+FILES: dict[str, Callable[[Path], object]] = {
+    "animal_pose": make_animals,
+    "caltech101": make_caltech101,
+    "caltech256": make_caltech256,
+    "folder": photographs,
+    "imagenet": make_imagenet,
+    "imagenette": make_imagenette,
+    "voc2007": partial(make_voc, year="2007"),
+    "voc2012": make_voc,
+}
+"""What writes the files of each dataset that reads some into the folder that is its ``path``."""
+
+
+@pytest.mark.parametrize("name", bundled("dataset"))
+def test_dataset(name, tmp_path):
+    if name in FILES:
+        FILES[name](tmp_path)
+    check_dataset(make("dataset", name, **({"path": str(tmp_path)} if name in FILES else {})))
 
 
 @pytest.mark.parametrize("name", bundled("probe"))
 def test_probe(name):
     probe = make("probe", name)
-    check_probe(probe, **inputs_of(probe))
+    check_probe(probe, images=IMAGES, **inputs_of(probe))
 
 
 @pytest.mark.parametrize("name", bundled("renderer"))
 def test_renderer(name):
     renderer = make("renderer", name)
-    check_renderer(renderer, result_of(renderer_input(type(renderer))))
+    check_renderer(renderer, result_of(renderer_input(type(renderer))), IMAGES)
 
 
 @pytest.mark.parametrize("name", bundled("executor"))

@@ -10,26 +10,20 @@ Each raises PluginError with what the plugin does wrong, and returns nothing whe
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
-from interpret.errors import PluginError
-from interpret.images import Images, Sample, as_images
+from interpret.images import Images, as_images
 from interpret.interfaces import (
-    Dataset,
     Executor,
     Model,
     Plugin,
@@ -41,8 +35,19 @@ from interpret.interfaces import (
     shard_grid,
 )
 from interpret.network import Network, wrap
-from interpret.plugins import Kind, flaw
 from interpret.results import Result, load
+from interpret.testing.datasets import check_dataset
+from interpret.testing.promises import promise, promise_class
+
+__all__ = [
+    "check_dataset",
+    "check_executor",
+    "check_model",
+    "check_probe",
+    "check_renderer",
+    "small_images",
+    "small_network",
+]
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -92,7 +97,7 @@ def check_probe(probe: Probe, network: Network | None = None, images: Any = None
     Raises:
         PluginError: With the first promise that is broken.
     """
-    _check_class("probe", probe)
+    promise_class("probe", probe)
     network, images = network or small_network(), as_images(small_images() if images is None else images)
     before = _state(network)
     torch.manual_seed(1)
@@ -102,7 +107,7 @@ def check_probe(probe: Probe, network: Network | None = None, images: Any = None
     _check_saving(probe, result)
     torch.manual_seed(2)
     again = _run_in_train_mode(probe, network, images, inputs)
-    _require(
+    promise(
         probe,
         _content(result) == _content(again),
         "gives another result the second time: chance must come from a parameter such as seed, "
@@ -119,8 +124,8 @@ def check_model(model: Model) -> None:
     Raises:
         PluginError: With the first promise that is broken.
     """
-    require = partial(_require, model)
-    _check_class("model", model)
+    require = partial(promise, model)
+    promise_class("model", model)
     torch.manual_seed(1)
     state = torch.get_rng_state()
     network = model.load("cpu")
@@ -138,42 +143,6 @@ def check_model(model: Model) -> None:
         network.layer(alias)
 
 
-def check_dataset(dataset: Dataset, samples: int = 4) -> None:
-    """Check ids, order, labels and laziness of a dataset, and its first samples.
-
-    Args:
-        dataset: With the parameters to test.
-        samples: How many samples are read.
-
-    Raises:
-        PluginError: With the first promise that is broken.
-    """
-    require = partial(_require, dataset)
-    _check_class("dataset", dataset)
-    with _no_picture_is_opened(dataset):
-        images = dataset.open()
-        ids, labels = list(images.ids), list(images.labels)
-        fingerprint = images.fingerprint()
-    require(
-        0 < len(ids) == len(images) == len(labels),
-        "has no images, or another number of ids or labels than images.",
-    )
-    require(all(isinstance(name, str) and name for name in ids), "has ids that are no text.")
-    require(len(set(ids)) == len(ids), "has two images with one id.")
-    again = dataset.open()
-    require(list(again.ids) == ids, "has other ids, or another order, when it is opened again.")
-    require(again.fingerprint() == fingerprint, "has another fingerprint when it is opened again.")
-    places = range(min(samples, len(ids)))
-    with ThreadPoolExecutor(4) as pool:
-        read = list(pool.map(images.__getitem__, places))
-    for place in places:
-        _check_sample(dataset, images, read[place], place)
-        require(
-            _pixels(read[place]) == _pixels(again[place]),
-            f"gives another image {place} the second time.",
-        )
-
-
 def check_renderer(renderer: Renderer[Any], result: Result, images: Any = None) -> None:
     """Check that a renderer writes exactly the files it returns, and leaves the result as it was.
 
@@ -185,8 +154,8 @@ def check_renderer(renderer: Renderer[Any], result: Result, images: Any = None) 
     Raises:
         PluginError: With the first promise that is broken.
     """
-    require = partial(_require, renderer)
-    _check_class("renderer", renderer)
+    require = partial(promise, renderer)
+    promise_class("renderer", renderer)
     _check_type(renderer, result, renderer_input(type(renderer)))
     images = as_images(small_images() if images is None else images)
     before = _content(result)
@@ -202,8 +171,8 @@ def check_executor(executor: Executor) -> None:
     Raises:
         PluginError: With the first promise that is broken.
     """
-    require = partial(_require, executor)
-    _check_class("executor", executor)
+    require = partial(promise, executor)
+    promise_class("executor", executor)
     shards = shard_grid(700, 32)
     with TemporaryDirectory() as folder:
         done = list(executor.map(_Mark(folder), shards))
@@ -229,22 +198,8 @@ def _fail(shard: range) -> None:
     raise ZeroDivisionError(shard)
 
 
-def _require(plugin: Plugin, ok: bool, message: str) -> None:
-    if not ok:
-        raise PluginError(f"{type(plugin).__name__} {message}")
-
-
-def _check_class(kind: Kind, plugin: Plugin) -> None:
-    """The class is one that the loader takes, and its parameters can be written in a file."""
-    message = flaw(kind, type(plugin))
-    if message:
-        raise PluginError(message)
-    written = json.loads(plugin.model_dump_json())
-    _require(plugin, type(plugin).model_validate(written) == plugin, "is another after a trip through JSON.")
-
-
 def _check_type(plugin: Plugin, result: object, expected: type[Result]) -> None:
-    _require(
+    promise(
         plugin,
         isinstance(result, expected),
         f"is annotated with {expected.__name__}. Got {type(result).__name__}.",
@@ -253,7 +208,7 @@ def _check_type(plugin: Plugin, result: object, expected: type[Result]) -> None:
 
 def _check_saving(plugin: Plugin, result: Result) -> None:
     """What is loaded is what was saved, bit for bit, also in parts that a file could mix up."""
-    require = partial(_require, plugin)
+    require = partial(promise, plugin)
     with TemporaryDirectory() as folder:
         result.save(Path(folder))
         loaded = load(Path(folder))
@@ -285,7 +240,7 @@ def _break(*_: object) -> None:
 
 def _check_shards(probe: ShardedProbe, network: Network, images: Images, inputs: dict[str, Result]) -> None:
     """Shards merge to the same in any order, and in groups where the merged result is a partial one again."""
-    require = partial(_require, probe)
+    require = partial(promise, probe)
     partials = [probe.run_shard(network, images.subset([place]), **inputs) for place in range(len(images))]
     _check_saving(probe, partials[0])
     whole = _content(probe.merge(partials))
@@ -328,7 +283,7 @@ def _state(network: Network) -> dict[str, object]:
 
 def _unchanged(plugin: Plugin, network: Network, before: dict[str, object], when: str = "") -> None:
     for key, value in _state(network).items():
-        _require(plugin, value == before[key], f"changes the {key} of the module{when}.")
+        promise(plugin, value == before[key], f"changes the {key} of the module{when}.")
 
 
 def _content(result: Result) -> tuple[bytes, ...]:
@@ -341,7 +296,7 @@ def _content(result: Result) -> tuple[bytes, ...]:
 
 def _rendered(renderer: Renderer[Any], result: Result, images: Images) -> list[str]:
     """The names of the files that are written into a new folder."""
-    require = partial(_require, renderer)
+    require = partial(promise, renderer)
     with TemporaryDirectory() as name:
         folder = Path(name).resolve()
         returned = sorted(Path(path).resolve() for path in renderer.render(result, images, folder))
@@ -353,46 +308,3 @@ def _rendered(renderer: Renderer[Any], result: Result, images: Images) -> list[s
 
 def _names(paths: Sequence[Path]) -> str:
     return ", ".join(path.name for path in paths) or "nothing"
-
-
-@contextmanager
-def _no_picture_is_opened(dataset: Dataset) -> Iterator[None]:
-    """A large dataset must open at once: pictures are read when they are asked for."""
-    opened: list[object] = []
-    original = Image.open
-
-    def seen(path: Any, *args: Any, **options: Any) -> Image.Image:
-        opened.append(path)
-        return original(path, *args, **options)
-
-    with patch.object(Image, "open", seen):
-        yield
-    _require(dataset, not opened, "reads pictures before they are asked for.")
-
-
-def _check_sample(dataset: Dataset, images: Images, sample: Sample, place: int) -> None:
-    require = partial(_require, dataset)
-    require(sample.id == images.ids[place], f"gives image {place} another id than ids does.")
-    require(sample.label == images.labels[place], f"gives image {place} another label than labels does.")
-    if sample.label is not None and images.categories:
-        require(
-            0 <= sample.label < len(images.categories),
-            f"has the label {sample.label}, but {len(images.categories)} categories.",
-        )
-    width, height = sample.image.shape[:0:-1] if isinstance(sample.image, Tensor) else sample.image.size
-    if sample.mask is not None:
-        require(
-            sample.mask.shape == (height, width),
-            f"has a mask of {sample.mask.shape} for {height} x {width} pixels.",
-        )
-    if sample.box is not None:
-        left, top, right, bottom = sample.box
-        require(
-            0 <= left < right <= width and 0 <= top < bottom <= height,
-            f"has the box {sample.box} for {width} x {height} pixels.",
-        )
-
-
-def _pixels(sample: Sample) -> str:
-    content = sample.image.numpy() if isinstance(sample.image, Tensor) else np.asarray(sample.image)
-    return hashlib.sha256(np.ascontiguousarray(content).tobytes()).hexdigest()

@@ -1,0 +1,133 @@
+"""The input specification of a network, and its inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from interpret.errors import DatasetError
+from interpret.pictures import Picture, open_image, upright
+
+_MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network takes: the size, and how pixels become its numbers.
+
+    Attributes:
+        size: Height and width in pixels.
+        mean: Mean of each channel, in pixel units [0, 1].
+        std: Standard deviation of each channel, in pixel units.
+        resize: Length the shorter side is scaled to before the centre is cropped. None: 256/224 of the
+            shorter side of ``size``, as torchvision's classification networks do.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    resize: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not all(self.std):
+            raise DatasetError(
+                "mean and std need one value for each channel, and std no zero. "
+                f"Got {self.mean} and {self.std}."
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return (len(self.mean), *self.size)
+
+    @property
+    def shorter_side(self) -> int:
+        """Length the shorter side of a photograph is scaled to before the crop."""
+        return max(self.resize or round(min(self.size) * 256 / 224), 1)
+
+    @property
+    def divisor(self) -> tuple[float, ...]:
+        """What pixels of 0 to 255 are divided by, for each channel; the paper divides by 1."""
+        return tuple(255 * std for std in self.std)
+
+    @property
+    def whole(self) -> tuple[int, int]:
+        """Height and width of the part of a photograph that views of ``size`` are cropped from."""
+        height, width = (round(side * self.shorter_side / min(self.size)) for side in self.size)
+        return max(height, self.size[0]), max(width, self.size[1])
+
+    def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
+        """Scale the shorter side, crop the centre, normalise.
+
+        Args:
+            picture: A path, a PIL image, or a tensor that is preprocessed already and only checked.
+
+        Raises:
+            DatasetError: If the file cannot be read or the shape does not fit the network.
+        """
+        if isinstance(picture, Tensor):
+            return self._checked(picture)
+        image = open_image(picture) if isinstance(picture, str | Path) else upright(picture)
+        pixels = torch.from_numpy(np.array(self.crop(image)).reshape(*self.size, -1))
+        return self.normalize(pixels.permute(2, 0, 1).float() / 255)
+
+    def crop(self, image: Image.Image) -> Image.Image:
+        """The part of a photograph the network sees, in its size and channels.
+
+        The numbers are those of torchvision's Resize and CenterCrop, without the seconds its import takes.
+        """
+        mode = _MODES.get(len(self.mean))
+        if mode is None:
+            raise DatasetError(
+                f"The network takes {len(self.mean)} channels: photographs have 1 or 3. "
+                "Give preprocessed tensors."
+            )
+        height, width = self.size
+        size, (left, top) = self._placement(image.size)
+        scaled = image.convert(mode).resize(size, Image.Resampling.BILINEAR)
+        return scaled.crop((left, top, left + width, top + height))
+
+    def locate(self, x: float, y: float, picture: tuple[int, int]) -> tuple[float, float]:
+        """Where a position of a photograph lies in what the network sees; outside, if it is cropped off.
+
+        Args:
+            x: Pixels from the left. Whole numbers are pixel middles, here and in the answer.
+            y: Pixels from the top.
+            picture: Width and height of the photograph.
+        """
+        size, corner = self._placement(picture)
+        scaled = zip((x, y), picture, size, corner, strict=True)
+        across, down = ((at + 0.5) * new / old - 0.5 - start for at, old, new, start in scaled)
+        return across, down
+
+    def _placement(self, picture: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Width and height that a photograph is scaled to, and the left top pixel of the crop there."""
+        (height, width), short = self.size, min(picture)
+        length = max(self.shorter_side, -(-height * short // picture[1]), -(-width * short // picture[0]))
+        size = (length * picture[0] // short, length * picture[1] // short)
+        return size, (round((size[0] - width) / 2), round((size[1] - height) / 2))
+
+    def normalize(self, pixels: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
+        """Pixels in [0, 1] to what the network takes."""
+        return (pixels - self._column(self.mean, pixels)) / self._column(self.std, pixels)
+
+    def denormalize(self, x: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
+        """What the network takes back to pixels in [0, 1]; the inverse of ``normalize``."""
+        return x * self._column(self.std, x) + self._column(self.mean, x)
+
+    def _column(self, values: tuple[float, ...], like: Tensor) -> Tensor:
+        return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
+
+    def _checked(self, x: Tensor) -> Tensor:
+        if tuple(x.shape) != self.shape:
+            raise DatasetError(
+                f"A preprocessed tensor has shape {tuple(x.shape)}, but the network takes {self.shape} "
+                "(channels, height, width). Wrap the network with the input_size of your tensors."
+            )
+        return x

@@ -1,0 +1,30 @@
+"""Whether a network knows that a part is the same in several images (Zeiler & Fergus 2014, section 4.4)."""
+
+from interpret.hookspecs import hookimpl
+from interpret.interfaces import Probe
+from interpret_correspondence.comparing import correspondence, default_layers
+from interpret_correspondence.distances import Distances, Zeros, hamming, signs
+from interpret_correspondence.permutation import permutation_test, rank_test
+from interpret_correspondence.probe import MaskedParts
+from interpret_correspondence.results import RANDOM, Correspondence, LayerDistances
+
+__all__ = [
+    "RANDOM",
+    "Correspondence",
+    "Distances",
+    "LayerDistances",
+    "MaskedParts",
+    "Zeros",
+    "correspondence",
+    "default_layers",
+    "hamming",
+    "permutation_test",
+    "rank_test",
+    "signs",
+]
+
+
+@hookimpl
+def register_probes() -> list[type[Probe]]:
+    """The probe ``correspondence``."""
+    return [MaskedParts]

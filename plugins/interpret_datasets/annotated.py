@@ -1,0 +1,44 @@
+"""What label files say of pictures, checked: files must exist, boxes and positions lie inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from interpret.errors import DatasetError
+
+_NAMED = 5
+
+
+def require_pictures(folder: Path, files: Sequence[str], source: str) -> None:
+    """Raise DatasetError if ``folder`` has not all the files that the label file ``source`` names."""
+    if not folder.is_dir():
+        raise DatasetError(f"There is no folder {folder}. Check dataset option 'path'.")
+    present = {file.name for file in folder.iterdir()}
+    missing = [file for file in files if file not in present]
+    if missing:
+        some = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
+        raise DatasetError(
+            f"{source} names {len(missing)} of {len(files)} pictures that are not in {folder}: {some}. Put "
+            "them there, take them out of the label file, or set dataset option broken: keep and on_error: "
+            "skip in the steps."
+        )
+
+
+def require_box_inside(box: tuple[int, int, int, int], size: tuple[int, int], whose: str) -> None:
+    """Raise DatasetError unless a half-open box has an area and lies inside ``size`` (width, height)."""
+    left, top, right, bottom = box
+    if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
+        raise DatasetError(
+            f"The box of {whose} is {box} (left, top, right, bottom, counted from 0), but the picture has "
+            f"{size[0]} x {size[1]} pixels. Correct the label file."
+        )
+
+
+def require_position_inside(position: tuple[float, float], size: tuple[int, int], whose: str) -> None:
+    """Raise DatasetError unless (x, y) lies inside ``size`` (width, height)."""
+    if not (0 <= position[0] < size[0] and 0 <= position[1] < size[1]):
+        raise DatasetError(
+            f"The {whose} is at {position} (x, y), outside of the picture's {size[0]} x {size[1]} pixels. "
+            "Correct the label file."
+        )

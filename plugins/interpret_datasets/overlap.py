@@ -1,0 +1,153 @@
+"""Near-duplicate pictures in two data sets, by normalised correlation as in the paper (section 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from interpret.batches import OnError
+from interpret.errors import InterpretError
+from interpret.images import Images, as_images
+from interpret.interfaces import Dataset, Plugin, Probe
+from interpret.network import Network
+from interpret.parameters import configure
+from interpret.plugins import registry
+from interpret.results import Result
+from interpret_datasets.correlation import correlated
+from interpret_datasets.thumbnails import read_thumbnails
+
+THRESHOLD = 0.95
+"""Of 41 million pairs of different photographs (Caltech-101, Imagenette) nine correlate more."""
+
+SIZE = 16
+"""Larger thumbnails tell no more near-duplicates from others, and miss more that were cropped a little."""
+
+
+@dataclass(frozen=True)
+class Overlap(Result):
+    """Pairs of near-duplicate pictures, the most alike first.
+
+    Attributes:
+        images: The place of each pair's picture in the first data set.
+        others: The place of its near-duplicate in the second.
+        correlation: Normalised correlation of the two, from the threshold to 1.
+        mirrored: Whether the second was mirrored left to right for that.
+        ids: Their ids.
+        compared: How many pictures of each data set could be compared.
+        threshold: The least correlation that counts.
+        size: Height and width of the thumbnails in pixels.
+        skipped: The id of each picture of the first data set that could not be read, and the reason.
+        skipped_others: The same of the second.
+    """
+
+    images: Int[Tensor, " pair"]
+    others: Int[Tensor, " pair"]
+    correlation: Float[Tensor, " pair"]
+    mirrored: Bool[Tensor, " pair"]
+    ids: tuple[tuple[str, str], ...]
+    compared: tuple[int, int]
+    threshold: float
+    size: int
+    skipped: tuple[tuple[str, str], ...] = ()
+    skipped_others: tuple[tuple[str, str], ...] = ()
+
+
+def overlaps(
+    images: Any,
+    others: Any,
+    *,
+    threshold: float = THRESHOLD,
+    size: int = SIZE,
+    mirror: bool = False,
+    on_error: OnError = "raise",
+) -> Overlap:
+    """Pairs of pictures, one of each data set, that correlate by at least ``threshold``.
+
+    Every picture is squeezed into a grey thumbnail; the paper gives no size. A picture of one tone correlates
+    with nothing.
+
+    Args:
+        images: What `as_images` takes.
+        others: The same.
+        threshold: Above 0, at most 1.
+        size: Height and width of the thumbnails in pixels.
+        mirror: Compare with the mirrored pictures of ``others`` too.
+        on_error: What to do with pictures that cannot be read: raise, or skip and list them.
+
+    Raises:
+        DatasetError: If a picture cannot be read and ``on_error`` is ``raise``.
+        InterpretError: If a setting makes no sense, or more than ``MAX_PAIRS`` pairs correlate.
+    """
+    if not 0 < threshold <= 1 or size < 2:
+        raise InterpretError(
+            f"threshold must be above 0 and at most 1, size at least 2. Got {threshold}, {size}."
+        )
+    images, others = as_images(images), as_images(others)
+    first, second = (read_thumbnails(item, size, on_error=on_error) for item in (images, others))
+    found = correlated(first.x, second.x, threshold, mirror=mirror)
+    rows = torch.tensor(first.places, dtype=torch.long)[found.rows]
+    columns = torch.tensor(second.places, dtype=torch.long)[found.columns]
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return Overlap(
+        rows,
+        columns,
+        found.correlation,
+        found.mirrored,
+        tuple((images.ids[row], others.ids[column]) for row, column in pairs),
+        (len(first.x), len(second.x)),
+        threshold,
+        size,
+        first.skipped,
+        second.skipped,
+    )
+
+
+class FindOverlap(Probe):
+    """Near-duplicate pictures in the dataset and another one (paper section 9); the network is not asked."""
+
+    name: ClassVar[str] = "overlap"
+
+    others: dict[str, Any] = Field(description="The other dataset ({name: folder, path: …}).")
+    threshold: float = Field(THRESHOLD, gt=0, le=1, description="Least normalised correlation that counts.")
+    size: int = Field(SIZE, ge=2, description="Height and width of the thumbnails in pixels.")
+    mirror: bool = Field(False, description="Whether to compare with mirrored pictures too.")
+    on_error: OnError = Field(
+        "raise", description="What to do with images that cannot be read: raise, or skip and list them."
+    )
+
+    @field_validator("others")
+    @classmethod
+    def _is_a_dataset(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """A mistake in it shows before anything runs."""
+        try:
+            _dataset(value)
+        except InterpretError as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        return value
+
+    def nested(self) -> Sequence[Plugin]:
+        """The other dataset."""
+        return [_dataset(self.others)]
+
+    def run(self, network: Network, images: Images) -> Overlap:  # noqa: ARG002 - every probe is given one
+        """Compare the two."""
+        return overlaps(
+            images,
+            _dataset(self.others).open(),
+            threshold=self.threshold,
+            size=self.size,
+            mirror=self.mirror,
+            on_error=self.on_error,
+        )
+
+
+def _dataset(spec: Mapping[str, Any]) -> Dataset:
+    cls = registry().lookup("dataset", str(spec.get("name")))
+    dataset: Dataset = configure(cls, "dataset", {key: value for key, value in spec.items() if key != "name"})
+    return dataset

@@ -1,0 +1,100 @@
+"""Small grey pictures of equal size, of zero mean and unit length: their products are correlations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from interpret.batches import READERS, OnError
+from interpret.errors import DatasetError
+from interpret.images import Images, Picture
+from interpret.progress import track
+
+CHUNK = 256
+"""Pictures that are read at once."""
+
+GREY_LEVELS = 255
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """The thumbnails of the images that could be read.
+
+    Attributes:
+        x: One unit vector for each; zero for a picture of one tone, which correlates with nothing.
+        places: The place of each among the images.
+        skipped: The id of each image that could not be read, and the reason.
+    """
+
+    x: Float[Tensor, "n pixels"]
+    places: tuple[int, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def read_thumbnails(images: Images, size: int, *, on_error: OnError = "raise") -> Thumbnails:
+    """The thumbnails of all images, ``size`` x ``size`` pixels each, read by a few threads.
+
+    Raises:
+        DatasetError: If an image cannot be read and ``on_error`` is ``raise``; it names the image.
+    """
+    ids, x = images.ids, torch.zeros(len(images), size * size)
+    bad: dict[int, str] = {}
+    for place, item in enumerate(_read_all(images, size)):
+        if isinstance(item, Tensor):
+            x[place] = item
+        elif on_error == "skip":
+            bad[place] = str(item)
+        else:
+            raise DatasetError(
+                f"Image {ids[place]!r} cannot be used. {item} "
+                "To leave out such images and list them, use on_error: skip."
+            )
+    good = [place for place in range(len(images)) if place not in bad]
+    skipped = tuple((ids[place], reason) for place, reason in bad.items())
+    return Thumbnails(x[good] if bad else x, tuple(good), skipped)
+
+
+def thumbnail(picture: Picture, size: int) -> Float[Tensor, "size size"]:
+    """The whole picture squeezed into a square, in shades of grey; each pixel is the mean of its part."""
+    if isinstance(picture, Tensor):
+        return F.adaptive_avg_pool2d(picture.float().mean(0, keepdim=True), size)[0]
+    grey = picture.convert("L").convert("F").resize((size, size), Image.Resampling.BOX)
+    return torch.from_numpy(np.array(grey))
+
+
+def unit(thumbnail: Float[Tensor, "size size"]) -> Float[Tensor, " pixels"]:
+    """The pixels minus their mean, divided by their length; zero where they vary by less than a grey level.
+
+    Without that bound the noise of a blank page would correlate with other noise.
+    """
+    x = thumbnail.flatten().double()
+    deviation = x.std(correction=0)
+    if deviation * GREY_LEVELS <= x.abs().max():
+        return torch.zeros_like(x, dtype=torch.float32)
+    return ((x - x.mean()) / (deviation * math.sqrt(len(x)))).float()
+
+
+def _read_all(images: Images, size: int) -> Iterator[Tensor | DatasetError]:
+    with ThreadPoolExecutor(READERS, thread_name_prefix="interpret-reader") as pool:
+        for start in track(range(0, len(images), CHUNK)):
+            places = range(start, min(start + CHUNK, len(images)))
+            yield from pool.map(partial(_read, images, size), places)
+
+
+def _read(images: Images, size: int, place: int) -> Tensor | DatasetError:
+    try:
+        return unit(thumbnail(images[place].image, size))
+    except DatasetError as error:
+        return error
+    except OSError as error:  # a picture that was opened by the caller and breaks while it is decoded
+        return DatasetError(f"It cannot be read: {error}.")

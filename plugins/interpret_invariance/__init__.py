@@ -1,0 +1,29 @@
+"""How features change when the image is moved, scaled or turned (the paper's Figure 5)."""
+
+from interpret.hookspecs import hookimpl
+from interpret.interfaces import Probe
+from interpret_invariance.halves import half_widths, linearity
+from interpret_invariance.layers import first_and_last
+from interpret_invariance.measuring import invariance
+from interpret_invariance.probe import Invariance
+from interpret_invariance.results import Curves, Invariances
+from interpret_invariance.transforms import TRANSFORMATIONS, amounts_in, transform
+
+__all__ = [
+    "TRANSFORMATIONS",
+    "Curves",
+    "Invariance",
+    "Invariances",
+    "amounts_in",
+    "first_and_last",
+    "half_widths",
+    "invariance",
+    "linearity",
+    "transform",
+]
+
+
+@hookimpl
+def register_probes() -> list[type[Probe]]:
+    """The probe ``invariance``."""
+    return [Invariance]

@@ -1,0 +1,197 @@
+"""Distances of features and probabilities while images are transformed (Zeiler & Fergus 2014, Figure 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.attributions import Target, find_targets
+from interpret.batches import OnError, batches
+from interpret.errors import DatasetError, InterpretError
+from interpret.images import Images, as_images
+from interpret.network import Network
+from interpret.progress import track
+from interpret.recording import Call
+from interpret_invariance.layers import first_and_last
+from interpret_invariance.results import Curves, Invariances
+from interpret_invariance.subject import Subject
+from interpret_invariance.transforms import PAPER, STEPS, amounts_in, amounts_of, check_border
+from interpret_invariance.warping import Border
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about every image.
+
+    Attributes:
+        calls: The layers that are compared, and the call behind each.
+        amounts: How much of each transformation.
+        border: What is seen beyond the border of the image.
+        target: The class whose probability is followed.
+        batch_size: Transformed images in one forward pass.
+    """
+
+    calls: Mapping[str, Call]
+    amounts: Mapping[str, Float[Tensor, " step"]]
+    border: Border
+    target: Target
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What was found in one image; curves are distances by layer, and probabilities."""
+
+    place: int
+    id: str
+    target: int
+    origin: str
+    classes: int
+    norm: dict[str, float]
+    curves: dict[str, tuple[dict[str, Float[Tensor, " step"]], Float[Tensor, " step"]]]
+
+
+def invariance(
+    network: Network,
+    images: Any,
+    layers: Sequence[str] = (),
+    *,
+    transforms: Sequence[str] | Mapping[str, Sequence[float]] = PAPER,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    steps: int = STEPS,
+    border: Border = "mean",
+    target: Target = None,
+    batch_size: int = 32,
+    on_error: OnError = "raise",
+) -> Invariances:
+    """How far features move, and what the network answers, while images are moved, scaled, turned and so on.
+
+    What is transformed are the pixels the network sees: the photograph scaled and cropped, before it is
+    normalised.
+
+    Args:
+        network: The network.
+        images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
+        layers: Names or aliases of layers; default: see ``first_and_last``.
+        transforms: Names of transformations; or for each name the very amounts, in its unit.
+        ranges: Lowest and highest amount, by transformation; the others have their default range.
+        steps: Amounts in a range.
+        border: What is seen beyond the border of the image.
+        target: The class whose probability is followed: index, category, ``label``, ``predicted``; None: the
+            label where the network knows it, else what it answers to the untransformed image.
+        batch_size: Transformed images in one forward pass.
+        on_error: ``skip`` leaves out images that cannot be read and lists them.
+
+    Raises:
+        UnknownNameError: If there is no such layer, transformation or category.
+        InterpretError: If a range is empty, an amount makes no sense, or there is no such class.
+        ModelError: If the network does not answer with one value for each of several classes, or a layer does
+            not give one array of numbers for each image.
+        DatasetError: If an image cannot be read and ``on_error`` is ``raise``, or if none can.
+    """
+    images = as_images(images)
+    check_border(border)
+    if batch_size < 1:
+        raise InterpretError(f"batch_size must be at least 1. Got {batch_size}.")
+    names = list(dict.fromkeys([layers] if isinstance(layers, str) else layers)) or first_and_last(network)
+    calls = {name: network.calls[network.layer(name)] for name in names}
+    amounts = _amounts(transforms, ranges or {}, network.input.size, steps)
+    question = Question(calls, amounts, border, target, batch_size)
+    answers, skipped = list[_Answer](), list[tuple[str, str]]()
+    read = batches(network, images, 1, on_error=on_error)
+    for place, batch in zip(track(range(len(images))), read, strict=True):
+        skipped.extend(batch.skipped)
+        if len(batch.x):
+            answers.append(_ask(network, images.subset([place]), batch.x, question))
+    if not answers:
+        raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
+    same = len(images.categories) == answers[0].classes
+    categories = network.categories or (images.categories if same else ())
+    return _together(network, question, answers, categories, tuple(skipped))
+
+
+def _amounts(
+    transforms: Sequence[str] | Mapping[str, Sequence[float]],
+    ranges: Mapping[str, tuple[float, float]],
+    size: tuple[int, int],
+    steps: int,
+) -> dict[str, Float[Tensor, " step"]]:
+    """How much of each transformation, as it is given or over its range."""
+    kinds = [transforms] if isinstance(transforms, str) else list(transforms)
+    if not kinds:
+        raise InterpretError("There is no transformation: name at least one.")
+    given = isinstance(transforms, Mapping)
+    unused = [kind for kind in ranges if given or kind not in kinds]
+    if unused:
+        reason = "its amounts are given" if given and unused[0] in kinds else f"only {kinds} are asked for"
+        raise InterpretError(f"The range of {unused[0]!r} would do nothing: {reason}.")
+    if isinstance(transforms, Mapping):
+        return {kind: amounts_of(kind, values) for kind, values in transforms.items()}
+    return {kind: amounts_in(kind, size, ranges.get(kind), steps) for kind in kinds}
+
+
+def _ask(network: Network, image: Images, x: Float[Tensor, "1 c h w"], question: Question) -> _Answer:
+    """Transform one image in every way."""
+    subject = Subject.of(network, question.calls, x)
+    target, origin = _find_target(network, image, subject.logits, question.target)
+    curves = {
+        kind: subject.curves(kind, amounts, target, question.border, question.batch_size)
+        for kind, amounts in question.amounts.items()
+    }
+    classes = subject.logits.shape[1]
+    return _Answer(image.indices[0], image.ids[0], target, origin, classes, subject.norm, curves)
+
+
+def _find_target(
+    network: Network, image: Images, logits: Float[Tensor, "1 classes"], target: Target
+) -> tuple[int, str]:
+    """The class that is followed, and where it comes from."""
+    if target is not None:
+        origin = str(target) if target in {"label", "predicted"} else "given"
+        return int(find_targets(network, image, logits, target)), origin
+    try:
+        return int(find_targets(network, image, logits, "label")), "label"
+    except InterpretError:  # it has none that the network knows
+        return int(logits.argmax(1)), "predicted"
+
+
+def _together(
+    network: Network,
+    question: Question,
+    answers: Sequence[_Answer],
+    categories: tuple[str, ...],
+    skipped: tuple[tuple[str, str], ...],
+) -> Invariances:
+    """The answers of all images."""
+    layers = list(question.calls)
+    return Invariances(
+        curves={
+            kind: Curves(
+                transform=kind,
+                amounts=amounts,
+                distance={
+                    layer: torch.stack([answer.curves[kind][0][layer] for answer in answers])
+                    for layer in layers
+                },
+                probability=torch.stack([answer.curves[kind][1] for answer in answers]),
+            )
+            for kind, amounts in question.amounts.items()
+        },
+        norm={
+            layer: torch.tensor([answer.norm[layer] for answer in answers], dtype=torch.float64)
+            for layer in layers
+        },
+        image=torch.tensor([answer.place for answer in answers]),
+        ids={str(answer.place): answer.id for answer in answers},
+        target=torch.tensor([answer.target for answer in answers]),
+        target_from=tuple(answer.origin for answer in answers),
+        border=question.border,
+        input=network.input,
+        categories=categories,
+        skipped=skipped,
+    )

@@ -1,0 +1,167 @@
+"""What is on disk is not computed again: after a kill, for a further layer, by content."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from transfer_made import LAYERS, equal, job, network
+
+from interpret.workspace import working_in
+from interpret_transfer import extract
+
+HERE = Path(__file__).parent
+JOB = "import sys, transfer_made; transfer_made.job(*sys.argv[1:])"
+COUNT, BATCH = 200, 16  # 600 images: chunks of 256, 256 and 88
+PASSES = 38
+
+
+def chunks(folder):
+    return {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*.safetensors"))}
+
+
+def tensors(folder):
+    """The features of every chunk; the time that a pass took differs."""
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    return {name: load_file(path) for name, path in chunks(folder).items()}
+
+
+def equal_on_disk(one, other):
+    assert one.keys() == other.keys()
+    for name, found in one.items():
+        assert found.keys() == other[name].keys()
+        for key, value in found.items():
+            assert torch.equal(value, other[name][key]), (name, key)
+
+
+class Counting:
+    """How often a part of a network is called."""
+
+    def __init__(self, part):
+        self.calls = 0
+        part.register_forward_hook(self.count)
+
+    def count(self, *_):
+        self.calls += 1
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As many threads add up in the same order as those of the process that is killed."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_a_killed_pass_goes_on_where_it_was(tmp_path):
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    killed.mkdir()
+    arguments = [str(COUNT), "0.001", str(killed / "reads")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
+    command = [sys.executable, "-c", JOB, *arguments]
+    with subprocess.Popen(command, cwd=killed, env=environment) as process:
+        while len(chunks(killed)) < len(LAYERS) and process.poll() is None:
+            time.sleep(0.002)
+        process.kill()
+    assert process.returncode == -9
+    done = {name: (path.stat().st_mtime_ns, path.read_bytes()) for name, path in chunks(killed).items()}
+    assert len(LAYERS) <= len(done) < 3 * len(LAYERS)
+
+    made, images = network(), equal(COUNT)
+    counting = Counting(made.module.conv1)
+    with working_in(killed / "rooms"):
+        extract(made, images, LAYERS, batch_size=BATCH)
+    whole = len(done) // len(LAYERS)
+    assert images.reads == 600 - 256 * whole
+    assert counting.calls == PASSES - 16 * whole + 1  # and one that finds the layers' names
+    assert {
+        name: (path.stat().st_mtime_ns, path.read_bytes()) for name, path in chunks(killed).items()
+    }.items() >= (done.items())
+    assert not list(killed.rglob("*.part"))
+
+    with working_in(straight):
+        extract(network(), equal(COUNT), LAYERS, batch_size=BATCH)
+    equal_on_disk(tensors(killed / "rooms"), tensors(straight))
+
+
+def test_the_process_that_is_killed_does_the_same_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job("30", "0", str(tmp_path / "reads"))
+    with working_in(tmp_path / "here"):
+        extract(network(), equal(30), LAYERS, batch_size=16)
+    equal_on_disk(tensors(tmp_path / "rooms"), tensors(tmp_path / "here"))
+
+
+def test_nothing_is_read_twice(own_room):
+    made, images = network(), equal(COUNT)
+    first = extract(made, images, LAYERS, batch_size=BATCH)
+    counting = Counting(made.module.conv1)
+    assert extract(made, images, LAYERS[::-1], batch_size=BATCH) == first
+    assert images.reads == 600
+    assert counting.calls == 0
+
+
+def test_a_further_layer_is_all_that_is_computed(own_room):
+    made, images = network(), equal(COUNT)
+    extract(made, images, ["layer1", "fc"], batch_size=BATCH)
+    before = {name: path.stat().st_mtime_ns for name, path in chunks(own_room).items()}
+    counting, later = Counting(made.module.conv1), Counting(made.module.fc)
+    extract(made, images, LAYERS, batch_size=BATCH)
+    assert counting.calls == PASSES
+    assert later.calls == 0  # the pass ends where the new layer is
+    after = {name: path.stat().st_mtime_ns for name, path in chunks(own_room).items()}
+    assert len(after) == 9
+    assert after.items() > before.items()
+
+
+def test_one_missing_chunk_is_all_that_is_computed(own_room):
+    made, images = network(), equal(COUNT)
+    extract(made, images, LAYERS, batch_size=BATCH)
+    first = tensors(own_room)
+    gone = list(chunks(own_room).values())[1]
+    gone.unlink()
+    images.reads, counting = 0, Counting(made.module.conv1)
+    extract(made, images, LAYERS, batch_size=BATCH)
+    start, stop = map(int, gone.stem.split("-"))
+    assert images.reads == stop - start
+    assert counting.calls == -(-(stop - start) // BATCH)
+    equal_on_disk(tensors(own_room), first)
+
+
+def test_what_was_left_half_written_is_not_taken(own_room):
+    made, images = network(), equal(5)
+    (file,) = extract(made, images, ["fc"])["fc"].files
+    part = file.with_name(f".{file.name}.1.part")
+    file.rename(part)
+    part.write_bytes(part.read_bytes()[:100])
+    (again,) = extract(made, images, ["fc"])["fc"].files
+    assert again == file
+    assert file.stat().st_size > 100
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": {"seed": 1}},
+        {"network": {"mean": True}},
+        {"images": {"seed": 1}},
+        {"images": {"broken": (1,)}},
+        {"options": {"batch_size": 8}},
+        {"options": {"crops": 10}},
+    ],
+)
+def test_other_content_is_other_features(own_room, change):
+    images = equal(4)
+    extract(network(), images, ["fc"], on_error="skip")
+    given = {"network": {}, "images": {}, "options": {}} | change
+    other = equal(4, **given["images"])
+    extract(network(**given["network"]), other, ["fc"], on_error="skip", **given["options"])
+    assert other.reads == 12
+    assert len(chunks(own_room)) == 2
