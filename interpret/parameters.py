@@ -92,7 +92,11 @@ def configure(plugin: type[P], kind: str, parameters: Mapping[str, Any]) -> P:
 
 def explain(plugin: type[Plugin], error: ValidationError) -> list[ParameterProblem]:
     """Every mistake in a plugin's parameters, in the words of its user."""
-    found = [_problem(plugin, dict(item)) for item in error.errors(include_url=False)]
+    items: list[dict[str, Any]] = [dict(item) for item in error.errors(include_url=False)]
+    inside = {item["loc"][:-1] for item in items}
+    # pydantic counts what is left of a list without its wrong members, which is no mistake of its own
+    items = [item for item in items if item["type"] != "too_short" or item["loc"] not in inside]
+    found = [_problem(plugin, item) for item in items]
     return list({problem.message: problem for problem in found}.values())
 
 

@@ -12,14 +12,14 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_figures.tables import (
-    LATEX,
     MISSING,
     PLUS_MINUS,
     TableFormat,
     csv_text,
     digits,
-    latex_tabular,
+    latex_numbers,
     markdown_rows,
+    said,
     save_table,
 )
 from interpret_training.ablation_results import MEASURES, Ablation, Measure
@@ -55,10 +55,7 @@ def cells(result: Ablation) -> tuple[list[str], list[list[str]]]:
     columns.append(("parameters, M", [million(value) for value in result.parameters.tolist()]))
     columns.append(("multiply-adds, M", [million(value) for value in result.multiply_adds.tolist()]))
     columns.append(("s per 1000 images", [f"{value:.3g}" for value in result.speed().tolist()]))
-    said = [(title, texts) for title, texts in columns if set(texts) - {MISSING, ""}]
-    return [title for title, _ in said], [
-        list(row) for row in zip(*(texts for _, texts in said), strict=True)
-    ]
+    return said(columns)
 
 
 def percent(value: float) -> str:
@@ -133,9 +130,8 @@ def comma_separated(result: Ablation) -> str:
 def latex(result: Ablation) -> str:
     """A table for the package booktabs."""
     head, rows = cells(result)
-    escaped = [[text.translate(LATEX) for text in line] for line in (head, *rows)]
     notes = [f"% {text}" for text in (caption(result), *filter(None, _failures(result)))]
-    table = latex_tabular(escaped[0], escaped[1:], "l" + "r" * (len(head) - 1))
+    table = latex_numbers(head, rows)
     return "\n".join([*notes, *table, ""])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,12 +26,12 @@ from interpret_figures.correspondence_text import (
     tests,
 )
 from interpret_figures.tables import (
-    LATEX,
-    MISSING,
     TableFormat,
     csv_text,
-    latex_tabular,
+    digits,
+    latex_numbers,
     markdown_rows,
+    said,
     save_table,
 )
 
@@ -75,10 +75,7 @@ def cells(result: Correspondence, zeros: Zeros, beside: Beside) -> tuple[list[st
         columns.append((layer, [distance(*pair) for pair in zip(means, spreads, strict=True)]))
         columns.append(("p", [chance(p) for p in _chances(result, layer, zeros)]))
         columns.append(("paper", [distance(*pair) for pair in _papers(result, layer, zeros, beside)]))
-    said = [(title, texts) for title, texts in columns if set(texts) != {MISSING}]
-    return [title for title, _ in said], [
-        list(row) for row in zip(*(texts for _, texts in said), strict=True)
-    ]
+    return said(columns)
 
 
 def caption(result: Correspondence) -> list[str]:
@@ -110,8 +107,7 @@ def latex(result: Correspondence, beside: Beside) -> str:
     lines = [f"% {text}" for text in caption(result)]
     for zeros, title in RULES.items():
         head, rows = cells(result, zeros, beside)
-        escaped = [[text.translate(LATEX) for text in line] for line in (head, *rows)]
-        lines += [f"% {title}", *latex_tabular(escaped[0], escaped[1:], "l" + "r" * (len(head) - 1))]
+        lines += [f"% {title}", *latex_numbers(head, rows)]
     return "\n".join([*lines, ""])
 
 
@@ -132,7 +128,7 @@ def comma_separated(result: Correspondence, beside: Beside) -> str:
                 strict=True,
             )
             for location, images, pairs, *values, printed in columns:
-                known = ["" if isnan(value) else repr(value) for value in (*values, *printed)]
+                known = [digits(value) for value in (*values, *printed)]
                 lines.append([layer, location, zeros, images, pairs, *known])
     return csv_text(COLUMNS, lines)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import StringIO
 from typing import Literal
 
 from interpret_diagnosis import Diagnosis, FirstLayer, NetworkDiagnosis
-
-MISSING = "\N{EN DASH}"
+from interpret_figures.tables import MISSING, csv_text
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,12 @@ def numbers(result: Diagnosis) -> list[Number]:
 
 def comma_separated(result: Diagnosis) -> str:
     """The bare numbers with all their digits; nothing where one does not apply."""
-    file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["number", *(network.label for network in result.networks)])
-    for line in numbers(result):
-        writer.writerow([line.name, *("" if value is None else repr(value) for value in line.values)])
-    return file.getvalue()
+    head = ["number", *(network.label for network in result.networks)]
+    lines = [
+        [line.name, *("" if value is None else repr(value) for value in line.values)]
+        for line in numbers(result)
+    ]
+    return csv_text(head, lines)
 
 
 def _first(networks: tuple[NetworkDiagnosis, ...]) -> Iterator[Number]:

@@ -12,8 +12,8 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_diagnosis import Diagnosis, Finding, NetworkDiagnosis, Thresholds
-from interpret_figures.diagnosis_numbers import MISSING, Number, comma_separated, numbers
-from interpret_figures.tables import TableFormat, save_table
+from interpret_figures.diagnosis_numbers import Number, comma_separated, numbers
+from interpret_figures.tables import MISSING, TableFormat, markdown_rows, save_table
 
 LIMITS = {
     "dominant": "a filter dominates from this multiple of the median RMS on",
@@ -91,7 +91,7 @@ def _difference(line: Number) -> str:
 def _table(labels: Sequence[str], lines: Sequence[Number]) -> str:
     rows = [["", *labels], ["---", *("---:" for _ in labels)]]
     rows += [[line.title, *(line.text(value) for value in line.values)] for line in lines]
-    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+    table = "\n".join(markdown_rows(rows))
     return f"{table}\n\n{MISSING}: does not apply; the reasons are at the end."
 
 

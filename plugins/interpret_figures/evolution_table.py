@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from io import StringIO
+from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -17,11 +15,9 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret_figures.tables import TableFormat, markdown_rows, save_table
+from interpret_figures.tables import MISSING, TableFormat, markdown_rows, records_csv, save_table
 from interpret_training.evolution_numbers import quartiles
 from interpret_training.evolution_results import Evolution, LayerEvolution
-
-MISSING = "\N{EN DASH}"
 
 
 class EvolutionTable(Renderer[Evolution]):
@@ -124,14 +120,7 @@ def _median(values: Float[Tensor, " row"]) -> float:
 
 def comma_separated(result: Evolution) -> str:
     """Every number with all its digits, a line for each layer and epoch; empty where nothing can be said."""
-    file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    names = [field.name for field in fields(Row)]
-    writer.writerow(names)
-    for row in rows(result):
-        values = [getattr(row, name) for name in names]
-        writer.writerow(["" if isinstance(value, float) and isnan(value) else value for value in values])
-    return file.getvalue()
+    return records_csv(Row, rows(result))
 
 
 def markdown(result: Evolution) -> str:

@@ -8,12 +8,11 @@ from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from interpret_figures.charts import DPI, quiet_axes
+from interpret_figures.charts import DPI, panel, quiet_axes, write
 from interpret_figures.colours import LABELS, fitted, number, paragraph, text_inches
 from interpret_figures.invariance_strip import Strip, shown_steps
 from interpret_figures.invariance_text import AXES, caption, names, shown_channels
@@ -130,17 +129,17 @@ class Sheet:
 
     def _heading(self, figure: Figure) -> None:
         """The title, how to read the figure, and the name of each line."""
-        self._text(figure, EDGE, 0.3, "Features under transformations", 11, colour=INK, bold=True)
+        write(figure, EDGE, 0.3, "Features under transformations", 11, colour=INK, bold=True)
         if len(self.result) > len(self.rows):
             said = f"images {self.rows[0] + 1} to {self.rows[-1] + 1} of {len(self.result)}"
-            self._text(figure, self.width - EDGE, 0.3, said, LETTERS, align="right")
+            write(figure, self.width - EDGE, 0.3, said, LETTERS, align="right")
         for place, line in enumerate(self.lines, start=1):
-            self._text(figure, EDGE, 0.34 + LINE * place, line, LETTERS)
+            write(figure, EDGE, 0.34 + LINE * place, line, LETTERS)
         for (x, y), name, colour in zip(self.legend, self.names, COLOURS, strict=False):
             ends = np.array([x, x + 0.16]) / self.width
             height = 1 - (y - 0.032) / self.size[1]
             figure.add_artist(Line2D(ends, [height] * 2, color=colour, linewidth=2))
-            self._text(figure, x + 0.22, y, name, LETTERS, colour=INK)
+            write(figure, x + 0.22, y, name, LETTERS, colour=INK)
 
     def _pictures(self, figure: Figure, curves: Curves, above: float) -> None:
         """The images at some steps, the amounts above them, a bar of its line's colour before each."""
@@ -149,17 +148,17 @@ class Sheet:
         sheet = strip.draw(curves, steps, [int(self.result.image[row]) for row in self.rows])
         left, top = EDGE + 2 * BAR, above + TITLE
         height, width = sheet.shape[0] / DPI, sheet.shape[1] / DPI
-        axes = self._axes(figure, left, top, width, height)
+        axes = panel(figure, left, top, width, height)
         axes.imshow(sheet, interpolation="none", aspect="auto")
         axes.set_axis_off()
         for column, step in enumerate(steps):
             middle = left + (column * (self.tile[1] + SEAM) + self.tile[1] / 2) / DPI
             said = number(float(curves.amounts[step]))
             bold = step == curves.identity
-            self._text(figure, middle, top - 0.05, said, 5.5, align="center", bold=bold)
+            write(figure, middle, top - 0.05, said, 5.5, align="center", bold=bold)
         for row, colour in zip(range(len(self.rows)), COLOURS, strict=False):
             begin = top + row * (self.tile[0] + SEAM) / DPI
-            bar = self._axes(figure, EDGE, begin, BAR, self.tile[0] / DPI)
+            bar = panel(figure, EDGE, begin, BAR, self.tile[0] / DPI)
             bar.set_facecolor(colour)
             bar.set(xticks=[], yticks=[])
             for side in bar.spines.values():
@@ -169,7 +168,7 @@ class Sheet:
         """A panel for each layer's distances, and one for the probabilities."""
         for place, (_, values) in enumerate(self._measures(curves)):
             last = place == len(self.result.layers)
-            axes = self._axes(figure, self._left(place), top, PANEL, self.tall)
+            axes = panel(figure, self._left(place), top, PANEL, self.tall)
             for row, colour in zip(self.rows, COLOURS, strict=False):
                 axes.plot(curves.amounts, values[row], color=colour, linewidth=1.1)
             still = float(curves.amounts[curves.identity])
@@ -187,10 +186,10 @@ class Sheet:
         """The transformation's name, and what each panel shows."""
         line = above + 0.13
         name = curves.transform.replace("_", " ").capitalize()
-        self._text(figure, EDGE, line, name, 8, colour=INK, bold=True)
+        write(figure, EDGE, line, name, 8, colour=INK, bold=True)
         for place, (title, _) in enumerate(self._measures(curves)):
             said = fitted(title, PANEL, LETTERS)
-            self._text(figure, self._left(place), above + TITLE - 0.07, said, LETTERS, colour=INK)
+            write(figure, self._left(place), above + TITLE - 0.07, said, LETTERS, colour=INK)
 
     def _measures(self, curves: Curves) -> list[tuple[str, Numbers]]:
         """The title and the values of each panel, (image, step)."""
@@ -218,27 +217,3 @@ class Sheet:
     def _left(self, place: int) -> float:
         """Where a panel begins."""
         return EDGE + self.strip + GAP + place * (PANEL + GAP)
-
-    def _axes(self, figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-        whole, tall = self.size
-        axes: Axes = figure.add_axes((left / whole, 1 - (top + height) / tall, width / whole, height / tall))
-        return axes
-
-    def _text(
-        self,
-        figure: Figure,
-        x: float,
-        y: float,
-        text: str,
-        size: float,
-        *,
-        colour: str = QUIET,
-        bold: bool = False,
-        align: str = "left",
-    ) -> None:
-        """Text whose baseline is at a place."""
-        width, height = self.size
-        figure.text(
-            x / width, 1 - y / height, text, fontproperties=font(size, bold=bold), color=colour, ha=align,
-            va="baseline", parse_math=False,
-        )  # fmt: skip

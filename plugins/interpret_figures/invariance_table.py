@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from io import StringIO
 from math import isinf, isnan, nan
 from pathlib import Path
 from statistics import median
@@ -17,10 +15,10 @@ from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_figures.colours import MINUS, chance, number
 from interpret_figures.invariance_text import BORDERS, names
-from interpret_figures.tables import TableFormat, markdown_rows, save_table
+from interpret_figures.tables import MISSING, TableFormat, markdown_rows, records_csv, save_table
 from interpret_invariance import Invariances
 
-MISSING, INFINITE = "\N{EN DASH}", "\N{INFINITY}"
+INFINITE = "\N{INFINITY}"
 PROBABILITY = "probability"
 
 
@@ -97,14 +95,7 @@ def _numbers(result: Invariances, transform: str, image: int) -> dict[str, tuple
 
 def comma_separated(result: Invariances) -> str:
     """Every number with all its digits, a line for each curve; empty where there is none."""
-    file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    columns = [field.name for field in fields(Row)]
-    writer.writerow(columns)
-    for row in rows(result):
-        values = [getattr(row, name) for name in columns]
-        writer.writerow(["" if isinstance(value, float) and isnan(value) else value for value in values])
-    return file.getvalue()
+    return records_csv(Row, rows(result))
 
 
 def markdown(result: Invariances) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import StringIO
 from math import isnan
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from interpret.results import Result, write_atomically
 
@@ -94,9 +94,33 @@ def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return file.getvalue()
 
 
+def records_csv(kind: type[Any], records: Iterable[Any]) -> str:
+    """Comma-separated values of dataclasses: a column for each field, nothing where a number is not known."""
+    names = [field.name for field in fields(kind)]
+    return csv_text(names, ([_known(getattr(record, name)) for name in names] for record in records))
+
+
+def said(columns: Sequence[tuple[str, Sequence[str]]]) -> tuple[list[str], list[list[str]]]:
+    """The head of a table and its rows from titles and columns; columns that say nothing are left out."""
+    kept = [(title, texts) for title, texts in columns if set(texts) - {MISSING, ""}]
+    return [title for title, _ in kept], [
+        list(row) for row in zip(*(texts for _, texts in kept), strict=True)
+    ]
+
+
+def latex_numbers(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a LaTeX table of plain texts: names at the left, numbers at the right."""
+    escaped = [[text.translate(LATEX) for text in line] for line in (head, *rows)]
+    return latex_tabular(escaped[0], escaped[1:], "l" + "r" * (len(head) - 1))
+
+
 def digits(value: float) -> str:
     """A number with all its digits; nothing where there is none."""
     return "" if isnan(value) else repr(value)
+
+
+def _known(value: object) -> object:
+    return "" if isinstance(value, float) and isnan(value) else value
 
 
 def _plain(text: str) -> str:

@@ -34,6 +34,7 @@ class Shelf(Dataset):
     share: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="Share.")
     label: Optional[str] = Field(None, description="Label.")  # noqa: UP045 - authors write it
     board: Board = Field(Board(), description="Board.")
+    books: tuple[Literal["red", "green"], ...] = Field(("red",), min_length=1, description="Books.")
     rows: PositiveInt | tuple[Annotated[int, Field(ge=2)], PositiveInt] = Field(1, description="Rows.")
 
     @model_validator(mode="after")
@@ -99,6 +100,14 @@ def test_a_wrong_parameter_is_explained(given, message):
         configure(Shelf, "dataset", given)
     assert message in str(caught.value)
     assert len(str(caught.value)) < 250
+
+
+def test_a_wrong_member_is_one_mistake_though_the_list_is_too_short_without_it():
+    with pytest.raises(PluginError) as caught:
+        configure(Shelf, "dataset", {"path": "a", "books": ["blue"]})
+    assert str(caught.value).splitlines()[1:] == ["  'books.0' must be 'red' or 'green'. Got 'blue'."]
+    with pytest.raises(PluginError, match=r"'books' is wrong: .* at least 1 item"):
+        configure(Shelf, "dataset", {"path": "a", "books": []})
 
 
 def test_right_parameters_make_the_plugin():
