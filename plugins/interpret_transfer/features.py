@@ -96,7 +96,8 @@ def extract(
     images, names = as_images(images), list(dict.fromkeys(layers))
     weights, content = network.fingerprint(), images.fingerprint()
     how = _How(crops, batch_size, on_error)
-    key = (weights, content, *how, torch.__version__, Network, Preparation, Features)
+    code = (torch.__version__, Network, Preparation, Features)
+    key = (weights, network.device.type, content, *how, *code)
     rooms = {name: room("features", network.layer(name), *key) for name in names}
     grid = shard_grid(len(images), batch_size)
     for shard in track(grid):
