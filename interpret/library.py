@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+from pydantic import AfterValidator
 
 from interpret import results
+from interpret.errors import InterpretError
 from interpret.images import Images
-from interpret.interfaces import Device, Model, Probe, Renderer
+from interpret.interfaces import Dataset, Device, Model, Probe, Renderer
 from interpret.network import Network
 from interpret.parameters import configure
 from interpret.plugins import Kind, registry
 from interpret.results import Result
+
+T = TypeVar("T")
 
 
 def load_model(name: str, *, device: Device = "auto", **parameters: Any) -> Network:
@@ -40,6 +46,33 @@ def load_dataset(name: str, **parameters: Any) -> Images:
     """
     images: Images = _load("dataset", name, parameters).open()
     return images
+
+
+def dataset_of(spec: Mapping[str, Any]) -> Dataset:
+    """The dataset that a parameter of a plugin describes: ``{name: folder, path: …}``; it is not opened.
+
+    A probe with such a parameter has it in ``nested()``, so that its images count in the step's key.
+
+    Raises:
+        UnknownNameError: If no plugin offers the dataset.
+        PluginError: If a parameter is wrong.
+    """
+    parameters = {key: value for key, value in spec.items() if key != "name"}
+    return cast(Dataset, _load("dataset", str(spec.get("name")), parameters))
+
+
+def _checked(value: T) -> T:
+    """A mistake in a dataset that a parameter describes shows before anything runs."""
+    try:
+        if isinstance(value, Mapping):
+            dataset_of(value)
+    except InterpretError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    return value
+
+
+DATASET_OF = AfterValidator(_checked)
+"""For a parameter that may describe a dataset: ``Annotated[dict[str, Any], DATASET_OF]``."""
 
 
 def load_probe(name: str, **parameters: Any) -> Probe:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor
 
 from interpret.batches import OnError
 from interpret.errors import InterpretError
 from interpret.images import Images, as_images
-from interpret.interfaces import Dataset, Plugin, Probe
+from interpret.interfaces import Plugin, Probe
+from interpret.library import DATASET_OF, dataset_of
 from interpret.network import Network
-from interpret.parameters import configure
-from interpret.plugins import registry
 from interpret.results import Result
 from interpret_datasets.correlation import correlated
 from interpret_datasets.thumbnails import read_thumbnails
@@ -113,7 +112,9 @@ class FindOverlap(Probe):
 
     name: ClassVar[str] = "overlap"
 
-    others: dict[str, Any] = Field(description="The other dataset ({name: folder, path: …}).")
+    others: Annotated[dict[str, Any], DATASET_OF] = Field(
+        description="The other dataset ({name: folder, path: …})."
+    )
     threshold: float = Field(THRESHOLD, gt=0, le=1, description="Least normalised correlation that counts.")
     size: int = Field(SIZE, ge=2, description="Height and width of the thumbnails in pixels.")
     mirror: bool = Field(False, description="Whether to compare with mirrored pictures too.")
@@ -121,33 +122,17 @@ class FindOverlap(Probe):
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )
 
-    @field_validator("others")
-    @classmethod
-    def _is_a_dataset(cls, value: dict[str, Any]) -> dict[str, Any]:
-        """A mistake in it shows before anything runs."""
-        try:
-            _dataset(value)
-        except InterpretError as error:
-            raise ValueError(" ".join(str(error).split())) from error
-        return value
-
     def nested(self) -> Sequence[Plugin]:
         """The other dataset."""
-        return [_dataset(self.others)]
+        return [dataset_of(self.others)]
 
     def run(self, network: Network, images: Images) -> Overlap:  # noqa: ARG002 - every probe is given one
         """Compare the two."""
         return overlaps(
             images,
-            _dataset(self.others).open(),
+            dataset_of(self.others).open(),
             threshold=self.threshold,
             size=self.size,
             mirror=self.mirror,
             on_error=self.on_error,
         )
-
-
-def _dataset(spec: Mapping[str, Any]) -> Dataset:
-    cls = registry().lookup("dataset", str(spec.get("name")))
-    dataset: Dataset = configure(cls, "dataset", {key: value for key, value in spec.items() if key != "name"})
-    return dataset

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from interpret.batches import OnError
 from interpret.errors import InterpretError
 from interpret.images import Images, as_images
-from interpret.interfaces import Dataset, Plugin, Probe
+from interpret.interfaces import Plugin, Probe
+from interpret.library import DATASET_OF, dataset_of
 from interpret.network import Network
-from interpret.parameters import configure
-from interpret.plugins import registry
 from interpret_training.recipe import Recipe, read_recipe
 from interpret_training.results import Training
 from interpret_training.splitting import split
@@ -55,7 +54,7 @@ class Validated(Probe):
         "with what differs from it, or every choice that is not the paper's.",
         json_schema_extra=_or_named,
     )
-    validation: Annotated[float, Field(gt=0, lt=1)] | dict[str, Any] | None = Field(
+    validation: Annotated[Annotated[float, Field(gt=0, lt=1)] | dict[str, Any] | None, DATASET_OF] = Field(
         0.1,
         description="Images that decide when the rate falls and training ends: a share of every category, "
         "held out, or a dataset ({name: folder, path: …}); none: no such images.",
@@ -63,17 +62,6 @@ class Validated(Probe):
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )
-
-    @field_validator("validation")
-    @classmethod
-    def _is_a_dataset(cls, value: float | dict[str, Any] | None) -> float | dict[str, Any] | None:
-        """A mistake in it shows before anything runs."""
-        try:
-            if isinstance(value, Mapping):
-                dataset_of(value)
-        except InterpretError as error:
-            raise ValueError(" ".join(str(error).split())) from error
-        return value
 
     def nested(self) -> Sequence[Plugin]:
         """The validation dataset, if it is one of its own."""
@@ -96,15 +84,3 @@ class Train(Validated):
         """Train a copy of the network; a step that was killed goes on where it was."""
         shown, checked = self.parted(as_images(images))
         return train(network, shown, self.recipe, validation=checked, folder=None, on_error=self.on_error)
-
-
-def dataset_of(spec: Mapping[str, Any]) -> Dataset:
-    """The dataset that a parameter describes: ``{name: folder, path: …}``.
-
-    Raises:
-        InterpretError: If there is no such dataset, or it does not take these options.
-    """
-    name = spec.get("name")
-    cls = registry().lookup("dataset", str(name))
-    dataset: Dataset = configure(cls, "dataset", {k: value for k, value in spec.items() if k != "name"})
-    return dataset

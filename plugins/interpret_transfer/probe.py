@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from interpret.batches import OnError
-from interpret.errors import InterpretError, StepError
+from interpret.errors import StepError
 from interpret.images import Images, as_images
 from interpret.interfaces import Plugin, Probe
+from interpret.library import DATASET_OF, dataset_of
 from interpret.network import Network
-from interpret_training.probe import GivenRecipe, dataset_of
+from interpret_training.probe import GivenRecipe
 from interpret_transfer.classifiers import STRENGTHS, Classifier
 from interpret_transfer.features import Crops
 from interpret_transfer.gram import Scaling
@@ -46,7 +47,7 @@ class TransferLayers(Splits):
     name: ClassVar[str] = "transfer"
 
     layers: list[str] = Field([], description="Layers, by name or alias; none: the paper's, or some of all.")
-    held_out: dict[str, Any] | None = Field(
+    held_out: Annotated[dict[str, Any] | None, DATASET_OF] = Field(
         None,
         description="A dataset to test on ({name: voc2012, split: val, …}), where images may show several "
         "categories: average precision, without random splits. Left out: the protocol of Caltech.",
@@ -69,17 +70,6 @@ class TransferLayers(Splits):
         description="What cross-validation on the training images chooses c from.",
     )
     batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
-
-    @field_validator("held_out")
-    @classmethod
-    def _is_a_dataset(cls, value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """A mistake in it shows before anything runs."""
-        try:
-            if value is not None:
-                dataset_of(value)
-        except InterpretError as error:
-            raise ValueError(" ".join(str(error).split())) from error
-        return value
 
     @model_validator(mode="after")
     def _makes_sense(self) -> TransferLayers:
