@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# A process for each core, each with one thread: the small arrays of tests only wait for further threads.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal
 
 .PHONY: help demo test test-all check format bench clean
 .DEFAULT_GOAL := help
@@ -20,16 +22,16 @@ demo: $(READY)  ## Run the quickstart on the embedded network and scenes
 	$(BIN)/interpret run quickstart --out runs/quickstart
 
 test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 test-all: $(READY)  ## Run the tests with the long trials
-	$(BIN)/python -m pytest -q -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: $(READY)  ## Format, lint, strict types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 format: $(READY)  ## Write the format and the lint's own repairs
 	$(BIN)/ruff format .

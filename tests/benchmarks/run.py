@@ -11,8 +11,15 @@ import invariance
 import mining
 import occlusion
 import projections
+import transfer
 
-PARTS = {"mining": mining, "projections": projections, "occlusion": occlusion, "invariance": invariance}
+PARTS = {
+    "mining": mining,
+    "projections": projections,
+    "occlusion": occlusion,
+    "invariance": invariance,
+    "transfer": transfer,
+}
 
 
 def main() -> None:
