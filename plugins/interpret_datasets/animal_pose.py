@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
 from interpret.errors import DatasetError, UnknownNameError
 from interpret.images import Images, Sample, digest, open_image, require_unique
 from interpret.interfaces import Dataset
-from interpret_datasets.annotated import require_box_inside, require_pictures, require_position_inside
+from interpret_datasets.annotated import (
+    Box,
+    Position,
+    require_box_inside,
+    require_pictures,
+    require_position_inside,
+)
+from interpret_datasets.cropping import cropped, square_around
 from interpret_datasets.folder import file_stamp
 
 
@@ -36,11 +43,23 @@ class AnimalPose(Dataset):
     parts: tuple[str, ...] = Field(
         (), description="Only animals on which all of these parts are visible, such as left eye."
     )
+    crop: FiniteFloat | None = Field(
+        None,
+        gt=0,
+        description="Show squares around these parts, so many times as wide as the largest distance between "
+        "two of them (3 around eyes and nose: a head), black beyond the photograph; left out: photographs.",
+    )
     broken: Literal["raise", "keep"] = Field(
         "raise",
         description="A picture that is missing is an error at once (raise), or when it is read (keep), where "
         "a step with on_error: skip passes over it and lists it.",
     )
+
+    @model_validator(mode="after")
+    def _has_what_to_crop_to(self) -> AnimalPose:
+        if self.crop is not None and len(self.parts) < 2:
+            raise ValueError("'crop' is about the distances between 'parts': it needs two or more of them")
+        return self
 
     def open(self) -> AnimalImages:
         """The animals of the label file; no picture is read.
@@ -66,7 +85,7 @@ class AnimalPose(Dataset):
             )
         if self.broken == "raise":
             require_pictures(root / "images", [animal.file for animal in chosen], "keypoints.json")
-        return AnimalImages(root, chosen, categories)
+        return AnimalImages(root, chosen, categories, self.parts, self.crop)
 
 
 @dataclass(frozen=True)
@@ -85,9 +104,9 @@ class Animal:
     id: str
     file: str
     category: str
-    box: tuple[int, int, int, int]
+    box: Box
     names: tuple[str, ...]
-    parts: Mapping[str, tuple[float, float]]
+    parts: Mapping[str, Position]
 
 
 class AnimalImages(Images):
@@ -97,10 +116,20 @@ class AnimalImages(Images):
         root: The folder that holds ``images``.
         animals: In the order of the dataset.
         categories: Names of the animals.
+        around: The parts that a crop is around.
+        crop: How large it is, see `square_around`; None: whole photographs.
     """
 
-    def __init__(self, root: Path, animals: Sequence[Animal], categories: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        animals: Sequence[Animal],
+        categories: tuple[str, ...],
+        around: tuple[str, ...] = (),
+        crop: float | None = None,
+    ) -> None:
         self.root, self.animals, self.categories = root, animals, categories
+        self.around, self.crop = around, crop
         self._ids = [animal.id for animal in animals]
         self._labels = [categories.index(animal.category) for animal in animals]
         require_unique(self._ids)
@@ -123,12 +152,22 @@ class AnimalImages(Images):
         for part, position in animal.parts.items():
             require_position_inside(position, picture.size, f"{part} of {animal.id}")
         parts = {part: (position,) for part, position in animal.parts.items()}
-        return Sample(animal.id, picture, self._labels[index], animal.box, parts=parts)
+        sample = Sample(animal.id, picture, self._labels[index], animal.box, parts=parts)
+        if self.crop is None:
+            return sample
+        return cropped(sample, picture, self._square(animal, self.crop))
+
+    def _square(self, animal: Animal, times: float) -> Box:
+        try:
+            return square_around([animal.parts[part] for part in self.around], times)
+        except DatasetError as error:
+            raise DatasetError(f"{animal.id} cannot be cropped. {error}") from None
 
     def fingerprint(self) -> str:
         """A hash of everything the label file says, and of every picture's size and time of change."""
         stamps = (file_stamp(self.root / "images" / animal.file) for animal in self.animals)
-        return digest("animal_pose", *self.categories, *self.animals, *stamps)
+        seen = () if self.crop is None else (self.crop, *self.around)
+        return digest("animal_pose", *self.categories, *self.animals, *stamps, *seen)
 
 
 class _Category(BaseModel):

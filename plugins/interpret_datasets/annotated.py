@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from interpret.errors import DatasetError
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""(left, top, right, bottom) in pixels, half-open."""
+
+Position: TypeAlias = tuple[float, float]
+"""(x, y) in pixels."""
 
 _NAMED = 5
 
@@ -25,7 +32,7 @@ def require_pictures(folder: Path, files: Sequence[str], source: str) -> None:
         )
 
 
-def require_box_inside(box: tuple[int, int, int, int], size: tuple[int, int], whose: str) -> None:
+def require_box_inside(box: Box, size: tuple[int, int], whose: str) -> None:
     """Raise DatasetError unless a half-open box has an area and lies inside ``size`` (width, height)."""
     left, top, right, bottom = box
     if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
@@ -35,7 +42,7 @@ def require_box_inside(box: tuple[int, int, int, int], size: tuple[int, int], wh
         )
 
 
-def require_position_inside(position: tuple[float, float], size: tuple[int, int], whose: str) -> None:
+def require_position_inside(position: Position, size: tuple[int, int], whose: str) -> None:
     """Raise DatasetError unless (x, y) lies inside ``size`` (width, height)."""
     if not (0 <= position[0] < size[0] and 0 <= position[1] < size[1]):
         raise DatasetError(

@@ -169,6 +169,40 @@ def test_the_fingerprint_follows_labels_and_pictures(tmp_path):
     assert AnimalPose(path=tmp_path).open().fingerprint() not in {first, second}
 
 
+def test_a_crop_is_a_square_around_the_parts(tmp_path):
+    """Parts at (2, 3), (6, 3), (4, 5), 4 pixels at most, about (4, 3.67), of a dog at (0, 0) to (10, 10)."""
+    whole = opened(tmp_path)
+    faces = opened(tmp_path, parts=("left eye", "right eye", "nose"), crop=3)
+    assert list(faces.ids) == ["dogs.png", "dogs.png#2"]
+    first = faces[0]
+    assert first.image.size == (12, 12)
+    assert first.parts == {"left eye": ((4, 5),), "right eye": ((8, 5),), "nose": ((6, 7),)}
+    assert first.box == (2, 2, 12, 12)
+    colours = [first.image.getpixel(place) for place in ((1, 2), (2, 1), (2, 2), (11, 11))]
+    assert colours == [(0, 0, 0), (0, 0, 0), (1, 20, 30), (1, 20, 30)]
+    assert faces.fingerprint() != opened(tmp_path, parts=("left eye", "right eye", "nose")).fingerprint()
+    assert whole[0].image.size == (20, 10)
+    check_dataset(AnimalPose(path=tmp_path, parts=("left eye", "right eye"), crop=3))
+
+
+def test_parts_and_boxes_beyond_a_crop_are_left_out(tmp_path):
+    labels = changed(0, keypoints=[[2, 1, 1], [4, 1, 1], [4, 9, 1]], bbox=[8, 8, 10, 10])
+    face = opened(tmp_path, labels, parts=("left eye", "right eye"), crop=2)[0]
+    assert (face.image.size, face.box, face.parts.keys()) == ((4, 4), None, {"left eye", "right eye"})
+
+
+def test_crops_that_make_no_sense_are_refused(tmp_path):
+    with pytest.raises(ValidationError, match="'crop' is about the distances between 'parts'"):
+        AnimalPose(path=tmp_path, parts=("nose",), crop=3)
+    with pytest.raises(ValidationError):
+        AnimalPose(path=tmp_path, parts=("nose", "left eye"), crop=0)
+    same = changed(0, keypoints=[[2, 3, 1], [2, 3, 1], [4, 5, 1]])
+    images = opened(tmp_path, same, parts=("left eye", "right eye"), crop=3)
+    with pytest.raises(DatasetError, match=r"dogs.png cannot be cropped. .* at one place, \(2.0, 3.0\)"):
+        images[0]
+    assert images[2].image.size == (12, 12)
+
+
 def test_it_can_be_pickled(tmp_path):
     images = opened(tmp_path)
     again = pickle.loads(pickle.dumps(images))
