@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from interpret.library import DATASET_OF, dataset_of
 from interpret.network import Network
 from interpret.results import Result
 from interpret_datasets.correlation import correlated
+from interpret_datasets.miniatures import SIDE, miniature
 from interpret_datasets.thumbnails import read_thumbnails
 
 THRESHOLD = 0.95
@@ -26,6 +27,9 @@ THRESHOLD = 0.95
 
 SIZE = 16
 """Larger thumbnails tell no more near-duplicates from others, and miss more that were cropped a little."""
+
+PICTURES = 24
+"""So many pairs are kept as small pictures, to look at."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Overlap(Result):
         compared: How many pictures of each data set could be compared.
         threshold: The least correlation that counts.
         size: Height and width of the thumbnails in pixels.
+        pictures: Both photographs of the first pairs, small.
         skipped: The id of each picture of the first data set that could not be read, and the reason.
         skipped_others: The same of the second.
     """
@@ -53,6 +58,7 @@ class Overlap(Result):
     compared: tuple[int, int]
     threshold: float
     size: int
+    pictures: UInt8[Tensor, "shown photograph height width rgb"]
     skipped: tuple[tuple[str, str], ...] = ()
     skipped_others: tuple[tuple[str, str], ...] = ()
 
@@ -92,7 +98,7 @@ def overlaps(
     found = correlated(first.x, second.x, threshold, mirror=mirror)
     rows = torch.tensor(first.places, dtype=torch.long)[found.rows]
     columns = torch.tensor(second.places, dtype=torch.long)[found.columns]
-    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    pairs = list(zip(rows.tolist(), columns.tolist(), strict=True))
     return Overlap(
         rows,
         columns,
@@ -102,9 +108,20 @@ def overlaps(
         (len(first.x), len(second.x)),
         threshold,
         size,
+        _pictures(images, others, pairs[:PICTURES]),
         first.skipped,
         second.skipped,
     )
+
+
+def _pictures(
+    images: Images, others: Images, pairs: Sequence[tuple[int, int]]
+) -> UInt8[Tensor, "shown photograph height width rgb"]:
+    """Both photographs of some pairs."""
+    found = torch.zeros(len(pairs), 2, SIDE, SIDE, 3, dtype=torch.uint8)
+    for place, (row, column) in enumerate(pairs):
+        found[place, 0], found[place, 1] = miniature(images[row].image), miniature(others[column].image)
+    return found
 
 
 class FindOverlap(Probe):

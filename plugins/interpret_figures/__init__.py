@@ -24,6 +24,7 @@ from interpret_figures.invariance_panels import InvariancePanels
 from interpret_figures.invariance_table import InvarianceTable
 from interpret_figures.occlusion_overlay import OcclusionOverlay
 from interpret_figures.occlusion_panels import OcclusionPanels
+from interpret_figures.overlap_pairs import OverlapPairs
 from interpret_figures.training_curves import TrainingCurves
 from interpret_figures.transfer_categories import TransferCategories
 from interpret_figures.transfer_curve import TransferCurve
@@ -51,6 +52,7 @@ __all__ = [
     "InvarianceTable",
     "OcclusionOverlay",
     "OcclusionPanels",
+    "OverlapPairs",
     "TrainingCurves",
     "TransferCategories",
     "TransferCurve",
@@ -68,7 +70,7 @@ def register_probes() -> list[type[Probe]]:
 
 @hookimpl
 def register_renderers() -> list[type[Renderer[Any]]]:
-    """Features, filters, occlusion, attributions, probes compared, trainings, evolution, diagnoses."""
+    """What draws and tabulates the results of the bundled probes."""
     return [
         FeatureGrid,
         TrainingCurves,
@@ -93,4 +95,5 @@ def register_renderers() -> list[type[Renderer[Any]]]:
         CorrespondenceFigure,
         InvariancePanels,
         InvarianceTable,
+        OverlapPairs,
     ]

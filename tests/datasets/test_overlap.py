@@ -11,6 +11,7 @@ from interpret.errors import DatasetError, InterpretError, PluginError
 from interpret.testing import check_probe, small_network
 from interpret_datasets import FindOverlap, Folder, Scenes, overlaps
 from interpret_datasets.correlation import correlated
+from interpret_datasets.miniatures import SIDE, miniature
 from interpret_datasets.thumbnails import read_thumbnails, thumbnail, unit
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -260,3 +261,11 @@ def test_real_photographs_that_two_data_sets_share():
     ]
     caltech = interpret.load_dataset("caltech101", path=DATA / "caltech101", background=True)
     assert overlaps(caltech, sample).ids == ()
+
+
+def test_miniatures_show_the_whole_picture_on_white():
+    wide = miniature(Image.new("RGB", (320, 80), (10, 20, 30)))
+    assert wide.shape == (SIDE, SIDE, 3)
+    assert wide[0, 0].tolist() == [255, 255, 255]
+    assert (wide == torch.tensor([10, 20, 30])).all(2).sum() == SIDE * SIDE // 4
+    assert miniature(torch.full((1, 5, 4), 3.0)).shape == (SIDE, SIDE, 3)
