@@ -68,13 +68,20 @@ def single_task(
         seed: Start of chance.
 
     Raises:
-        DatasetError: If a label is missing, there is one category only, or one has too few images.
+        DatasetError: If a label is missing, there is one category only, or one has too few images that can be
+            read.
         InterpretError: If no number of training images is given, or one of the numbers is less than 1.
     """
     if not sizes:
         raise InterpretError("No number of training images is given: train needs one or more, such as (15,).")
     labels = known_labels(images, places)
     present = sorted(set(labels))
+    lost = sorted({label for label in images.labels if label is not None} - set(present))
+    if lost:
+        raise DatasetError(
+            f"None of the images of category {name_of(images, lost[0])!r} can be read ({len(lost)} such "
+            "categories). Mend the files, or leave the category out of the dataset."
+        )
     names = tuple(name_of(images, label) for label in present)
     own = [present.index(label) for label in labels]
     splits = {size: draw_folds(own, size, test, folds=folds, seed=seed, categories=names) for size in sizes}

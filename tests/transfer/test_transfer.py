@@ -145,6 +145,13 @@ def test_images_that_cannot_be_read_take_part_in_nothing():
         run(images)
 
 
+def test_a_category_of_which_nothing_can_be_read_is_named():
+    """Without it the mean would be one over fewer categories than anybody thinks."""
+    images = equal(6, broken=range(1, 18, 3))
+    with pytest.raises(DatasetError, match=r"None of the images of category 'green' can be read \(1 such"):
+        run(images, method=Method(on_error="skip"))
+
+
 def test_categories_without_images_are_no_categories():
     """Such as the background, left out: labels need not be 0 to n - 1."""
     images = Coloured([0, 2, 3] * 8, categories=("red", "green", "blue", "yellow"))
