@@ -14,22 +14,19 @@ from torch import Tensor
 from interpret.errors import InterpretError
 from interpret_transfer.folds import inner_folds
 from interpret_transfer.scores import average_precision, category_accuracy, mean_of_known
-from interpret_transfer.svm import TOLERANCE, check_sides, decide, fit_svm
+from interpret_transfer.svm import ROUGH, TOLERANCE, check_sides, decide, fit_svm
 
 Classifier = Literal["svm", "softmax"]
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
-"""The weights c that cross-validation chooses from, at vectors of mean squared length 1."""
+"""The weights c that cross-validation chooses from, at vectors of variance 1."""
 
 FAINT = 1e-6
-"""Directions of less variance, relative to the mean squared length, are left out: inner products are summed
-up from 32 bits, and rounding makes some of these negative."""
+"""Directions with a smaller share of the variance are left out: inner products are summed up from 32 bits,
+and rounding makes some of these negative."""
 
 GRADIENT = 1e-6
 """Largest slope at the softmax's optimum; at scikit-learn's own 1e-4 strong c are not nearly there."""
-
-ROUGH = 1e-3
-"""Tolerance of SVMs that are only compared with each other."""
 
 Decide = Callable[[Tensor], Tensor]
 """From the inner products of other images with those that trained to decision values."""
@@ -56,7 +53,9 @@ def classify(
     """Train on some images and give the decision values of others, and the c that was chosen.
 
     c is chosen on the training images alone: by the mean accuracy of the categories, or with ``multiple`` by
-    their mean average precision, over three splits.
+    their mean average precision, over three splits. It counts at vectors of variance 1, the mean squared
+    distance of the training vectors from their mean: so one range serves features of any length, and those
+    that hardly differ, as of the upper layers of random networks.
 
     Args:
         kind: ``svm``, one against the rest, or ``softmax``, over exclusive categories.
@@ -64,22 +63,27 @@ def classify(
         targets: 1, -1 or 0 (does not count) for each category.
         train: Rows that train.
         test: Rows whose decision values are wanted.
-        strengths: What c is chosen from, at vectors of mean squared length 1. One: no choice.
+        strengths: What c is chosen from, at vectors of variance 1. One: no choice.
         multiple: Whether an image can show several categories.
 
     Raises:
-        InterpretError: If a category has no image to train with, or none without it.
+        InterpretError: If a category has no image to train with, or none without it; if all vectors are one.
     """
     rows, others = torch.tensor(list(train)), torch.tensor(list(test))
     own, goals = products[rows[:, None], rows], targets[rows]
-    unit = float(own.diagonal().mean())
-    if unit == 0:
-        raise InterpretError("All feature vectors are zero: there is nothing to classify by.")
+    unit = variance(own)
+    if not unit > 0:
+        raise InterpretError("All feature vectors are the same: there is nothing to classify by.")
     check_sides(goals)
     fit, own = FITS[kind], own / unit
     c = _choose(fit, own, goals, sorted(set(strengths)), multiple=multiple)
     (decided,) = fit(own, goals, [c])
     return decided(products[others[:, None], rows] / unit), c
+
+
+def variance(products: Float[Tensor, "image image"]) -> float:
+    """The mean squared distance of vectors from their mean, from their inner products."""
+    return float(products.diagonal().mean() - products.mean())
 
 
 def _choose(
@@ -140,9 +144,9 @@ def _softmax(products: Tensor, targets: Tensor, strengths: Sequence[float]) -> I
     """Multinomial logistic regression (scikit-learn) on short vectors that have these inner products."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - it takes a second to import
 
-    variance, axes = torch.linalg.eigh(products)
-    kept = variance > FAINT * products.diagonal().mean()
-    axes = axes[:, kept] / variance[kept].sqrt()
+    squares, axes = torch.linalg.eigh(products)
+    kept = squares > FAINT * variance(products)
+    axes = axes[:, kept] / squares[kept].sqrt()
     vectors, labels = (products @ axes).numpy(), targets.argmax(1).numpy()
     for c in strengths:
         model = LogisticRegression(C=c, tol=GRADIENT, max_iter=10_000).fit(vectors, labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -26,7 +26,8 @@ def gram(
     """The inner products of all pairs of feature vectors, in float64.
 
     Dimensions are read in blocks: beside the result itself memory does not grow with their number, 290,400
-    for the paper's first layer. Blocks are multiplied in float32 and added up in float64.
+    for the paper's first layer. Differences from the mean are multiplied in float32 and added up in float64,
+    so that what rounding leaves is small beside the differences, not only beside the vectors.
 
     Args:
         features: n vectors.
@@ -37,10 +38,15 @@ def gram(
         InterpretError: If a feature is not a finite number.
     """
     total = torch.zeros(len(features), len(features), dtype=torch.float64)
+    squares = torch.zeros(len(features), dtype=torch.float64)
     for start in track(range(0, features.dimension, COLUMNS)):
         x = features.columns(start, start + COLUMNS)
         _require_finite(x)
-        _add(total, standardised(x, train) if scaling == "standard" else x)
+        x = standardised(x, train) if scaling == "standard" else x
+        squares += _by_rows(x, lambda part: part.square().sum(1))
+        along = torch.zeros_like(squares) if scaling == "standard" else centred(x)
+        _add(total, x, along)
+    total.diagonal().copy_(squares)  # those of zeros are zero
     if scaling == "length":
         of_length_one(total)
     _mirror(total)
@@ -73,11 +79,32 @@ def _require_finite(x: Float[Tensor, "image dimension"]) -> None:
         )
 
 
-def _add(total: Float[Tensor, "image image"], x: Float[Tensor, "image dimension"]) -> None:
-    """Add the products of one block of dimensions, above the diagonal only."""
+def centred(x: Float[Tensor, "image dimension"]) -> Float[Tensor, " image"]:
+    """Subtract the mean of the vectors, in place.
+
+    Returns:
+        What the products of the vectors have more than those of the differences: that of image i and image j
+        is the sum of the i-th and the j-th number. With d = x - m, x·x' = d·d' + x·m + x'·m - m·m.
+    """
+    mean = x.mean(0)
+    more = _by_rows(x, lambda part: part @ mean.double()) - mean.double().square().sum() / 2
+    x -= mean
+    return more
+
+
+def _by_rows(x: Float[Tensor, "image dimension"], of: Callable[[Tensor], Tensor]) -> Float[Tensor, " image"]:
+    """A number of each vector, in float64; some vectors at a time, as these are copied for that."""
+    return torch.cat([of(part.double()) for part in torch.split(x, ROWS)])
+
+
+def _add(
+    total: Float[Tensor, "image image"], x: Float[Tensor, "image dimension"], more: Float[Tensor, " image"]
+) -> None:
+    """Add the products of one block of dimensions, above the diagonal only; ``more`` as from `centred`."""
     for start in range(0, len(x), ROWS):
         rows = slice(start, start + ROWS)
-        total[rows, start:] += (x[rows] @ x[start:].T).triu()
+        products = (x[rows] @ x[start:].T).double() + more[rows, None] + more[start:]
+        total[rows, start:] += products.triu_()
 
 
 def _mirror(total: Float[Tensor, "image image"]) -> None:

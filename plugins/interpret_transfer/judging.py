@@ -33,7 +33,7 @@ class Method:
         classifiers: Which are trained on every layer.
         scaling: What is done with the features first.
         crops: Views whose features are averaged.
-        strengths: What c is chosen from by cross-validation, at vectors of mean squared length 1.
+        strengths: What c is chosen from by cross-validation, at vectors of variance 1.
         batch_size: Images in one forward pass.
         on_error: What to do with an image that cannot be read.
     """

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
-from transfer_made import LAYERS, equal, network, stored, views_of
+from transfer_made import LAYERS, equal, network, of_variance_one, stored, views_of
 
 from interpret.errors import InterpretError
 from interpret_transfer import average_precision, extract, gram
@@ -28,14 +28,14 @@ def clouds(n=60, d=40, categories=3, seed=0):
 
 
 def svc(x, labels, c, train, test):
-    """LinearSVC, one against the rest, on vectors of mean squared length 1 over the training images."""
-    x = x.double() / x[train].double().square().sum(1).mean().sqrt()
+    """LinearSVC, one against the rest, on vectors of variance 1 over the training images."""
+    x = of_variance_one(x, train)
     model = LinearSVC(C=c, dual=True, tol=1e-10, max_iter=1_000_000, random_state=0)
     return model.fit(x[train].numpy(), labels[train].numpy()).decision_function(x[test].numpy())
 
 
 def logistic(x, labels, c, train, test):
-    x = x.double() / x[train].double().square().sum(1).mean().sqrt()
+    x = of_variance_one(x, train)
     model = LogisticRegression(C=c, tol=1e-8, max_iter=10_000).fit(x[train].numpy(), labels[train].numpy())
     return torch.from_numpy(model.predict_proba(x[test].numpy()))
 
@@ -81,7 +81,7 @@ def best(x, labels, strengths):
         quality[c] = 0.0
         for train, held in inner_folds(labels[TRAIN]):
             rows, others = torch.tensor(TRAIN)[train].tolist(), torch.tensor(TRAIN)[held].tolist()
-            scaled = x.double() / x[TRAIN].double().square().sum(1).mean().sqrt()
+            scaled = of_variance_one(x, TRAIN)
             model = LinearSVC(C=c, dual=True, tol=1e-10, max_iter=1_000_000, random_state=0)
             found = model.fit(scaled[rows].numpy(), labels[rows].numpy()).predict(scaled[others].numpy())
             right = found == labels[others].numpy()
@@ -150,7 +150,7 @@ def test_several_categories_are_judged_by_average_precision():
     for c in strengths:
         quality[c] = 0.0
         for train, held in inner_folds(torch.zeros(30)):
-            scaled = x / x[TRAIN].square().sum(1).mean().sqrt()
+            scaled = of_variance_one(x, TRAIN)
             each = []
             for column in targets.unbind(1):
                 own = rows[train][column[rows[train]] != 0]
@@ -186,6 +186,18 @@ def test_a_category_that_nothing_trains_is_named(kind):
         classify(kind, (x @ x.T).double(), one_against_rest(labels, 3), rows, TEST, strengths=[1.0])
 
 
-def test_vectors_of_zeros_cannot_be_told_apart():
-    with pytest.raises(InterpretError, match="All feature vectors are zero"):
-        classify("svm", torch.zeros(60, 60).double(), one_against_rest(clouds()[1], 3), TRAIN, TEST)
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_equal_vectors_cannot_be_told_apart(value):
+    products = torch.full((60, 60), value, dtype=torch.float64)
+    with pytest.raises(InterpretError, match="All feature vectors are the same"):
+        classify("svm", products, one_against_rest(clouds()[1], 3), TRAIN, TEST)
+
+
+def test_vectors_that_hardly_differ_are_told_apart_as_well(tmp_path):
+    """Far from the origin, as what random layers give: their differences are what counts, and are kept."""
+    x, labels = clouds()
+    targets = one_against_rest(labels, 3)
+    near, _ = classify("svm", gram(stored(tmp_path / "near", x), scaling="none"), targets, TRAIN, TEST)
+    far = gram(stored(tmp_path / "far", x + 3000), scaling="none")
+    found, _ = classify("svm", far, targets, TRAIN, TEST)
+    assert (found.argmax(1) == near.argmax(1)).double().mean() > 0.9

@@ -59,6 +59,17 @@ def test_a_vector_of_zeros_stays_one(tmp_path):
     torch.testing.assert_close(found, reference(x, "length", ()), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("scaling", ["none", "length"])
+def test_distances_of_vectors_that_hardly_differ(tmp_path, scaling):
+    """Products of 32 bits would leave nothing of them: 3000² has 16 digits of which 7 are kept."""
+    x = vectors() + 3000
+    found, exact = (
+        products.diagonal()[:, None] + products.diagonal() - 2 * products
+        for products in (gram(stored(tmp_path, x), scaling=scaling), reference(x.double(), scaling, ()))
+    )
+    torch.testing.assert_close(found, exact, rtol=1e-3, atol=0 if scaling == "none" else 1e-13)
+
+
 def test_lengths_of_known_vectors():
     x = torch.tensor([[3.0, 4.0], [0.0, 2.0], [0.0, 0.0]], dtype=torch.float64)
     expected = torch.tensor([[1, 0.8, 0], [0.8, 1, 0], [0, 0, 0]], dtype=torch.float64)

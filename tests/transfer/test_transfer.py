@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.svm import LinearSVC
-from transfer_made import LAYERS, Coloured, equal, network, views_of
+from transfer_made import LAYERS, Coloured, equal, network, of_variance_one, views_of
 
 from interpret.errors import DatasetError, InterpretError, UnknownNameError
 from interpret.results import load
@@ -69,7 +69,8 @@ def judged_by_hand(x, labels, size, c, *, folds=3, test=50):
     for fold in draw_folds(labels, size, test, folds=folds):
         rows, others = list(fold.train), list(fold.test)
         model = LinearSVC(C=c, dual=True, tol=1e-10, max_iter=1_000_000, random_state=0)
-        found = model.fit(x[rows].numpy(), np.array(labels)[rows]).predict(x[others].numpy())
+        scaled = of_variance_one(x, rows).numpy()
+        found = model.fit(scaled[rows], np.array(labels)[rows]).predict(scaled[others])
         truth = np.array(labels)[others]
         each.append([np.mean(found[truth == one] == one) for one in sorted(set(labels))])
     return np.array(each)

@@ -67,6 +67,8 @@ def test_average_precisions_are_those_by_hand():
     learn, check = targets(one), targets(other)
     for layer in LAYERS:
         x, others, each = vectors(one, layer), vectors(other, layer), []
+        unit = np.sqrt(np.square(x - x.mean(0)).sum(1).mean())
+        x, others = x / unit, others / unit
         for category in range(4):
             own, counts = learn[:, category] != 0, check[:, category] != 0
             model = LinearSVC(C=10.0, dual=True, tol=1e-10, max_iter=1_000_000, random_state=0)

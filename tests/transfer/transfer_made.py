@@ -130,6 +130,12 @@ def equal(each: int, categories: int = 3, **options) -> Coloured:
     return Coloured([index % categories for index in range(each * categories)], **options)
 
 
+def of_variance_one(x: Tensor, train: Sequence[int]) -> Tensor:
+    """Vectors over the root mean squared distance of those that train from their mean."""
+    x = x.double()
+    return x / (x[train] - x[train].mean(0)).square().sum(1).mean().sqrt()
+
+
 def views_of(made: Network, images: Images) -> Tensor:
     """All images as the network takes them."""
     return torch.stack([made.preprocess(sample.image) for sample in images])
