@@ -82,7 +82,7 @@ def cells(result: Transfer, paper: PaperData | None) -> tuple[list[str], list[li
     sizes = _sizes(result, paper)
     known = [reported(paper, row) for _, row in rows(result)]
     layers = [f"paper, Table 7: {LAYERS_SIZE[paper]} images"] if paper and any(known) else []
-    head = ["network", "layer", "classifier", "dimension", *(f"{size:,} images" for size in sizes), *layers]
+    head = ["network", "layer", "classifier", "dimension", *map(_images, sizes), *layers]
     lines = []
     for (network, row), value in zip(rows(result), known, strict=True):
         line = [network.label, layer_name(row), row.classifier, _count(row.dimension)]
@@ -112,6 +112,10 @@ def _ours(result: Transfer, row: LayerTransfer, sizes: Sequence[int]) -> list[st
     texts = map(percent, row.mean.tolist(), row.spread.tolist())
     found = dict(zip(result.sizes, texts, strict=True))
     return [found.get(size, MISSING) for size in sizes]
+
+
+def _images(size: int) -> str:
+    return "1 image" if size == 1 else f"{size:,} images"
 
 
 def _count(dimension: int) -> str:

@@ -67,7 +67,8 @@ class TransferLayers(Splits):
     strengths: list[PositiveFloat] = Field(
         list(STRENGTHS),
         min_length=1,
-        description="What cross-validation on the training images chooses c from.",
+        description="What cross-validation on the training images chooses c from; it counts at features of "
+        "variance 1.",
     )
     batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
 
