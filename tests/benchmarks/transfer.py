@@ -108,7 +108,7 @@ def theirs(question: Question) -> Answer:
 
     def classify(found: torch.Tensor, labels: torch.Tensor, fold: Fold) -> torch.Tensor:
         x = torch.nn.functional.normalize(found, dim=1).numpy()
-        model = LinearSVC(C=question.c, tol=1e-6, max_iter=5000)
+        model = LinearSVC(C=question.c)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(x[list(fold.train)], labels[list(fold.train)].numpy())
