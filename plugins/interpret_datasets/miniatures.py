@@ -17,8 +17,7 @@ SIDE = 160
 def miniature(picture: Picture) -> UInt8[Tensor, "side side 3"]:
     """The whole picture in a square, white beside it; a tensor under its own scale, from black to white."""
     photograph = _photograph(picture) if isinstance(picture, Tensor) else upright(picture)
-    inside = ImageOps.contain(photograph.convert("RGB"), (SIDE, SIDE))
-    return torch.from_numpy(np.array(ImageOps.pad(inside, (SIDE, SIDE), color="white")))
+    return torch.from_numpy(np.array(ImageOps.pad(photograph.convert("RGB"), (SIDE, SIDE), color="white")))
 
 
 def _photograph(x: Tensor) -> Image.Image:

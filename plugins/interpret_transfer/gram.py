@@ -44,8 +44,8 @@ def gram(
         _require_finite(x)
         x = standardised(x, train) if scaling == "standard" else x
         squares += _by_rows(x, lambda part: part.square().sum(1))
-        along = torch.zeros_like(squares) if scaling == "standard" else centred(x)
-        _add(total, x, along)
+        more = torch.zeros_like(squares) if scaling == "standard" else centred(x)
+        _add(total, x, more)
     total.diagonal().copy_(squares)  # those of zeros are zero
     if scaling == "length":
         of_length_one(total)
