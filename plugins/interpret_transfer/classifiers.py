@@ -25,6 +25,9 @@ FAINT = 1e-6
 """Directions with a smaller share of the variance are left out: inner products are summed up from 32 bits,
 and rounding makes some of these negative."""
 
+SAME = 1e-12
+"""Vectors whose variance is a smaller share of their mean squared length differ by rounding alone."""
+
 GRADIENT = 1e-6
 """Largest slope at the softmax's optimum; at scikit-learn's own 1e-4 strong c are not nearly there."""
 
@@ -72,7 +75,7 @@ def classify(
     rows, others = torch.tensor(list(train)), torch.tensor(list(test))
     own, goals = products[rows[:, None], rows], targets[rows]
     unit = variance(own)
-    if not unit > 0:
+    if not unit > SAME * own.diagonal().mean():
         raise InterpretError("All feature vectors are the same: there is nothing to classify by.")
     check_sides(goals)
     fit, own = FITS[kind], own / unit

@@ -24,8 +24,8 @@ STEPS, INNER, HALVINGS = 100, 2000, 40
 """Newton steps, conjugate gradient steps in each, and halvings of its length: far more than are needed."""
 
 DIRECT = 200
-"""A system of m of n images is factorised where m³ is at most so many times n²: its m³ / 3 operations are then
-no more than those of some thirty conjugate gradient steps, of 2 n² each."""
+"""A system of m of n images is factorised where m³ is at most so many times n²: its m³ / 3 operations are
+then no more than those of some thirty conjugate gradient steps, of 2 n² each."""
 
 
 def fit_svm(

@@ -193,6 +193,15 @@ def test_equal_vectors_cannot_be_told_apart(value):
         classify("svm", products, one_against_rest(clouds()[1], 3), TRAIN, TEST)
 
 
+@pytest.mark.parametrize("scaling", ["none", "length"])
+def test_a_layer_that_always_gives_the_same_is_refused(tmp_path, scaling):
+    """What rounding leaves of the differences from a mean in 32 bits is no variance."""
+    x = torch.rand(1, 3000, generator=torch.Generator().manual_seed(0)).expand(60, -1).contiguous()
+    products = gram(stored(tmp_path, x), scaling=scaling)
+    with pytest.raises(InterpretError, match="All feature vectors are the same"):
+        classify("svm", products, one_against_rest(clouds()[1], 3), TRAIN, TEST)
+
+
 def test_vectors_that_hardly_differ_are_told_apart_as_well(tmp_path):
     """Far from the origin, as what random layers give: their differences are what counts, and are kept."""
     x, labels = clouds()
