@@ -12,8 +12,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
@@ -24,6 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from interpret.errors import InterpretError
+from interpret.files import link_or_copy, write_atomically
 from interpret.images import InputSpec
 
 FORMAT = 1
@@ -104,19 +103,6 @@ def files_of(tree: Any) -> Iterator[str]:
         yield from files_of(item)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: to a neighbour first, to the disk, then renamed."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 Record.registered[_kind(InputSpec)] = InputSpec
 
 
@@ -128,19 +114,8 @@ def _bring(file: Path, folder: Path) -> str:
         raise InterpretError(f"The file {file} belongs to the result and is missing. Run the step again.")
     if not target.exists() or not target.samefile(file):
         target.parent.mkdir(exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        part.unlink(missing_ok=True)
-        _link_or_copy(file, part)
-        part.replace(target)
+        link_or_copy(file, target)
     return inside.as_posix()
-
-
-def _link_or_copy(file: Path, target: Path) -> None:
-    """A second name of the file, which costs no room; a copy where the disk cannot do that."""
-    try:
-        os.link(file, target)
-    except OSError:
-        shutil.copyfile(file, target)
 
 
 def _encode(value: Any, path: str, tensors: dict[str, Tensor], folder: Path) -> Any:

@@ -21,8 +21,9 @@ from typing import Any, TextIO
 
 from interpret import results
 from interpret.errors import InterpretError, StepError
+from interpret.files import write_atomically
 from interpret.images import digest
-from interpret.results import Result, write_atomically
+from interpret.results import Result
 
 OWN_FILES = frozenset({"result.json", "result.safetensors", "step.json", "figures.json"})
 _VERSIONED = frozenset({"torch", "torchvision"})

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
-from interpret.results import write_atomically
+from interpret.files import write_atomically
 
 Format: TypeAlias = Literal["png", "svg", "pdf"]
 

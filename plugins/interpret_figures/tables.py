@@ -10,7 +10,8 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from interpret.results import Result, write_atomically
+from interpret.files import write_atomically
+from interpret.results import Result
 
 R = TypeVar("R", bound=Result)
 TableFormat: TypeAlias = Literal["markdown", "csv", "latex"]

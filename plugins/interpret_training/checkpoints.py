@@ -12,8 +12,9 @@ from pathlib import Path
 from safetensors.torch import save
 
 from interpret.errors import ModelError
+from interpret.files import write_atomically
 from interpret.network import Network
-from interpret.results import Record, write_atomically
+from interpret.results import Record
 from interpret.weights import file_hash, mismatches, read_weights, strip_prefixes
 from interpret_zoo import MeanImage
 from interpret_zoo.cards import FOLDER, series_names

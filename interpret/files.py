@@ -1,0 +1,286 @@
+"""Files in folders that may be a stranger's: read, written and removed inside, and never through a link.
+
+What a file says of other files is a name inside its folder (`inside`). What is stored is written whole or not
+at all (`write_atomically`), with a checksum that is tested before it is believed (`read_sealed`, `file_hash`).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedReader
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, NoReturn
+
+from interpret.errors import InterpretError
+
+LARGEST_JSON = 1 << 28
+"""Bytes of JSON that are read; it becomes some 20 times as many in memory."""
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TEMPORARY = re.compile(r"\.interpret-[0-9a-f]{16}\.part")
+_SEAL = re.compile(rb'\{\n "sha256": "([0-9a-f]{64})",\n')
+
+
+def user_path(path: str | Path) -> Path:
+    """A path as a user writes it, with ``~`` for the home folder.
+
+    Raises:
+        InterpretError: If it is no path, or names a user that does not exist.
+    """
+    try:
+        found = Path(path).expanduser()
+    except TypeError:
+        raise InterpretError(f"{path!r} is no path: give text, or a pathlib.Path.") from None
+    except RuntimeError:
+        raise InterpretError(f"There is no home folder for {str(path)!r}. Write the whole path.") from None
+    if "\0" in str(found):
+        raise InterpretError(f"{str(path)!r} is no path: no file has a zero character in its name.")
+    return found
+
+
+def inside(folder: Path, name: object, source: str = "") -> Path:
+    """The path of what a stored file calls ``name``: below ``folder``, with no link on the way.
+
+    Args:
+        folder: The folder; how it is reached is the user's choice.
+        name: A relative path with ``/`` between its parts.
+        source: The file in the folder that says so, for the message.
+
+    Raises:
+        InterpretError: If the name is anything else, or a part of it is a link or no plain file or folder.
+    """
+    if not is_inside(name):
+        cure = f"Remove {folder / source} and run again" if source else "Choose another name"
+        raise InterpretError(
+            f"{source or 'A file'} in {folder} names {str(name)[:200]!r}, which is no path inside it. "
+            f"Nothing there was read, written or removed. {cure}."
+        )
+    path = folder
+    for part in str(name).split("/"):
+        path /= part
+        require_plain(path)
+    return path
+
+
+def is_inside(name: object) -> bool:
+    """Whether something is a relative path, written plainly, that stays below where it starts."""
+    if not isinstance(name, str) or "\0" in name or "\\" in name:
+        return False
+    path = PurePosixPath(name)
+    plain = path.as_posix() == name and name != "." and ".." not in path.parts
+    return plain and not path.is_absolute() and not PureWindowsPath(name).drive
+
+
+def require_plain(path: Path) -> None:
+    """Refuse a link, a device or a pipe where a file or folder of a run should be; nothing there is fine.
+
+    Raises:
+        InterpretError: If it is one; the message says what to do.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        _refuse(path, f"cannot be looked at ({error.strerror})")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        _refuse(path, "is a link" if stat.S_ISLNK(mode) else "is no plain file or folder")
+
+
+def require_kind(path: Path, *, folder: bool) -> None:
+    """Refuse a file where a folder should be, and the reverse; nothing there is fine.
+
+    Raises:
+        InterpretError: If it is one, or a link; the message says what to do.
+    """
+    require_plain(path)
+    if path.exists() and path.is_dir() != folder:
+        _refuse(
+            path, "is a file, where a folder should be" if folder else "is a folder, where a file should be"
+        )
+
+
+def _refuse(path: Path, what: str) -> NoReturn:
+    raise InterpretError(
+        f"{path} {what}: a run reads, writes and removes only plain files and folders inside its own folder. "
+        "Nothing was changed. Move it away, or choose another output folder."
+    )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """A plain file, open for reading; a link is not followed and a pipe is not waited for.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InterpretError: If it is something else, or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, _READ)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
+    except OSError as error:
+        link = error.errno == errno.ELOOP
+        _refuse(path, "is a link" if link else f"cannot be read ({error.strerror})")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        _refuse(path, "is no plain file")
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        yield file
+
+
+def read_plain(path: Path, most: int | None = None) -> bytes:
+    """The bytes of a plain file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InterpretError: If it is something else, cannot be read, or has more than ``most`` bytes.
+    """
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            raise InterpretError(f"{path} has {size:,} bytes; at most {most:,} are read.")
+        return file.read()
+
+
+_hashes: dict[tuple[int, ...], str] = {}
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a plain file, 64 hexadecimal digits; a file that did not change is read once in a process.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InterpretError: If it is something else, or cannot be read.
+    """
+    with opened(path) as file:
+        found = os.fstat(file.fileno())
+        key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if key not in _hashes:
+            _hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        return _hashes[key]
+
+
+def has_hash(path: Path, expected: object) -> bool:
+    """Whether a plain file is there, and is to the last bit what it was when ``expected`` was noted."""
+    try:
+        return file_hash(path) == expected
+    except (InterpretError, OSError):
+        return False
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: to a neighbour first, to the disk, then renamed."""
+    _put(path, lambda part: _create(part, data))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, which costs no room; a copy where the disk cannot do that."""
+    _put(target, lambda part: _link(source, part))
+
+
+def _put(path: Path, make: Callable[[Path], None]) -> None:
+    part = path.with_name(f".interpret-{secrets.token_hex(8)}.part")
+    try:
+        make(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _to_disk(path.parent)
+
+
+def _create(part: Path, data: bytes) -> None:
+    with open(os.open(part, _CREATE, 0o666), "wb") as file:  # noqa: PTH123 - never through a link
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _link(source: Path, part: Path) -> None:
+    try:
+        os.link(source, part, follow_symlinks=False)
+    except OSError:
+        shutil.copyfile(source, part)
+    _to_disk(part)
+
+
+def _to_disk(path: Path) -> None:
+    """Ask the disk to keep what a file holds, or the names in a folder."""
+    descriptor = os.open(path, _READ)
+    try:
+        with suppress(OSError):  # some network disks know no fsync of folders
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left half written below a folder: our temporary files, and no others."""
+    for place, _, names in os.walk(folder):  # follows no links
+        for name in names:
+            if _TEMPORARY.fullmatch(name):
+                Path(place, name).unlink(missing_ok=True)
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON as it is defined: no NaN, and no nesting that Python cannot follow.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    try:
+        return json.loads(data, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def seal(value: dict[str, Any]) -> bytes:
+    """A mapping as JSON that begins with the SHA-256 of its other lines."""
+    body = (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+    return b'{\n "sha256": "%s",\n' % hashlib.sha256(body).hexdigest().encode() + body.removeprefix(b"{\n")
+
+
+def unseal(data: bytes) -> dict[str, Any]:
+    """The mapping that `seal` was given.
+
+    Raises:
+        ValueError: If a bit has changed.
+    """
+    found = _SEAL.match(data)
+    if not found or hashlib.sha256(b"{\n" + data[found.end() :]).hexdigest().encode() != found[1]:
+        raise ValueError("its checksum is missing or does not fit")
+    value: dict[str, Any] = parse_json(data)
+    del value["sha256"]
+    return value
+
+
+def write_sealed(path: Path, value: dict[str, Any]) -> None:
+    """Write a mapping whole or not at all, with its checksum."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, seal(value))
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The mapping in a file; empty where there is none, or one that has changed since it was written.
+
+    Raises:
+        InterpretError: If the path is no plain file.
+    """
+    try:
+        return unseal(read_plain(path, LARGEST_JSON))
+    except (FileNotFoundError, ValueError):
+        return {}
