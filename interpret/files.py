@@ -1,7 +1,7 @@
 """Files in folders that may be a stranger's: read, written and removed inside, and never through a link.
 
 What a file says of other files is a name inside its folder (`inside`). What is stored is written whole or not
-at all (`write_atomically`), with a checksum that is tested before it is believed (`read_sealed`, `file_hash`).
+at all (`write_atomically`), with a checksum tested before it is believed (`read_sealed`, `file_hash`).
 """
 
 from __future__ import annotations
