@@ -181,15 +181,16 @@ def has_hash(path: Path, expected: object) -> bool:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: to a neighbour first, to the disk, then renamed."""
-    _put(path, lambda part: _create(part, data))
+    put(path, lambda part: _create(part, data))
 
 
 def link_or_copy(source: Path, target: Path) -> None:
     """Give a file a second name, which costs no room; a copy where the disk cannot do that."""
-    _put(target, lambda part: _link(source, part))
+    put(target, lambda part: _link(source, part))
 
 
-def _put(path: Path, make: Callable[[Path], None]) -> None:
+def put(path: Path, make: Callable[[Path], None]) -> None:
+    """Let ``make`` write a neighbour of a file, which then takes the file's name."""
     part = path.with_name(f".interpret-{secrets.token_hex(8)}.part")
     try:
         make(part)

@@ -115,7 +115,7 @@ def run_pipeline(
     chosen: Executor = known.lookup("executor", executor)()
     folder = RunFolder(Path(out).expanduser())
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force)
-    with working_in(folder.work):
+    with working_in(folder.work, anew=force and not (shard or merge)):
         if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):

@@ -7,24 +7,28 @@ finds it; elsewhere it is a temporary folder of this process.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from time import sleep
 from typing import TypeVar
 
 from interpret import results
+from interpret.checksums import SUFFIX
+from interpret.files import write_atomically
 from interpret.images import digest
 from interpret.results import Result
 from interpret.store import code_version, whole
 
 R = TypeVar("R", bound=Result)
-
-_folder: ContextVar[Path | None] = ContextVar("workspace", default=None)
+logger = logging.getLogger(__name__)
 
 
 def processes() -> int:
@@ -37,26 +41,88 @@ def follows() -> bool:
     return processes() > 1 and int(os.environ.get("RANK", "0")) > 0
 
 
+@dataclass(frozen=True)
+class _Workspace:
+    """The rooms of one run.
+
+    Attributes:
+        folder: Where they are.
+        anew: Whether each is emptied when it is first asked for.
+        opened: The rooms that were asked for.
+    """
+
+    folder: Path
+    anew: bool = False
+    opened: dict[str, Path] = field(default_factory=dict)
+
+    def open(self, name: str) -> Path:
+        """The room of that name; the first time without links, which a stranger may have put there."""
+        path = self.folder / name
+        if name not in self.opened:
+            self.opened[name] = path
+            if self.anew:
+                self.empty(path)
+            if not follows():
+                _remove_links(path)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def empty(self, path: Path) -> None:
+        """Forget what is in a room; further processes of ``torchrun`` wait until the first one has."""
+        note, this_run = path.with_name(f".{path.name}.emptied"), _torchrun().encode()
+        while follows():
+            if note.is_file() and note.read_bytes() == this_run:
+                return
+            sleep(0.05)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        if processes() > 1:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(note, this_run)
+
+
+_workspace: ContextVar[_Workspace | None] = ContextVar("workspace", default=None)
+
+
 @contextmanager
-def working_in(folder: Path) -> Iterator[None]:
-    """While this holds, rooms are in ``folder``."""
-    token = _folder.set(folder)
+def working_in(folder: Path, *, anew: bool = False) -> Iterator[None]:
+    """While this holds, rooms are in ``folder``.
+
+    Args:
+        folder: Where.
+        anew: Empty each room when it is first asked for: nothing that was kept before is believed.
+    """
+    workspace = _Workspace(folder, anew)
+    token = _workspace.set(workspace)
     try:
         yield
     finally:
-        _folder.reset(token)
+        _workspace.reset(token)
+        for name in workspace.opened if anew and not follows() else ():
+            (folder / f".{name}.emptied").unlink(missing_ok=True)
 
 
 def room(*content: object) -> Path:
     """A folder for one piece of work, the same one for the same content.
 
+    What is written there has a checksum, by which it is believed: see `interpret.checksums`, or `kept`.
+
     Args:
         *content: Everything the work depends on, as text; a class stands for the code of its package.
     """
     parts = (code_version(part) if isinstance(part, type) else part for part in content)
-    path = (_folder.get() or _temporary()) / digest(*parts)
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    return (_workspace.get() or _temporary()).open(digest(*parts))
+
+
+def rooms_opened() -> set[Path]:
+    """The rooms that were asked for until now, inside a run."""
+    workspace = _workspace.get()
+    return set(workspace.opened.values()) if workspace else set()
+
+
+def holds_work(folder: Path) -> bool:
+    """Whether something is stored in a room that is found again."""
+    return any(file.name == "result.json" or file.suffix == SUFFIX for file in folder.rglob("*"))
 
 
 def kept(compute: Callable[[], R], *content: object) -> R:
@@ -67,7 +133,7 @@ def kept(compute: Callable[[], R], *content: object) -> R:
         *content: Everything it depends on, as for `room`.
     """
     folder = room("kept", *content)
-    if not whole(folder):
+    if not holds_result(folder):
         found = compute()
         if follows():
             return found
@@ -75,9 +141,32 @@ def kept(compute: Callable[[], R], *content: object) -> R:
     return results.load(folder)  # type: ignore[return-value]  # what compute() returned
 
 
+def holds_result(folder: Path) -> bool:
+    """Whether a whole result is in a room; half or damaged ones are told of in the log."""
+    found = bool(whole(folder))
+    if not found and (folder / "result.json").exists():
+        logger.warning("The result in %s is damaged or was left half written: it is made again.", folder)
+    return found
+
+
+def _remove_links(folder: Path) -> None:
+    """Remove what is neither a file nor a folder, so that all work stays inside."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        folder.unlink(missing_ok=True)
+    for path in list(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            path.unlink(missing_ok=True)
+
+
+def _torchrun() -> str:
+    """What tells one start of ``torchrun`` from another."""
+    names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_PORT")
+    return " ".join(os.environ.get(name, "") for name in names)
+
+
 @cache
-def _temporary() -> Path:
-    """A folder that is removed when the process ends."""
+def _temporary() -> _Workspace:
+    """A workspace that is removed when the process ends."""
     folder = Path(mkdtemp(prefix="interpret-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return _Workspace(folder)

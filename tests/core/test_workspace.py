@@ -1,5 +1,8 @@
 """Room for unfinished work: the same for the same content, and results that are computed once."""
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret import results
+from interpret.checksums import write_checked
 from interpret.errors import InterpretError
 from interpret.interfaces import Probe
 from interpret.results import Result
 from interpret.store import StepFolder
-from interpret.workspace import follows, kept, room, working_in
+from interpret.workspace import follows, holds_work, kept, room, rooms_opened, working_in
 
 
 @dataclass(frozen=True)
@@ -113,3 +117,83 @@ def test_only_a_further_process_of_torchrun_follows(environment, expected, monke
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert follows() == expected
+
+
+def test_a_forced_run_empties_each_room_once(tmp_path):
+    with working_in(tmp_path):
+        for name in ("used", "unused"):
+            (room(name) / "file").write_text(name)
+    with working_in(tmp_path, anew=True):
+        assert not list(room("used").iterdir())
+        (room("used") / "file").write_text("new")
+        assert (room("used") / "file").read_text() == "new"
+    with working_in(tmp_path):
+        assert (room("used") / "file").read_text() == "new"
+        assert (room("unused") / "file").read_text() == "unused"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+FORCED = """
+import sys
+from pathlib import Path
+from interpret.workspace import follows, room, working_in
+with working_in(Path(sys.argv[1]), anew=True):
+    folder = room("shared")
+    if follows():
+        print(sorted(file.name for file in folder.iterdir()))
+        (folder / "done").touch()
+    else:
+        while not (folder / "done").exists():
+            pass
+"""
+
+
+def test_further_processes_wait_until_the_first_has_emptied_a_room(tmp_path):
+    with working_in(tmp_path):
+        (room("shared") / "old").touch()
+    shared = {**os.environ, "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "one"}
+    command = [sys.executable, "-c", FORCED, str(tmp_path)]
+    second = subprocess.Popen(command, env={**shared, "RANK": "1"}, stdout=subprocess.PIPE, text=True)
+    first = subprocess.Popen(command, env={**shared, "RANK": "0"})
+    assert second.communicate(timeout=60)[0] == "[]\n"
+    assert first.wait(timeout=60) == 0
+    assert [path.name[0] != "." for path in tmp_path.iterdir()] == [True]
+
+
+def test_links_in_a_room_are_removed_and_what_they_show_is_left_alone(tmp_path):
+    victim = tmp_path / "victim"
+    (victim / "sub").mkdir(parents=True)
+    (victim / "file").write_text("mine")
+    with working_in(tmp_path / "work"):
+        folder = room("work")
+    (folder / "sub").symlink_to(victim / "sub")
+    (folder / "file").symlink_to(victim / "file")
+    os.mkfifo(folder / "pipe")
+    with working_in(tmp_path / "work"):
+        assert not list(room("work").iterdir())
+    for anew in (False, True):
+        folder.rmdir()
+        folder.symlink_to(victim)
+        with working_in(tmp_path / "work", anew=anew):
+            assert not list(room("work").iterdir())
+    assert (victim / "file").read_text() == "mine"
+    assert (victim / "sub").is_dir()
+
+
+def test_a_damaged_kept_result_is_computed_again(tmp_path, caplog):
+    with working_in(tmp_path):
+        kept(lambda: filed(tmp_path / "made"), "key")
+        file = room("kept", "key") / "result.safetensors"
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+        assert torch.equal(kept(lambda: filed(tmp_path / "made"), "key").values, torch.arange(3.0))
+    assert "is damaged" in caplog.text
+
+
+def test_a_room_holds_work_once_something_is_stored(tmp_path):
+    with working_in(tmp_path):
+        (room("work") / "log.csv").touch()
+        assert not holds_work(room("work"))
+        write_checked(room("work") / "numbers", Path.touch)
+        assert holds_work(room("work"))
+        assert rooms_opened() == {room("work")}
+    assert rooms_opened() == set()
