@@ -11,8 +11,8 @@ from pathlib import Path
 
 from safetensors.torch import save
 
+from interpret.checksums import checksum_of, is_intact, write_checked
 from interpret.errors import ModelError
-from interpret.files import write_atomically
 from interpret.network import Network
 from interpret.results import Record
 from interpret.weights import file_hash, mismatches, read_weights, strip_prefixes
@@ -20,9 +20,6 @@ from interpret_zoo import MeanImage
 from interpret_zoo.cards import FOLDER, series_names
 
 NAME = re.compile(r"epoch-(\d+)\.(?:safetensors|pth|pt)")
-
-STATE = "state.ckpt"
-"""From where a killed training goes on: weights, momentum and history after the last whole epoch."""
 
 CHECKPOINTS = "checkpoints"
 """The folder of checkpoints in that of a training."""
@@ -44,14 +41,23 @@ class Checkpoint(Record):
 
 
 def write_checkpoint(network: Network, epoch: int, folder: Path) -> Checkpoint:
-    """Write the weights of a network into ``folder/epoch-NNNN.safetensors``, with what its input is."""
+    """Write the weights of a network into ``folder/epoch-NNNN.safetensors``, with what its input is.
+
+    Its checksum is in ``epoch-NNNN.safetensors.sha256``.
+    """
     tensors = {
         name: tensor.detach().cpu().contiguous() for name, tensor in network.module.state_dict().items()
     }
-    file = folder / f"epoch-{epoch:04d}.safetensors"
+    file, blob = checkpoint_file(folder, epoch), save(tensors)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, with_metadata(save(tensors), {**stated(network), "epoch": str(epoch)}))
+    told = {**stated(network), "epoch": str(epoch)}
+    write_checked(file, lambda part: part.write_bytes(with_metadata(blob, told)))
     return Checkpoint(epoch, file, file_hash(file))
+
+
+def checkpoint_file(folder: Path, epoch: int) -> Path:
+    """Where the weights of an epoch are."""
+    return folder / f"epoch-{epoch:04d}.safetensors"
 
 
 def with_metadata(blob: bytes, metadata: Mapping[str, str]) -> bytes:
@@ -75,6 +81,15 @@ def stated(network: Network) -> dict[str, str]:
     return {**told, "categories": json.dumps(network.categories)} if network.categories else told
 
 
+def stored_checkpoint(folder: Path, epoch: int) -> Checkpoint:
+    """The checkpoint of an epoch that `write_checkpoint` has written.
+
+    Raises:
+        ModelError: If it is missing, or has changed since.
+    """
+    return _checked(epoch, checkpoint_file(folder, epoch))
+
+
 def read_checkpoints(folder: str | Path) -> tuple[Checkpoint, ...]:
     """The checkpoints in a folder, by epoch: files named ``epoch-1.safetensors`` (or ``.pth``, ``.pt``).
 
@@ -82,7 +97,8 @@ def read_checkpoints(folder: str | Path) -> tuple[Checkpoint, ...]:
         folder: The folder, or the name of a series that comes along (``zfnet-imagenette``).
 
     Raises:
-        ModelError: If the folder is missing, holds none, or holds one epoch twice.
+        ModelError: If the folder is missing, holds none, or holds one epoch twice; if a file is not what its
+            checksum says.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir() and str(folder) in series_names():
@@ -99,7 +115,7 @@ def read_checkpoints(folder: str | Path) -> tuple[Checkpoint, ...]:
             f"There are no checkpoints in {folder}: their files are named epoch-1.safetensors, "
             f"epoch-2.safetensors, … It holds {names}."
         )
-    found = [Checkpoint(int(match[1]), file, file_hash(file)) for match, file in files]
+    found = [_checked(int(match[1]), file) for match, file in files]
     found.sort(key=lambda checkpoint: checkpoint.epoch)
     _check_epochs(found)
     return tuple(found)
@@ -149,6 +165,17 @@ def _before(network: Network, tensor: str, layers: Sequence[str]) -> bool:
     last = max(order.index(network.layer(layer)) for layer in layers)
     called = [place for place, layer in enumerate(order) if network.calls[layer].module == owner]
     return not called or called[0] <= last
+
+
+def _checked(epoch: int, file: Path) -> Checkpoint:
+    """A checkpoint that is what the checksum beside it says, where there is one."""
+    beside = checksum_of(file)
+    if beside.exists() and not is_intact(file):
+        raise ModelError(
+            f"The checkpoint {file} has changed since it was written: its SHA-256 is not that in "
+            f"{beside.name}. Train again, or remove {beside.name} if the change is yours."
+        )
+    return Checkpoint(epoch, file, file_hash(file))
 
 
 def _check_epochs(found: Sequence[Checkpoint]) -> None:

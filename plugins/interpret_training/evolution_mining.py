@@ -14,8 +14,7 @@ from interpret import results
 from interpret.batches import OnError
 from interpret.images import Images, digest
 from interpret.network import Network
-from interpret.store import whole
-from interpret.workspace import room
+from interpret.workspace import holds_result, room
 from interpret_topk import Exemplars, mine
 from interpret_training.checkpoints import Checkpoint
 from interpret_training.loading import mean_image
@@ -49,7 +48,7 @@ class Miner:
             layers: Names or aliases.
         """
         rooms = {layer: self._room(network, checkpoint, layer) for layer in layers}
-        missing = [layer for layer, folder in rooms.items() if not whole(folder)]
+        missing = [layer for layer, folder in rooms.items() if not holds_result(folder)]
         if missing:
             found = mine(
                 network, self.images, missing, self.k, batch_size=self.batch_size, on_error=self.on_error

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.loggers.tensorboard import TensorBoardLogger
 
 from interpret.network import Network
 from interpret.progress import track
-from interpret_training.checkpoints import CHECKPOINTS, STATE, write_checkpoint
+from interpret_training.checkpoints import CHECKPOINTS, write_checkpoint
 from interpret_training.recipe import Recipe
+from interpret_training.state import STATE, write_state
 
 
 class WriteCheckpoints(Callback):
@@ -60,18 +63,35 @@ class StopEarly(EarlyStopping):
         trainer.should_stop = trainer.should_stop or self.stopped_epoch > 0
 
 
+class StateFile(TorchCheckpointIO):
+    """Writes what Lightning saves beside its target: Lightning itself takes the system's temporary folder."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:  # noqa: ARG002
+        """Write it whole or not at all, with its checksum."""
+        write_state(checkpoint, Path(path))
+
+
+class KeepState(Checkpoint):
+    """Saves after each epoch what a killed training goes on from.
+
+    Args:
+        folder: Where to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Save it."""
+        trainer.save_checkpoint(self.folder / STATE, weights_only=False)
+
+
 def callbacks(network: Network, recipe: Recipe, folder: Path, *, validated: bool) -> list[Callback]:
     """All that one training needs; the state is saved last, when the others are done with the epoch."""
-    state = ModelCheckpoint(
-        folder,
-        STATE.removesuffix(".ckpt"),
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
     needed: list[Callback] = [TellProgress()]
     if recipe.stop is not None and validated:
         needed.append(StopEarly("validation_error", patience=recipe.stop, check_finite=False))
-    return [*needed, WriteCheckpoints(network, recipe.kept_epochs, folder), state]
+    return [*needed, WriteCheckpoints(network, recipe.kept_epochs, folder), KeepState(folder)]
 
 
 def loggers(folder: Path) -> list[Logger]:

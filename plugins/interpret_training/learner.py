@@ -27,10 +27,12 @@ class Learner(LightningModule):
         network: The network, which is changed.
         recipe: Every choice.
         validated: Whether there are validation images.
+        key: What the training depends on; its state says so.
     """
 
-    def __init__(self, network: Network, recipe: Recipe, *, validated: bool) -> None:
+    def __init__(self, network: Network, recipe: Recipe, *, validated: bool, key: str) -> None:
         super().__init__()
+        self.key = key
         self.module, self.recipe, self.validated = network.module, recipe, validated
         self.asked, self.prepare = network, Preparation.of(network)
         self.first, self.divisor = first_convolution(network), torch.tensor(network.input.divisor)
@@ -57,6 +59,7 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What a training that continues must know."""
+        checkpoint["key"] = self.key
         checkpoint["history"] = {"columns": self.history, "losses": torch.tensor(self.losses)}
         checkpoint["plateau"] = self.plateau.state_dict()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,13 @@ import torch
 
 from interpret import results
 from interpret.batches import OnError
+from interpret.checksums import checksum_of, is_intact, remove_checked, write_checked
 from interpret.errors import InterpretError, ModelError, StepError
 from interpret.images import Images, as_images, digest
 from interpret.network import Network
-from interpret.store import code_version, read_json, whole, write_json
-from interpret.workspace import processes, room
-from interpret_training.checkpoints import CHECKPOINTS, STATE, read_checkpoints, write_checkpoint
+from interpret.store import code_version, read_json, write_json
+from interpret.workspace import follows, holds_result, processes, room
+from interpret_training.checkpoints import CHECKPOINTS, stored_checkpoint, write_checkpoint
 from interpret_training.evaluation import class_count, probabilities, score
 from interpret_training.initial import initialise
 from interpret_training.loading import (
@@ -35,6 +37,7 @@ from interpret_training.loading import (
 from interpret_training.pixels import Pixels, read_pixels
 from interpret_training.recipe import Recipe, read_recipe
 from interpret_training.results import History, Scores, Training
+from interpret_training.state import PREVIOUS, STATE, find_state
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -80,7 +83,7 @@ def train(
     place = room("train", key, on_error) if folder is None else Path(folder).expanduser()
     if done := _claim(place, key):
         return done
-    return _prepared(network, (images, held_out), chosen, place, on_error).run()
+    return _prepared(network, (images, held_out), chosen, folder=place, key=key, on_error=on_error).run()
 
 
 def training_key(network: Network, images: Images, recipe: Recipe, validation: Images | None) -> str:
@@ -92,21 +95,28 @@ def training_key(network: Network, images: Images, recipe: Recipe, validation: I
 
 def _claim(folder: Path, key: str) -> Training | None:
     """The training that is whole in the folder already; None where it is to be begun or continued."""
-    known = read_json(folder / "training.json").get("key", key)
-    if known != key:
+    note = folder / "training.json"
+    known, sure = read_json(note).get("key"), is_intact(note)
+    if known not in {None, key} and (sure or not checksum_of(note).exists()):
         raise InterpretError(
             f"{folder} holds another training: network, images, recipe or code have changed since. "
             "Choose another folder, or remove this one."
         )
-    write_json(folder / "training.json", {"key": key})
-    return results.load(folder) if whole(folder) else None  # type: ignore[return-value]
+    if sure and known == key and holds_result(folder):
+        return results.load(folder)  # type: ignore[return-value]
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (sure or follows()):
+        write_checked(note, lambda part: write_json(part, {"key": key}))
+    return None
 
 
 def _prepared(
     network: Network,
     images: tuple[Images, Images | None],
     recipe: Recipe,
+    *,
     folder: Path,
+    key: str,
     on_error: OnError,
 ) -> _Work:
     """Read the images, to train on and to validate on, and prepare a copy of the network."""
@@ -117,7 +127,7 @@ def _prepared(
     if recipe.mean == "pixel":
         _set_mean(network, pixels)
     network.module.to(memory_format=torch.channels_last)  # a quarter faster on CPU
-    return _Work(network, recipe, pixels, checked, folder)
+    return _Work(network, recipe, pixels, checked, folder, key)
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,7 @@ class _Work:
     images: Pixels
     validation: Pixels | None
     folder: Path
+    key: str
 
     def run(self) -> Training:
         """Train to the end, measure, and write down what was found."""
@@ -137,7 +148,8 @@ class _Work:
         found = self.finished(learner, ended)
         if rank == 0:
             found.save(self.folder)
-            (self.folder / STATE).unlink(missing_ok=True)
+            for name in (STATE, PREVIOUS):
+                remove_checked(self.folder / name)
         return found
 
     def fit(self) -> tuple[Learner, str, int]:
@@ -149,16 +161,10 @@ class _Work:
         checks = self.validation and center_loader(
             CenterSteps(self.validation, self.network.input.size, steps.batch, share)
         )
-        learner, state, device = self.learner(), self.folder / STATE, self.network.device
-        trainer.fit(
-            learner.train(),
-            training_loader(steps),
-            checks,
-            ckpt_path=state if state.exists() else None,
-            weights_only=True,
-        )
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        learner, device = self.learner(), self.network.device
+        state = find_state(self.folder, self.key, self.recipe.kept_epochs)
+        with _interrupted(trainer):
+            trainer.fit(learner.train(), training_loader(steps), checks, ckpt_path=state, weights_only=True)
         self.network.module.to(device)  # Lightning leaves it on the CPU
         last = len(learner.history["rate"])
         if trainer.is_global_zero and last not in self.recipe.kept_epochs:
@@ -172,13 +178,13 @@ class _Work:
         """The network as Lightning takes it."""
         from interpret_training.learner import Learner  # noqa: PLC0415 - Lightning takes seconds to import
 
-        return Learner(self.network, self.recipe, validated=self.validation is not None)
+        return Learner(self.network, self.recipe, validated=self.validation is not None, key=self.key)
 
     def trainer(self) -> Trainer:
         """Lightning's trainer on the network's device, or one of those that ``torchrun`` started."""
         from lightning.pytorch import Trainer  # noqa: PLC0415
 
-        from interpret_training.keeping import callbacks, loggers  # noqa: PLC0415
+        from interpret_training.keeping import StateFile, callbacks, loggers  # noqa: PLC0415
 
         device, count = self.network.device, processes()
         local = int(os.environ.get("LOCAL_WORLD_SIZE", str(count)))
@@ -194,6 +200,7 @@ class _Work:
                 self.network, self.recipe, self.folder, validated=self.validation is not None
             ),
             logger=loggers(self.folder),
+            plugins=[StateFile()],
             log_every_n_steps=1,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
@@ -204,14 +211,14 @@ class _Work:
     def finished(self, learner: Learner, ended: str) -> Training:
         """What was found; the trained network is measured as its checkpoint will be loaded."""
         last = len(learner.history["rate"])
-        kept = [item for item in read_checkpoints(self.folder / CHECKPOINTS) if item.epoch <= last]
+        kept = sorted({last, *(epoch for epoch in self.recipe.kept_epochs if epoch <= last)})
         self.network.module.to(memory_format=torch.contiguous_format)
         skipped = self.images.skipped + (self.validation.skipped if self.validation else ())
         return Training(
             recipe=self.recipe.model_dump(mode="json"),
             history=History(**{name: torch.tensor(values) for name, values in learner.history.items()}),
             losses=torch.tensor(learner.losses),
-            checkpoints=tuple(kept),
+            checkpoints=tuple(stored_checkpoint(self.folder / CHECKPOINTS, epoch) for epoch in kept),
             scores=self.scores(),
             images=len(self.images),
             skipped=skipped,
@@ -254,6 +261,21 @@ def _set_mean(network: Network, pixels: Pixels) -> None:
             "place for one. Give the model mean_image: true, or the recipe mean: network."
         )
     part.mean.copy_(network.input.normalize(pixels.mean()))
+
+
+@contextmanager
+def _interrupted(trainer: Trainer) -> Iterator[None]:
+    """Let Ctrl-C out as what it is: Lightning would end the process with code 1, and not hear of it again."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if signal.getsignal(signal.SIGINT) is not handler:
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from interpret.batches import OnError, batches
+from interpret.checksums import is_intact, write_checked
 from interpret.errors import DatasetError
 from interpret.images import Images, InputSpec, as_images
 from interpret.interfaces import shard_grid
@@ -101,7 +101,7 @@ def extract(
     rooms = {name: room("features", network.layer(name), *key) for name in names}
     grid = shard_grid(len(images), batch_size)
     for shard in track(grid):
-        missing = [name for name in names if not _file(rooms[name], shard).is_file()]
+        missing = [name for name in names if not is_intact(_file(rooms[name], shard))]
         if missing:
             found = _read(network, images.subset(shard), missing, how)
             for name in missing:
@@ -152,12 +152,8 @@ class _Chunk:
         """Write one layer, whole or not at all, and forget it."""
         features = self.layers.pop(name, torch.empty(0, 0))[: len(self.places)]
         tensors = {"features": features, "places": torch.tensor(self.places, dtype=torch.int64)}
-        part = file.with_name(f".{file.name}.{os.getpid()}.part")
-        try:
-            save_file(tensors, part, {"skipped": json.dumps(self.skipped), "seconds": repr(self.seconds)})
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
+        told = {"skipped": json.dumps(self.skipped), "seconds": repr(self.seconds)}
+        write_checked(file, lambda part: save_file(tensors, part, told))
 
 
 def _read(network: Network, images: Images, layers: Sequence[str], how: _How) -> _Chunk:

@@ -16,7 +16,7 @@ from interpret.errors import PipelineError
 from interpret.pipeline import read_pipeline
 from interpret.runner import run_pipeline
 from interpret_training.ablation_results import Ablation
-from interpret_training.checkpoints import STATE
+from interpret_training.state import STATE
 
 HERE = Path(__file__).parent
 JOB = "import sys, ablation_made; ablation_made.job(*sys.argv[1:])"

@@ -15,8 +15,8 @@ from small_training import QUICK, Stripes, small_network
 from interpret.errors import StepError
 from interpret.runner import run_pipeline
 from interpret_training import train
-from interpret_training.checkpoints import STATE
 from interpret_training.loading import Share
+from interpret_training.state import STATE
 from interpret_training.training import check_share
 
 HERE = Path(__file__).parent

@@ -12,6 +12,7 @@ import pytest
 import torch
 from transfer_made import LAYERS, equal, job, network
 
+from interpret.checksums import checksum_of
 from interpret.workspace import working_in
 from interpret_transfer import extract
 
@@ -64,10 +65,11 @@ def test_a_killed_pass_goes_on_where_it_was(tmp_path):
     killed, straight = tmp_path / "killed", tmp_path / "straight"
     killed.mkdir()
     arguments = [str(COUNT), "0.001", str(killed / "reads")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
+    paths = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     command = [sys.executable, "-c", JOB, *arguments]
     with subprocess.Popen(command, cwd=killed, env=environment) as process:
-        while len(chunks(killed)) < len(LAYERS) and process.poll() is None:
+        while len(list(killed.rglob("*.sha256"))) < len(LAYERS) and process.poll() is None:
             time.sleep(0.002)
         process.kill()
     assert process.returncode == -9
@@ -135,15 +137,33 @@ def test_one_missing_chunk_is_all_that_is_computed(own_room):
     equal_on_disk(tensors(own_room), first)
 
 
-def test_what_was_left_half_written_is_not_taken(own_room):
-    made, images = network(), equal(5)
-    (file,) = extract(made, images, ["fc"])["fc"].files
-    part = file.with_name(f".{file.name}.1.part")
-    file.rename(part)
-    part.write_bytes(part.read_bytes()[:100])
-    (again,) = extract(made, images, ["fc"])["fc"].files
-    assert again == file
-    assert file.stat().st_size > 100
+def flip(path):
+    """One bit of the last number; size and time stay."""
+    found, data = path.stat(), bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:100]),
+        lambda path: checksum_of(path).unlink(),
+    ],
+)
+def test_a_damaged_chunk_is_computed_again(own_room, damage):
+    made, images = network(), equal(100)
+    one = extract(made, images, ["layer1", "fc"])["fc"]
+    right = one.columns(0, 10)
+    images.reads = 0
+    damage(one.files[1])
+    again = extract(made, images, ["layer1", "fc"])["fc"]
+    assert again.files == one.files
+    assert torch.equal(again.columns(0, 10), right)
+    assert images.reads == 300 - 256
 
 
 @pytest.mark.parametrize(
