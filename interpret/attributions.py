@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +10,9 @@ from jaxtyping import Float, Int
 from pydantic import StrictInt
 from torch import Tensor
 
-from interpret.errors import InterpretError, ModelError, UnknownNameError
+from interpret.errors import DatasetError, InterpretError, ModelError, UnknownNameError
 from interpret.images import Images, InputSpec
+from interpret.labels import LabelMap, find_output, match_labels
 from interpret.network import Network
 from interpret.results import Result
 
@@ -33,6 +35,7 @@ class Attributions(Result):
         method: The name of the method, such as ``captum.saliency``.
         input: What the network takes.
         categories: The names of the network's outputs.
+        matching: How the images' labels were matched to outputs; empty where no label was used.
     """
 
     maps: Float[Tensor, "image channel height width"]
@@ -45,6 +48,7 @@ class Attributions(Result):
     method: str
     input: InputSpec
     categories: tuple[str, ...] = ()
+    matching: str = ""
 
     def attributions(self) -> Attributions:
         """Itself: a result of any probe that can be compared has this method."""
@@ -74,13 +78,10 @@ def find_targets(
     if target == "predicted":
         return predicted
     if target is None or target == "label":
-        known = _labels(network, images, logits.shape[1])
+        matched = match(network, images, logits.shape[1])
+        known = [matched.output(label) for label in images.labels]
         if target == "label" and None in known:
-            name = images.ids[known.index(None)]
-            raise InterpretError(
-                f"Image {name!r} has no label that is one of the network's categories. "
-                "Give the target as a category or an index, or ask about what is predicted."
-            )
+            raise InterpretError(_unknown(images, known.index(None), matched))
         found = [
             int(guess) if label is None else label for label, guess in zip(known, predicted, strict=True)
         ]
@@ -88,20 +89,46 @@ def find_targets(
     return torch.full_like(predicted, find_class(network, logits.shape[1], target))
 
 
+def match(network: Network, images: Images, classes: int) -> LabelMap:
+    """Which output stands for each category of the images; see `interpret.labels.match_labels`."""
+    return match_labels(images.categories, network.categories, classes)
+
+
+def used_labels(network: Network, images: Images, classes: int, target: Target = None) -> LabelMap | None:
+    """How labels are matched where they decide what is asked about; None where no label does."""
+    by_label = target is None or target == "label"
+    if not by_label or all(label is None for label in images.labels):
+        return None
+    return match(network, images, classes)
+
+
+def tell(matched: LabelMap | None) -> str:
+    """The report of ``matched``, logged once for all images; empty where no label was used."""
+    return "" if matched is None else matched.tell().report
+
+
 def find_class(network: Network, classes: int, target: int | str) -> int:
     """The index of a class, from its index or its category.
 
     Raises:
         UnknownNameError: If no output has this category.
-        InterpretError: If the index is out of range.
+        ModelError: If several outputs have it.
+        InterpretError: If the index is out of range, or no whole number.
     """
     if isinstance(target, str):
-        if target not in network.categories:
+        found = find_output(target, network.categories)
+        if found is None:
             raise UnknownNameError("category", target, network.categories)
-        return network.categories.index(target)
-    if not 0 <= target < classes:
-        raise InterpretError(f"There is no class {target}: the network has {classes}, 0 to {classes - 1}.")
-    return target
+        return found
+    try:
+        index = operator.index(target)
+    except TypeError:
+        raise InterpretError(
+            f"A class is asked about by its index or its category. Got {target!r} ({type(target).__name__})."
+        ) from None
+    if not 0 <= index < classes:
+        raise InterpretError(f"There is no class {index}: the network has {classes}, 0 to {classes - 1}.")
+    return index
 
 
 def check_classes(logits: Tensor) -> None:
@@ -118,11 +145,10 @@ def check_classes(logits: Tensor) -> None:
         )
 
 
-def _labels(network: Network, images: Images, classes: int) -> list[int | None]:
-    """Each image's label as an index of the network's outputs, None where it has none there."""
-    if images.categories and network.categories:
-        index = {name: place for place, name in enumerate(network.categories)}
-        names = images.categories
-        return [None if label is None else index.get(names[label]) for label in images.labels]
-    same = len(images.categories) in {0, classes}
-    return [label if same and label is not None and label < classes else None for label in images.labels]
+def _unknown(images: Images, place: int, matched: LabelMap) -> str:
+    """Why an image's label cannot be asked about."""
+    try:
+        matched.required([images.labels[place]], [images.ids[place]])
+    except DatasetError as error:
+        return f"{error} Or give the target as a category or an index, or ask about what is predicted."
+    return ""

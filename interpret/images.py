@@ -18,6 +18,7 @@ from torch import Tensor
 
 from interpret.errors import DatasetError
 from interpret.inputs import InputSpec
+from interpret.labels import as_label, as_labels
 from interpret.pictures import MAX_PIXELS, Picture, open_image, upright
 
 __all__ = [
@@ -205,18 +206,18 @@ class _Given(Images):
 
     @cached_property
     def labels(self) -> Sequence[int | None]:
-        """From pairs, or a dataset's ``targets`` if these are numbers; else every item is read once."""
+        """From pairs, or a dataset's ``targets`` if these are labels; else every item is read once."""
         known = getattr(self.items, "targets", None)
-        if isinstance(known, list | Tensor) and len(known) == len(self._ids):
-            numbers = torch.as_tensor(known).tolist() if _are_numbers(known) else [None] * len(known)
-            return [None if number is None else int(number) for number in numbers]
+        if isinstance(known, list | tuple | Tensor | np.ndarray) and len(known) == len(self._ids):
+            return as_labels(known, self.categories)
         items = (self.items[index] for index in range(len(self._ids)))
-        return [int(item[1]) if isinstance(item, tuple) and len(item) == 2 else None for item in items]
+        pairs = (item[1] if isinstance(item, tuple) and len(item) == 2 else None for item in items)
+        return [as_label(label, index, self.categories) for index, label in enumerate(pairs)]
 
     def __getitem__(self, index: int) -> Sample:
         item, label = self.items[index], None
         if isinstance(item, tuple) and len(item) == 2:
-            item, label = item[0], int(item[1])
+            item, label = item[0], as_label(item[1], index, self.categories)
         picture = open_image(item) if isinstance(item, str | Path) else item
         if not isinstance(picture, Image.Image | Tensor):
             raise DatasetError(
@@ -268,13 +269,6 @@ def require_unique(ids: Sequence[str]) -> None:
 def digest(*parts: object) -> str:
     """A short hash of the parts' text."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
-
-
-def _are_numbers(labels: Any) -> bool:
-    """Whether each image has one number, as in classification; not boxes or files."""
-    if isinstance(labels, Tensor):
-        return labels.dim() == 1
-    return all(isinstance(label, int) for label in labels)
 
 
 def _id(item: Any, index: int) -> str:

@@ -21,10 +21,12 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".
 
 
 class Folder(Dataset):
-    """Photographs in a folder and its sub-folders, in natural order of their names (2 before 10).
+    """Photographs in a folder and its sub-folders.
 
     Where every picture lies in a sub-folder and every such sub-folder holds some itself, the sub-folders are
-    the categories; otherwise the photographs have no labels. Hidden files and folders are passed over, links
+    the categories, in the order of torchvision's ``ImageFolder`` (as text: 0, 1, 10, 2), which is that of
+    networks trained by it; otherwise the photographs have no labels, and are in natural order of their names
+    (2 before 10). Hidden files and folders are passed over, links
     are followed.
     """
 
@@ -34,7 +36,7 @@ class Folder(Dataset):
     classes: tuple[str, ...] | None = Field(
         None,
         min_length=1,
-        description="Only these sub-folders; their order gives the labels. Left out: all, in natural order.",
+        description="Only these sub-folders; their order gives the labels. Left out: all, as ImageFolder's.",
     )
     limit: int | None = Field(
         None,
@@ -123,9 +125,12 @@ def require_folder(root: Path) -> None:
 
 
 def find_categories(files: Sequence[str]) -> tuple[str, ...]:
-    """The top folders of ``files``; none where one picture lies outside them, or in one only deeper down."""
+    """The top folders of ``files``, in ``ImageFolder``'s order.
+
+    None where a picture lies outside them, or one holds pictures only deeper down.
+    """
     holders = {_top(file) for file in files if file.count("/") == 1}
-    return tuple(sorted(holders, key=natural)) if all(_top(file) in holders for file in files) else ()
+    return tuple(sorted(holders)) if all(_top(file) in holders for file in files) else ()
 
 
 def spread(files: Sequence[T], limit: int | None) -> list[T]:

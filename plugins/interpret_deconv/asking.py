@@ -13,11 +13,12 @@ from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from interpret.attributions import Attributions, Target, find_targets
+from interpret.attributions import Attributions, Target, find_targets, tell, used_labels
 from interpret.batches import Batch, batches
 from interpret.errors import InterpretError
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
+from interpret.labels import LabelMap
 from interpret.network import Network
 from interpret.progress import track
 
@@ -33,12 +34,14 @@ class Asked:
         unit: The unit of each neuron, or the class.
         position: Where it stands in the layer's map, (y, x); (0, 0) in vectors.
         value: Its activation, or the logit.
+        matched: How labels were matched to classes; None where no label was used.
     """
 
     layer: str
     unit: Int[Tensor, " n"]
     position: Int[Tensor, "n 2"]
     value: Float[Tensor, " n"]
+    matched: LabelMap | None = None
 
     def pick(self, output: Float[Tensor, "m ..."]) -> Float[Tensor, " m"]:
         """The values of these neurons in what their layer gives for the batch, or for it several times over.
@@ -92,8 +95,9 @@ def find_classes(network: Network, x: Float[Tensor, "n c h w"], images: Images, 
     """The class that is asked about in each image; see `interpret.attributions.find_targets`."""
     logits = network(x).cpu()
     classes = find_targets(network, images, logits, target)
+    matched = used_labels(network, images, logits.shape[1], target)
     nowhere = torch.zeros(len(classes), 2, dtype=torch.int64)
-    return Asked("", classes, nowhere, logits.gather(1, classes[:, None])[:, 0])
+    return Asked("", classes, nowhere, logits.gather(1, classes[:, None])[:, 0], matched)
 
 
 def attribute(
@@ -132,6 +136,7 @@ def attribute(
         method=method,
         input=network.input,
         categories=network.categories,
+        matching=tell(asked[0].matched),
     )
 
 

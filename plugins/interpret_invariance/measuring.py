@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.attributions import Target, find_targets
+from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.batches import OnError, batches
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, as_images
@@ -112,7 +112,9 @@ def invariance(
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
     same = len(images.categories) == answers[0].classes
     categories = network.categories or (images.categories if same else ())
-    return _together(network, question, answers, categories, tuple(skipped))
+    matching = tell(used_labels(network, images, answers[0].classes, target))
+    found = _together(network, question, answers, categories, tuple(skipped))
+    return replace(found, matching=matching)
 
 
 def _amounts(

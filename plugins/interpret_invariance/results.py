@@ -89,6 +89,7 @@ class Invariances(Result):
         categories: The names of the network's outputs; the dataset's where the network has none and they are
             as many.
         skipped: The id of each image that could not be read, and the reason.
+        matching: How the images' labels were matched to outputs; empty where no label was used.
     """
 
     curves: dict[str, Curves]
@@ -101,6 +102,7 @@ class Invariances(Result):
     input: InputSpec
     categories: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    matching: str = ""
 
     def __getitem__(self, transform: str) -> Curves:
         if transform not in self.curves:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import torch
 from pydantic import Field
 
-from interpret.attributions import Target, find_targets
+from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.errors import ModelError
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
@@ -69,6 +69,7 @@ class Occlusion(Probe):
         images = as_images(images)
         logits = torch.cat([network(network.preprocess(sample.image)[None]).cpu() for sample in images])
         targets = find_targets(network, images, logits, self.target).tolist()
+        matching = tell(used_labels(network, images, logits.shape[1], self.target))
         numbers = range(len(images))
         maps = tuple(
             self._sweep(network, images, number, targets[number])
@@ -89,6 +90,7 @@ class Occlusion(Probe):
             categories=network.categories,
             features=features,
             notes={layer: note for _, notes in described for layer, note in notes.items()},
+            matching=matching,
         )
 
     def _sweep(self, network: Network, images: Images, number: int, target: int) -> OcclusionMaps:

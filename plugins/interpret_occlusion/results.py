@@ -133,6 +133,7 @@ class Occlusions(Result):
         features: For each image, the projections of the followed units: rank 0 in the image itself, then in
             their exemplars; by layer.
         notes: Why there is no projection of a layer.
+        matching: How the images' labels were matched to outputs; empty where no label was used.
     """
 
     maps: tuple[OcclusionMaps, ...]
@@ -142,6 +143,7 @@ class Occlusions(Result):
     categories: tuple[str, ...] = ()
     features: tuple[dict[str, LayerProjections], ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
+    matching: str = ""
 
     def __len__(self) -> int:
         return len(self.maps)
@@ -164,4 +166,5 @@ class Occlusions(Result):
             method="occlusion",
             input=self.input,
             categories=self.categories,
+            matching=self.matching,
         )

@@ -23,7 +23,7 @@ from interpret_training.ablation_results import MEASURES, Ablation, Measure, Pap
 from interpret_training.cost import image_multiply_adds, parameter_count, step_seconds
 from interpret_training.evaluation import class_count
 from interpret_training.loading import Share
-from interpret_training.pixels import check_labels
+from interpret_training.pixels import check_labels, output_names
 from interpret_training.read_once import Shared
 from interpret_training.recipe import Recipe, read_recipe
 from interpret_training.results import DivergenceError, History, Scores, Training
@@ -108,7 +108,7 @@ class _Work:
             network = self.network(unit)
             shown, held_out = self.shown(network)
             for images in filter(None, (shown, held_out)):
-                check_labels(images, class_count(network))
+                check_labels(images, class_count(network), output_names(network, shown))
         except InterpretError as error:
             raise StepError(f"The row {unit.label!r} cannot be trained: {error}") from error
         key = training_key(network, shown, self.recipe_of(unit), held_out)

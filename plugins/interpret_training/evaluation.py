@@ -39,7 +39,7 @@ def evaluate(
         on_error: What to do with an image that cannot be read.
 
     Raises:
-        InterpretError: If there is no network, or their outputs differ in number.
+        InterpretError: If there is no network, or their outputs differ in number or in name.
         DatasetError: If a label is missing or no output has it, or an image cannot be read.
     """
     chosen = [networks] if isinstance(networks, Network) else list(networks)
@@ -48,10 +48,21 @@ def evaluate(
     counts = {class_count(network) for network in chosen}
     if len(counts) > 1:
         raise InterpretError(f"The networks have different numbers of outputs: {sorted(counts)}.")
+    names = {network.categories for network in chosen} - {()}
+    if len(names) > 1:
+        raise InterpretError(
+            "The networks name their outputs differently or in another order: what one means by an output is "
+            "not what the other does. Average networks with the same categories."
+        )
     found = []
     for network in chosen:
         pixels = read_pixels(
-            as_images(images), network.input, classes=min(counts), on_error=on_error, several=False
+            as_images(images),
+            network.input,
+            classes=min(counts),
+            categories=next(iter(names), ()),
+            on_error=on_error,
+            several=False,
         )
         found.append(probabilities(network, pixels, crops=crops, batch_size=batch_size))
     return score(torch.stack(found).mean(0), pixels.labels, crops)

@@ -14,6 +14,7 @@ from interpret.batches import OnError
 from interpret.errors import StepError
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
+from interpret.labels import match_labels
 from interpret.network import Network
 from interpret.results import Result
 from interpret_training.evaluation import TestCrops, class_count, errors, probabilities, score
@@ -33,6 +34,7 @@ class Evaluation(Result):
         scores: Errors and loss.
         categories: The names of the outputs; empty if they have none.
         skipped: The id of every image that could not be read, and the reason.
+        matching: How the images' labels were matched to outputs.
     """
 
     probabilities: Float[Tensor, "image category"]
@@ -42,6 +44,7 @@ class Evaluation(Result):
     scores: Scores
     categories: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    matching: str = ""
 
     def category_errors(self) -> Float[Tensor, " category"]:
         """The top-1 error of each category's images; NaN where it has none."""
@@ -70,22 +73,34 @@ class Evaluate(Probe):
             StepError: If the others saw other images.
         """
         images = as_images(images)
+        categories, classes = network.categories, class_count(network)
         pixels = read_pixels(
-            images, network.input, classes=class_count(network), on_error=self.on_error, several=False
+            images,
+            network.input,
+            classes=classes,
+            categories=categories,
+            on_error=self.on_error,
+            several=False,
         )
         found, count = probabilities(network, pixels, crops=self.crops, batch_size=self.batch_size), 1
         ids = tuple(images.ids[place] for place in pixels.places.tolist())
         if others is not None:
-            _check_same(others, ids, found)
+            _check_same(others, ids, found, pixels.labels)
             count = others.networks + 1
             found = (others.probabilities * others.networks + found) / count
         scores = score(found, pixels.labels, self.crops)
-        return Evaluation(found, pixels.labels, ids, count, scores, network.categories, pixels.skipped)
+        matching = match_labels(images.categories, categories, classes).report
+        return Evaluation(found, pixels.labels, ids, count, scores, categories, pixels.skipped, matching)
 
 
-def _check_same(others: Evaluation, ids: tuple[str, ...], found: Tensor) -> None:
+def _check_same(others: Evaluation, ids: tuple[str, ...], found: Tensor, labels: Tensor) -> None:
     if others.ids != ids or others.probabilities.shape != found.shape:
         raise StepError(
             f"The other networks saw {len(others.ids)} images with {others.probabilities.shape[1]} outputs, "
             f"this one {len(ids)} with {found.shape[1]}, or other images: an ensemble needs the same."
+        )
+    if not torch.equal(others.labels, labels):
+        raise StepError(
+            "The other networks have the same categories at other outputs: what one means by an output is "
+            "not what the other does. Average networks with the same categories."
         )

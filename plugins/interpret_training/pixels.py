@@ -16,6 +16,8 @@ from torch import Tensor
 from interpret.batches import READERS, OnError
 from interpret.errors import DatasetError
 from interpret.images import Images, InputSpec, upright
+from interpret.labels import match_labels
+from interpret.network import Network
 from interpret.progress import track
 
 MEMORY = 4 * 2**30
@@ -32,7 +34,7 @@ class Pixels:
         images: Where they come from.
         spec: Their common size, scaled so that the shorter side fits and the centre is cropped.
         places: The place of each in ``images``: those that could be read.
-        labels: The category of each.
+        labels: The output of the network that stands for the category of each.
         held: All pixels, or None where they are read when they are needed.
         skipped: The id of every image that could not be read, and the reason.
     """
@@ -74,6 +76,7 @@ def read_pixels(
     spec: InputSpec,
     *,
     classes: int,
+    categories: Sequence[str] = (),
     on_error: OnError = "raise",
     several: bool = True,
 ) -> Pixels:
@@ -83,13 +86,14 @@ def read_pixels(
         images: The photographs; each needs a label.
         spec: The network's input: its ``shorter_side`` is the size, its ``size`` that of the views.
         classes: Outputs of the network.
+        categories: Their names, by which labels are matched to them; empty where they have none.
         on_error: What to do with an image that cannot be read: ``raise``, or ``skip`` and list it.
         several: Whether there must be images of every category, as for training.
 
     Raises:
         DatasetError: If a label is missing or no output has it, or an image cannot be read or is a tensor.
     """
-    labels = check_labels(images, classes, several=several)
+    labels = check_labels(images, classes, categories, several=several)
     size = InputSpec(spec.whole, spec.mean, spec.std, min(spec.whole))
     room = len(images) * prod(size.shape)
     if room > MEMORY and on_error == "raise":
@@ -104,12 +108,20 @@ def read_pixels(
     )
 
 
-def check_labels(images: Images, classes: int, *, several: bool = True) -> Int[Tensor, " n"]:
-    """The labels of images that can be trained on.
+def output_names(network: Network, images: Images) -> tuple[str, ...]:
+    """The names of a network's outputs; where it has none, those of the images it is trained on."""
+    return network.categories or tuple(images.categories)
+
+
+def check_labels(
+    images: Images, classes: int, categories: Sequence[str] = (), *, several: bool = True
+) -> Int[Tensor, " n"]:
+    """The output of a network that stands for the label of each image; see `interpret.labels.match_labels`.
 
     Args:
         images: The images.
         classes: Outputs of the network.
+        categories: Their names; empty where they have none.
         several: Whether there must be images of every category.
 
     Raises:
@@ -122,19 +134,22 @@ def check_labels(images: Images, classes: int, *, several: bool = True) -> Int[T
             f"Image {images.ids[nameless[0]]!r} has no label ({len(nameless)} of {len(labels)} have none): "
             "training needs the category of every image. Put the photographs of each into a folder."
         )
-    found = torch.tensor([int(label or 0) for label in labels])
-    if int(found.min()) < 0:
+    known = torch.tensor([int(label or 0) for label in labels])
+    if int(known.min()) < 0:
         raise DatasetError(
-            f"Image {images.ids[int(found.argmin())]!r} has the label {int(found.min())}; "
+            f"Image {images.ids[int(known.argmin())]!r} has the label {int(known.min())}; "
             "categories count from 0."
         )
-    if int(found.max()) >= classes:
+    if not categories and int(known.max()) >= classes:
         raise DatasetError(
-            f"The images have {int(found.max()) + 1} categories, but the network has {classes} outputs. "
-            f"Give the model categories: {int(found.max()) + 1}."
+            f"The images have {int(known.max()) + 1} categories, but the network has {classes} outputs. "
+            f"Give the model categories: {int(known.max()) + 1}."
         )
+    matched = match_labels(images.categories, categories, classes)
+    found = torch.tensor(matched.required(labels, images.ids))
     if several:
-        _check_classes(found, images.categories)
+        _check_classes(known, images.categories)
+    matched.tell()
     return found
 
 

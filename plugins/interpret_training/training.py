@@ -34,7 +34,7 @@ from interpret_training.loading import (
     mean_image,
     training_loader,
 )
-from interpret_training.pixels import Pixels, read_pixels
+from interpret_training.pixels import Pixels, output_names, read_pixels
 from interpret_training.recipe import Recipe, read_recipe
 from interpret_training.results import History, Scores, Training
 from interpret_training.state import PREVIOUS, STATE, find_state
@@ -120,7 +120,10 @@ def _prepared(
     on_error: OnError,
 ) -> _Work:
     """Read the images, to train on and to validate on, and prepare a copy of the network."""
-    read = partial(read_pixels, spec=network.input, classes=class_count(network), on_error=on_error)
+    names = output_names(network, images[0])
+    read = partial(
+        read_pixels, spec=network.input, classes=class_count(network), categories=names, on_error=on_error
+    )
     pixels, checked = read(images[0]), None if images[1] is None else read(images[1], several=False)
     network = network.copy()
     initialise(network, recipe.init, recipe.seed, recipe.deviation)

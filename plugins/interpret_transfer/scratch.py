@@ -14,6 +14,7 @@ from torch import Tensor
 from interpret.batches import OnError
 from interpret.errors import DatasetError
 from interpret.images import Images, as_images
+from interpret.labels import match_labels
 from interpret.network import Network
 from interpret.progress import track
 from interpret.results import Result
@@ -21,7 +22,7 @@ from interpret.workspace import kept
 from interpret_training import Recipe, read_recipe
 from interpret_training import train as train_network
 from interpret_training.evaluation import class_count, probabilities
-from interpret_training.pixels import read_pixels
+from interpret_training.pixels import output_names, read_pixels
 from interpret_training.training import training_key
 from interpret_transfer.folds import Fold
 from interpret_transfer.results import LayerTransfer, NetworkTransfer, Transfer
@@ -134,8 +135,9 @@ def _trained(network: Network, shown: Images, checked: Images, recipe: Recipe, o
     """The accuracy of every category after a training on one split."""
     started = perf_counter()
     learned = train_network(network, shown, recipe, folder=None, on_error=on_error)
-    outputs = class_count(network)
-    pixels = read_pixels(checked, network.input, classes=outputs, on_error=on_error)
+    outputs, names = class_count(network), output_names(network, shown)
+    pixels = read_pixels(checked, network.input, classes=outputs, categories=names, on_error=on_error)
     found = probabilities(learned.network(network), pixels, crops=recipe.test_crops).argmax(1)
-    quality = category_accuracy(found, pixels.labels, outputs)
+    own = match_labels(shown.categories, names, outputs).required(range(outputs), ())
+    quality = category_accuracy(found, pixels.labels, outputs)[own]
     return _Split(quality, learned.skipped + pixels.skipped, perf_counter() - started)

@@ -61,7 +61,7 @@ def test_wrong_targets_say_what_there_is():
         targets([0, 0], "dogs")
     with pytest.raises(InterpretError, match=r"no class 3: the network has 3, 0 to 2"):
         targets([0, 0], 3)
-    with pytest.raises(InterpretError, match="'b' has no label"):
+    with pytest.raises(InterpretError, match=r"stands for the label 'cow' of image 'b'.*predicted"):
         targets([0, 1], "label")
     with pytest.raises(ModelError, match="two or more classes"):
         find_targets(network(), Two([0, 0]), torch.zeros(2, 1))

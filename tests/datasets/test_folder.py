@@ -58,10 +58,10 @@ def test_class_folders_become_categories(tmp_path):
         picture(tmp_path / name, tone)
     (tmp_path / "empty").mkdir()
     images = open_folder(tmp_path)
-    assert images.categories == ("cat", "dog", "n9", "n10")
+    assert images.categories == ("cat", "dog", "n10", "n9")
     assert images.ids == ["cat/1.png", "dog/2.png", "dog/10.png", "dog/more/3.png", "n9/x.png", "n10/x.png"]
-    assert list(images.labels) == [0, 1, 1, 1, 2, 3]
-    assert [sample.label for sample in images] == [0, 1, 1, 1, 2, 3]
+    assert list(images.labels) == [0, 1, 1, 1, 3, 2]
+    assert [sample.label for sample in images] == [0, 1, 1, 1, 3, 2]
     assert [sample.image.getpixel((0, 0))[0] for sample in images] == [2, 0, 1, 3, 5, 4]
 
 

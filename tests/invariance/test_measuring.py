@@ -218,7 +218,7 @@ def test_questions_that_make_no_sense(given, error, message) -> None:
 
 def test_a_label_that_the_network_does_not_know() -> None:
     images = as_images([(photographs(1)[0], 7)])
-    with pytest.raises(InterpretError, match="no label that is one of the network's categories"):
+    with pytest.raises(InterpretError, match="stands for the label 7 of image '0'"):
         invariance(small_network(), images, transforms=["scale"], steps=2, target="label")
     assert invariance(small_network(), images, transforms=["scale"], steps=2).target_from == ("predicted",)
 

@@ -104,3 +104,18 @@ def test_a_wrong_number_of_outputs_is_named():
 def test_a_recipe_by_its_name_is_read():
     with pytest.raises(InterpretError, match="There is no recipe"):
         run(equal(9), "imagnet-zfnet")
+
+
+def test_categories_keep_their_order_where_the_network_lists_them_in_another(tmp_path):
+    images, made = hard(), network()
+    made.categories = ("blue", "red", "green")
+    (row,) = run(images, made=made, folds=1).networks[0].layers
+    (fold,) = draw_folds(images.all, 4, 50, folds=1)
+    learned = train(made, images.subset(fold.train), TINY, folder=tmp_path).network(made)
+    right, count = torch.zeros(3), torch.zeros(3)
+    for place in fold.test:
+        sample = images[place]
+        found = made.categories[int(learned(learned.preprocess(sample.image)[None]).argmax())]
+        right[sample.label] += found == images.categories[sample.label]
+        count[sample.label] += 1
+    torch.testing.assert_close(row.by_category[0], (right / count).double())
