@@ -104,8 +104,8 @@ def match_labels(categories: Sequence[str], names: Sequence[str], classes: int) 
     """Match a dataset's categories to a network's outputs: by name wherever both sides have names.
 
     Names are equal as they are; else but for case, spaces, underscores, hyphens and commas; else if they
-    share the first, and at last any, of the synonyms that commas part. WordNet ids (``n01440764``) stand for their
-    words. What fits two outputs, or an output that another category fits too, has no output. Without names on
+    share the first, and at last any, of the synonyms that commas part. WordNet ids (``n01440764``) stand for
+    their words. What fits two outputs, or an output that another category fits too, has no output. Without names on
     one side labels are indices, if both count the same number or the dataset does not count.
 
     Args:
@@ -198,7 +198,8 @@ def _number(value: Any, index: int) -> int:
         if value.size != 1 if isinstance(value, np.ndarray) else value.numel() != 1:
             raise DatasetError(
                 f"Image {index} has a label of shape {tuple(value.shape)}; a label is one number. Of a "
-                "one-hot label give label.argmax(); of an image with several categories, no label or its main one."
+                "one-hot label give label.argmax(); of an image with several categories, no "
+                "label or its main one."
             )
         value = value.item()
     try:
@@ -209,7 +210,8 @@ def _number(value: Any, index: int) -> int:
     if not same or isinstance(value, str | bytes):
         raise DatasetError(
             f"Image {index} has the label {_short(value)} ({type(value).__name__}); a label is a whole "
-            "number, the index of its category. Give that, or a dataset with 'classes' and labels among these names."
+            "number, the index of its category. Give that, or a dataset with 'classes' and labels among "
+            "these names."
         )
     return whole
 
@@ -274,7 +276,8 @@ def _by_name(
 def _nothing_fits(known: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     return (
         f"None of the dataset's {len(known)} categories ({_listed(known)}) has the name of one of the "
-        f"network's {len(wanted)} outputs ({_listed(wanted)}). Give the model 'categories': the dataset's names in the "
+        f"network's {len(wanted)} outputs ({_listed(wanted)}). Give the model "
+        "'categories': the dataset's names in the "
         "order of its outputs, or their number alone if it is to be trained anew."
     )
 
