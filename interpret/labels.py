@@ -105,8 +105,8 @@ def match_labels(categories: Sequence[str], names: Sequence[str], classes: int) 
 
     Names are equal as they are; else but for case, spaces, underscores, hyphens and commas; else if they
     share the first, and at last any, of the synonyms that commas part. WordNet ids (``n01440764``) stand for
-    their words. What fits two outputs, or an output that another category fits too, has no output. Without names on
-    one side labels are indices, if both count the same number or the dataset does not count.
+    their words. What fits two outputs, or an output that another category fits too, has no output. Without
+    names on one side labels are indices, if both count the same number or the dataset does not count.
 
     Args:
         categories: The names of the dataset's labels; empty where it has none.

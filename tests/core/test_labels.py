@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from interpret import DatasetError, ModelError, load_dataset
+from interpret import DatasetError, ModelError
 from interpret.images import as_images
 from interpret.labels import as_label, find_output, match_labels
 from interpret.synsets import places, words
+from interpret_datasets import Folder
 
 IMAGENET = [text.partition(",")[0] for text in words().values()]
 
@@ -202,7 +203,7 @@ def test_class_folders_are_in_the_order_of_image_folder(tmp_path):
     for name in ("0", "1", "2", "10", "11", "100", "b", "B", "é", "_a"):
         (tmp_path / name).mkdir()
         picture().save(tmp_path / name / "x.png")
-    theirs, ours = ImageFolder(tmp_path), load_dataset("folder", path=tmp_path)
+    theirs, ours = ImageFolder(tmp_path), Folder(path=tmp_path).open()
     assert list(ours.categories) == theirs.classes
     assert ours.categories[:6] == ("0", "1", "10", "100", "11", "2")
     by_file = {f"{theirs.classes[label]}/x.png": label for _, label in theirs.samples}
