@@ -97,7 +97,7 @@ def _pairs(x: np.ndarray, y: np.ndarray, threshold: float, mirror: bool) -> tupl
 
 
 def _exact(x: np.ndarray, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The products of some pairs of rows: summed in whole numbers, whose order does not matter, and rounded."""
+    """The products of some pairs, summed in whole numbers, whose order does not matter, and rounded."""
     first, second = (np.rint(one.astype(np.float64) * _SCALE).astype(np.int64) for one in (x, y))
     sums = np.zeros(len(rows), dtype=np.int64)
     for start in range(0, len(rows), _PAIRS):

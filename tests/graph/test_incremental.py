@@ -166,20 +166,22 @@ def test_random_chains(seed: int) -> None:
 
 NETWORKS = [
     ("alexnet", 128),
-    ("vgg11_bn", 64),
     ("resnet18", 96),
-    ("resnext50_32x4d", 64),
     ("squeezenet1_1", 96),
+    ("shufflenet_v2_x0_5", 96),
+    ("mobilenet_v3_small", 96),
+    ("convnext_tiny", 64),
+]
+SLOW = [  # their operations are in the others; they take seconds each
+    ("vgg11_bn", 64),
+    ("resnext50_32x4d", 64),
     ("densenet121", 64),
     ("googlenet", 96),
     ("inception_v3", 80),
-    ("shufflenet_v2_x0_5", 96),
     ("mnasnet0_5", 96),
     ("regnet_x_400mf", 96),
     ("mobilenet_v2", 96),
-    ("mobilenet_v3_small", 96),
     ("efficientnet_b0", 64),
-    ("convnext_tiny", 64),
 ]
 
 
@@ -208,7 +210,9 @@ def torchvision_network(name: str, size: int) -> nn.Module:
     return lively(torchvision.models.get_model(name, weights=None, **options), (3, size, size))
 
 
-@pytest.mark.parametrize(("name", "size"), NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "size"), [*NETWORKS, *(pytest.param(*row, marks=pytest.mark.slow) for row in SLOW)]
+)
 def test_torchvision_networks(name: str, size: int) -> None:
     agree(torchvision_network(name, size), (3, size, size), window=20, stride=29)
 

@@ -268,7 +268,7 @@ def test_long_strides_are_transposed_convolutions(kernel: tuple[int, int], strid
         ("resnet18", "layer1.1", (3, 96, 80)),
         ("googlenet", "inception3a", (3, 64, 64)),
         ("squeezenet1_1", "features.6", (3, 64, 64)),
-        ("densenet121", "features.denseblock1.denselayer3", (3, 64, 64)),
+        pytest.param("densenet121", "features.denseblock1.denselayer3", (3, 64, 64), marks=pytest.mark.slow),
     ],
 )
 def test_torchvision_networks(name: str, layer: str, shape: tuple[int, int, int]) -> None:
