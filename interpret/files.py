@@ -191,7 +191,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 def put(path: Path, make: Callable[[Path], None]) -> None:
     """Let ``make`` write a neighbour of a file, which then takes the file's name."""
-    part = path.with_name(f".interpret-{secrets.token_hex(8)}.part")
+    part = path.with_name(_temporary_name())
     try:
         make(part)
         part.replace(path)
@@ -225,12 +225,55 @@ def _to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left half written below a folder: our temporary files, and no others."""
-    for place, _, names in os.walk(folder):  # follows no links
-        for name in names:
-            if _TEMPORARY.fullmatch(name):
-                Path(place, name).unlink(missing_ok=True)
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """An empty folder in ``parent``, gone afterwards."""
+    room = parent / _temporary_name()
+    room.mkdir()
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _temporary_name() -> str:
+    """A name that users do not give, so that leftovers of a killed process can be told from their files."""
+    return f".interpret-{secrets.token_hex(8)}.part"
+
+
+def remove_leftovers(folder: Path, *, deep: bool = True) -> None:
+    """Remove what killed processes left half written: our temporary files and folders, and no others.
+
+    Args:
+        folder: Where to look; links are not followed.
+        deep: Look in the folders below it too.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in filter(_TEMPORARY.fullmatch, files):
+            Path(place, name).unlink(missing_ok=True)
+        for name in filter(_TEMPORARY.fullmatch, folders):
+            with suppress(OSError):  # a link
+                shutil.rmtree(Path(place, name))
+        folders[:] = [name for name in folders if deep and not _TEMPORARY.fullmatch(name)]
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and everything in it, if it is there; links in it are removed, not followed."""
+    require_kind(folder, folder=True)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder that is a link, or holds a link, a device or a pipe anywhere; nothing there is fine.
+
+    Raises:
+        InterpretError: If there is one; the message says what to do.
+    """
+    require_kind(folder, folder=True)
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            require_plain(Path(place, name))
 
 
 def parse_json(data: bytes) -> Any:

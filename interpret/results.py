@@ -1,53 +1,47 @@
 """Typed results with their axes; they save and load without pickle.
 
 A result is a frozen dataclass. Tensors go to ``result.safetensors``, the rest to ``result.json``, which is
-written last and holds the hash of the tensors: a folder with a valid ``result.json`` holds a whole result.
-The axes of a tensor are the words of its jaxtyping annotation: ``Float[Tensor, "unit rank"]``. What is a file
-of its own, such as a checkpoint, is a ``Path``: saving brings the file along, and the folder can be moved.
+written last, begins with its own checksum, and holds those of the tensors and of every further file: a folder
+with a valid ``result.json`` holds a whole result. The axes of a tensor are the words of its jaxtyping
+annotation: ``Float[Tensor, "unit rank"]``. What is a file of its own, such as a checkpoint, is a ``Path``:
+saving brings the file along, and the folder can be moved.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
-import math
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
-from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save
-from torch import Tensor
+from safetensors.torch import save as save_tensors
 
 from interpret.errors import InterpretError
-from interpret.files import link_or_copy, write_atomically
-from interpret.images import InputSpec
+from interpret.files import (
+    LARGEST_JSON,
+    file_hash,
+    has_hash,
+    inside,
+    link_or_copy,
+    parse_json,
+    read_plain,
+    require_kind,
+    seal,
+    unseal,
+    write_atomically,
+)
+from interpret.records import Decoder, Encoder, Record, files_of
 
-FORMAT = 1
-R = TypeVar("R", bound="Record")
+__all__ = ["FORMAT", "Record", "Result", "load", "replace", "whole"]
 
+FORMAT = 2
+"""1 had no checksum of ``result.json`` itself, nor of further files; it is still read."""
 
-def _kind(cls: type[Any]) -> str:
-    """The name of a type in files: its package and its own name, so that modules can be moved."""
-    return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
+R = TypeVar("R", bound=Record)
 
-
-class Record:
-    """A frozen dataclass that can be part of a result."""
-
-    registered: ClassVar[dict[str, type[Any]]] = {}
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        Record.registered[_kind(cls)] = cls
-
-    @classmethod
-    def axes(cls) -> dict[str, tuple[str, ...]]:
-        """The names of the axes of every tensor of this class."""
-        hints = get_type_hints(cls)
-        return {name: tuple(hint.dim_str.split()) for name, hint in hints.items() if hasattr(hint, "dim_str")}
+_RECORD, _TENSORS = "result.json", "result.safetensors"
+_OLD = b'{\n "format": 1,'
 
 
 class Result(Record):
@@ -57,15 +51,15 @@ class Result(Record):
         """Write the result into ``folder``; a killed process leaves no file that looks whole.
 
         Raises:
-            InterpretError: If a file that belongs to the result is missing.
+            InterpretError: If a file that belongs to the result is missing, or the folder holds a link.
+            TypeError: If a field holds something else than the class declares, or what cannot be stored.
         """
-        tensors: dict[str, Tensor] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        tree = _encode(self, "", tensors, folder)
-        blob = save(tensors)
-        record = {"format": FORMAT, "tensors_sha256": hashlib.sha256(blob).hexdigest(), "result": tree}
-        write_atomically(folder / "result.safetensors", blob)
-        write_atomically(folder / "result.json", (json.dumps(record, indent=1) + "\n").encode())
+        _save(self, folder)
+
+
+def replace(folder: Path, result: Result) -> None:
+    """Save a result where an earlier one may be; files of the earlier one that are not this one's go."""
+    _save(result, folder, anew=True)
 
 
 def load(folder: Path) -> Result:
@@ -75,98 +69,112 @@ def load(folder: Path) -> Result:
         InterpretError: If there is no whole result, or no plugin here defines its type.
     """
     try:
-        record = json.loads((folder / "result.json").read_text())
-        blob = (folder / "result.safetensors").read_bytes()
-        if hashlib.sha256(blob).hexdigest() != record["tensors_sha256"]:
-            raise InterpretError(f"The tensors in {folder} belong to another result. Run the step again.")
-        result = _decode(record["result"], load_tensors(blob), folder)
+        result = _load(folder)
     except FileNotFoundError as error:
-        raise InterpretError(
-            f"There is no result in {folder}: {Path(str(error.filename)).name} is missing."
-        ) from None
-    except (json.JSONDecodeError, SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise InterpretError(
-            f"The result in {folder} cannot be read: {error!r}. Run the step again."
-        ) from error
+        missing = Path(str(error.filename)).name
+        raise InterpretError(f"There is no result in {folder}: {missing} is missing.") from None
+    except InterpretError:
+        raise
+    except Exception as error:  # a stranger's file can be wrong in any way, also in a plugin's own checks
+        why = str(error) or type(error).__name__
+        raise InterpretError(f"The result in {folder} cannot be read: {why}. Run the step again.") from error
     if not isinstance(result, Result):
         raise InterpretError(f"{folder} holds a {type(result).__name__}, which is no result.")
     return result
 
 
-def files_of(tree: Any) -> Iterator[str]:
-    """The files that belong to an encoded result, as paths inside its folder."""
-    if isinstance(tree, dict):
-        if "$file" in tree:
-            yield tree["$file"]
-        tree = list(tree.values())
-    for item in tree if isinstance(tree, list) else ():
-        yield from files_of(item)
+def _load(folder: Path) -> Any:
+    record = _read_record(read_plain(folder / _RECORD, LARGEST_JSON))
+    blob = read_plain(folder / _TENSORS)
+    if hashlib.sha256(blob).hexdigest() != record["tensors_sha256"]:
+        raise InterpretError(f"The tensors in {folder} belong to another result. Run the step again.")
+    decoder = Decoder(lambda item: _find(folder, item, record["format"]), load_tensors(blob))
+    return decoder.decode(record["result"])
 
 
-Record.registered[_kind(InputSpec)] = InputSpec
+def whole(folder: Path) -> str:
+    """The hash of a ``result.json`` whose tensors and files are beside it, to the last bit; else empty.
+
+    Raises:
+        InterpretError: If one of them is a link, or lies outside the folder.
+    """
+    for name in (_RECORD, _TENSORS):
+        require_kind(folder / name, folder=False)
+    record, found = _sealed(folder)
+    files = {inside(folder, name, _RECORD): known for name, known in _files(record).items()}
+    files[folder / _TENSORS] = record.get("tensors_sha256")
+    intact = record.get("format") == FORMAT and all(has_hash(file, known) for file, known in files.items())
+    return found if intact else ""
 
 
-def _bring(file: Path, folder: Path) -> str:
-    """Put a file into the folder, below the name of the folder it comes from; returns its path inside."""
-    inside = Path(file.parent.name, file.name)
-    target = folder / inside
-    if not file.is_file():
-        raise InterpretError(f"The file {file} belongs to the result and is missing. Run the step again.")
-    if not target.exists() or not target.samefile(file):
-        target.parent.mkdir(exist_ok=True)
-        link_or_copy(file, target)
-    return inside.as_posix()
+def _save(result: Result, folder: Path, *, anew: bool = False) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (_RECORD, _TENSORS):
+        require_kind(folder / name, folder=False)
+    bring = _Bringer(folder, {})
+    encoder = Encoder(bring)
+    tree = encoder.encode(result)
+    blob = save_tensors(encoder.tensors)
+    write_atomically(folder / _TENSORS, blob)
+    for name, known in _files(_sealed(folder)[0]).items() if anew else ():
+        if name not in bring.brought and has_hash(file := inside(folder, name, _RECORD), known):
+            file.unlink()
+    record = {"format": FORMAT, "tensors_sha256": hashlib.sha256(blob).hexdigest(), "result": tree}
+    write_atomically(folder / _RECORD, seal(record))
 
 
-def _encode(value: Any, path: str, tensors: dict[str, Tensor], folder: Path) -> Any:
-    """A value as JSON, its tensors put aside under their paths, its files brought into ``folder``."""
-    if isinstance(value, Path | Tensor):
-        return _put_aside(value, path, tensors, folder)
-    if _kind(type(value)) in Record.registered:
-        fields = dataclasses.fields(value)
-        items = {
-            item.name: _encode(getattr(value, item.name), f"{path}/{item.name}", tensors, folder)
-            for item in fields
-        }
-        return {"$type": _kind(type(value)), "fields": items}
-    if isinstance(value, dict):
-        items = {str(key): _encode(item, f"{path}/{key}", tensors, folder) for key, item in value.items()}
-        return {"$dict": items}
-    if isinstance(value, list | tuple):
-        return [_encode(item, f"{path}/{index}", tensors, folder) for index, item in enumerate(value)]
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"$float": repr(value)}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(
-        f"{path} is a {type(value).__name__}: a result holds tensors, numbers, text, files "
-        "and records of them."
-    )
+def _sealed(folder: Path) -> tuple[dict[str, Any], str]:
+    """What ``result.json`` says, and its hash; nothing where it is missing or has changed."""
+    try:
+        data = read_plain(folder / _RECORD, LARGEST_JSON)
+        return unseal(data), hashlib.sha256(data).hexdigest()
+    except (FileNotFoundError, ValueError):
+        return {}, ""
 
 
-def _put_aside(value: Path | Tensor, path: str, tensors: dict[str, Tensor], folder: Path) -> dict[str, str]:
-    """What stands for a tensor or a file, which are kept elsewhere."""
-    if isinstance(value, Path):
-        return {"$file": _bring(value, folder)}
-    tensors[path] = value.detach().cpu().contiguous().clone()
-    return {"$tensor": path}
+def _files(record: dict[str, Any]) -> dict[Any, Any]:
+    """The hash of each file that belongs to a result, by its name."""
+    return {str(item["$file"]): item.get("sha256") for item in files_of(record)}
 
 
-def _decode(tree: Any, tensors: dict[str, Tensor], folder: Path) -> Any:
-    """The inverse of ``_encode``; sequences come back as tuples."""
-    if isinstance(tree, list):
-        return tuple(_decode(item, tensors, folder) for item in tree)
-    if not isinstance(tree, dict):
-        return tree
-    if "$tensor" in tree or "$file" in tree:
-        return tensors[tree["$tensor"]] if "$tensor" in tree else folder / tree["$file"]
-    if "$float" in tree:
-        return float(tree["$float"])
-    if "$dict" in tree:
-        return {key: _decode(item, tensors, folder) for key, item in tree["$dict"].items()}
-    cls = Record.registered.get(tree["$type"])
-    if cls is None:
+def _read_record(data: bytes) -> dict[str, Any]:
+    record = parse_json(data) if data.startswith(_OLD) else unseal(data)
+    if record["format"] not in {1, FORMAT}:
         raise InterpretError(
-            f"No plugin here defines {tree['$type']}: install the plugin that made this result."
+            f"This result has format {str(record['format'])[:20]}, of a later version; "
+            f"this one reads 1 and {FORMAT}. Update interpret-cnn."
         )
-    return cls(**{key: _decode(item, tensors, folder) for key, item in tree["fields"].items()})
+    return record
+
+
+def _find(folder: Path, item: dict[str, Any], form: int) -> Path:
+    file = inside(folder, item["$file"], _RECORD)
+    if not file.is_file():
+        raise FileNotFoundError(2, "missing", str(file))
+    if form != 1 and not has_hash(file, item["sha256"]):
+        raise InterpretError(f"{file} has changed since it was stored. Run the step again.")
+    return file
+
+
+@dataclass(frozen=True)
+class _Bringer:
+    """Puts files into a folder, each below the name of the folder it comes from."""
+
+    folder: Path
+    brought: dict[str, Path]
+
+    def __call__(self, file: Path) -> dict[str, Any]:
+        if not file.is_file():
+            raise InterpretError(f"The file {file} belongs to the result and is missing. Run the step again.")
+        source = file.resolve()
+        parent = file.parent if file.parent.name not in {"", ".."} else file.parent.resolve()
+        name = f"{parent.name or 'files'}/{file.name}"
+        if self.brought.setdefault(name, source) != source:
+            raise InterpretError(
+                f"{file} and {self.brought[name]} would both be stored as {name}. Rename one, or its folder."
+            )
+        target = inside(self.folder, name)
+        if not target.exists() or not target.samefile(source):
+            target.parent.mkdir(exist_ok=True)
+            link_or_copy(source, target)
+        return {"$file": name, "sha256": file_hash(target)}
