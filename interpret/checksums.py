@@ -18,7 +18,7 @@ SUFFIX = ".sha256"
 logger = logging.getLogger(__name__)
 
 
-def write_checked(path: Path, make: Callable[[Path], None]) -> None:
+def write_checked(path: Path, make: Callable[[Path], object]) -> None:
     """Write a file whole or not at all, with its checksum.
 
     Args:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from interpret import results
 from interpret.errors import InterpretError
+from interpret.files import user_path
 from interpret.images import Images
 from interpret.interfaces import Dataset, Device, Model, Probe, Renderer
 from interpret.network import Network
@@ -102,7 +103,7 @@ def load_result(folder: str | Path) -> Result:
         InterpretError: If there is no whole result, or no plugin here defines its type.
     """
     registry()  # imports the plugins, which define the types of results
-    return results.load(Path(folder).expanduser())
+    return results.load(user_path(folder))
 
 
 def _load(kind: Kind, name: str, parameters: dict[str, Any]) -> Any:

@@ -161,7 +161,7 @@ def check_fields(cls: type[Any], items: Mapping[str, Any]) -> None:
     Raises:
         TypeError: If one is something else; the message names it.
     """
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]  # mypy takes a class for no key
     for name, value in items.items():
         if name in hints and not fits(value, hints[name]):
             declared = getattr(hints[name], "__name__", hints[name])

@@ -116,9 +116,9 @@ def _save(result: Result, folder: Path, *, anew: bool = False) -> None:
     tree = encoder.encode(result)
     blob = save_tensors(encoder.tensors)
     write_atomically(folder / _TENSORS, blob)
-    for name, known in _files(_sealed(folder)[0]).items() if anew else ():
-        if name not in bring.brought and has_hash(file := inside(folder, name, _RECORD), known):
-            file.unlink()
+    for name in _files(_sealed(folder)[0]) if anew else ():
+        if name not in {*bring.brought, _RECORD, _TENSORS}:
+            inside(folder, name, _RECORD).unlink(missing_ok=True)
     record = {"format": FORMAT, "tensors_sha256": hashlib.sha256(blob).hexdigest(), "result": tree}
     write_atomically(folder / _RECORD, seal(record))
 

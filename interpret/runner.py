@@ -7,6 +7,7 @@ work without talking, and all ways write the same bits. A step that fails blocks
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,8 +18,9 @@ from typing import Any, Literal, cast
 
 import torch
 
-from interpret import plugins, results
+from interpret import plugins
 from interpret.errors import DatasetError, InterpretError, StepError, UnknownNameError
+from interpret.files import user_path
 from interpret.images import Images, digest
 from interpret.interfaces import (
     Executor,
@@ -38,6 +40,9 @@ from interpret.store import RunFolder, StepFolder
 from interpret.workspace import follows, working_in
 
 Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""How a disk, a quota or a file says that nothing more can be written."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -72,7 +77,7 @@ class Run:
     def __getitem__(self, step: str) -> Result:
         if step not in self.steps:
             raise UnknownNameError("step", step, self.steps)
-        return results.load(self.folder / step)
+        return RunFolder(self.folder).step(step).load()
 
 
 def run_pipeline(
@@ -113,7 +118,7 @@ def run_pipeline(
         )
         raise InterpretError(f"Shard {shard[0]}/{shard[1]} cannot be computed: {what}.")
     chosen: Executor = known.lookup("executor", executor)()
-    folder = RunFolder(Path(out).expanduser())
+    folder = RunFolder(user_path(out))
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force)
     with working_in(folder.work, anew=force and not (shard or merge)):
         if follows() and not (shard or merge):
@@ -139,6 +144,7 @@ class _Runner:
     errors: list[BaseException] = field(default_factory=list)
 
     def run(self) -> Run:
+        self.folder.prepare(self.pipeline.steps, alone=self.shard is None)
         self.open()
         for step in self.pipeline.steps.values():
             self.runs[step.name] = self.attempt(step)
@@ -246,12 +252,14 @@ class _Runner:
         kept = self.done(step.name) and not self.force
         if self.shard:
             return ("kept" if kept else self.store_shards(step, folder)), ()
-        if not kept:
+        if kept:
+            folder.tidy(key)
+        else:
             self.begin(step, folder)
             folder.finish(key, self.compute(step, folder), {"probe": written(step.probe)})
         files, drew = self.draw(step, folder)
         if not kept and self.registry.manager.hook.after_step.get_hookimpls():
-            self.call("after_step", step, result=folder.load())
+            self.call("after_step", step, result=self.result(step.name))
         return ("drawn" if drew else "kept") if kept else "done", files
 
     def begin(self, step: Step, folder: StepFolder) -> None:
@@ -272,7 +280,7 @@ class _Runner:
         """The result of a step, of the type its probe promises."""
         if isinstance(step.probe, ShardedProbe):
             grid = self.compute_shards(step, step.probe, folder)
-            stored = [results.load(folder.shard(self.origins.keys[step.name], shard)) for shard in grid]
+            stored = [folder.shard(self.origins.keys[step.name], shard).load() for shard in grid]
             result = step.probe.merge(stored)
         else:
             self.progress.started(step.name, 0)
@@ -304,7 +312,7 @@ class _Runner:
         def work(shard: range) -> None:
             with _seeded(self.pipeline.seed, shard.start):
                 partial = probe.run_shard(network, images.subset(shard), **inputs)
-            partial.save(folder.shard(key, shard))
+            folder.keep_shard(key, shard, partial)
 
         self.progress.started(step.name, sum(map(len, missing)))
         for shard in self.executor.map(work, missing):
@@ -316,34 +324,40 @@ class _Runner:
         network = self.origins.networks[step.model]
         if not step.weights:
             return network
-        return cast(WeightsResult, self.folder.step(step.weights).load()).network(network)
+        return cast(WeightsResult, self.result(step.weights)).network(network)
 
     def inputs(self, step: Step) -> dict[str, Result]:
-        return {parameter: self.folder.step(name).load() for parameter, name in step.inputs.items()}
+        return {parameter: self.result(name) for parameter, name in step.inputs.items()}
+
+    def result(self, name: str) -> Result:
+        """The stored result of a step, which must be what its probe promises."""
+        found, wanted = self.folder.step(name).load(), probe_output(type(self.pipeline.steps[name].probe))
+        if not isinstance(found, wanted):
+            raise StepError(
+                f"Step {name!r} promises a {wanted.__name__}, but a {type(found).__name__} is stored. "
+                "Run it again with --force."
+            )
+        return found
 
     def draw(self, step: Step, folder: StepFolder) -> tuple[tuple[Path, ...], bool]:
         """The files of all renderers of a step, and whether any had to draw."""
-        known, figures, drew = folder.figures(), dict[str, list[str]](), False
+        known, figures, drew = folder.figures(), dict[str, dict[str, str]](), False
         for place, renderer in _places(step.renderers):
             key = self.origins.drawing_key(step, renderer, place)
-            if (
-                self.force
-                or key not in known
-                or not all((folder.path / file).exists() for file in known[key])
-            ):
-                taken = {file for files in figures.values() for file in files}
+            if self.force or key not in known or not folder.has_figures(known[key]):
+                taken = {name for files in figures.values() for name in files}
                 known[key], drew = self.draw_one(step, renderer, place, taken), True
             figures[key] = known[key]
         if figures != folder.figures():
             folder.keep_figures(figures)
-        return tuple(folder.path / file for files in figures.values() for file in files), drew
+        return tuple(folder.path / name for files in figures.values() for name in files), drew
 
-    def draw_one(self, step: Step, renderer: Renderer[Any], place: str, taken: set[str]) -> list[str]:
+    def draw_one(self, step: Step, renderer: Renderer[Any], place: str, taken: set[str]) -> dict[str, str]:
         """Draw in a room of its own, then move the files into ``place`` of the step."""
         folder = self.folder.step(step.name)
         try:
             with folder.drawing() as room:
-                renderer.render(folder.load(), self.origins.images[step.dataset], room)
+                renderer.render(self.result(step.name), self.origins.images[step.dataset], room)
                 return folder.place(room, place, taken)
         except Exception as error:
             name, origin = type(renderer).name, self.origins.origin(renderer)[0]
@@ -390,5 +404,6 @@ def _reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         place = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror}{place}. What is done is kept: make room and run the same command again."
+        cure = "make room" if error.errno in FULL else "mend that"
+        return f"{error.strerror}{place}. What is done is kept: {cure} and run the same command again."
     return f"{type(error).__name__}: {error}"
