@@ -95,8 +95,6 @@ def _read(network: Network, images: Images, place: int) -> _Picture:
         return network.preprocess(images[place].image)
     except DatasetError as error:
         return error
-    except OSError as error:  # a picture that was opened by the caller and breaks while it is decoded
-        return DatasetError(f"It cannot be read: {error}.")
 
 
 def _batch(
@@ -118,5 +116,13 @@ def _batch(
             "To leave out such images and list them, use on_error: skip."
         )
     good = [(i, x) for i, x in zip(indices, pictures, strict=True) if isinstance(x, Tensor)]
-    x = torch.stack([x for _, x in good]) if good else torch.empty(0, *network.input.shape)
-    return Batch(network.place(x), tuple(index for index, _ in good), bad)
+    return Batch(_stacked(network, [x for _, x in good]), tuple(index for index, _ in good), bad)
+
+
+def _stacked(network: Network, pictures: Sequence[Tensor]) -> Float[Tensor, "n c h w"]:
+    """One batch on the network's device, wherever its images are."""
+    if not pictures:
+        return network.place(torch.empty(0, *network.input.shape))
+    if len({x.device for x in pictures}) > 1:
+        pictures = [network.place(x) for x in pictures]
+    return network.place(torch.stack(list(pictures)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from jaxtyping import Bool
 from PIL import Image
 from torch import Tensor
 
+from interpret.arrays import as_picture
 from interpret.errors import DatasetError
 from interpret.inputs import InputSpec
 from interpret.labels import as_label, as_labels
-from interpret.pictures import MAX_PIXELS, Picture, open_image, upright
+from interpret.pictures import MAX_PIXELS, Picture, open_image, turn_asked, upright
+from interpret.turns import Turn
 
 __all__ = [
     "MAX_PIXELS",
@@ -55,6 +57,9 @@ class Object:
 class Sample:
     """One image of a dataset with everything that is known of it.
 
+    A picture that its EXIF data ask to turn is turned, and box, mask, parts and objects along with it. Arrays
+    and tensors of pixels become pictures.
+
     Attributes:
         id: A name that stays the same from run to run, unique in its dataset.
         image: The photograph, or a preprocessed tensor (c, h, w).
@@ -72,6 +77,26 @@ class Sample:
     mask: Bool[np.ndarray, "h w"] | None = None
     parts: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
     objects: tuple[Object, ...] = ()
+
+    def __post_init__(self) -> None:
+        image = as_picture(self.image)
+        if isinstance(image, Image.Image) and (turn := turn_asked(image)).orientation != 1:
+            for name, value in self._annotations(turn).items():
+                object.__setattr__(self, name, value)
+            image = upright(image)
+        object.__setattr__(self, "image", image)
+
+    def turned(self, turn: Turn) -> Sample:
+        """The same with annotations that counted the pixels of a file before its picture was turned."""
+        return replace(self, **self._annotations(turn))
+
+    def _annotations(self, turn: Turn) -> dict[str, Any]:
+        return {
+            "box": None if self.box is None else turn.box(self.box),
+            "mask": None if self.mask is None else turn.mask(self.mask),
+            "parts": {name: [turn.position(x, y) for x, y in at] for name, at in self.parts.items()},
+            "objects": tuple(replace(shown, box=turn.box(shown.box)) for shown in self.objects),
+        }
 
 
 class Images(ABC):
@@ -218,12 +243,7 @@ class _Given(Images):
         item, label = self.items[index], None
         if isinstance(item, tuple) and len(item) == 2:
             item, label = item[0], as_label(item[1], index, self.categories)
-        picture = open_image(item) if isinstance(item, str | Path) else item
-        if not isinstance(picture, Image.Image | Tensor):
-            raise DatasetError(
-                f"Image {index} is a {type(picture).__name__}: give a path, a PIL image or a tensor."
-            )
-        return Sample(self._ids[index], picture, label)
+        return Sample(self._ids[index], open_image(item) if isinstance(item, str | Path) else item, label)
 
     def fingerprint(self) -> str:
         return digest(*(_content(self.items[index]) for index in range(len(self))))

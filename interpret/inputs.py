@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -11,10 +14,17 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from interpret.arrays import as_picture
 from interpret.errors import DatasetError
 from interpret.pictures import Picture, open_image, upright
 
+Interpolation: TypeAlias = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+"""How a photograph is scaled, by torchvision's names; all but nearest smooth what they scale down."""
+
 _MODES = {1: "L", 3: "RGB"}
+_THIN = 16  # so many times what the network sees: only that part of the photograph is scaled
+_REACH = 3  # pixels of the smaller scale that an interpolation looks at, on either side
+_WILD = 10  # so many times beyond what pixels become: they have hardly been normalised
 
 
 @dataclass(frozen=True)
@@ -27,14 +37,21 @@ class InputSpec:
         std: Standard deviation of each channel, in pixel units.
         resize: Length the shorter side is scaled to before the centre is cropped. None: 256/224 of the
             shorter side of ``size``, as torchvision's classification networks do.
+        interpolation: How it is scaled.
     """
 
     size: tuple[int, int] = (224, 224)
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     resize: int | None = None
+    interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
+        if self.interpolation not in get_args(Interpolation):
+            raise DatasetError(
+                f"interpolation must be one of {', '.join(get_args(Interpolation))}. "
+                f"Got {self.interpolation!r}."
+            )
         if len(self.mean) != len(self.std) or not all(self.std):
             raise DatasetError(
                 "mean and std need one value for each channel, and std no zero. "
@@ -62,18 +79,25 @@ class InputSpec:
         height, width = (round(side * self.shorter_side / min(self.size)) for side in self.size)
         return max(height, self.size[0]), max(width, self.size[1])
 
-    def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
+    @property
+    def uncropped(self) -> InputSpec:
+        """The input of a network that sees all of ``whole``."""
+        return replace(self, size=self.whole, resize=min(self.whole))
+
+    def preprocess(self, picture: Picture | np.ndarray | str | Path) -> Float[Tensor, "c h w"]:
         """Scale the shorter side, crop the centre, normalise.
 
         Args:
-            picture: A path, a PIL image, or a tensor that is preprocessed already and only checked.
+            picture: A path, a PIL image, an array (h, w, c) or a tensor (c, h, w) of bytes; or a tensor of
+                floating-point numbers (c, h, w) that is preprocessed already and only checked.
 
         Raises:
-            DatasetError: If the file cannot be read or the shape does not fit the network.
+            DatasetError: If the file cannot be read, or the tensor is not what the network takes.
         """
-        if isinstance(picture, Tensor):
-            return self._checked(picture)
-        image = open_image(picture) if isinstance(picture, str | Path) else upright(picture)
+        known = open_image(picture) if isinstance(picture, str | Path) else as_picture(picture)
+        if isinstance(known, Tensor):
+            return self._checked(known)
+        image = upright(known)
         pixels = torch.from_numpy(np.array(self.crop(image)).reshape(*self.size, -1))
         return self.normalize(pixels.permute(2, 0, 1).float() / 255)
 
@@ -90,8 +114,32 @@ class InputSpec:
             )
         height, width = self.size
         size, (left, top) = self._placement(image.size)
-        scaled = image.convert(mode).resize(size, Image.Resampling.BILINEAR)
+        if size[0] * size[1] > _THIN * width * height:
+            return self._crop_first(image, mode)
+        scaled = _in_mode(image, mode).resize(size, self._resampling)
         return scaled.crop((left, top, left + width, top + height))
+
+    def _crop_first(self, image: Image.Image, mode: str) -> Image.Image:
+        """The same of a picture so thin that scaling all of it would fill the memory: only what is seen."""
+        (height, width), (size, corner) = self.size, self._placement(image.size)
+        scale = [old / new for old, new in zip(image.size, size, strict=True)]
+        first = [start * each for start, each in zip(corner, scale, strict=True)]
+        last = [
+            min((start + side) * each, old)
+            for start, side, each, old in zip(corner, (width, height), scale, image.size, strict=True)
+        ]
+        reach = [math.ceil(_REACH * max(each, 1)) + 1 for each in scale]
+        left, top = (max(math.floor(at) - far, 0) for at, far in zip(first, reach, strict=True))
+        right, bottom = (
+            min(math.ceil(at) + far, old) for at, far, old in zip(last, reach, image.size, strict=True)
+        )
+        part = _in_mode(image.crop((left, top, right, bottom)), mode)
+        box = (first[0] - left, first[1] - top, last[0] - left, last[1] - top)
+        return part.resize((width, height), self._resampling, box)
+
+    @property
+    def _resampling(self) -> Image.Resampling:
+        return Image.Resampling[self.interpolation.upper()]
 
     def locate(self, x: float, y: float, picture: tuple[int, int]) -> tuple[float, float]:
         """Where a position of a photograph lies in what the network sees; outside, if it is cropped off.
@@ -124,10 +172,30 @@ class InputSpec:
     def _column(self, values: tuple[float, ...], like: Tensor) -> Tensor:
         return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
 
-    def _checked(self, x: Tensor) -> Tensor:
+    def _checked(self, x: Tensor) -> Float[Tensor, "c h w"]:
         if tuple(x.shape) != self.shape:
             raise DatasetError(
                 f"A preprocessed tensor has shape {tuple(x.shape)}, but the network takes {self.shape} "
-                "(channels, height, width). Wrap the network with the input_size of your tensors."
+                "(channels, height, width). Wrap the network with the input_size of your tensors, or give "
+                "photographs: PIL images, or tensors of bytes (uint8)."
             )
+        low, high = (float(value) for value in x.float().aminmax())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise DatasetError("A preprocessed tensor holds NaN or infinite numbers. Give finite ones.")
+        self._warn_if_wild(max(-low, high))
         return x
+
+    def _warn_if_wild(self, largest: float) -> None:
+        """Pixels of 0 to 255 that nobody normalised are numbers like others: they are used, with a word."""
+        bound = max(max(abs(0 - m), abs(1 - m)) / abs(s) for m, s in zip(self.mean, self.std, strict=True))
+        if len(self.mean) in _MODES and largest > _WILD * bound:
+            warnings.warn(
+                f"A preprocessed tensor reaches {_WILD} times beyond what photographs become here "
+                f"({bound:.3g} at most). If its pixels are bytes, give them as uint8. If the network takes "
+                "such numbers, wrap it with their mean and std.",
+                stacklevel=2,
+            )
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)

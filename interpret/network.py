@@ -17,6 +17,7 @@ from interpret.errors import ModelError, UnknownNameError
 from interpret.graph.program import Graph
 from interpret.graph.trace import trace
 from interpret.images import InputSpec, Picture
+from interpret.inputs import Interpolation
 from interpret.recording import Call, calls_in_order, evaluating, layer_names, record
 
 T = TypeVar("T")
@@ -171,6 +172,7 @@ def wrap(
     categories: Sequence[str] | None = None,
     aliases: Mapping[str, str] | None = None,
     resize: int | None = None,
+    interpolation: Interpolation = "bilinear",
 ) -> Network:
     """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
 
@@ -183,9 +185,11 @@ def wrap(
         aliases: Further names of layers.
         resize: Length the shorter side of a photograph is scaled to before the centre is cropped;
             default 256/224 of the input size.
+        interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
+            bicubic.
     """
     if not isinstance(module, nn.Module):
         raise ModelError(f"wrap() takes an nn.Module. Got {type(module).__name__}.")
     height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
-    spec = InputSpec((height, width), tuple(mean), tuple(std), resize)
+    spec = InputSpec((height, width), tuple(mean), tuple(std), resize, interpolation)
     return Network(module, spec, categories or (), aliases)

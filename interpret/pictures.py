@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,61 +13,143 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from interpret.depths import Scale, by_tiles, eight_bits, is_deep, scale_of
 from interpret.errors import DatasetError
+from interpret.reading import open_file
+from interpret.turns import Turn, turn_of
 
 Picture: TypeAlias = Image.Image | Tensor
 """A photograph, or a tensor (c, h, w) that is preprocessed already."""
 
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""What is opened, whatever a file's ending says; Pillow knows others, some of which run further programs."""
+
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused: a decompression bomb can fill the memory from a file of a few kilobytes."""
+
+LARGE = 16_000_000
+"""Pictures of more pixels are decoded one at a time, whatever the number of threads that read."""
+
+_TRANSPARENT = {"PA", "LA", "RGBA", "La", "RGBa"}
+
+_one_large = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """A process that is forked while another thread decodes would wait for ever."""
+    global _one_large  # noqa: PLW0603 - a lock of each process
+    _one_large = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def open_image(path: str | Path) -> Image.Image:
     """Read a picture as people see it: upright, 8 bits a channel, transparency on white, mode L or RGB.
 
+    Of several frames or pages it is the first. See ``interpret.depths`` for pixels of more than 8 bits.
+
     Raises:
-        DatasetError: If the file is missing, no picture, cut short, or larger than ``MAX_PIXELS``.
+        DatasetError: If the file is missing, none of ``FORMATS``, damaged, or larger than ``MAX_PIXELS``.
+    """
+    return open_turned(path)[0]
+
+
+def open_turned(path: str | Path) -> tuple[Image.Image, Turn]:
+    """What `open_image` reads, and how it was turned: annotations count the pixels of the file.
+
+    Raises:
+        DatasetError: As `open_image` does.
     """
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-            return upright(image)
+        with open_file(path) as file, Image.open(file, formats=FORMATS) as image:
+            return _decode(image)
+    except DatasetError as error:
+        raise DatasetError(f"{path} cannot be used. {error}") from error
     except FileNotFoundError:
         raise DatasetError(f"There is no file {path}.") from None
     except UnidentifiedImageError:
         raise DatasetError(
-            f"{path} is not a picture that can be read. Remove it or convert it to JPEG or PNG."
+            f"{path} is not a picture that can be read: none of {', '.join(FORMATS)}. Remove it or convert "
+            "it to JPEG or PNG."
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(
-            f"{path} is larger than {MAX_PIXELS:,} pixels ({error}). Scale it down first."
+            f"{path} is too large: {error}. Pictures of up to {MAX_PIXELS:,} pixels are read. Scale it down "
+            "first."
         ) from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # what Pillow raises for damaged files has no common type
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise DatasetError(
-            f"{path} cannot be read: {error}. The file may be cut short: replace or remove it."
+            f"{path} cannot be read: {reason}. The file may be cut short or damaged: replace or remove it."
         ) from error
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """A picture turned as its EXIF tag says, in mode L or RGB with 8 bits a channel."""
-    turned = ImageOps.exif_transpose(image)
-    if turned.mode.startswith("I") or turned.mode == "F":
-        return _eight_bits(turned)
-    if turned.mode in {"P", "PA", "LA", "RGBA", "La", "RGBa"} or "transparency" in turned.info:
-        layer = turned.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return turned.convert("L" if turned.mode in {"1", "L"} else "RGB")
+    """A picture turned as its EXIF tag says, in mode L or RGB with 8 bits a channel; itself if it is so.
+
+    Raises:
+        DatasetError: If its file is damaged, or its pixels are no numbers between black and white.
+    """
+    with _refused():
+        return _upright(image)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit and float greyscale scaled to 8 bits (Pillow's own conversion cuts off at 255)."""
-    values = np.asarray(image, dtype=np.float64)
-    top = (
-        1.0
-        if image.mode == "F" and values.max(initial=0) <= 1
-        else 65535.0
-        if values.max(initial=0) > 255
-        else 255.0
-    )
-    return Image.fromarray(np.clip(values * (255 / top), 0, 255).round().astype(np.uint8))
+def turn_asked(image: Image.Image) -> Turn:
+    """How `upright` would turn a picture.
+
+    Raises:
+        DatasetError: If its file is damaged.
+    """
+    with _refused():
+        return turn_of(image)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Whatever Pillow raises for damaged files, which has no common type, as an error of the data set."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except Exception as error:
+        raise DatasetError(f"The picture cannot be read: {error}.") from error
+
+
+def _decode(image: Image.Image) -> tuple[Image.Image, Turn]:
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
+        raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+    with _one_large if pixels > LARGE else nullcontext():
+        turn, found = turn_of(image), _upright(image)
+        picture = found.copy() if found is image else found  # it outlives its file
+    picture.info = {}  # its EXIF data are used up, and comments may be large
+    return picture, turn
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    scale = scale_of(image)
+    turned = image if turn_of(image).orientation == 1 else ImageOps.exif_transpose(image)
+    turned.load()
+    if is_deep(turned.mode):
+        return by_tiles(turned, "L", lambda part: _deep(part, scale))
+    if turned.mode in _TRANSPARENT or "transparency" in turned.info:
+        return by_tiles(turned, "RGB", _on_white)
+    mode = "L" if turned.mode in {"1", "L"} else "RGB"
+    return turned if turned.mode == mode else turned.convert(mode)
+
+
+def _on_white(part: Image.Image) -> Image.Image:
+    layer = part.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _deep(part: Image.Image, scale: Scale) -> Image.Image:
+    """16-bit, integer and float greyscale as 8 bits (Pillow's own conversion cuts off at 255)."""
+    values = np.asarray(part)
+    grey = eight_bits(values, scale)
+    transparent = part.info.get("transparency")
+    if isinstance(transparent, int):
+        grey = np.where(values == transparent, np.uint8(255), grey)
+    return Image.fromarray(grey)

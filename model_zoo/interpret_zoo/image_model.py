@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from interpret.errors import ModelError, UnknownNameError
+from interpret.files import parse_json, user_path
 from interpret.images import InputSpec
+from interpret.inputs import Interpolation
 from interpret.interfaces import Card, Model
+from interpret.reading import read_text
 from interpret.weights import read_metadata
+
+LARGEST = 2**24
+"""Bytes of a file of categories that are read."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Stated:
     std: tuple[float, ...] | None = None
     resize: int | None = None
     categories: tuple[str, ...] | None = None
+    interpolation: Interpolation | None = None
 
     def or_else(self, other: Stated) -> Stated:
         """This, filled up with what the other says; ``resize`` belongs to the size it came with."""
@@ -34,6 +40,7 @@ class Stated:
             self.std or other.std,
             self.resize or (None if self.size else other.resize),
             self.categories if self.categories is not None else other.categories,
+            self.interpolation or other.interpolation,
         )
 
 
@@ -58,6 +65,9 @@ class ImageModel(Model):
         None,
         ge=1,
         description="Shorter side of a photograph before the crop; none: 256/224 of the input.",
+    )
+    interpolation: Interpolation | None = Field(
+        None, description="How it is scaled there; none: as the weights say, else bilinear."
     )
     categories: int | list[str] | str | None = Field(
         None,
@@ -99,7 +109,7 @@ class ImageModel(Model):
     def given(self) -> Stated:
         """What the parameters say."""
         size = None if self.input_size is None else _pair(self.input_size)
-        return Stated(size, self.mean, self.std, self.resize, self._names())
+        return Stated(size, self.mean, self.std, self.resize, self._names(), self.interpolation)
 
     def known(self) -> Stated:
         """What is known of the weights; here, what their file says about itself."""
@@ -138,11 +148,12 @@ def read_categories(path: str | Path) -> tuple[str, ...]:
     Raises:
         ModelError: If the file cannot be read or holds something else.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        names = _json_names(json.loads(text)) if path.suffix.lower() == ".json" else text.splitlines()
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        text = read_text(path, LARGEST)
+        is_json = path.suffix.lower() == ".json"
+        names = _json_names(parse_json(text.encode())) if is_json else text.splitlines()
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise ModelError(
             f"The categories in {path} cannot be read ({type(error).__name__}: {error}). "
             'Give a text file with one name a line, or JSON: ["tench", …] or {"0": "tench", …}.'
@@ -167,7 +178,7 @@ def read_stated(path: str | Path) -> Stated:
     """What a safetensors file says about its input and categories; nothing for other formats.
 
     Keys are ``input_size``, ``mean`` (or ``mean_rgb``), ``std`` (or ``std_rgb``) and ``resize``, with commas
-    between numbers, and ``categories``, a JSON list.
+    between numbers, ``interpolation``, a name, and ``categories``, a JSON list.
 
     Raises:
         ModelError: If the file is missing or broken, or a value is no number.
@@ -181,10 +192,18 @@ def read_stated(path: str | Path) -> Stated:
             _numbers(said.get("mean", said.get("mean_rgb"))),
             _numbers(said.get("std", said.get("std_rgb"))),
             int(resize[0]) if resize else None,
-            tuple(_json_names(json.loads(said["categories"]))) if "categories" in said else None,
+            tuple(_json_names(parse_json(said["categories"].encode()))) if "categories" in said else None,
+            _interpolation(said.get("interpolation")),
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise ModelError(f"The metadata of {path} cannot be read: {error}.") from error
+
+
+def _interpolation(name: str | None) -> Interpolation | None:
+    found = next((known for known in get_args(Interpolation) if known == name), None)
+    if name and not found:
+        raise ValueError(f"interpolation {name!r} is none of {', '.join(get_args(Interpolation))}")
+    return found
 
 
 def _numbers(text: str | None) -> tuple[float, ...] | None:
@@ -200,4 +219,6 @@ def _input_spec(stated: Stated) -> InputSpec:
     mean, std = stated.mean or default.mean, stated.std or default.std
     if len(mean) != len(std):
         raise ModelError(f"'mean' has {len(mean)} channels and 'std' has {len(std)}: give both.")
-    return InputSpec(stated.size or default.size, mean, std, stated.resize)
+    return InputSpec(
+        stated.size or default.size, mean, std, stated.resize, stated.interpolation or default.interpolation
+    )

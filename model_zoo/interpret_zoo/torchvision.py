@@ -113,7 +113,8 @@ def stated_by(published: WeightsEnum) -> Stated:
     transforms = published.transforms()
     side = transforms.crop_size[0]
     mean, std = tuple(transforms.mean), tuple(transforms.std)
-    return Stated((side, side), mean, std, transforms.resize_size[0], _names(published))
+    resize, interpolation = transforms.resize_size[0], transforms.interpolation.value
+    return Stated((side, side), mean, std, resize, _names(published), interpolation)
 
 
 def download(url: str, folder: Path) -> Path:

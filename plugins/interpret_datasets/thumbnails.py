@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from interpret.batches import READERS, OnError
 from interpret.errors import DatasetError
-from interpret.images import Images, Picture
+from interpret.images import Images, Picture, upright
 from interpret.progress import track
 
 CHUNK = 256
@@ -68,7 +68,7 @@ def thumbnail(picture: Picture, size: int) -> Float[Tensor, "size size"]:
     """The whole picture squeezed into a square, in shades of grey; each pixel is the mean of its part."""
     if isinstance(picture, Tensor):
         return F.adaptive_avg_pool2d(picture.float().mean(0, keepdim=True), size)[0]
-    grey = picture.convert("L").convert("F").resize((size, size), Image.Resampling.BOX)
+    grey = upright(picture).convert("L").convert("F").resize((size, size), Image.Resampling.BOX)
     return torch.from_numpy(np.array(grey))
 
 
@@ -96,5 +96,3 @@ def _read(images: Images, size: int, place: int) -> Tensor | DatasetError:
         return unit(thumbnail(images[place].image, size))
     except DatasetError as error:
         return error
-    except OSError as error:  # a picture that was opened by the caller and breaks while it is decoded
-        return DatasetError(f"It cannot be read: {error}.")

@@ -94,7 +94,7 @@ def read_pixels(
         DatasetError: If a label is missing or no output has it, or an image cannot be read or is a tensor.
     """
     labels = check_labels(images, classes, categories, several=several)
-    size = InputSpec(spec.whole, spec.mean, spec.std, min(spec.whole))
+    size = spec.uncropped
     room = len(images) * prod(size.shape)
     if room > MEMORY and on_error == "raise":
         return Pixels(images, size, torch.arange(len(images)), labels, None)

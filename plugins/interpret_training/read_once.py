@@ -25,7 +25,7 @@ class ReadOnce(Images):
 
     def __init__(self, images: Images, spec: InputSpec) -> None:
         self.images, self.categories = images, images.categories
-        self.spec = InputSpec(spec.whole, spec.mean, spec.std, min(spec.whole))
+        self.spec = spec.uncropped
         self.held: dict[int, Sample] = {}
         self._fingerprint = cache(images.fingerprint)
 

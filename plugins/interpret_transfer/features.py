@@ -19,7 +19,7 @@ from torch import Tensor
 from interpret.batches import OnError, batches
 from interpret.checksums import is_intact, write_checked
 from interpret.errors import DatasetError
-from interpret.images import Images, InputSpec, as_images
+from interpret.images import Images, as_images
 from interpret.interfaces import shard_grid
 from interpret.network import Network
 from interpret.progress import track
@@ -189,7 +189,7 @@ def _views(
             yield [batch.x], batch.indices, batch.skipped
         return
     spec = network.input
-    wide = Network(network.module, InputSpec(spec.whole, spec.mean, spec.std, min(spec.whole)))
+    wide = Network(network.module, spec.uncropped)
     fixed, prepare = ten_views(spec.whole, spec.size), Preparation.of(network)
     for batch in batches(wide, images, how.batch_size, on_error=how.on_error):
         each = [fixed.rows(slice(at, at + 1)).expand(len(batch.x)) for at in range(10)]

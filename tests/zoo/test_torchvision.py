@@ -1,8 +1,10 @@
 """torchvision's networks: by name, with files as people have them, with what is known of their weights."""
 
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -11,7 +13,7 @@ from torchvision import models
 from torchvision.transforms._presets import ImageClassification
 
 import interpret
-from interpret.errors import ModelError, PluginError, UnknownNameError
+from interpret.errors import InterpretError, ModelError, PluginError, UnknownNameError
 from interpret_zoo.torchvision import Torchvision, download, hash_in_name
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
@@ -84,12 +86,57 @@ def test_categories_from_a_file(tmp_path, name, content):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("a.json", "{"), ("b.json", "[1, 2]"), ("c.json", '{"5": "cat"}'), ("d.txt", "\n")]
+    ("name", "content"),
+    [
+        ("a.json", "{"),
+        ("b.json", "[1, 2]"),
+        ("c.json", '{"5": "cat"}'),
+        ("d.txt", "\n"),
+        ("e.json", "[" * 100_000),
+        ("f.json", "[[]]"),
+        ("g.json", "7"),
+    ],
+    ids=lambda value: value[:8],
 )
 def test_category_files_that_hold_none_are_refused(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(ModelError, match=name):
         load(categories=str(tmp_path / name))
+
+
+def test_categories_are_read_from_small_regular_files_only(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    for path, said in {tmp_path / "pipe.txt": "named pipe", "/dev/zero": "device"}.items():
+        with pytest.raises(ModelError, match=said):
+            load(categories=str(path))
+    with pytest.raises(InterpretError, match="no home folder"):
+        load(categories="~nobody-of-this-name/names.txt")
+
+
+def test_photographs_are_scaled_as_each_of_torchvisions_weights_states():
+    noise = np.random.default_rng(0).integers(0, 256, (52, 61, 3), dtype=np.uint8)
+    photograph, seen = Image.fromarray(noise).resize((611, 520)), {}
+    for arch in models.list_models(module=models):
+        for published in models.get_model_weights(arch):
+            transforms = published.transforms()
+            assert isinstance(transforms, ImageClassification)
+            spec = Torchvision(arch=arch, weights=published.name).card().input
+            seen.setdefault((spec, repr(transforms)), (spec, transforms))
+    assert {spec.interpolation for spec, _ in seen.values()} == {"bilinear", "bicubic"}
+    for spec, transforms in seen.values():
+        assert torch.allclose(spec.preprocess(photograph), transforms(photograph), rtol=0, atol=1e-6)
+
+
+def test_interpolation_is_given_or_stated_by_the_file(tmp_path):
+    _, state = saved(tmp_path)
+    save_file(state, tmp_path / "net.safetensors", metadata={"interpolation": "lanczos"})
+    given = {"weights": str(tmp_path / "net.safetensors")}
+    assert Torchvision(arch=SMALL, **given).card().input.interpolation == "lanczos"
+    assert Torchvision(arch=SMALL, **given, interpolation="box").card().input.interpolation == "box"
+    assert interpret.wrap(torch.nn.Flatten(), interpolation="bicubic").input.interpolation == "bicubic"
+    save_file(state, tmp_path / "net.safetensors", metadata={"interpolation": "cubic"})
+    with pytest.raises(ModelError, match="'cubic' is none of nearest"):
+        Torchvision(arch=SMALL, **given).card()
 
 
 def test_number_of_categories():
