@@ -15,6 +15,7 @@ from torch import Tensor
 
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images
+from interpret.interrupts import check_interrupt
 from interpret.network import Network
 
 OnError = Literal["raise", "skip"]
@@ -87,6 +88,7 @@ def _read_ahead(network: Network, images: Images, batch_size: int) -> Iterator[t
 
 
 def _collect(places: range, futures: Sequence[Future[_Picture]]) -> tuple[range, list[_Picture]]:
+    check_interrupt()
     return places, [future.result() for future in futures]
 
 

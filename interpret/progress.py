@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
+from interpret.interrupts import check_interrupt
+
 T = TypeVar("T")
 
 
@@ -57,16 +59,23 @@ def track(parts: Sequence[T]) -> Iterator[T]:
     """The parts of a long piece of work in order; each counts as done when the next is asked for.
 
     A probe calls it around its longest loop, and users see how far it is. Loops inside a part tell nobody.
+    Between two parts Ctrl-C ends the work.
     """
     listener = _listener.get()
     if listener is None:
-        yield from parts
+        yield from _stoppable(parts)
         return
     listener.begin(len(parts))
     _listener.set(None)
     try:
-        for part in parts:
+        for part in _stoppable(parts):
             yield part
             listener.advance(1)
     finally:
         _listener.set(listener)
+
+
+def _stoppable(parts: Sequence[T]) -> Iterator[T]:
+    for part in parts:
+        check_interrupt()
+        yield part

@@ -30,6 +30,7 @@ from interpret.interfaces import (
     probe_output,
     shard_grid,
 )
+from interpret.interrupts import check_interrupt, stopping
 from interpret.network import Network
 from interpret.pipeline import Pipeline, Step, read_pipeline, written
 from interpret.plugins import Registry
@@ -37,12 +38,13 @@ from interpret.progress import Progress, StepListener, listening
 from interpret.provenance import Provenance
 from interpret.results import Result
 from interpret.store import RunFolder, StepFolder
-from interpret.workspace import follows, working_in
+from interpret.workspace import follows, resumption, working_in
 
 Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """How a disk, a quota or a file says that nothing more can be written."""
 
+KEPT = "The same command keeps what is done."
 logger = logging.getLogger(__name__)
 
 
@@ -120,7 +122,7 @@ def run_pipeline(
     chosen: Executor = known.lookup("executor", executor)()
     folder = RunFolder(user_path(out))
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force)
-    with working_in(folder.work, anew=force and not (shard or merge)):
+    with stopping(lambda: KEPT), working_in(folder.work, anew=force and not (shard or merge)):
         if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):
@@ -202,12 +204,15 @@ class _Runner:
 
     def attempt(self, step: Step) -> StepRun:
         """Run one step and say what became of it."""
+        check_interrupt()
         started = perf_counter()
         if lacking := self.lacking(step):
             return StepRun(step.name, "waiting" if self.shard else "blocked", error=lacking)
         self.note(StepRun(step.name, "running"))
         try:
-            status, files = self.perform(step)
+            shards = self.folder.step(step.name).shards(self.origins.keys[step.name])
+            with stopping(resumption(step.name, shards)):
+                status, files = self.perform(step)
         except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way; the others go on
             self.failed(step, error)
             return StepRun(step.name, "failed", perf_counter() - started, error=self.explain(step, error))
@@ -317,6 +322,7 @@ class _Runner:
         self.progress.started(step.name, sum(map(len, missing)))
         for shard in self.executor.map(work, missing):
             self.progress.advanced(step.name, len(shard))
+            check_interrupt()
         return grid
 
     def network(self, step: Step) -> Network:

@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from interpret import results
 from interpret.checksums import SUFFIX
+from interpret.errors import InterpretError
 from interpret.files import write_atomically
 from interpret.images import digest
 from interpret.results import Result
@@ -48,32 +49,35 @@ class _Workspace:
     Attributes:
         folder: Where they are.
         anew: Whether each is emptied when it is first asked for.
-        opened: The rooms that were asked for.
+        opened: The names of the rooms that were asked for.
+        asked: The rooms, each time they were asked for.
     """
 
     folder: Path
     anew: bool = False
-    opened: dict[str, Path] = field(default_factory=dict)
+    opened: set[str] = field(default_factory=set)
+    asked: list[Path] = field(default_factory=list)
 
     def open(self, name: str) -> Path:
         """The room of that name; the first time without links, which a stranger may have put there."""
         path = self.folder / name
         if name not in self.opened:
-            self.opened[name] = path
+            self.opened.add(name)
             if self.anew:
                 self.empty(path)
             if not follows():
                 _remove_links(path)
         path.mkdir(parents=True, exist_ok=True)
+        self.asked.append(path)
         return path
 
     def empty(self, path: Path) -> None:
         """Forget what is in a room; further processes of ``torchrun`` wait until the first one has."""
         note, this_run = path.with_name(f".{path.name}.emptied"), _torchrun().encode()
-        while follows():
-            if note.is_file() and note.read_bytes() == this_run:
-                return
-            sleep(0.05)
+        if follows():
+            while not (note.is_file() and note.read_bytes() == this_run):
+                sleep(0.05)
+            return
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         if processes() > 1:
@@ -114,10 +118,23 @@ def room(*content: object) -> Path:
     return (_workspace.get() or _temporary()).open(digest(*parts))
 
 
-def rooms_opened() -> set[Path]:
-    """The rooms that were asked for until now, inside a run."""
+def resumption(step: str, shards: Path) -> Callable[[], str]:
+    """What says, when a step is stopped, how the same command goes on: by what is stored of it.
+
+    Args:
+        step: The step, which begins now.
+        shards: Where its shards are stored, if it has any.
+    """
     workspace = _workspace.get()
-    return set(workspace.opened.values()) if workspace else set()
+    rooms = workspace.asked if workspace else []
+    earlier = len(rooms)
+
+    def describe() -> str:
+        if any(shards.glob("*/result.json")) or any(map(holds_work, rooms[earlier:])):
+            return f"The same command continues the step {step!r} where it stopped."
+        return f"The same command starts the step {step!r} again, and keeps the steps before it."
+
+    return describe
 
 
 def holds_work(folder: Path) -> bool:
@@ -143,7 +160,10 @@ def kept(compute: Callable[[], R], *content: object) -> R:
 
 def holds_result(folder: Path) -> bool:
     """Whether a whole result is in a room; half or damaged ones are told of in the log."""
-    found = bool(whole(folder))
+    try:
+        found = bool(whole(folder))
+    except InterpretError:  # a stranger's, which names files elsewhere
+        found = False
     if not found and (folder / "result.json").exists():
         logger.warning("The result in %s is damaged or was left half written: it is made again.", folder)
     return found

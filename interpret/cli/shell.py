@@ -8,19 +8,28 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 
+from interpret import interrupts
 from interpret.cli.commands import Settings, interpret
 from interpret.errors import InterpretError, PipelineError, StepError
+from interpret.interrupts import STOPPED
 
-DONE, FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
+DONE, FAILED, WRONG_INPUT = 0, 1, 2
 
 
 def main() -> NoReturn:
     """The program ``interpret``."""
-    sys.exit(call(sys.argv[1:]))
+    interrupts.listen()
+    code = call(sys.argv[1:])
+    if code == STOPPED:
+        with suppress(OSError):
+            sys.stdout.flush()
+        interrupts.leave()
+    sys.exit(code)
 
 
 def call(arguments: Sequence[str]) -> int:
@@ -32,10 +41,13 @@ def call(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nStopped. The same command continues where it stopped.", err=True)
+        interrupts.tell()
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a wall of text unasked
         return report(error, whole=settings.traceback)
+    if interrupts.was_interrupted():  # and the work was done before it came to a place to stop
+        interrupts.tell()
+        return STOPPED
     return code if isinstance(code, int) else DONE
 
 

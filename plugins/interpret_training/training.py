@@ -17,11 +17,12 @@ import torch
 
 from interpret import results
 from interpret.batches import OnError
-from interpret.checksums import checksum_of, is_intact, remove_checked, write_checked
+from interpret.checksums import remove_checked
 from interpret.errors import InterpretError, ModelError, StepError
+from interpret.files import read_sealed, write_sealed
 from interpret.images import Images, as_images, digest
 from interpret.network import Network
-from interpret.store import code_version, read_json, write_json
+from interpret.store import code_version, read_json
 from interpret.workspace import follows, holds_result, processes, room
 from interpret_training.checkpoints import CHECKPOINTS, stored_checkpoint, write_checkpoint
 from interpret_training.evaluation import class_count, probabilities, score
@@ -96,17 +97,18 @@ def training_key(network: Network, images: Images, recipe: Recipe, validation: I
 def _claim(folder: Path, key: str) -> Training | None:
     """The training that is whole in the folder already; None where it is to be begun or continued."""
     note = folder / "training.json"
-    known, sure = read_json(note).get("key"), is_intact(note)
-    if known not in {None, key} and (sure or not checksum_of(note).exists()):
+    known, damaged = read_sealed(note).get("key"), "sha256" in read_json(note)
+    if known is None and not damaged:
+        known = read_json(note).get("key")  # written by an earlier version
+    if known not in {None, key}:
         raise InterpretError(
             f"{folder} holds another training: network, images, recipe or code have changed since. "
             "Choose another folder, or remove this one."
         )
-    if sure and known == key and holds_result(folder):
+    if known == key and holds_result(folder):
         return results.load(folder)  # type: ignore[return-value]
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (sure or follows()):
-        write_checked(note, lambda part: write_json(part, {"key": key}))
+    if not (known == key or follows()):
+        write_sealed(note, {"key": key})
     return None
 
 

@@ -258,7 +258,7 @@ def test_something_unexpected_is_one_clean_block(monkeypatch, pipeline, capsys):
 def test_ctrl_c_says_how_to_go_on(pipeline, capsys):
     pipeline.write_text(PIPELINE.replace("hello", "stop"))
     assert call(["run", "my.yaml"]) == 130
-    assert "The same command continues where it stopped." in capsys.readouterr().err
+    assert "Stopped. The same command starts the step " in capsys.readouterr().err
 
 
 def test_list_and_describe(capsys):

@@ -1,8 +1,7 @@
 """Room for unfinished work: the same for the same content, and results that are computed once."""
 
 import os
-import subprocess
-import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from interpret.errors import InterpretError
 from interpret.interfaces import Probe
 from interpret.results import Result
 from interpret.store import StepFolder
-from interpret.workspace import follows, holds_work, kept, room, rooms_opened, working_in
+from interpret.workspace import follows, kept, resumption, room, working_in
 
 
 @dataclass(frozen=True)
@@ -133,30 +132,28 @@ def test_a_forced_run_empties_each_room_once(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-FORCED = """
-import sys
-from pathlib import Path
-from interpret.workspace import follows, room, working_in
-with working_in(Path(sys.argv[1]), anew=True):
-    folder = room("shared")
-    if follows():
-        print(sorted(file.name for file in folder.iterdir()))
-        (folder / "done").touch()
-    else:
-        while not (folder / "done").exists():
-            pass
-"""
-
-
-def test_further_processes_wait_until_the_first_has_emptied_a_room(tmp_path):
+def test_further_processes_wait_until_the_first_has_emptied_a_room(tmp_path, monkeypatch):
+    """A thread stands for the second process of ``torchrun``."""
     with working_in(tmp_path):
         (room("shared") / "old").touch()
-    shared = {**os.environ, "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "one"}
-    command = [sys.executable, "-c", FORCED, str(tmp_path)]
-    second = subprocess.Popen(command, env={**shared, "RANK": "1"}, stdout=subprocess.PIPE, text=True)
-    first = subprocess.Popen(command, env={**shared, "RANK": "0"})
-    assert second.communicate(timeout=60)[0] == "[]\n"
-    assert first.wait(timeout=60) == 0
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    waits, seen = threading.Event(), list[str]()
+    monkeypatch.setattr("interpret.workspace.sleep", lambda _: waits.set())
+
+    def second():
+        with working_in(tmp_path, anew=True):
+            seen.extend(file.name for file in room("shared").iterdir())
+
+    monkeypatch.setenv("RANK", "1")
+    thread = threading.Thread(target=second)
+    thread.start()
+    assert waits.wait(30)
+    monkeypatch.setenv("RANK", "0")
+    with working_in(tmp_path, anew=True):
+        (room("shared") / "new").touch()
+        thread.join(30)
+    assert seen in (["new"], [])
+    assert not thread.is_alive()
     assert [path.name[0] != "." for path in tmp_path.iterdir()] == [True]
 
 
@@ -189,11 +186,14 @@ def test_a_damaged_kept_result_is_computed_again(tmp_path, caplog):
     assert "is damaged" in caplog.text
 
 
-def test_a_room_holds_work_once_something_is_stored(tmp_path):
-    with working_in(tmp_path):
+def test_what_a_stopped_step_says_is_true(tmp_path):
+    with working_in(tmp_path / "work"):
+        kept(lambda: filed(tmp_path / "made"), "of an earlier step")
+        says = resumption("strongest", tmp_path / "shards")
         (room("work") / "log.csv").touch()
-        assert not holds_work(room("work"))
+        assert says() == "The same command starts the step 'strongest' again, and keeps the steps before it."
         write_checked(room("work") / "numbers", Path.touch)
-        assert holds_work(room("work"))
-        assert rooms_opened() == {room("work")}
-    assert rooms_opened() == set()
+        assert says() == "The same command continues the step 'strongest' where it stopped."
+        says = resumption("strongest", tmp_path / "shards")
+        filed(tmp_path / "made").save(tmp_path / "shards" / "0-256")
+        assert "continues" in says()

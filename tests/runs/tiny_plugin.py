@@ -208,9 +208,13 @@ def register_renderers() -> list[type[Renderer[Any]]]:
 
 def registry() -> Registry:
     """This plugin, its onlooker, the local executor and mining, and nothing else."""
+    return classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in parts().items()])
+
+
+def parts() -> dict[str, object]:
+    """The plugins of the registry by name."""
     plugins = {"tiny": sys.modules[__name__], "onlooker": Onlooker()}
-    plugins |= {"local": interpret_local, "topk": interpret_topk}
-    return classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in plugins.items()])
+    return plugins | {"local": interpret_local, "topk": interpret_topk}
 
 
 def job(path: str, out: str, **options: Any) -> None:

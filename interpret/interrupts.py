@@ -1,0 +1,127 @@
+"""Ctrl-C that is never lost: it ends the work between two parts of it, or the process shortly after.
+
+Python raises KeyboardInterrupt wherever the interpreter happens to be: in a callback of torch or a destructor
+it is dropped, or brings the process down. Here it is raised only where `check_interrupt` is called. What
+comes to no such place in time ends as if it were killed, which costs nothing: files are written whole or
+not at all, and the kernel gives locks back.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import NoReturn
+
+STOPPED = 130
+"""The exit code of a program that Ctrl-C has ended."""
+
+GRACE = 0.3
+"""Seconds in which the work may come to a place where it can stop."""
+
+_pressed, _told = Event(), Event()
+_describe: list[Callable[[], str]] = []
+_words: list[str] = []
+
+
+def check_interrupt() -> None:
+    """End the work here if Ctrl-C was pressed; what takes long calls it between its parts.
+
+    Raises:
+        KeyboardInterrupt: If it was.
+    """
+    if _pressed.is_set():
+        raise KeyboardInterrupt
+
+
+def was_interrupted() -> bool:
+    """Whether Ctrl-C was pressed since `listen`."""
+    return _pressed.is_set()
+
+
+@contextmanager
+def stopping(describe: Callable[[], str]) -> Iterator[None]:
+    """While this holds, ``describe`` says what the same command will do after Ctrl-C.
+
+    Args:
+        describe: Looks at what is stored; other threads call it too.
+    """
+    if not _describe:
+        _words.clear()
+    _describe.append(describe)
+    try:
+        yield
+    except KeyboardInterrupt:
+        _words.append(describe())
+        raise
+    finally:
+        _describe.pop()
+
+
+def tell() -> None:
+    """Say on stderr that the work was stopped, and how it goes on."""
+    _told.set()
+    sys.stderr.write(_message())
+    sys.stderr.flush()
+
+
+def _message() -> str:
+    words = _words[0] if _words else _describe[-1]() if _describe else ""
+    cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # progress bars hide it
+    return f"{cursor}\nStopped. {words}".rstrip() + "\n"
+
+
+def listen() -> None:
+    """From now on Ctrl-C ends the process with code 130: in order if it can, after `GRACE` if it must.
+
+    A second Ctrl-C ends it at once. Where the process was started to ignore Ctrl-C, as in the background of
+    a script, it does.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    os.register_at_fork(after_in_child=_as_python_does)
+    Thread(target=_watch, args=(ours, theirs), name="interpret-interrupts", daemon=True).start()
+
+
+def _as_python_does() -> None:
+    """A process that is forked has no thread that listens."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _watch(ours: socket.socket, _theirs: socket.socket) -> None:
+    """Wait for Ctrl-C, which arrives here whatever the main thread is doing."""
+    while signal.SIGINT not in ours.recv(1):
+        pass
+    _pressed.set()
+    ours.settimeout(GRACE)
+    try:
+        while signal.SIGINT not in ours.recv(1):
+            pass
+    except TimeoutError:
+        pass
+    if not _told.is_set():
+        telling = Thread(target=lambda: os.write(2, _message().encode()), daemon=True)
+        telling.start()
+        telling.join(GRACE / 2)  # nobody may be reading
+    leave()
+
+
+def leave() -> NoReturn:
+    """End the process at once, and the children that an executor has: Python takes seconds to tidy up."""
+    _end_children()
+    os._exit(STOPPED)
+
+
+def _end_children() -> None:
+    if multiprocessing := sys.modules.get("multiprocessing"):
+        for child in multiprocessing.active_children():
+            child.terminate()

@@ -1,0 +1,105 @@
+"""Ctrl-C ends every run with code 130, says what is true, and costs nothing that was stored."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from interpret.runner import run_pipeline
+
+PIPELINE = """\
+version: 1
+models: {{net: {{name: tiny}}}}
+datasets: {{val: {{name: noise, count: 40}}}}
+steps:
+  lonely: {{probe: lonely}}
+  long: {{probe: stubborn, how: {how}, started: {started}}}
+"""
+SLOW = ("probe: peaks,", "probe: peaks, pause: 0.05,")
+PROMPT = 10
+"""Seconds, on a machine that has much else to do; the work to be stopped takes six times as long."""
+
+
+@pytest.fixture
+def program(start, tmp_path):
+    """Start the program ``interpret`` in a process of its own; ``start`` has prepared their server."""
+    processes = []
+
+    def _program(*arguments: str, **environment: str):
+        from interrupt_made import program  # noqa: PLC0415 - on the path since ``start``
+
+        context = multiprocessing.get_context("forkserver")
+        given = (list(arguments), str(tmp_path / "log"))
+        process = context.Process(target=program, args=given, kwargs=environment)
+        process.start()
+        processes.append(process)
+        return process
+
+    yield _program
+    for process in processes:
+        process.kill()
+
+
+def interrupt(process, happened, times: int = 1) -> float:
+    """Ctrl-C once something has happened; the seconds until the end."""
+    while not happened() and process.is_alive():
+        time.sleep(0.002)
+    assert process.is_alive()
+    began = time.monotonic()
+    for _ in range(times):
+        os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("how", ["polite", "deaf", "swallows", "destructor"])
+def test_every_kind_of_work_ends(program, tmp_path, how):
+    started, path, out = tmp_path / "started", tmp_path / "p.yaml", tmp_path / "out"
+    path.write_text(PIPELINE.format(how=how, started=started))
+    process = program("run", str(path), "--out", str(out))
+    assert interrupt(process, started.exists) < PROMPT
+    assert process.exitcode == 130
+    said = (tmp_path / "log").read_text().strip()
+    assert said == "Stopped. The same command starts the step 'long' again, and keeps the steps before it."
+    steps = json.loads((out / "manifest.json").read_text())["steps"]
+    assert steps["lonely"]["status"] == "done"
+    assert steps["long"]["status"] == ("interrupted" if how == "polite" else "running")
+
+
+def test_a_stopped_step_whose_shards_are_stored_continues(program, write, tmp_path, known):
+    path, out = write(SLOW), tmp_path / "out"
+    process = program("run", str(path), "--out", str(out))
+    shards = lambda: list(out.glob("peaks/shards/*/*/result.json"))  # noqa: E731
+    interrupt(process, shards)
+    assert process.exitcode == 130
+    assert "Stopped. The same command continues the step 'peaks' where it stopped." in (
+        (tmp_path / "log").read_text()
+    )
+    stored = {file: file.stat().st_mtime_ns for file in shards()}
+    assert stored
+    process = program("run", str(path), "--out", str(out))
+    while not (out / "peaks/step.json").exists() and process.is_alive():
+        assert all(file.stat().st_mtime_ns == stored[file] for file in shards() if file in stored)
+    process.join()
+    assert process.exitcode == 0
+    straight = run_pipeline(path, tmp_path / "straight", registry=known)
+    for name in ("result.json", "result.safetensors"):
+        assert (out / "peaks" / name).read_bytes() == (straight.folder / "peaks" / name).read_bytes()
+
+
+def test_processes_of_an_executor_end_too(program, write, tmp_path):
+    note = tmp_path / "pid"
+    process = program(
+        "run", str(write()), "--out", str(tmp_path / "out"), "--executor", "processes",
+        INTERPRET_TEST_NOTE=str(note),
+    )  # fmt: skip
+    assert interrupt(process, lambda: note.exists() and note.read_text()) < PROMPT
+    assert process.exitcode == 130
+    ended = time.monotonic() + 30
+    while Path("/proc", note.read_text()).exists() and time.monotonic() < ended:
+        time.sleep(0.01)
+    assert not Path("/proc", note.read_text()).exists()
