@@ -87,14 +87,14 @@ class Sample:
         object.__setattr__(self, "image", image)
 
     def turned(self, turn: Turn) -> Sample:
-        """The same with annotations that counted the pixels of a file before its picture was turned."""
-        return replace(self, **self._annotations(turn))
+        """The same picture, with annotations that counted pixels before it was turned."""
+        return self if turn.orientation == 1 else replace(self, **self._annotations(turn))
 
     def _annotations(self, turn: Turn) -> dict[str, Any]:
         return {
             "box": None if self.box is None else turn.box(self.box),
             "mask": None if self.mask is None else turn.mask(self.mask),
-            "parts": {name: [turn.position(x, y) for x, y in at] for name, at in self.parts.items()},
+            "parts": {name: tuple(turn.position(*at) for at in found) for name, found in self.parts.items()},
             "objects": tuple(replace(shown, box=turn.box(shown.box)) for shown in self.objects),
         }
 

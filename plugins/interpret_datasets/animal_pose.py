@@ -11,17 +11,24 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
 from interpret.errors import DatasetError, UnknownNameError
-from interpret.images import Images, Sample, digest, open_image, require_unique
+from interpret.files import user_path
+from interpret.images import Images, Sample, digest, require_unique
 from interpret.interfaces import Dataset
+from interpret.pictures import open_turned
+from interpret.reading import read_file
 from interpret_datasets.annotated import (
     Box,
     Position,
     require_box_inside,
+    require_inside,
     require_pictures,
     require_position_inside,
 )
 from interpret_datasets.cropping import cropped, square_around
 from interpret_datasets.folder import file_stamp
+
+LARGEST = 2**27
+"""Bytes of a label file that are read; the official one has 4 million."""
 
 
 class AnimalPose(Dataset):
@@ -68,7 +75,7 @@ class AnimalPose(Dataset):
             DatasetError: If a file is missing, the label file is not of this form, or no animal is left.
             UnknownNameError: If the label file has no such animal or part.
         """
-        root = self.path.expanduser()
+        root = user_path(self.path)
         animals = read_animals(root / "keypoints.json")
         categories = tuple(dict.fromkeys(animal.category for animal in animals))
         _require_known("animal", self.animals or (), categories)
@@ -145,23 +152,26 @@ class AnimalImages(Images):
         return self._labels
 
     def __getitem__(self, index: int) -> Sample:
-        """Read one animal; raises DatasetError where its box or a part lies outside of the picture."""
+        """Read one animal; raises DatasetError where its box or a part lies outside of the picture.
+
+        The label file counts stored pixels: box and parts turn with the picture.
+        """
         animal = self.animals[index]
-        picture = open_image(self.root / "images" / animal.file)
-        require_box_inside(animal.box, picture.size, animal.id)
+        picture, turn = open_turned(self.root / "images" / animal.file)
+        require_box_inside(animal.box, turn.stored, animal.id)
         for part, position in animal.parts.items():
-            require_position_inside(position, picture.size, f"{part} of {animal.id}")
+            require_position_inside(position, turn.stored, f"{part} of {animal.id}")
         parts = {part: (position,) for part, position in animal.parts.items()}
-        sample = Sample(animal.id, picture, self._labels[index], animal.box, parts=parts)
+        sample = Sample(animal.id, picture, self._labels[index], animal.box, parts=parts).turned(turn)
         if self.crop is None:
             return sample
-        return cropped(sample, picture, self._square(animal, self.crop))
+        return cropped(sample, picture, self._square(sample, self.crop))
 
-    def _square(self, animal: Animal, times: float) -> Box:
+    def _square(self, sample: Sample, times: float) -> Box:
         try:
-            return square_around([animal.parts[part] for part in self.around], times)
+            return square_around([sample.parts[part][0] for part in self.around], times)
         except DatasetError as error:
-            raise DatasetError(f"{animal.id} cannot be cropped. {error}") from None
+            raise DatasetError(f"{sample.id} cannot be cropped. {error}") from None
 
     def fingerprint(self) -> str:
         """A hash of everything the label file says, and of every picture's size and time of change."""
@@ -198,7 +208,7 @@ def read_animals(path: Path) -> list[Animal]:
         DatasetError: If it is missing, no JSON, or of another form; it names the entry.
     """
     try:
-        labels = _LabelFile.model_validate_json(path.read_bytes())
+        labels = _LabelFile.model_validate_json(read_file(path, LARGEST))
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}. Check dataset option 'path'.") from None
     except ValidationError as error:
@@ -224,6 +234,7 @@ def _animals(path: Path, labels: _LabelFile) -> Iterator[Animal]:
                 f"{where} has {len(entry.keypoints)} keypoints, but a {category.name} has "
                 f"{len(category.keypoints)}."
             )
+        require_inside(file, str(path))
         count[file] += 1
         yield _animal(file if count[file] == 1 else f"{file}#{count[file]}", file, category, entry)
 

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import TypeAlias
 
 from interpret.errors import DatasetError
+from interpret.files import is_inside
+from interpret.reading import read_text
 
 Box: TypeAlias = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels, half-open."""
 
 Position: TypeAlias = tuple[float, float]
 """(x, y) in pixels."""
+
+LARGEST_LIST = 2**26
+"""Bytes of a list or table that are read; that of ImageNet's training pictures has 34 million."""
 
 _NAMED = 5
 
@@ -30,6 +35,26 @@ def require_pictures(folder: Path, files: Sequence[str], source: str) -> None:
             "them there, take them out of the label file, or set dataset option broken: keep and on_error: "
             "skip in the steps."
         )
+
+
+def read_lines(path: Path) -> str:
+    """The text of a list or table that comes with a data set.
+
+    Raises:
+        DatasetError: If it is no regular file, too large, or no text.
+    """
+    try:
+        return read_text(path, LARGEST_LIST)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise DatasetError(f"{path} is no text in UTF-8. Unpack it again, or save it as such.") from None
+
+
+def require_inside(file: str, source: str) -> None:
+    """Raise DatasetError if a label file names a picture that lies outside of the data set."""
+    if not is_inside(file):
+        raise DatasetError(f"{source} names {file[:200]!r}, which lies outside of its folder of pictures.")
 
 
 def require_box_inside(box: Box, size: tuple[int, int], whose: str) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from interpret.files import user_path
 from interpret_datasets.benchmark import (
     Benchmark,
     class_folders,
@@ -41,7 +42,7 @@ class Caltech(Benchmark):
             UnknownNameError: If ``classes`` names a class that is not there.
         """
         root = locate(
-            self.path.expanduser(), self.folder, self.places, self._download if self.download else None
+            user_path(self.path), self.folder, self.places, self._download if self.download else None
         )
         names = class_folders(root)
         if self.classes is not None:
@@ -54,7 +55,7 @@ class Caltech(Benchmark):
         from torchvision import datasets  # noqa: PLC0415 - it takes seconds to import
 
         cls = getattr(datasets, type(self).__name__)
-        fetch(self.name, self.page, lambda: cls(self.path.expanduser(), download=True))
+        fetch(self.name, self.page, lambda: cls(user_path(self.path), download=True))
 
 
 class Caltech101(Caltech):

@@ -11,6 +11,7 @@ from typing import ClassVar, TypeVar
 from pydantic import Field
 
 from interpret.errors import DatasetError, UnknownNameError
+from interpret.files import user_path
 from interpret.images import Images, Sample, digest, open_image, require_unique
 from interpret.interfaces import Dataset
 
@@ -51,7 +52,7 @@ class Folder(Dataset):
             DatasetError: If the folder is missing, cannot be looked into, or holds no picture.
             UnknownNameError: If ``classes`` names a sub-folder without pictures.
         """
-        root = self.path.expanduser()
+        root = user_path(self.path)
         files = find_pictures(root)
         categories = find_categories(files) if self.classes is None else _known(self.classes, files)
         if categories:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from interpret.errors import DatasetError
+from interpret.files import user_path
 from interpret_datasets.benchmark import (
     Benchmark,
     class_folders,
@@ -68,7 +69,7 @@ class Imagenet(Synsets):
             DatasetError: If a folder or a file of labels is missing, or the two do not fit.
             UnknownNameError: If ``classes`` names a class that is not there.
         """
-        root = locate(self.path.expanduser(), self.split, ("", _KAGGLE))
+        root = locate(user_path(self.path), self.split, ("", _KAGGLE))
         home = _home(root)
         names = read_names(home)
         folders = class_folders(root)

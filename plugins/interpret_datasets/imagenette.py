@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from interpret.errors import UnknownNameError
+from interpret.files import user_path
 from interpret_datasets.benchmark import class_folders, class_pictures, fetch, locate
 from interpret_datasets.folder import FolderImages
 from interpret_datasets.imagenet import Synsets
@@ -61,7 +62,7 @@ class Imagenette(Synsets):
         """
         download = self._download if self.download else None
         places = ("", _SIZES[self.size], *_SIZES.values())
-        root = locate(self.path.expanduser(), self.split, places, download)
+        root = locate(user_path(self.path), self.split, places, download)
         present = class_folders(root)
         for wnid in present:
             if wnid not in NAMES:
@@ -75,7 +76,7 @@ class Imagenette(Synsets):
     def _download(self) -> None:
         from torchvision.datasets import Imagenette as Archive  # noqa: PLC0415 - it takes seconds to import
 
-        root = self.path.expanduser()
+        root = user_path(self.path)
         page = "https://github.com/fastai/imagenette"
         fetch(self.name, page, lambda: Archive(root, size=self.size, download=True))
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 
 from interpret.errors import DatasetError
+from interpret_datasets.annotated import read_lines
 
 T = TypeVar("T")
 
@@ -133,25 +134,25 @@ def _read_torchvision(path: Path) -> dict[str, str]:
 
 def _read_mapping(path: Path) -> dict[str, str]:
     """Lines of the form ``n01440764 tench, Tinca tinca``."""
-    pairs = (line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip())
+    pairs = (line.split(maxsplit=1) for line in read_lines(path).splitlines() if line.strip())
     return {wnid: words.strip() for wnid, words in pairs}
 
 
 def _read_json(path: Path) -> dict[str, str]:
-    content = json.loads(path.read_text())
+    content = json.loads(read_lines(path))
     return dict(zip(map(str, content["wnid"]), map(str, content["name"]), strict=True))
 
 
 def _read_solution(path: Path) -> dict[str, str]:
     """Lines of the form ``ILSVRC2012_val_00000001,n01751748 111 108 441 193``, after a heading."""
-    lines = (line.split(",") for line in path.read_text().splitlines()[1:] if line.strip())
+    lines = (line.split(",") for line in read_lines(path).splitlines()[1:] if line.strip())
     return {picture: boxes.split()[0] for picture, boxes in lines}
 
 
 def _read_ground_truth(path: Path, synsets: Mapping[int, tuple[str, str]]) -> dict[str, str]:
     """One number of a synset for each of the pictures 1, 2, …."""
     truth = {}
-    for line, text in enumerate(path.read_text().split(), start=1):
+    for line, text in enumerate(read_lines(path).split(), start=1):
         if int(text) not in synsets:
             raise DatasetError(f"{path}:{line}: there is no class {text} in meta.mat.")
         truth[f"ILSVRC2012_val_{line:08d}"] = synsets[int(text)][0]

@@ -10,15 +10,17 @@ from typing import ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from interpret.errors import DatasetError
-from interpret.images import Images, Object, Sample, digest, open_image, require_unique
+from interpret.files import user_path
+from interpret.images import Images, Object, Sample, digest, require_unique
 from interpret.interfaces import Dataset
-from interpret_datasets.annotated import require_box_inside, require_pictures
+from interpret.pictures import open_turned
+from interpret_datasets.annotated import read_lines, require_box_inside, require_inside, require_pictures
 from interpret_datasets.benchmark import fetch, locate
 from interpret_datasets.folder import file_stamp, spread
-from interpret_datasets.voc_xml import CATEGORIES, read_objects
+from interpret_datasets.voc_xml import CATEGORIES, Annotation, read_annotation
 
 Single: TypeAlias = Literal["largest", "first", "none"]
-_Annotation: TypeAlias = tuple[Object, ...] | DatasetError
+_Annotation: TypeAlias = Annotation | DatasetError
 
 
 class Voc(Dataset):
@@ -56,7 +58,7 @@ class Voc(Dataset):
             DatasetError: If a file is missing, or an annotation is not as VOC's are.
         """
         download = self._download if self.download else None
-        root = locate(self.path.expanduser(), f"VOC{self.year}", ("", "VOCdevkit"), download)
+        root = locate(user_path(self.path), f"VOC{self.year}", ("", "VOCdevkit"), download)
         lists = root / "ImageSets" / "Main"
         if self.download and not (lists / f"{self.split}.txt").is_file():
             self._download()  # the test set of 2007 is an archive of its own
@@ -70,7 +72,7 @@ class Voc(Dataset):
     def _download(self) -> None:
         from torchvision.datasets import VOCDetection  # noqa: PLC0415 - it takes seconds to import
 
-        root, page = self.path.expanduser(), f"http://host.robots.ox.ac.uk/pascal/VOC/voc{self.year}/"
+        root, page = user_path(self.path), f"http://host.robots.ox.ac.uk/pascal/VOC/voc{self.year}/"
         fetch(self.name, page, lambda: VOCDetection(root, self.year, self.split, download=True))
 
 
@@ -98,7 +100,7 @@ class VocImages(Images):
     Args:
         folder: Where the pictures lie.
         ids: Names of the pictures without their ending.
-        annotations: The objects of each, or what is wrong with its annotation.
+        annotations: That of each, or what is wrong with its annotation.
         single: Which object gives an image its one label and box.
     """
 
@@ -108,7 +110,7 @@ class VocImages(Images):
         self, folder: Path, ids: Sequence[str], annotations: Sequence[_Annotation], single: Single
     ) -> None:
         self.folder, self._ids, self.annotations = folder, ids, annotations
-        self.objects = [() if isinstance(known, DatasetError) else known for known in annotations]
+        self.objects = [() if isinstance(known, DatasetError) else known.objects for known in annotations]
         self.main = [main_object(objects, single) for objects in self.objects]
         require_unique(ids)
 
@@ -133,15 +135,19 @@ class VocImages(Images):
         return [tuple(sorted({one.label for one in objects} - _sure(objects))) for objects in self.objects]
 
     def __getitem__(self, index: int) -> Sample:
-        """Read one image; raises DatasetError where its annotation is broken or a box lies outside."""
+        """Read one image; raises DatasetError where its annotation is broken or a box lies outside.
+
+        Boxes turn with the picture, unless the size that the annotation states is that of the turned one.
+        """
         name, known, main = self._ids[index], self.annotations[index], self.main[index]
         if isinstance(known, DatasetError):
             raise DatasetError(str(known))  # a new one each time: several threads may read
-        picture = open_image(self.folder / f"{name}.jpg")
-        for shown in known:
-            require_box_inside(shown.box, picture.size, f"a {CATEGORIES[shown.label]} in {name}.xml")
+        picture, turned = open_turned(self.folder / f"{name}.jpg")
+        turn = turned.undone_for(known.size)
+        for shown in known.objects:
+            require_box_inside(shown.box, turn.stored, f"a {CATEGORIES[shown.label]} in {name}.xml")
         label, box = (None, None) if main is None else (main.label, main.box)
-        return Sample(name, picture, label, box, objects=known)
+        return Sample(name, picture, label, box, objects=known.objects).turned(turn)
 
     def fingerprint(self) -> str:
         """A hash of every annotation, the rule for labels, and every picture's size and time of change."""
@@ -170,15 +176,17 @@ def read_split(folder: Path, split: str) -> list[str]:
     if not path.is_file():
         there = sorted(file.stem for file in folder.glob("*.txt") if "_" not in file.stem)
         raise DatasetError(f"There is no {path}. Splits that are there: {', '.join(there) or 'none'}.")
-    ids = path.read_text().split()
+    ids = read_lines(path).split()
     if not ids:
         raise DatasetError(f"{path} lists no image.")
+    for name in ids:
+        require_inside(name, str(path))
     return ids
 
 
 def _annotation(path: Path) -> _Annotation:
     try:
-        return read_objects(path)
+        return read_annotation(path)
     except DatasetError as error:
         return error
 

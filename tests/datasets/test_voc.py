@@ -1,9 +1,12 @@
+import os
 import pickle
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torchvision.datasets
+from PIL import Image
 
 import interpret
 from interpret.batches import batches
@@ -288,3 +291,54 @@ def _hit(sample, values, spec):
     x, y = ((place + offset + 0.5) / scale for place, offset in zip((column, row), offsets, strict=True))
     left, top, right, bottom = sample.box
     return float(left <= x < right and top <= y < bottom)
+
+
+@pytest.mark.parametrize("stated", [None, (20, 10), (10, 20)])
+def test_boxes_turn_with_the_photograph(tmp_path, stated):
+    """A photograph that is stored on its side: boxes count its pixels, unless they state the other size."""
+    root = make_voc(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn clockwise: 20 x 10 becomes 10 x 20
+    Image.new("RGB", (20, 10)).save(root / "JPEGImages" / "2008_000001.jpg", exif=exif)
+    path = root / "Annotations" / "2008_000001.xml"
+    annotate(root, "2008_000001", [shown("dog", (1, 2, 4, 10))])
+    size = f"<size><width>{stated[0]}</width><height>{stated[1]}</height></size>" if stated else ""
+    path.write_text(
+        re.sub("<size>.*</size>", "", path.read_text()).replace("</annotation>", f"{size}</annotation>")
+    )
+    sample = opened(tmp_path)[0]
+    assert sample.image.size == (10, 20)
+    assert sample.box == sample.objects[0].box == ((0, 1, 4, 10) if stated == (10, 20) else (0, 0, 9, 4))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'<?xml version="1.0" encoding="utf-32"?><annotation/>', "not XML in UTF-8"),
+        (b'<?xml version="1.0" encoding="nope"?><annotation/>', "not XML in UTF-8"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation/>'.encode("utf-16"), "not XML in UTF-8"),
+        (b"<annotation>" + b" " * 2**22, "larger than"),
+        (b"<a>" * 100_000, "not XML"),
+    ],
+    ids=["utf-32", "nope", "utf-16", "large", "nested"],
+)
+def test_annotations_made_to_harm_are_refused(tmp_path, content, said):
+    path = make_voc(tmp_path) / "Annotations" / "2008_000001.xml"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=said):
+        opened(tmp_path)
+
+
+def test_a_list_that_leads_out_of_the_folder_is_refused(tmp_path):
+    root = make_voc(tmp_path)
+    (root / "ImageSets" / "Main" / "trainval.txt").write_text("2008_000001\n../../secret\n")
+    with pytest.raises(DatasetError, match=r"names '\.\./\.\./secret'"):
+        opened(tmp_path, broken="keep")
+
+
+def test_an_annotation_that_is_a_pipe_is_refused(tmp_path):
+    path = make_voc(tmp_path) / "Annotations" / "2008_000001.xml"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DatasetError, match="named pipe"):
+        opened(tmp_path)

@@ -47,9 +47,9 @@ class Scenes(Dataset):
     split: Literal["train", "val", "test"] = Field(
         "val", description="Which of three sets without common scenes."
     )
-    limit: int = Field(2000, ge=1, description="Number of scenes.")
+    limit: int = Field(2000, ge=1, le=1_000_000, description="Number of scenes.")
     size: int = Field(96, ge=16, le=1024, description="Height and width in pixels.")
-    seed: int = Field(0, ge=0, description="Another seed gives other scenes.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Another seed gives other scenes.")
     correlation: float = Field(
         0.0,
         ge=0,
