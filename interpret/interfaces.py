@@ -14,13 +14,16 @@ from types import NoneType, UnionType
 from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import nn
 
-from interpret.errors import ModelError, PluginError
+from interpret.budget import bounded
+from interpret.errors import InterpretError, ModelError, PluginError
 from interpret.images import Images, InputSpec, as_images
+from interpret.imports import Target
 from interpret.network import Network
 from interpret.results import Result
+from interpret.values import flaw
 from interpret.weights import load_into, read_weights
 
 R = TypeVar("R", bound=Result)
@@ -30,10 +33,18 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 class Plugin(BaseModel, ABC):
     """Anything a pipeline can name; its fields are its parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False, allow_inf_nan=False)
 
     name: ClassVar[str] = ""
     """What users write to choose it: a word in snake_case, or a family and a word (``captum.saliency``)."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _possible(cls, value: Any) -> Any:
+        """No parameter takes numbers that are infinite or fit in no tensor, nor endless text."""
+        if message := flaw(value):
+            raise ValueError(message)
+        return value
 
     @classmethod
     def summary(cls) -> str:
@@ -47,6 +58,10 @@ class Plugin(BaseModel, ABC):
     def nested(self) -> Sequence[Plugin]:
         """Further plugins that do a part of its work: what it finds depends on them too."""
         return ()
+
+    def imports(self) -> Sequence[Target]:
+        """The classes that it imports because a parameter names them."""
+        return [target for plugin in self.nested() for target in plugin.imports()]
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,9 @@ class Card:
 
 class Model(Plugin):
     """Builds an architecture and knows its weights."""
+
+    max_bytes: ClassVar[int] = 4 * 2**30
+    """Memory that building may take; the parameters may be a stranger's, such as ``width: 1000000``."""
 
     weights: str | None = Field(
         None, description="Path of a weights file, or a name the model knows; none: initialised."
@@ -89,11 +107,24 @@ class Model(Plugin):
         """The network in eval mode; without weights it is initialised with ``seed``."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = self.build()
+            module = self._built()
         if self.weights is not None:
             self.load_weights(module)
         card = self.card()
         return Network(module.eval().to(pick_device(device)), card.input, card.categories, card.aliases)
+
+    def _built(self) -> nn.Module:
+        """The architecture, if its parameters describe one that can be built here."""
+        try:
+            with bounded(self.max_bytes, type(self).name):
+                return self.build()
+        except InterpretError:
+            raise
+        except Exception as error:
+            reason = next(iter(str(error).splitlines()), "")
+            raise ModelError(
+                f"{type(self).name} cannot be built with its parameters: {type(error).__name__}: {reason}"
+            ) from error
 
 
 class Dataset(Plugin):

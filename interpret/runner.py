@@ -22,6 +22,7 @@ from interpret import plugins
 from interpret.errors import DatasetError, InterpretError, StepError, UnknownNameError
 from interpret.files import user_path
 from interpret.images import Images, digest
+from interpret.imports import allowing
 from interpret.interfaces import (
     Executor,
     Renderer,
@@ -83,10 +84,11 @@ class Run:
 
 
 def run_pipeline(
-    path: str | Path,
+    path: str | Path | Mapping[str, Any],
     out: str | Path,
     *,
     registry: Registry | None = None,
+    allow: Sequence[str] = (),
     shard: tuple[int, int] | None = None,
     merge: bool = False,
     executor: str = "local",
@@ -96,9 +98,10 @@ def run_pipeline(
     """Run a pipeline into a folder; what is there already and has not changed is kept.
 
     Args:
-        path: The YAML file.
+        path: The YAML file, or what it would hold: a mapping of plain values.
         out: The run folder.
         registry: The plugins (default: those installed).
+        allow: Packages whose functions the pipeline may name as ``target``.
         shard: ``(i, n)``, i from 1: compute every n-th shard of the sharded steps, beside other processes.
         merge: Take the shards that other processes stored and compute none; other steps run as always.
         executor: The plugin that computes the shards.
@@ -111,7 +114,7 @@ def run_pipeline(
         StepError: If a step failed; all steps that do not need it are done.
     """
     known = registry or plugins.registry()
-    pipeline = read_pipeline(path, known)
+    pipeline = read_pipeline(path, known, allow=allow)
     if shard and (merge or not 1 <= shard[0] <= shard[1]):
         what = (
             "--shard and --merge exclude each other"
@@ -122,7 +125,8 @@ def run_pipeline(
     chosen: Executor = known.lookup("executor", executor)()
     folder = RunFolder(user_path(out))
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force)
-    with stopping(lambda: KEPT), working_in(folder.work, anew=force and not (shard or merge)):
+    fresh = force and not (shard or merge)
+    with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=fresh):
         if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):

@@ -7,9 +7,11 @@ from typing import Any, get_args
 
 from interpret.interfaces import Device, Plugin, Probe, probe_inputs, probe_output, renderer_input
 from interpret.plugins import Registry
+from interpret.values import MAX_INTEGER
 
 VERSION = 1
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+MAX_NAME = 100
+NAME = rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}"
 """What models, datasets and steps can be called: steps name folders."""
 
 
@@ -34,6 +36,7 @@ def pipeline_schema(registry: Registry) -> dict[str, Any]:
             "seed": {
                 "type": "integer",
                 "minimum": 0,
+                "maximum": MAX_INTEGER,
                 "default": 0,
                 "description": "Seed of everything random.",
             },

@@ -65,6 +65,9 @@ _traceback = click.option(
     callback=_set_traceback,
     help="Show where an error happened.",
 )
+_allow = click.option(
+    "--allow", multiple=True, metavar="PACKAGE", help="Let the pipeline name functions of this package."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON for a program to read.")
 
 
@@ -87,6 +90,7 @@ def interpret(context: click.Context) -> None:
 @click.option("--merge", is_flag=True, help="Merge the shares that --shard processes have computed.")
 @click.option("--executor", default="local", show_default=True, help="Who computes the shards.")
 @click.option("--force", is_flag=True, help="Run every step again, also unchanged ones.")
+@_allow
 @_json
 @_traceback
 def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
@@ -104,18 +108,22 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
 
 @interpret.command()
 @click.argument("pipeline", required=False)
+@_allow
 @_json
 @_traceback
 @click.pass_context
-def check(context: click.Context, pipeline: str | None, as_json: bool) -> None:
+def check(context: click.Context, pipeline: str | None, allow: tuple[str, ...], as_json: bool) -> None:
     """Find all mistakes in PIPELINE.
 
-    Nothing is loaded or computed.
+    Nothing is loaded or computed, and no class it names is imported: they are listed.
     """
     path = find_pipeline(pipeline)
     from interpret.cli.work import check_pipeline  # noqa: PLC0415 - imports torch
 
-    context.exit(check_pipeline(path, _registry(), as_json=as_json))
+    from interpret.imports import allowing  # noqa: PLC0415 - imports torch
+
+    with allowing(allow):
+        context.exit(check_pipeline(path, _registry(), as_json=as_json))
 
 
 @interpret.command(name="list")

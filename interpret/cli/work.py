@@ -41,15 +41,19 @@ def check_pipeline(path: Path, registry: Registry, *, as_json: bool) -> int:
     """Say what is wrong with a pipeline; returns the exit code."""
     try:
         pipeline = read_pipeline(path, registry)
+        imports = {str(target): str(target.file) for target in pipeline.imports}
     except PipelineError as error:
         if not as_json:
             raise
         show.json({"file": path, "problems": [asdict(problem) for problem in error.problems]})
         return 2
     if as_json:
-        show.json({"file": path, "problems": [], "steps": list(pipeline.steps)})
+        listed = {"imports": imports} if imports else {}
+        show.json({"file": path, "problems": [], "steps": list(pipeline.steps), **listed})
     else:
         show.console().print(f"{path} has no mistakes. Its steps: {', '.join(pipeline.steps)}.")
+        for target, file in imports.items():
+            show.console().print(f"It will import {target} from {file}.", soft_wrap=True)
     return 0
 
 

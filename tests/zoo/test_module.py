@@ -9,7 +9,7 @@ from torch import nn
 
 import interpret
 from interpret.errors import ModelError, PluginError
-from interpret_zoo.module import find_maker
+from interpret.imports import import_target
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
 
@@ -27,7 +27,8 @@ class Net(nn.Module):
         return self.head(self.conv(x).mean((2, 3)))
 
 class Zoo:
-    Inner = Net
+    class Inner(Net):
+        pass
 
 def make(width: int) -> Net:
     return Net(width)
@@ -54,7 +55,7 @@ def nets(tmp_path, monkeypatch):
     folder = tmp_path / "mynets"
     folder.mkdir()
     (folder / "__init__.py").write_text(NETS)
-    (folder / "broken.py").write_text("raise RuntimeError('no such driver')")
+    (folder / "broken.py").write_text(NETS + "raise RuntimeError('no such driver')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     yield
@@ -66,16 +67,25 @@ def load(target, **parameters):
     return interpret.load_model("module", target=target, device="cpu", **parameters)
 
 
-@pytest.mark.parametrize("target", ["mynets:Net", "mynets:make", "mynets:late", "mynets:Zoo.Inner"])
-def test_classes_and_annotated_functions_make_networks(target):
+@pytest.mark.parametrize("target", ["mynets:Net", "mynets:Zoo.Inner"])
+def test_classes_make_networks(target):
     network = load(target, arguments={"width": 6}, input_size=32)
     assert network.layers == ("conv", "head")
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
     assert network.module.conv.out_channels == 6
 
 
+@pytest.mark.parametrize("target", ["mynets:make", "mynets:late"])
+def test_annotated_functions_make_networks_where_their_package_is_allowed(target, monkeypatch):
+    with pytest.raises(PluginError, match=r"is a function of mynets.*INTERPRET_ALLOW=mynets"):
+        load(target, arguments={"width": 6})
+    assert "mynets" not in sys.modules
+    monkeypatch.setenv("INTERPRET_ALLOW", "mynets")
+    assert load(target, arguments={"width": 6}).module.conv.out_channels == 6
+
+
 def test_weights_input_and_categories(tmp_path):
-    trained = find_maker("mynets:Net")(width=5)
+    trained = import_target("mynets:Net")(width=5)
     torch.save(trained.state_dict(), tmp_path / "net.pth")
     network = load(
         "mynets:Net",
@@ -101,10 +111,16 @@ def test_weights_input_and_categories(tmp_path):
         "os:system",
         "builtins:exec",
         "torch:load",
+        "torch.nn:Linear",
+        "torch.fx.graph_module:reduce_graph_module",
     ],
 )
-def test_anything_that_is_no_network_is_refused_and_not_called(target, tmp_path):
-    with pytest.raises(ModelError, match=r"neither an nn\.Module class nor a function annotated"):
+def test_anything_that_is_no_network_is_refused_and_not_called(target, tmp_path, monkeypatch):
+    with pytest.raises(PluginError, match="'target' is wrong"):
+        load(target, arguments={})
+    assert "mynets" not in sys.modules
+    monkeypatch.setenv("INTERPRET_ALLOW", "mynets, os, builtins, torch")
+    with pytest.raises((ModelError, PluginError)):
         load(target, arguments={})
     assert not (tmp_path / "called").exists()
 
@@ -112,15 +128,45 @@ def test_anything_that_is_no_network_is_refused_and_not_called(target, tmp_path)
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("mynet:Net", "'mynet' cannot be imported: ModuleNotFoundError"),
-        ("mynets.broken:Net", "RuntimeError: no such driver"),
-        ("mynets:Nett", "mynets has no 'Nett'. Did you mean 'Net'"),
-        ("mynets:liar", "returned a int"),
+        ("mynet:Net", "no Python file of a module 'mynet'"),
+        ("mynets:Nett", "mynets has no class 'Nett'. Did you mean 'Net'"),
+        ("mynets.Net", r"must be a module, a colon and a class, such as .mynets:Net"),
+        ("mynets:nn.Linear", "mynets has no class 'nn.Linear'"),
     ],
 )
 def test_targets_that_cannot_be_found_are_explained(target, message):
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(PluginError, match=message):
         load(target)
+
+
+def test_a_module_that_fails_and_a_function_that_lies_are_explained(monkeypatch):
+    with pytest.raises(
+        ModelError, match=r"'mynets\.broken' cannot be imported: RuntimeError: no such driver"
+    ):
+        load("mynets.broken:Net")
+    monkeypatch.setenv("INTERPRET_ALLOW", "mynets")
+    with pytest.raises(ModelError, match="returned a int"):
+        load("mynets:liar")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"width": 10**7}, "whole numbers go to 1,000,000"),
+        ({"width": [[1] * 200] * 60}, "more than 10,000 values"),
+        ({"width": float("nan")}, "must be a finite number"),
+        ({"width": 10**30}, "at most 63 bits"),
+        ({"width": "x" * 20_000}, "at most 10,000 characters"),
+    ],
+)
+def test_arguments_are_few_and_small(arguments, message):
+    with pytest.raises(PluginError, match=message):
+        load("mynets:Net", arguments=arguments)
+
+
+def test_a_network_that_takes_the_memory_is_refused_before_it_is_taken():
+    with pytest.raises(ModelError, match="module is not built: it takes more than 4 GB"):
+        load("mynets:Net", arguments={"width": 10**6, "outputs": 10**6})
 
 
 @pytest.mark.parametrize("target", ["mynets", "mynets:", ":Net", "../nets.py:Net", "mynets:Net()", "a b:c"])
@@ -146,14 +192,11 @@ def test_categories_must_be_as_many_as_outputs():
     assert load("mynets:Net", categories=3).categories == ()
 
 
-def test_a_class_stays_the_class():
-    assert find_maker("torch.nn:Linear") is nn.Linear
-
-
 @pytest.mark.data
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real weights and photographs of ../shared are not here")
 @pytest.mark.parametrize("target", ["bvlc_googlenet:GoogLeNet", "bvlc_googlenet:googlenet"])
 def test_a_network_that_no_one_wrote_for_this_project(monkeypatch, target):
+    monkeypatch.setenv("INTERPRET_ALLOW", "bvlc_googlenet" if target.endswith("googlenet") else "")
     monkeypatch.syspath_prepend(SHARED / "reference")
     data = SHARED / "data"
     network = load(target, weights=str(data / "weights" / "googlenet-imagenet.safetensors"))
