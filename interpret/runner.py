@@ -39,7 +39,7 @@ from interpret.progress import Progress, StepListener, listening
 from interpret.provenance import Provenance
 from interpret.results import Result
 from interpret.store import RunFolder, StepFolder
-from interpret.workspace import follows, resumption, working_in
+from interpret.workspace import follows, keeping_parts, resumption, working_in
 
 Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -215,7 +215,7 @@ class _Runner:
         self.note(StepRun(step.name, "running"))
         try:
             shards = self.folder.step(step.name).shards(self.origins.keys[step.name])
-            with stopping(resumption(step.name, shards)):
+            with stopping(resumption(step.name, shards)), keeping_parts(shards / "parts"):
                 status, files = self.perform(step)
         except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way; the others go on
             self.failed(step, error)

@@ -86,6 +86,7 @@ class _Workspace:
 
 
 _workspace: ContextVar[_Workspace | None] = ContextVar("workspace", default=None)
+_parts: ContextVar[Path | None] = ContextVar("parts", default=None)
 
 
 @contextmanager
@@ -123,14 +124,14 @@ def resumption(step: str, shards: Path) -> Callable[[], str]:
 
     Args:
         step: The step, which begins now.
-        shards: Where its shards are stored, if it has any.
+        shards: Where its shards or parts are stored, if it has any.
     """
     workspace = _workspace.get()
     rooms = workspace.asked if workspace else []
     earlier = len(rooms)
 
     def describe() -> str:
-        if any(shards.glob("*/result.json")) or any(map(holds_work, rooms[earlier:])):
+        if any(shards.rglob("result.json")) or any(map(holds_work, rooms[earlier:])):
             return f"The same command continues the step {step!r} where it stopped."
         return f"The same command starts the step {step!r} again, and keeps the steps before it."
 
@@ -149,7 +150,31 @@ def kept(compute: Callable[[], R], *content: object) -> R:
         compute: Computes it.
         *content: Everything it depends on, as for `room`.
     """
-    folder = room("kept", *content)
+    return _kept_in(room("kept", *content), compute)
+
+
+@contextmanager
+def keeping_parts(folder: Path) -> Iterator[None]:
+    """While this holds, parts of a step's work are stored in ``folder``, which goes when the step is done."""
+    token = _parts.set(folder)
+    try:
+        yield
+    finally:
+        _parts.reset(token)
+
+
+def kept_part(compute: Callable[[], R], *content: object) -> R:
+    """A part of a step's work: a step that was stopped finds it again; outside a run nothing is stored.
+
+    Args:
+        compute: Computes it.
+        *content: What tells it from other parts of the step.
+    """
+    folder = _parts.get()
+    return compute() if folder is None or follows() else _kept_in(folder / digest(*content), compute)
+
+
+def _kept_in(folder: Path, compute: Callable[[], R]) -> R:
     if not holds_result(folder):
         found = compute()
         if follows():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, ClassVar
 
 import torch
@@ -13,6 +14,7 @@ from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret.progress import track
+from interpret.workspace import kept_part
 from interpret_deconv import LayerProjections
 from interpret_occlusion.features import project_unit
 from interpret_occlusion.occluder import Fill
@@ -60,7 +62,7 @@ class Occlusion(Probe):
     seed: int = Field(0, description="Start of the noise, and of the sample that measures an approximation.")
 
     def run(self, network: Network, images: Images, exemplars: Exemplars | None = None) -> Occlusions:
-        """One sweep for each image.
+        """One sweep for each image, which is stored when it is done: a step that was stopped goes on there.
 
         Raises:
             InterpretError: If the occluder does not fit into the image, or there is no such class or unit.
@@ -72,7 +74,7 @@ class Occlusion(Probe):
         matching = tell(used_labels(network, images, logits.shape[1], self.target))
         numbers = range(len(images))
         maps = tuple(
-            self._sweep(network, images, number, targets[number])
+            kept_part(partial(self._sweep, network, images, number, targets[number]), images.indices[number])
             for number in (track(numbers) if len(numbers) > 1 else numbers)
         )
         described = [

@@ -5,11 +5,24 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from interpret.hookspecs import hookimpl
+from interpret.images import Images
+from interpret.interfaces import Probe
+from interpret.network import Network
+from interpret.plugins import Loaded, Origin, classify
+from interpret.results import Result
 from interpret.runner import run_pipeline
+from interpret.workspace import kept_part
 
 PIPELINE = """\
 version: 1
@@ -103,3 +116,51 @@ def test_processes_of_an_executor_end_too(program, write, tmp_path):
     while Path("/proc", note.read_text()).exists() and time.monotonic() < ended:
         time.sleep(0.01)
     assert not Path("/proc", note.read_text()).exists()
+
+
+@dataclass(frozen=True)
+class Series(Result):
+    """Some numbers."""
+
+    values: Float[Tensor, " n"]
+
+
+class Parted(Probe):
+    """Adds up parts that it stores; Ctrl-C comes in the third until ``goes`` is set."""
+
+    name: ClassVar[str] = "parted"
+    goes: ClassVar[bool] = False
+    computed: ClassVar[list[int]] = []
+
+    def run(self, network: Network, images: Images) -> Series:
+        def compute(number: int) -> Series:
+            if number == 2 and not self.goes:
+                raise KeyboardInterrupt
+            self.computed.append(number)
+            return Series(torch.full((1,), float(number)))
+
+        parts = [kept_part(partial(compute, number), number) for number in range(4)]
+        return Series(torch.cat([part.values for part in parts]))
+
+
+@pytest.mark.parametrize(("force", "again"), [(False, [2, 3]), (True, [0, 1, 2, 3])])
+def test_the_parts_of_a_step_are_kept_until_it_is_done(tiny, tmp_path, monkeypatch, force, again):
+    class Ours:
+        @hookimpl
+        def register_probes(self):
+            return [Parted]
+
+    plugins = {**tiny.parts(), "parted": Ours()}
+    known = classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in plugins.items()])
+    path, out = tmp_path / "p.yaml", tmp_path / "out"
+    path.write_text(PIPELINE.partition("steps:")[0].format() + "steps: {all: {probe: parted}}\n")
+    Parted.computed.clear()
+    monkeypatch.setattr(Parted, "goes", False)
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(path, out, registry=known)
+    assert Parted.computed == [0, 1]
+    Parted.computed.clear()
+    monkeypatch.setattr(Parted, "goes", True)
+    assert run_pipeline(path, out, registry=known, force=force)["all"].values.tolist() == [0, 1, 2, 3]
+    assert Parted.computed == again
+    assert not (out / "all/shards").exists()

@@ -1,0 +1,59 @@
+"""A sweep that was stopped keeps the images it is done with."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import interpret
+from interpret.workspace import keeping_parts
+from interpret_occlusion import Occlusion, probe
+
+GIVEN = {"window": 32, "stride": 32, "engine": "full"}
+
+
+@pytest.fixture(scope="module")
+def network() -> interpret.Network:
+    torch.manual_seed(0)
+    return interpret.load_model("zfnet", width=0.0625, input_size=64, categories=10)
+
+
+@pytest.fixture(scope="module")
+def images() -> interpret.Images:
+    return interpret.load_dataset("scenes", split="val", limit=4, size=64)
+
+
+@pytest.fixture
+def sweeps(monkeypatch):
+    """How many images were swept; Ctrl-C comes after as many as ``stop`` says."""
+    count = {"done": 0, "stop": 100}
+    sweep = probe.sweep
+
+    def counting(*args, **options):
+        if count["done"] == count["stop"]:
+            raise KeyboardInterrupt
+        count["done"] += 1
+        return sweep(*args, **options)
+
+    monkeypatch.setattr(probe, "sweep", counting)
+    return count
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_a_stopped_sweep_continues_with_the_next_image(sweeps, network, images, tmp_path, damaged) -> None:
+    straight = Occlusion(**GIVEN).run(network, images)
+    sweeps.update(done=0, stop=2)
+    with keeping_parts(tmp_path), pytest.raises(KeyboardInterrupt):
+        Occlusion(**GIVEN).run(network, images)
+    parts = sorted(tmp_path.glob("*/result.safetensors"))
+    assert len(parts) == 2
+    for part in parts[:damaged]:
+        part.write_bytes(part.read_bytes()[:-1] + b"?")
+    sweeps.update(done=0, stop=100)
+    with keeping_parts(tmp_path):
+        found = Occlusion(**GIVEN).run(network, images)
+    assert sweeps["done"] == 2 + damaged
+    straight.save(tmp_path / "straight")
+    found.save(tmp_path / "found")
+    for name in ("result.json", "result.safetensors"):
+        assert (tmp_path / "found" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
