@@ -18,6 +18,10 @@ _KINDS = {
 }
 
 
+_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNS = frozenset(map(chr, (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+
+
 def open_file(path: str | Path) -> BinaryIO:
     """A regular file, or a link to one, opened for reading; nothing else is even opened.
 
@@ -63,8 +67,12 @@ def read_text(path: str | Path, limit: int) -> str:
 
 
 def printable(name: str) -> str:
-    r"""A file's name as one line of valid UTF-8: bytes that are none, and controls, as ``\xff``."""
-    return "".join(_escaped(c) if category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in name)
+    r"""A name as one line of valid UTF-8: bytes that are none, and controls, as ``\xff``.
+
+    Controls are those of terminals, as an escape sequence could forge a line, ends of lines, and those that
+    turn the direction of writing, behind which ``gpj.exe`` reads ``exe.jpg``.
+    """
+    return "".join(_escaped(c) if category(c) in _CONTROLS or c in _TURNS else c for c in name)
 
 
 def _escaped(c: str) -> str:

@@ -11,14 +11,13 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
+from interpret_figures.escaping import MISSING, PLUS_MINUS, latex_note, markdown_paragraph
 from interpret_figures.tables import (
-    MISSING,
-    PLUS_MINUS,
     TableFormat,
     csv_text,
     digits,
-    latex_numbers,
-    markdown_rows,
+    latex_table,
+    markdown_table,
     said,
     save_table,
 )
@@ -107,9 +106,10 @@ def chance(result: Ablation, first: int = 1) -> float:
 def markdown(result: Ablation) -> str:
     """The table, and under it at what scale it was made."""
     head, rows = cells(result)
-    bars = ["---", *("---:" for _ in head[1:])]
-    lines = markdown_rows([head, bars, *rows])
-    return "\n".join([*lines, "", caption(result), *_failures(result), ""])
+    notes = [
+        part for text in (caption(result), *_failures(result)) for part in (markdown_paragraph(text), "")
+    ]
+    return "\n".join([*markdown_table(head, rows), "", *notes])
 
 
 def comma_separated(result: Ablation) -> str:
@@ -130,9 +130,8 @@ def comma_separated(result: Ablation) -> str:
 def latex(result: Ablation) -> str:
     """A table for the package booktabs."""
     head, rows = cells(result)
-    notes = [f"% {text}" for text in (caption(result), *filter(None, _failures(result)))]
-    table = latex_numbers(head, rows)
-    return "\n".join([*notes, *table, ""])
+    notes = map(latex_note, (caption(result), *_failures(result)))
+    return "\n".join([*notes, *latex_table(head, rows), ""])
 
 
 def _errors(result: Ablation, measure: Measure) -> list[str]:
@@ -155,14 +154,13 @@ def _epochs(result: Ablation) -> list[str]:
 
 
 def _failures(result: Ablation) -> list[str]:
-    """Why trainings diverged, after an empty line."""
-    found = [
+    """Why trainings diverged, each in a sentence."""
+    return [
         f"{label}, seed {seed}: {result.ended[row][column]}"
         for row, label in enumerate(result.labels)
         for column, seed in enumerate(result.seeds)
         if result.diverged[row, column]
     ]
-    return [part for text in found for part in ("", text)]
 
 
 WRITERS: Mapping[TableFormat, Callable[[Ablation], str]] = {

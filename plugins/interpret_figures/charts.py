@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from interpret.files import write_atomically
+from interpret.reading import printable
 from interpret_figures.colours import text_inches
 from interpret_figures.page import INK, NAMELESS, QUIET, STABLE, Format, Page, font, png
 
@@ -87,8 +88,8 @@ def write(
     """Write text whose baseline is at a place in inches from the top left."""
     width, height = figure.get_size_inches()
     figure.text(
-        x / width, 1 - y / height, text, fontproperties=font(size, bold=bold), color=colour, ha=align,
-        va="baseline", parse_math=False,
+        x / width, 1 - y / height, printable(text), fontproperties=font(size, bold=bold), color=colour,
+        ha=align, va="baseline", parse_math=False,
     )  # fmt: skip
 
 

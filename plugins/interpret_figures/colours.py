@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import RendererAgg
 
+from interpret.reading import printable
 from interpret_figures.page import INK, Label, font
 
 ZERO = 128
@@ -219,7 +220,7 @@ def text_inches(text: str, size: float, *, bold: bool = False) -> float:
     """How long a text is on paper, in inches; letters differ a little with the resolution."""
     renderer = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
     letters = font(size, bold=bold)
-    width, _, _ = renderer.get_text_width_height_descent(text, letters, ismath=False)  # type: ignore[no-untyped-call]
+    width, _, _ = renderer.get_text_width_height_descent(printable(text), letters, ismath=False)  # type: ignore[no-untyped-call]
     return float(width) / DPI * SLACK
 
 

@@ -20,10 +20,10 @@ from interpret.interfaces import Renderer
 from interpret_captum import Comparison
 from interpret_figures import display
 from interpret_figures.comparison_table import REFERENCE, against, cells, key, title
+from interpret_figures.escaping import MISSING, Cell
 from interpret_figures.layout import LETTERS, LINE, PAPER, Grid, Heading, put
 from interpret_figures.page import INK, QUIET, Format, Label, Page, save_page
 from interpret_figures.photographs import Photographs
-from interpret_figures.tables import MISSING, Cell
 
 TILE = 1.2
 """Length of a picture's longer side on paper, in inches."""

@@ -12,15 +12,13 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_captum import Comparison, Metric
+from interpret_figures.escaping import MISSING, Cell, in_markdown, latex_note, markdown_paragraph
 from interpret_figures.tables import (
-    LATEX,
-    MISSING,
-    Cell,
     TableFormat,
     csv_text,
     digits,
-    latex_tabular,
-    markdown_rows,
+    latex_table,
+    markdown_table,
     save_table,
 )
 
@@ -100,15 +98,9 @@ def against(result: Comparison) -> list[str]:
 
 def markdown(result: Comparison) -> str:
     """The table, and under it what the columns mean."""
-    columns = [cells(result, column) for column in range(len(result.metrics))]
-    head = ["probe", "against", *map(title, result.metrics)]
-    rows = [
-        [name, other, *(column[row].markdown for column in columns)]
-        for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True))
-    ]
-    bars = ["---", "---", *("---:" for _ in columns)]
-    table = markdown_rows([head, bars, *rows])
-    return "\n".join([*table, "", _caption(result), "", *_meanings(result), ""])
+    meanings = [f"- {in_markdown(text)}" for text in _meanings(result)]
+    table = markdown_table(*_table(result), names=2)
+    return "\n".join([*table, "", markdown_paragraph(_caption(result)), "", *meanings, ""])
 
 
 def comma_separated(result: Comparison) -> str:
@@ -123,17 +115,18 @@ def comma_separated(result: Comparison) -> str:
 
 def latex(result: Comparison) -> str:
     """A table for the package booktabs."""
+    notes = map(latex_note, (_caption(result), *_meanings(result)))
+    return "\n".join([*notes, *latex_table(*_table(result), names=2), ""])
+
+
+def _table(result: Comparison) -> tuple[list[str], list[list[str | Cell]]]:
+    """The head of the table and its rows."""
     columns = [cells(result, column) for column in range(len(result.metrics))]
-    head = ["probe", "against", *map(title, result.metrics)]
-    rows = [
-        [_escaped(name), _escaped(other), *(column[row].latex for column in columns)]
-        for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True))
+    names = enumerate(zip(result.probes, against(result), strict=True))
+    rows: list[list[str | Cell]] = [
+        [name, other, *(column[row] for column in columns)] for row, (name, other) in names
     ]
-    notes = [
-        f"% {note}" for note in (_caption(result), *(note.removeprefix("- ") for note in _meanings(result)))
-    ]
-    table = latex_tabular([*map(_escaped, head)], rows, "ll" + "r" * len(columns))
-    return "\n".join([*notes, *table, ""])
+    return ["probe", "against", *map(title, result.metrics)], rows
 
 
 def _text(result: Comparison, metric: Metric, row: int, value: float) -> str:
@@ -153,12 +146,7 @@ def key(result: Comparison) -> str:
 
 
 def _meanings(result: Comparison) -> list[str]:
-    return [f"- {metric.title}: {metric.meaning}" for metric in result.metrics]
-
-
-def _escaped(text: str) -> str:
-    """Text with LaTeX's own characters made harmless."""
-    return text.translate(LATEX)
+    return [f"{metric.title}: {metric.meaning}" for metric in result.metrics]
 
 
 WRITERS: Mapping[TableFormat, Callable[[Comparison], str]] = {

@@ -25,12 +25,13 @@ from interpret_figures.correspondence_text import (
     paper,
     tests,
 )
+from interpret_figures.escaping import latex_note, markdown_paragraph
 from interpret_figures.tables import (
     TableFormat,
     csv_text,
     digits,
-    latex_numbers,
-    markdown_rows,
+    latex_table,
+    markdown_table,
     said,
     save_table,
 )
@@ -97,17 +98,16 @@ def markdown(result: Correspondence, beside: Beside) -> str:
     lines: list[str] = []
     for zeros, title in RULES.items():
         head, rows = cells(result, zeros, beside)
-        bars = ["---", *("---:" for _ in head[1:])]
-        lines += [f"**{title}**", "", *markdown_rows([head, bars, *rows]), ""]
-    return "\n".join([*lines, *(line for text in caption(result) for line in (text, ""))])
+        lines += [f"**{title}**", "", *markdown_table(head, rows), ""]
+    return "\n".join([*lines, *(line for text in caption(result) for line in (markdown_paragraph(text), ""))])
 
 
 def latex(result: Correspondence, beside: Beside) -> str:
     """A table for each rule, for the package booktabs."""
-    lines = [f"% {text}" for text in caption(result)]
+    lines = list(map(latex_note, caption(result)))
     for zeros, title in RULES.items():
         head, rows = cells(result, zeros, beside)
-        lines += [f"% {title}", *latex_numbers(head, rows)]
+        lines += [latex_note(title), *latex_table(head, rows)]
     return "\n".join([*lines, ""])
 
 

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 from interpret.errors import UnknownNameError
 from interpret_correspondence import RANDOM, Correspondence, Zeros
 from interpret_figures.colours import number
+from interpret_figures.escaping import MISSING, PLUS_MINUS
 from interpret_figures.page import TIMES
-from interpret_figures.tables import MISSING, PLUS_MINUS
 
 PaperLayer: TypeAlias = Literal[5, 7]
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
+from interpret.reading import printable
 from interpret_diagnosis import Diagnosis, NetworkDiagnosis
 from interpret_figures import diagnosis_panels as panels
 from interpret_figures.charts import DPI, save_chart
@@ -219,7 +220,9 @@ class _Pen:
         """Text with the top of its letters at (x, y)."""
         across, down = x / self.sheet.width, (y + 0.11 * size / 8) / self.sheet.height
         letters = font(size, bold=bold)
-        self.figure.text(across, 1 - down, text, color=colour, fontproperties=letters, parse_math=False)
+        self.figure.text(
+            across, 1 - down, printable(text), color=colour, fontproperties=letters, parse_math=False
+        )
 
 
 def _sheet_height(network: NetworkDiagnosis) -> float:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interpret_diagnosis import Diagnosis, FirstLayer, NetworkDiagnosis
-from interpret_figures.tables import MISSING, csv_text
+from interpret_figures.escaping import MISSING
+from interpret_figures.tables import csv_text
 
 
 @dataclass(frozen=True)

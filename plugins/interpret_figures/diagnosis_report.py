@@ -13,7 +13,8 @@ from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_diagnosis import Diagnosis, Finding, NetworkDiagnosis, Thresholds
 from interpret_figures.diagnosis_numbers import Number, comma_separated, numbers
-from interpret_figures.tables import MISSING, TableFormat, markdown_rows, save_table
+from interpret_figures.escaping import MISSING, in_markdown, markdown_code
+from interpret_figures.tables import TableFormat, markdown_table, save_table
 
 LIMITS = {
     "dominant": "a filter dominates from this multiple of the median RMS on",
@@ -57,9 +58,10 @@ def _findings(network: NetworkDiagnosis) -> str:
     """What was found about one network, and what usually helps."""
     count = f"{network.count:,} image{'s' if network.count != 1 else ''}"
     findings = "1 finding" if len(network.findings) == 1 else f"{len(network.findings)} findings"
-    head = f"## {network.label}\n\n{findings} on {count}."
+    title = f"## {in_markdown(network.label)}"
+    head = f"{title}\n\n{findings} on {count}."
     if not network.findings:
-        return f"## {network.label}\n\nNothing is beyond its threshold on {count}."
+        return f"{title}\n\nNothing is beyond its threshold on {count}."
     items = [_item(finding) for finding in network.findings]
     helps = dict.fromkeys((finding.name, finding.helps) for finding in network.findings)
     return "\n".join([head, "", *items, "", "What usually helps:", "", *(f"- {a}: {b}" for a, b in helps)])
@@ -67,7 +69,8 @@ def _findings(network: NetworkDiagnosis) -> str:
 
 def _item(finding: Finding) -> str:
     limit = f"threshold {finding.threshold:g}" if finding.threshold else "threshold: any"
-    return f"- **{finding.name}**, `{finding.layer}`: {finding.evidence} ({finding.value:.3g}; {limit})"
+    layer, evidence = markdown_code(finding.layer), in_markdown(finding.evidence)
+    return f"- **{finding.name}**, {layer}: {evidence} ({finding.value:.3g}; {limit})"
 
 
 def _differences(result: Diagnosis, lines: Sequence[Number]) -> str:
@@ -75,7 +78,7 @@ def _differences(result: Diagnosis, lines: Sequence[Number]) -> str:
     first, last = result.networks[0].label, result.networks[-1].label
     found = [_difference(line) for line in lines]
     items = [item for item in found if item]
-    title = f"## {last} against {first}"
+    title = f"## {in_markdown(last)} against {in_markdown(first)}"
     return "\n".join([title, "", *(items or ["No number differs by a tenth."])])
 
 
@@ -85,13 +88,12 @@ def _difference(line: Number) -> str:
     if one is None or other is None or abs(one - other) <= 0.1 * max(abs(one), abs(other)):
         return ""
     word = "more" if other > one else "less"
-    return f"- {line.title}: {line.text(one)} \N{RIGHTWARDS ARROW} {line.text(other)} ({word})"
+    return f"- {in_markdown(line.title)}: {line.text(one)} \N{RIGHTWARDS ARROW} {line.text(other)} ({word})"
 
 
 def _table(labels: Sequence[str], lines: Sequence[Number]) -> str:
-    rows = [["", *labels], ["---", *("---:" for _ in labels)]]
-    rows += [[line.title, *(line.text(value) for value in line.values)] for line in lines]
-    table = "\n".join(markdown_rows(rows))
+    rows = [[line.title, *(line.text(value) for value in line.values)] for line in lines]
+    table = "\n".join(markdown_table(["", *labels], rows))
     return f"{table}\n\n{MISSING}: does not apply; the reasons are at the end."
 
 
@@ -107,15 +109,20 @@ def _limits(result: Diagnosis) -> str:
 def _missing(network: NetworkDiagnosis) -> str:
     """Why numbers of a network are missing."""
     reasons = {
-        **network.notes,
-        **{f"shift, `{k}`": one.reason for k, one in network.shifts.items() if one.reason},
+        **{in_markdown(about): reason for about, reason in network.notes.items()},
+        **{
+            f"shift, {markdown_code(layer)}": one.reason
+            for layer, one in network.shifts.items()
+            if one.reason
+        },
     }
-    items = [f"- {about}: {reason}" for about, reason in reasons.items()]
+    items = [f"- {about}: {in_markdown(reason)}" for about, reason in reasons.items()]
     if network.skipped:
         items.append(
-            f"- {len(network.skipped)} images that cannot be read; the first: {network.skipped[0][0]}"
+            f"- {len(network.skipped)} images that cannot be read; the first: "
+            + in_markdown(network.skipped[0][0])
         )
-    return "\n".join([f"## Missing: {network.label}", "", *items]) if items else ""
+    return "\n".join([f"## Missing: {in_markdown(network.label)}", "", *items]) if items else ""
 
 
 WRITERS: Mapping[TableFormat, Callable[[Diagnosis], str]] = {"markdown": markdown, "csv": comma_separated}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
+from interpret.reading import printable
 from interpret_figures.charts import DPI, FAINT, apart, by_depth, panel, save_chart
 from interpret_figures.colours import paragraph
 from interpret_figures.layout import LINE
@@ -153,7 +154,7 @@ def _title(axes: Axes, name: str, layer: LayerEvolution, colour: str) -> None:
     dead = int((layer.settled < 0).sum())
     count = f"{len(layer.settled) - dead} units" + (f", {dead} dead" if dead else "")
     middle: dict[str, Any] = {"ha": "center", "transform": axes.transAxes, "parse_math": False}
-    axes.text(0.5, 1.16, name, color=colour, fontproperties=font(8, bold=True), **middle)
+    axes.text(0.5, 1.16, printable(name), color=colour, fontproperties=font(8, bold=True), **middle)
     axes.text(0.5, 1.05, count, color=QUIET, fontproperties=font(6), **middle)
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret_figures.tables import MISSING, TableFormat, markdown_rows, records_csv, save_table
+from interpret_figures.escaping import MISSING
+from interpret_figures.tables import TableFormat, markdown_table, records_csv, save_table
 from interpret_training.evolution_numbers import quartiles
 from interpret_training.evolution_results import Evolution, LayerEvolution
 
@@ -186,8 +187,7 @@ def _notes(result: Evolution) -> str:
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    bars = ["---", *("---:" for _ in head[1:])]
-    return "\n".join(markdown_rows([head, bars, *lines]))
+    return "\n".join(markdown_table(head, lines))
 
 
 def _spread(middle: float, low: float, high: float) -> str:

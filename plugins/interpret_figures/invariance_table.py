@@ -14,8 +14,9 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_figures.colours import MINUS, chance, number
+from interpret_figures.escaping import MISSING, in_markdown
 from interpret_figures.invariance_text import BORDERS, names
-from interpret_figures.tables import MISSING, TableFormat, markdown_rows, records_csv, save_table
+from interpret_figures.tables import TableFormat, markdown_table, records_csv, save_table
 from interpret_invariance import Invariances
 
 INFINITE = "\N{INFINITY}"
@@ -110,7 +111,7 @@ def markdown(result: Invariances) -> str:
 
 
 def _title(transform: str) -> str:
-    return transform.replace("_", " ").capitalize()
+    return in_markdown(transform.replace("_", " ").capitalize())
 
 
 def _span(result: Invariances, transform: str) -> str:
@@ -131,8 +132,7 @@ def _table(result: Invariances, found: Sequence[Row]) -> str:
         lines.append(
             ["median", *(cell for same in zip(*by_image, strict=True) for cell in _cells(_median(same)))]
         )
-    bars = ["---", *("---:" for _ in head[1:])]
-    return "\n".join(markdown_rows([head, bars, *lines]))
+    return "\n".join(markdown_table(head, lines))
 
 
 def _cells(row: Row) -> list[str]:

@@ -22,13 +22,19 @@ from matplotlib.font_manager import FontProperties
 from PIL import Image
 
 from interpret.files import write_atomically
+from interpret.reading import printable
 
 Format: TypeAlias = Literal["png", "svg", "pdf"]
 
 INK, QUIET = "#1a1c20", "#7d828c"
 """The colours of what is read first and of what is read when it is needed."""
 
-STABLE: dict[Any, Any] = {"svg.hashsalt": "interpret", "svg.fonttype": "path", "pdf.fonttype": 42}
+STABLE: dict[Any, Any] = {
+    "svg.hashsalt": "interpret",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+    "text.usetex": False,  # no label is given to a LaTeX that is installed
+}
 NAMELESS: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -92,8 +98,8 @@ def lettering(page: Page) -> Figure:
     axes.set_axis_off()
     for label in page.labels:
         axes.text(
-            label.x, label.y, label.text, color=label.colour, ha=label.align, va="baseline",
-            fontproperties=font(label.size, bold=label.bold), parse_math=False,
+            label.x, label.y, printable(label.text), color=label.colour, ha=label.align, va="baseline",
+            fontproperties=font(label.size, bold=label.bold), parse_math=False, usetex=False,
         )  # fmt: skip
     return figure
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from io import StringIO
 from math import isnan
 from pathlib import Path
@@ -12,38 +12,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from interpret.files import write_atomically
 from interpret.results import Result
+from interpret_figures.escaping import MISSING, Cell, in_csv, in_latex, in_markdown
 
 R = TypeVar("R", bound=Result)
 TableFormat: TypeAlias = Literal["markdown", "csv", "latex"]
 ENDINGS: Mapping[TableFormat, str] = {"markdown": "md", "csv": "csv", "latex": "tex"}
-
-MISSING, PLUS_MINUS = "\N{EN DASH}", "\N{PLUS-MINUS SIGN}"
-
-LATEX = str.maketrans(
-    {character: rf"\{character}" for character in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"↑": r"$\uparrow$", "↓": r"$\downarrow$", MISSING: "--", PLUS_MINUS: r"$\pm$"}
-)
-"""LaTeX's own characters made harmless, and ours in its words."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number as it is shown; ``best`` where no other of its contest is better."""
-
-    text: str
-    best: bool = False
-
-    @property
-    def markdown(self) -> str:
-        """As Markdown, the best in bold."""
-        return f"**{self.text}**" if self.best else self.text
-
-    @property
-    def latex(self) -> str:
-        """As LaTeX, the best in bold."""
-        text = self.text.translate(LATEX)
-        return rf"\textbf{{{text}}}" if self.best else text
 
 
 def save_table(
@@ -68,30 +41,37 @@ def save_table(
     return files
 
 
-def markdown_rows(rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table; its column mark in a text is made harmless."""
-    return [f"| {' | '.join(map(_plain, row))} |" for row in rows]
-
-
-def latex_tabular(head: Sequence[str], rows: Iterable[Sequence[str]], columns: str) -> list[str]:
-    """The lines of a table for the package booktabs, whose cells are LaTeX already.
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str | Cell]], names: int = 1) -> list[str]:
+    """The lines of a Markdown table: the first columns are names, the others are numbers, at the right.
 
     Args:
         head: Titles of the columns.
-        rows: The rows.
-        columns: How each column is aligned, as ``lrr``.
+        rows: The rows; every text is made harmless.
+        names: How many columns are names.
     """
-    first, *others = [" & ".join(cells) + r" \\" for cells in (head, *rows)]
-    begin = rf"\begin{{tabular}}{{{columns}}}"
+    bars = ["---"] * names + ["---:"] * (len(head) - names)
+    first, *others = [f"| {' | '.join(map(in_markdown, row))} |" for row in (head, *rows)]
+    return [first, f"| {' | '.join(bars)} |", *others]
+
+
+def latex_table(head: Sequence[str], rows: Iterable[Sequence[str | Cell]], names: int = 1) -> list[str]:
+    """The lines of a LaTeX table for the package booktabs: names at the left, numbers at the right.
+
+    Args:
+        head: Titles of the columns.
+        rows: The rows; every text is made harmless.
+        names: How many columns are names.
+    """
+    first, *others = [" & ".join(map(in_latex, row)) + r" \\" for row in (head, *rows)]
+    begin = rf"\begin{{tabular}}{{{'l' * names + 'r' * (len(head) - names)}}}"
     return [begin, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Comma-separated values, one line for each row."""
+    """Comma-separated values, one line for each row; no text is a formula."""
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
+    writer.writerows([in_csv(value) for value in row] for row in (head, *rows))
     return file.getvalue()
 
 
@@ -109,12 +89,6 @@ def said(columns: Sequence[tuple[str, Sequence[str]]]) -> tuple[list[str], list[
     ]
 
 
-def latex_numbers(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a LaTeX table of plain texts: names at the left, numbers at the right."""
-    escaped = [[text.translate(LATEX) for text in line] for line in (head, *rows)]
-    return latex_tabular(escaped[0], escaped[1:], "l" + "r" * (len(head) - 1))
-
-
 def digits(value: float) -> str:
     """A number with all its digits; nothing where there is none."""
     return "" if isnan(value) else repr(value)
@@ -122,7 +96,3 @@ def digits(value: float) -> str:
 
 def _known(value: object) -> object:
     return "" if isinstance(value, float) and isnan(value) else value
-
-
-def _plain(text: str) -> str:
-    return text.replace("|", r"\|")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
+from interpret.reading import printable
 from interpret_figures.charts import DPI, quiet_axes, save_chart
 from interpret_figures.page import INK, QUIET, Format, font
 from interpret_training import Training
@@ -40,7 +41,10 @@ def _figure(result: Training) -> Figure:
     figure = Figure(figsize=(6.6, 3.0), dpi=DPI, facecolor="white")
     figure.text(0.055, 0.93, "Training", fontproperties=font(11, bold=True), color=INK)
     for line, text in enumerate(_summary(result)):
-        figure.text(0.055, 0.865 - 0.055 * line, text, fontproperties=font(6.5), color=QUIET)
+        figure.text(
+            0.055, 0.865 - 0.055 * line, printable(text), fontproperties=font(6.5), color=QUIET,
+            parse_math=False,
+        )  # fmt: skip
     history = result.history
     loss = figure.add_axes((0.09, 0.16, 0.34, 0.53))
     _panel(loss, "loss", [(history.loss, TRAINED), (history.validation_loss, CHECKED)], history.rate)

@@ -13,15 +13,13 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
+from interpret_figures.escaping import MISSING, Cell, in_markdown, latex_note, markdown_paragraph
 from interpret_figures.tables import (
-    LATEX,
-    MISSING,
-    Cell,
     TableFormat,
     csv_text,
     digits,
-    latex_tabular,
-    markdown_rows,
+    latex_table,
+    markdown_table,
     save_table,
 )
 from interpret_figures.transfer_text import (
@@ -80,6 +78,11 @@ class Part:
     head: tuple[str, ...]
     names: tuple[str, ...]
     cells: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def rows(self) -> list[list[str | Cell]]:
+        """Each name with its cells."""
+        return [[name, *cells] for name, cells in zip(self.names, self.cells, strict=True)]
 
 
 def parts(result: Transfer, paper: PaperData | None) -> Iterator[Part]:
@@ -140,24 +143,16 @@ def markdown(result: Transfer, paper: PaperData | None = None) -> str:
     """The tables below their titles, and at the end what is measured."""
     lines = []
     for part in parts(result, paper):
-        body = [[name, *(cell.markdown for cell in cells)] for name, cells in _named(part)]
-        bars = ["---", *["---:"] * (len(part.head) - 1)]
-        lines += [f"**{part.title}**", "", *markdown_rows([part.head, bars, *body]), ""]
-    return "\n".join([*lines, caption(result, paper), ""])
+        lines += [f"**{in_markdown(part.title)}**", "", *markdown_table(part.head, part.rows), ""]
+    return "\n".join([*lines, markdown_paragraph(caption(result, paper)), ""])
 
 
 def latex(result: Transfer, paper: PaperData | None = None) -> str:
     """Tables for the package booktabs."""
-    lines = [f"% {caption(result, paper)}"]
+    lines = [latex_note(caption(result, paper))]
     for part in parts(result, paper):
-        head = [text.translate(LATEX) for text in part.head]
-        body = [[name.translate(LATEX), *(cell.latex for cell in cells)] for name, cells in _named(part)]
-        lines += ["", f"% {part.title}", *latex_tabular(head, body, "l" + "r" * (len(head) - 1))]
+        lines += ["", latex_note(part.title), *latex_table(part.head, part.rows)]
     return "\n".join([*lines, ""])
-
-
-def _named(part: Part) -> Iterator[tuple[str, tuple[Cell, ...]]]:
-    return zip(part.names, part.cells, strict=True)
 
 
 def comma_separated(result: Transfer, paper: PaperData | None = None) -> str:

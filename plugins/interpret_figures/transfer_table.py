@@ -12,14 +12,13 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
+from interpret_figures.escaping import MISSING, latex_note, markdown_paragraph
 from interpret_figures.tables import (
-    LATEX,
-    MISSING,
     TableFormat,
     csv_text,
     digits,
-    latex_tabular,
-    markdown_rows,
+    latex_table,
+    markdown_table,
     save_table,
 )
 from interpret_figures.transfer_text import (
@@ -131,17 +130,14 @@ def caption(result: Transfer, paper: PaperData | None) -> str:
 
 def markdown(result: Transfer, paper: PaperData | None = None) -> str:
     """The table, and under it what is measured."""
-    head, lines = cells(result, paper)
-    bars = ["---"] * 3 + ["---:"] * (len(head) - 3)
-    return "\n".join([*markdown_rows([head, bars, *lines]), "", caption(result, paper), ""])
+    table = markdown_table(*cells(result, paper), names=3)
+    return "\n".join([*table, "", markdown_paragraph(caption(result, paper)), ""])
 
 
 def latex(result: Transfer, paper: PaperData | None = None) -> str:
     """A table for the package booktabs."""
-    head, lines = cells(result, paper)
-    first, *others = [[text.translate(LATEX) for text in line] for line in (head, *lines)]
-    table = latex_tabular(first, others, "lll" + "r" * (len(head) - 3))
-    return "\n".join([f"% {caption(result, paper)}", *table, ""])
+    table = latex_table(*cells(result, paper), names=3)
+    return "\n".join([latex_note(caption(result, paper)), *table, ""])
 
 
 def comma_separated(result: Transfer, paper: PaperData | None = None) -> str:

@@ -9,8 +9,9 @@ from typing import Literal, TypeAlias
 import torch
 
 from interpret.errors import StepError
+from interpret.reading import printable
 from interpret_figures.colours import text_inches
-from interpret_figures.tables import MISSING, PLUS_MINUS
+from interpret_figures.escaping import MISSING, PLUS_MINUS
 from interpret_transfer import LayerTransfer, NetworkTransfer, Transfer
 from interpret_transfer.paper import LAYERS, LAYERS_SIZE, METHODS, METHODS_TABLE, PaperData, Reported
 
@@ -47,6 +48,7 @@ def layer_name(row: LayerTransfer) -> str:
 
 def cut(name: str, inches: float, size: float, *, bold: bool = False) -> str:
     """A name that fits: its middle is left out where it is too long, as both ends tell layers apart."""
+    name = printable(name)
     shorter, kept = name, len(name)
     while kept > 2 and text_inches(shorter, size, bold=bold) > inches:
         kept -= 1

@@ -15,7 +15,7 @@ from ablation_cases import NAN, ROWS, ablation
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.ablation_table import AblationTable, comma_separated, latex, markdown, million
-from interpret_figures.tables import MISSING
+from interpret_figures.escaping import MISSING
 from interpret_training.ablation_results import Ablation
 
 
@@ -88,7 +88,7 @@ def test_counts_in_millions() -> None:
 def test_labels_keep_to_their_cells() -> None:
     found = ablation([("a|b & 50%", 1, 2, 3), ("c", NAN, NAN, NAN)])
     assert r"| a\|b & 50% |" in markdown(found)
-    assert r"a|b \& 50\%" in latex(found)
+    assert r"a\textbar{}b \& 50\%" in latex(found)
     assert r"$\pm$" in latex(found)
 
 

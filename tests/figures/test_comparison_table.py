@@ -80,7 +80,7 @@ def test_latex():
     assert lines[start + 5] == (
         r"captum.occlusion & project & 1.2e-07 & 1.000 & \textbf{0.250} & 0.500 & 4.2e-04 \\"
     )
-    assert lines[start + 6].startswith(r"a\_b|c (x=1\%) & project & 2.00 & 0.000 & 0.750 & -- &")
+    assert lines[start + 6].startswith(r"a\_b\textbar{}c (x=1\%) & project & 2.00 & 0.000 & 0.750 & -- &")
     assert lines[-1] == r"\end{tabular}"
     assert all(line.count(" & ") == 6 for line in lines if line.endswith(r"\\"))
 

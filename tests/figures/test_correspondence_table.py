@@ -16,8 +16,8 @@ from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence
 from interpret_figures.correspondence_table import CorrespondenceTable, comma_separated, latex, markdown
+from interpret_figures.escaping import MISSING
 from interpret_figures.page import TIMES
-from interpret_figures.tables import MISSING
 
 BESIDE = {"conv5": 5, "fc7": 7}
 

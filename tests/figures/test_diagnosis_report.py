@@ -30,7 +30,7 @@ def sections(text):
 
 def test_findings_come_first_with_evidence_threshold_and_help(result):
     text = markdown(result)
-    found = sections(text)["after | broken"]
+    found = sections(text)[r"after \| broken"]
     assert "**dominant filter**, `conv1`: 1 of 6 filters" in found
     assert "threshold 4)" in found
     assert "**dead units**, `relu2`: 4 of 8 units are active in none of 6 images: 0, 2, 4, 6." in found
@@ -39,7 +39,7 @@ def test_findings_come_first_with_evidence_threshold_and_help(result):
 
 
 def test_what_differs_is_said(result):
-    found = sections(markdown(result))["after | broken against before"]
+    found = sections(markdown(result))[r"after \| broken against before"]
     assert "- relu2: dead units: 0 \N{RIGHTWARDS ARROW} 4 (more)" in found
     assert "relu1: dead units" not in found
 

@@ -16,7 +16,7 @@ from interpret.errors import StepError
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures import transfer_categories as categories
-from interpret_figures.tables import MISSING
+from interpret_figures.escaping import MISSING
 from interpret_figures.transfer_table import TransferTable, comma_separated, latex, markdown
 from interpret_transfer import Transfer
 from interpret_transfer.paper import CATEGORIES, METHODS
@@ -141,7 +141,7 @@ def test_csv_holds_every_split_with_all_digits_and_the_paper() -> None:
 def test_names_keep_to_their_cells() -> None:
     found = transfer(network("a|b & 50%", ["conv_1"], ["svm"]), categories=("x|y", "50%", "a_b", "#"))
     assert r"| a\|b & 50% | conv_1 |" in markdown(found)
-    assert r"a|b \& 50\% & conv\_1 & svm" in latex(found)
+    assert r"a\textbar{}b \& 50\% & conv\_1 & svm" in latex(found)
     assert r"$\pm$" in latex(found)
     assert r"| x\|y |" in categories.markdown(found)
     assert r"a\_b & " in categories.latex(found)
