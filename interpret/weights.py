@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+import logging
 import re
-import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from interpret.errors import ModelError, nearest
+from interpret.errors import ModelError
+from interpret.reading import open_file
+from interpret.weightsfiles import (
+    begins_as_safetensors,
+    existing_file,
+    listed,
+    read_held,
+    read_safetensors,
+)
 
-SHOWN = 5
-"""How many tensors of each kind a mismatch lists."""
-
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Keys under which training scripts keep the state dict, most usual first."""
+log = logging.getLogger(__name__)
 
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """What DataParallel, torch.compile and training frameworks put before every name."""
@@ -36,32 +38,45 @@ class Weights:
         sha256: Hash of the file's bytes, 64 hexadecimal digits.
         tensors: Name -> tensor, on the CPU, in the type they were stored in.
         metadata: What a safetensors file says about itself; empty for other formats.
+        key: Under which keys of the file they lie, joined by dots; empty at its top.
+        beside: Other keys under which tensors lie, such as those of a moving average.
+        left_out: What lies among the tensors and is none, by its name.
     """
 
     path: Path
     sha256: str
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str]
+    key: str = ""
+    beside: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_weights(path: str | Path, *, sha256: str = "") -> Weights:
-    """Read a safetensors file, or a ``.pth`` / ``.pt`` state dict with ``weights_only``.
+    """Read a safetensors file, or what ``torch.save`` wrote: a state dict, alone or in a checkpoint.
 
-    The format is taken from the content, not from the file's name. Nothing in the file is executed.
+    The format is taken from the content, not from the file's name. Nothing in the file is executed:
+    objects of any class may lie beside the tensors, and stay descriptions.
 
     Args:
         path: The file.
         sha256: Expected hash of the file, or its first 8 or more digits; empty to accept any.
 
     Raises:
-        ModelError: If the file is missing, is another than expected, is broken, or holds more than tensors.
+        ModelError: If the file is missing, is another than expected, is broken, or holds no tensors by name.
     """
     path = existing_file(path)
     digest = file_hash(path)
     check_hash(path, digest, sha256)
-    if is_safetensors(path):
-        return Weights(path, digest, *_open_safetensors(path, tensors=True))
-    return Weights(path, digest, _state_dict(path, _read_torch(path)), {})
+    held = read_held(path)
+    if held.beside:
+        log.warning(
+            "%s: the weights under %r were taken; there are others under %s. To take those, save them alone.",
+            path,
+            held.key,
+            listed(list(held.beside)),
+        )
+    return Weights(path, digest, held.tensors, held.metadata, held.key, held.beside, held.left_out)
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
@@ -71,14 +86,15 @@ def read_metadata(path: str | Path) -> dict[str, str]:
         ModelError: If the file is missing or broken.
     """
     path = existing_file(path)
-    return _open_safetensors(path, tensors=False)[1] if is_safetensors(path) else {}
+    return dict(read_safetensors(path, tensors=False).metadata) if begins_as_safetensors(path) else {}
 
 
 def load_into(module: nn.Module, weights: Weights, *, ignore: Iterable[str] = ()) -> None:
     """Copy the tensors into the module's parameters and buffers; all or nothing.
 
-    Prefixes that DataParallel, torch.compile and training frameworks add are dropped. Tensors are
-    converted to the type of the parameter they go into.
+    Prefixes that DataParallel, torch.compile and training frameworks add are dropped. Tensors are converted
+    to the type of the parameter they go into, where that keeps their values: to another precision, but not
+    from whole numbers, complex or quantised ones.
 
     Args:
         module: The network to fill.
@@ -86,63 +102,89 @@ def load_into(module: nn.Module, weights: Weights, *, ignore: Iterable[str] = ()
         ignore: Beginnings of names that the file may have and the module not (``"AuxLogits."``).
 
     Raises:
-        ModelError: If names or shapes differ; the message names the tensors.
+        ModelError: If names, shapes or kinds of numbers differ; the message names the tensors.
     """
-    expected = module.state_dict()
+    expected = {name: item for name, item in module.state_dict().items() if isinstance(item, Tensor)}
     found = strip_prefixes(weights.tensors, expected)
     found = {name: t for name, t in found.items() if name in expected or not name.startswith(tuple(ignore))}
     problems = mismatches(expected, found)
     if problems:
+        if weights.left_out:
+            problems.append(f"no tensors ({len(weights.left_out)}): {listed(list(weights.left_out))}")
         raise ModelError(
             f"The weights in {weights.path} do not fit {type(module).__name__}:\n  "
             + "\n  ".join(problems)
             + "\nCheck that the architecture and its parameters are those the weights were trained with."
         )
+    _tell(weights, found)
     with torch.no_grad():
         for name, tensor in found.items():
             expected[name].copy_(tensor)
 
 
 def mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
-    """One line for each way in which names and shapes differ; empty where they agree."""
+    """One line for each way in which names, shapes and kinds of numbers differ; empty where they agree."""
     missing = [n for n in expected if n not in found and not n.endswith("num_batches_tracked")]
     unexpected = [name for name in found if name not in expected]
+    both = {name: (found[name], tensor) for name, tensor in expected.items() if name in found}
     shapes = [
-        f"{name} (found {_shape(found[name])}, expected {_shape(tensor)})"
-        for name, tensor in expected.items()
-        if name in found and found[name].shape != tensor.shape
+        f"{name} (found {_shape(one)}, expected {_shape(other)})"
+        for name, (one, other) in both.items()
+        if one.shape != other.shape
     ]
-    lines = {"missing": missing, "unexpected": unexpected, "another shape": shapes}
-    return [f"{kind} ({len(names)}): {_listed(names)}" for kind, names in lines.items() if names]
+    kinds = [
+        f"{name} (found {_kind(one)}, expected {_kind(other)})"
+        for name, (one, other) in both.items()
+        if one.shape == other.shape and not _keeps_values(one, other)
+    ]
+    lines = {
+        "missing": missing,
+        "unexpected": unexpected,
+        "another shape": shapes,
+        "numbers of another kind": kinds,
+    }
+    return [f"{kind} ({len(names)}): {listed(names)}" for kind, names in lines.items() if names]
 
 
 def strip_prefixes(tensors: Mapping[str, Tensor], expected: Iterable[str]) -> dict[str, Tensor]:
-    """Drop beginnings that all names share and no expected name has."""
-    expected, tensors = tuple(expected), dict(tensors)
-    wanted = [prefix for prefix in PREFIXES if not any(name.startswith(prefix) for name in expected)]
-    while found := [p for p in wanted if tensors and all(name.startswith(p) for name in tensors)]:
-        tensors = {name.removeprefix(found[0]): tensor for name, tensor in tensors.items()}
-    return tensors
+    """Drop the beginning of names under which most of the expected names are found.
 
-
-def existing_file(path: str | Path) -> Path:
-    """The path, if a file is there.
+    What does not begin so is left out where all expected names are there without it, as a counter of averaged
+    weights or a layer of the loss; else it stays.
 
     Raises:
-        ModelError: If none is; the message shows the nearest names in its folder.
+        ModelError: If all expected names are found under two beginnings, as of a student and its teacher.
     """
-    path = Path(path).expanduser()
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise ModelError(f"{path} is a folder: give a weights file in it, such as {_some_file(path)}.")
-    if not path.parent.is_dir():
-        raise ModelError(f"There is no weights file {path}: its folder {path.parent} does not exist.")
-    close = nearest(path.name, (item.name for item in path.parent.iterdir() if item.is_file()))
-    hint = (
-        f"Did you mean {' or '.join(map(repr, close))}?" if close else f"{path.parent} has no file like it."
-    )
-    raise ModelError(f"There is no weights file {path}. {hint}")
+    wanted = {name for name in expected if not name.endswith("num_batches_tracked")}
+    hits = _prefixes(tensors, wanted)
+    most = max(hits.values(), default=0)
+    best = [prefix for prefix, count in hits.items() if count == most]
+    if not most or hits.get("") == most:
+        return dict(tensors)
+    usual = [prefix for prefix in best if re.fullmatch(f"({'|'.join(map(re.escape, PREFIXES))})+", prefix)]
+    if len(best) > 1 and len(usual) != 1 and most == len(wanted):
+        raise ModelError(
+            f"The file holds the network's weights {len(best)} times, under {listed(sorted(best))}. "
+            "Save those you mean alone, from interpret.weights.read_weights(path).tensors: "
+            "torch.save({name: tensor for name, tensor in tensors.items() if "
+            f"name.startswith({min(best)!r})}}, path)."
+        )
+    prefix = (usual or best)[0]
+    found = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    outside = {name: t for name, t in tensors.items() if not name.startswith(prefix)}
+    if outside and most == len(wanted):
+        log.info("Left out, not under %r as the network is: %s.", prefix, listed(list(outside)))
+        return found
+    return {**outside, **found}
+
+
+def _prefixes(names: Iterable[str], wanted: set[str]) -> Counter[str]:
+    """For each beginning of the names that ends with a dot, or is empty, how many wanted names follow it."""
+    hits = Counter[str]()
+    for name in names:
+        places = [0, *(match.end() for match in re.finditer(r"\.", name))]
+        hits.update(name[:place] for place in places if name[place:] in wanted)
+    return hits
 
 
 def file_hash(path: Path) -> str:
@@ -152,8 +194,8 @@ def file_hash(path: Path) -> str:
         ModelError: If the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with open_file(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     except OSError as error:
         raise ModelError(f"The weights file {path} cannot be read: {error.strerror}.") from error
 
@@ -174,73 +216,38 @@ def check_hash(path: Path, found: str, expected: str) -> None:
         )
 
 
-def is_safetensors(path: Path) -> bool:
-    """Whether the file begins as safetensors does: a length in 8 bytes, then a JSON header."""
-    with path.open("rb") as file:
-        return file.read(9)[8:] == b"{"
+def _keeps_values(found: Tensor, expected: Tensor) -> bool:
+    """Whether numbers can be converted without becoming others, but for the precision of fractions."""
+    if any(t.is_quantized or t.layout != torch.strided or t.is_meta for t in (found, expected)):
+        return False
+    one, other = found.dtype, expected.dtype
+    if one.is_complex or other.is_complex:
+        return other.is_complex and (one.is_complex or one.is_floating_point)
+    if one == other:
+        return True
+    if one.is_floating_point and other.is_floating_point:
+        return bool((_finite(found.to(other)) == _finite(found)).all())
+    if torch.bool in {one, other} or other.is_floating_point:
+        return False
+    return bool((found.to(other).to(one) == found).all())
 
 
-def _open_safetensors(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = file.keys() if tensors else ()
-            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise ModelError(f"{path} is not a whole safetensors file ({error}). Fetch it again.") from error
+def _finite(tensor: Tensor) -> Tensor:
+    return (tensor.float() if tensor.element_size() == 1 else tensor).isfinite()
 
 
-def _read_torch(path: Path) -> Any:
-    with warnings.catch_warnings(), path.open("rb") as file:
-        warnings.simplefilter("ignore")  # remarks on pickle protocols of files that are refused anyway
-        try:
-            return torch.load(file, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise ModelError(
-                f"{path} was refused, and nothing in it was run: {_refusal(str(error))}"
-            ) from error
-        except Exception as error:  # a broken file fails in as many ways as bytes can
-            raise ModelError(
-                f"{path} is not a whole weights file ({type(error).__name__}: {_first_line(error)}). "
-                "Expected safetensors, or what torch.save(network.state_dict(), path) writes."
-            ) from error
+def _tell(weights: Weights, found: Mapping[str, Tensor]) -> None:
+    """Log what a user should know of weights that fit."""
+    odd = [name for name, tensor in found.items() if not _finite(tensor).all()]
+    if odd:
+        log.warning("%s: %d tensors hold NaN or infinity: %s.", weights.path, len(odd), listed(odd))
+    if weights.left_out:
+        log.info("%s: left out, since they are no tensors: %s.", weights.path, listed(list(weights.left_out)))
 
 
-def _refusal(message: str) -> str:
-    """What torch found in a file that it will not unpickle, in one sentence."""
-    names = re.search(r"GLOBAL (\S+)", message)
-    what = f"it holds {names[1]}, which is no tensor" if names else "it is not a plain state dict"
-    return f"{what}. Save tensors only: torch.save(network.state_dict(), path), or safetensors."
-
-
-def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
-    """The tensors by name, also where a training script wrapped them."""
-    for key in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            return _state_dict(path, content[key])
-    if not isinstance(content, Mapping) or not content:
-        raise ModelError(f"{path} holds {type(content).__name__}, not tensors by name (a state dict).")
-    others = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
-    if others:
-        raise ModelError(
-            f"{path} holds more than tensors by name: {_listed(others)}. "
-            f"Save the state dict alone, or under one of the keys {', '.join(WRAPPERS)}."
-        )
-    return {str(name): tensor for name, tensor in content.items()}
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def _kind(tensor: Tensor) -> str:
+    return "no values (meta)" if tensor.is_meta else str(tensor.dtype).removeprefix("torch.")
 
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "scalar"
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "no more is known").strip()
-
-
-def _some_file(folder: Path) -> str:
-    names = sorted(item.name for item in folder.iterdir() if item.is_file())
-    return repr(names[0]) if names else "none yet"

@@ -242,7 +242,7 @@ def test_wrong_parameters_are_explained(tmp_path):
         load("resnet_50")
     with pytest.raises(UnknownNameError, match="IMAGENET1K_V1"):
         load(weights="IMAGENET1K_V9")
-    with pytest.raises(ModelError, match="no file like it"):
+    with pytest.raises(ModelError, match="has a name like it"):
         load(weights=str(tmp_path / "net.pth"))
     with pytest.raises(ModelError, match="cannot build squeezenet1_1"):
         load(arguments={"depth": 3})

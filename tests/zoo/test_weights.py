@@ -186,7 +186,7 @@ def test_missing_files_show_the_nearest_names(tmp_path):
     (tmp_path / "zfnet-scenes.safetensors").touch()
     with pytest.raises(ModelError, match=r"Did you mean 'zfnet-scenes\.safetensors'"):
         read_weights(tmp_path / "zfnet-scene.safetensors")
-    with pytest.raises(ModelError, match="no file like it"):
+    with pytest.raises(ModelError, match="has a name like it"):
         read_weights(tmp_path / "x.pth")
     with pytest.raises(ModelError, match="does not exist"):
         read_weights(tmp_path / "no" / "x.pth")

@@ -1,0 +1,295 @@
+"""Files of weights: which format a file has, and what it holds; of other files what they are and the cure."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from safetensors import safe_open
+from torch import Tensor
+
+from interpret.errors import InterpretError, ModelError, nearest
+from interpret.files import user_path
+from interpret.reading import open_file
+from interpret.torchfiles import MAGIC, TensorError, TorchFile, is_tensor, read_legacy, read_zip, what
+from interpret.unpickling import Inert, Named, Stored, mapping, unpickle_next
+
+log = logging.getLogger(__name__)
+
+SHOWN = 5
+"""How many tensors of each kind a message lists."""
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
+"""Keys under which training scripts keep the state dict, most usual first."""
+
+LARGEST_HEADER = 1 << 25
+"""Bytes of a safetensors header that are read; that of 100,000 tensors has a third."""
+
+SAVE = "torch.save(network.state_dict(), path)"
+
+_SHARDS = (
+    "an index of weights that lie in several files. Put them into one: from safetensors.torch import "
+    "load_file, save_file; save_file({name: tensor for file in FILES for name, tensor in "
+    'load_file(file).items()}, "one.safetensors")'
+)
+_ELSEWHERE = f"Convert them to PyTorch where they were made, and save them there with {SAVE}"
+_BEGINNINGS: tuple[tuple[bytes, str], ...] = (
+    (b"version https://git-lfs", "a pointer of Git LFS, not the weights. Fetch these: git lfs pull"),
+    (b"<", "a page of the web, not weights. Fetch the file itself: its address is the one behind 'download'"),
+    (b"\x89HDF", f"HDF5, as Keras writes it. {_ELSEWHERE}"),
+    (b"GGUF", f"GGUF. {_ELSEWHERE}"),
+    (b"\x93NUMPY", f"an array of numpy. Save tensors by name: {SAVE}"),
+    (b"\x1f\x8b", "compressed with gzip. Unpack it: gunzip"),
+    (b"BZh", "compressed with bzip2. Unpack it: bunzip2"),
+    (b"\xfd7zXZ", "compressed with xz. Unpack it: unxz"),
+    (b"7z\xbc\xaf", "a 7z archive. Unpack it, and give the weights file in it"),
+)
+_MEMBERS: tuple[tuple[str, str], ...] = (
+    ("constants.pkl", "TorchScript: a program and its weights. Where it was made, save the weights alone: "),
+    ("model.weights.h5", "an archive of Keras. "),
+    ("archive_format", "a program of torch.export. Where it was made, save the weights alone: "),
+    (".npy", "an archive of numpy. "),
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a file holds.
+
+    Attributes:
+        tensors: Tensors by name.
+        metadata: What a safetensors file says about itself.
+        key: Under which keys they lie, joined by dots; empty at the top.
+        beside: Other keys under which tensors lie, such as those of a moving average.
+        left_out: What lies among the tensors and is none, by its name.
+    """
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    beside: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def existing_file(path: str | Path) -> Path:
+    """The path, if a file is there that can be read.
+
+    Raises:
+        ModelError: If none is; the message shows the nearest names in its folder.
+    """
+    try:
+        path = user_path(path)
+        if path.is_dir():
+            raise ModelError(f"{path} is a folder: give a weights file in it, such as {_some_file(path)}.")
+        open_file(path).close()
+    except FileNotFoundError:
+        raise ModelError(f"There is no weights file {path}. {_nearest_file(Path(path))}") from None
+    except OSError as error:
+        raise ModelError(f"The weights file {path} cannot be read: {error.strerror}.") from error
+    except InterpretError as error:
+        raise ModelError(str(error)) from None
+    return path
+
+
+def read_held(path: Path) -> Held:
+    """The tensors in a file, whatever its name says of its format.
+
+    Raises:
+        ModelError: If it is of another format, is not whole, or holds no tensors by name.
+    """
+    with open_file(path) as file:
+        size, start = file.seek(0, 2), _start(file)
+        if is_safetensors(start):
+            return read_safetensors(path)
+        try:
+            return _state_dict(path, _torch_file(path, file, start, size))
+        except (ValueError, OSError) as error:
+            raise ModelError(
+                f"{path} is not a whole weights file ({error}). Expected safetensors, or what {SAVE} writes. "
+                "Fetch or save it again."
+            ) from error
+
+
+def is_safetensors(start: bytes) -> bool:
+    """Whether a file begins as safetensors does: a length in 8 bytes, then a JSON header."""
+    return start[8:9] == b"{"
+
+
+def begins_as_safetensors(path: Path) -> bool:
+    """Whether a file begins as safetensors does."""
+    with open_file(path) as file:
+        return is_safetensors(_start(file))
+
+
+def read_safetensors(path: Path, *, tensors: bool = True) -> Held:
+    """A safetensors file.
+
+    Args:
+        path: The file.
+        tensors: Whether its tensors are read, too.
+
+    Raises:
+        ModelError: If it is not whole.
+    """
+    try:
+        with open_file(path) as file:
+            length = int.from_bytes(file.read(8), "little")
+        if length > LARGEST_HEADER:
+            raise ValueError(f"its header would have {length:,} bytes")
+        with safe_open(path, framework="pt") as opened:
+            names = opened.keys() if tensors else ()
+            return Held({name: opened.get_tensor(name) for name in names}, dict(opened.metadata() or {}))
+    except Exception as error:  # a broken file fails in as many ways as bytes can
+        raise ModelError(f"{path} is not a whole safetensors file ({error}). Fetch it again.") from error
+
+
+def listed(names: list[str]) -> str:
+    """Some names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _start(file: BinaryIO) -> bytes:
+    """The first bytes of a file, which stands at its beginning afterwards."""
+    file.seek(0)
+    start = file.read(512)
+    file.seek(0)
+    return start
+
+
+def _torch_file(path: Path, file: BinaryIO, start: bytes, size: int) -> TorchFile:
+    """What torch.save wrote.
+
+    Raises:
+        ModelError: If the file is of another format.
+        ValueError: If it is not whole.
+    """
+    if not size:
+        raise ValueError("it is empty")
+    if start.startswith(b"\x80"):
+        return _read_pickle(path, file, size)
+    if start.startswith(b"PK"):
+        _refuse_other_archives(path, file)
+        return read_zip(file, size)
+    if other := next((text for head, text in _BEGINNINGS if start.lstrip().startswith(head)), ""):
+        raise ModelError(f"{path} holds no weights that can be read: it is {other}.")
+    if start.lstrip().startswith(b"{"):
+        shards = b'"weight_map"' in file.read(1 << 20)
+        kind = _SHARDS if shards else "JSON. Give the file with the tensors, which often lies beside it"
+        raise ModelError(f"{path} holds no weights that can be read: it is {kind}.")
+    if start[257:262] == b"ustar":
+        raise ModelError(f"{path} is a tar archive: unpack it (tar xf), and give the weights file in it.")
+    if path.suffix == ".onnx":
+        raise ModelError(f"{path} holds no weights that can be read: it is ONNX. {_ELSEWHERE}.")
+    raise ValueError("it begins like no format of weights")
+
+
+def _refuse_other_archives(path: Path, file: BinaryIO) -> None:
+    """Refuse zip archives of other programs."""
+    try:
+        names = zipfile.ZipFile(file).namelist()
+    except Exception as error:  # a broken archive fails in as many ways as bytes can
+        raise ValueError(str(error)) from error
+    for end, text in _MEMBERS:
+        if any(name.endswith(end) for name in names):
+            cure = f"{SAVE}." if text.endswith(": ") else f"{_ELSEWHERE}."
+            raise ModelError(f"{path} holds no weights that can be read: it is {text}{cure}")
+
+
+def _read_pickle(path: Path, file: BinaryIO, size: int) -> TorchFile:
+    """A file of before PyTorch 1.6; other pickles are refused, and described for that, not run."""
+    try:
+        content = unpickle_next(file)
+    except pickle.UnpicklingError as error:
+        raise ValueError(str(error)) from error
+    if content == MAGIC:
+        file.seek(0)
+        return read_legacy(file, size)
+    found = mapping(content)
+    held = listed([f"{name} is {what(item)}" for name, item in (found or {"it": content}).items()])
+    raise ModelError(
+        f"{path} was refused, and nothing in it was run: Python's pickle wrote it, not torch.save ({held}). "
+        f"Save tensors only: {SAVE}, or safetensors."
+    )
+
+
+def _state_dict(path: Path, file: TorchFile) -> Held:
+    """The tensors by name, also where a training script wrapped them."""
+    keys, beside, content = list[str](), list[str](), file.content
+    while len(keys) < len(WRAPPERS) and (key := _wrapper(content)):
+        keys.append(key)
+        items = mapping(content) or {}
+        beside += [str(name) for name, item in items.items() if name != key and _has_tensors(item)]
+        content = items[key]
+    items = mapping(content) or {}
+    tensors = {str(name): item for name, item in items.items() if is_tensor(item)}
+    if not tensors:
+        raise ModelError(_no_tensors(path, content))
+    found = {}
+    for name, described in tensors.items():
+        try:
+            found[name] = file.tensor(described)
+        except TensorError as error:
+            raise ModelError(
+                f"{path} was refused whole: {name} is {error}. Save ordinary tensors only: {SAVE}."
+            ) from error
+    left_out = {str(name): what(item) for name, item in items.items() if not is_tensor(item)}
+    return Held(found, {}, ".".join(keys), tuple(beside), left_out)
+
+
+def _wrapper(content: Any) -> str:
+    """The key under which the state dict lies; empty where it is not wrapped."""
+    items = mapping(content) or {}
+    return next((key for key in WRAPPERS if mapping(items.get(key))), "")
+
+
+def _has_tensors(item: Any) -> bool:
+    return any(map(is_tensor, (mapping(item) or {}).values()))
+
+
+def _no_tensors(path: Path, content: Any) -> str:
+    """Why there is no state dict in a file."""
+    items = mapping(content)
+    if is_tensor(content):
+        return f"{path} holds one Tensor, not tensors by name (a state dict). Save {SAVE}."
+    if not items and not _is_object(content):
+        return f"{path} holds {what(content)}, not tensors by name (a state dict). Save {SAVE}."
+    named = items or {"it": content}
+    if foreign := [f"{name} is {what(item)}" for name, item in named.items() if _is_object(item)]:
+        return (
+            f"{path} was refused, and nothing in it was run: {listed(foreign)}, and none is a tensor. Where "
+            f"the code of that class is, save tensors only: {SAVE}, or safetensors."
+        )
+    return (
+        f"{path} holds no tensors by name, but {listed(list(map(str, named)))}. Save the state dict alone, "
+        f"or under one of the keys {', '.join(WRAPPERS)}."
+    )
+
+
+def _is_object(item: object) -> bool:
+    """Whether a file makes it by a name, and not as a plain value."""
+    return isinstance(item, Inert | Named | Stored)
+
+
+def _nearest_file(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"Its folder {folder} does not exist."
+    try:
+        close = nearest(path.name, (item.name for item in folder.iterdir() if item.is_file()))
+    except OSError as error:
+        return f"Its folder {folder} cannot be looked into: {error.strerror}."
+    if close:
+        return f"Did you mean {' or '.join(map(repr, close))}?"
+    where = f"the folder {folder}" if path.is_absolute() else f"the folder {folder.absolute()}"
+    return f"No file in {where} has a name like it. Give the path of the file, from there or from the root."
+
+
+def _some_file(folder: Path) -> str:
+    names = sorted(item.name for item in folder.iterdir() if item.is_file())
+    return repr(names[0]) if names else "none yet"
