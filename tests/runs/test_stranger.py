@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -280,3 +281,40 @@ def test_an_output_folder_that_is_reached_by_a_link_is_taken(known, write, tmp_p
     run = run_pipeline(write(SMALL), tmp_path / "runs", registry=known)
     assert len(run["peaks"].ids) == 300
     assert (tmp_path / "disk/peaks/result.json").is_file()
+
+
+FILED = ("lonely: {probe: lonely, images: [5, 3]}", "lonely: {probe: writer}")
+
+
+@pytest.mark.parametrize("harm", [lambda data: b"", lambda data: bytes([data[0] ^ 1]) + data[1:], None])
+@pytest.mark.parametrize("place", ["lonely/*/0.txt", ".work/*/0.txt"])
+def test_a_harmed_file_of_a_result_is_made_again(known, write, tmp_path, harm, place):
+    """It may be a second name of the file that the step keeps for itself, and both are harmed at once."""
+    path, out = write(SMALL, FILED), tmp_path / "out"
+    text = run_pipeline(path, out, registry=known)["lonely"].files[0].read_bytes()
+    for force in (False, True):
+        victims = list(out.glob(place))
+        assert victims or force, "a kept step does not make its own files again"
+        for victim in victims:
+            victim.write_bytes(harm(text)) if harm else victim.unlink()
+        run = run_pipeline(path, out, registry=known, force=force)
+        assert run["lonely"].files[0].read_bytes() == text
+    assert [file.read_bytes() for file in sorted(out.glob("lonely/*/*.txt"))] == [text, b"letter 1 of 2"]
+
+
+def test_a_full_disk_is_said_before_anything_is_touched(received, known, monkeypatch):
+    """A limit on the size of files stands for the disk: the kernel refuses to write in the same way."""
+    path, out, _ = received
+    (out / ".lock").unlink()
+    before = state(out)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(InterpretError, match=r"cannot be used: File too large\. Nothing in") as error:
+            run_pipeline(path, out, registry=known)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert report(error.value) == 2
+    assert state(out) == before | {".lock": b""}
+    run = run_pipeline(path, out, registry=known)
+    assert {step.status for step in run.steps.values()} == {"kept"}

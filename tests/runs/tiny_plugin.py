@@ -1,5 +1,7 @@
 """A plugin small enough to run in milliseconds: a network, a dataset, two probes, two renderers."""
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 import interpret_local
 import interpret_topk
 from interpret.errors import DatasetError, InterpretError
+from interpret.files import write_atomically
 from interpret.hookspecs import hookimpl
 from interpret.images import Images, InputSpec, Sample, digest
 from interpret.interfaces import Card, Dataset, Model, Probe, Renderer, ShardedProbe
@@ -22,6 +25,7 @@ from interpret.network import Network
 from interpret.plugins import Loaded, Origin, Registry, classify
 from interpret.results import Result
 from interpret.runner import run_pipeline
+from interpret.workspace import room
 
 SIZE = 8
 PIPELINE = """\
@@ -144,6 +148,27 @@ class Lonely(Probe):
         return Jitter(places, torch.zeros(len(places)))
 
 
+@dataclass(frozen=True)
+class Letters(Result):
+    """Some files."""
+
+    files: tuple[Path, ...]
+
+
+class Writer(Probe):
+    """What do files say?"""
+
+    name: ClassVar[str] = "writer"
+    count: int = Field(2, description="Files.")
+
+    def run(self, network: Network, images: Images) -> Letters:
+        seen.append(("writer",))
+        folder = room("letters", self.count)
+        for index in range(self.count):
+            write_atomically(folder / f"{index}.txt", f"letter {index} of {self.count}".encode())
+        return Letters(tuple(folder / f"{index}.txt" for index in range(self.count)))
+
+
 class Cyclic(Probe):
     """Does a jitter follow a jitter?"""
 
@@ -198,7 +223,7 @@ def register_datasets() -> list[type[Dataset]]:
 
 @hookimpl
 def register_probes() -> list[type[Probe]]:
-    return [PeaksProbe, JitterProbe, Lonely, Cyclic]
+    return [PeaksProbe, JitterProbe, Lonely, Cyclic, Writer]
 
 
 @hookimpl
@@ -217,9 +242,30 @@ def parts() -> dict[str, object]:
     return plugins | {"local": interpret_local, "topk": interpret_topk}
 
 
-def job(path: str, out: str, **options: Any) -> None:
+TOUCHING = ("replace", "rename", "link", "unlink", "rmdir", "mkdir", "fsync", "ftruncate", "open", "write")
+
+
+def killed_at(moment: int) -> None:
+    """Let this process be killed just before it touches the disk for the so-manieth time."""
+    left = iter(range(moment))
+
+    def touching(call: Any) -> Any:
+        def before(*arguments: Any, **options: Any) -> Any:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **options)
+
+        return before
+
+    for name in TOUCHING:
+        setattr(os, name, touching(getattr(os, name)))
+
+
+def job(path: str, out: str, *, kill_at: int | None = None, **options: Any) -> None:
     """Run a pipeline in a process of its own."""
     torch.set_num_threads(1)
+    if kill_at is not None:
+        killed_at(kill_at)
     try:
         run_pipeline(path, out, registry=registry(), **options)
     except InterpretError as error:
