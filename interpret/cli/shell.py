@@ -1,6 +1,7 @@
 """Run a command; every error ends in one clean block and an exit code.
 
 0: done. 1: a step failed, or something inside is wrong. 2: the input is wrong. 130: stopped with Ctrl-C.
+141: what reads the output has seen enough (``interpret list | head -1``), as shells say of other tools.
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ from typing import NoReturn
 import click
 
 from interpret import interrupts
+from interpret.cli import pipes
 from interpret.cli.commands import Settings, interpret
 from interpret.errors import InterpretError, PipelineError, StepError
 from interpret.interrupts import STOPPED
 
-DONE, FAILED, WRONG_INPUT = 0, 1, 2
+DONE, FAILED, WRONG_INPUT, READER_GONE = 0, 1, 2, 141
 
 
 def main() -> NoReturn:
     """The program ``interpret``."""
     interrupts.listen()
     code = call(sys.argv[1:])
+    if not pipes.flush():
+        code = code or READER_GONE
     if code == STOPPED:
-        with suppress(OSError):
-            sys.stdout.flush()
         interrupts.leave()
     sys.exit(code)
 
@@ -38,17 +40,30 @@ def call(arguments: Sequence[str]) -> int:
     try:
         code = interpret.main(list(arguments), prog_name="interpret", standalone_mode=False, obj=settings)
     except click.ClickException as error:
-        error.show()
+        with suppress(BrokenPipeError):
+            error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        interrupts.tell()
-        return STOPPED
+        return _stopped()
+    except SystemExit as error:  # click and rich end the program where nobody reads what they print
+        return _ended(error)
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a wall of text unasked
         return report(error, whole=settings.traceback)
     if interrupts.was_interrupted():  # and the work was done before it came to a place to stop
-        interrupts.tell()
-        return STOPPED
+        return _stopped()
     return code if isinstance(code, int) else DONE
+
+
+def _stopped() -> int:
+    with suppress(BrokenPipeError):
+        interrupts.tell()
+    return STOPPED
+
+
+def _ended(error: SystemExit) -> int:
+    if pipes.reader_gone() or isinstance(error.__context__, BrokenPipeError):
+        return READER_GONE
+    return report(RuntimeError(f"something that was called ended the program with {error.code!r}"))
 
 
 def report(error: Exception, *, whole: bool = False) -> int:
@@ -58,14 +73,15 @@ def report(error: Exception, *, whole: bool = False) -> int:
         error: What a command raised.
         whole: Show the traceback too.
     """
-    if whole:
-        traceback.print_exception(error)
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {_words(error)}", err=True)
-    for note in getattr(error, "__notes__", []):
-        click.echo(note, err=True)
     unexpected = not isinstance(error, InterpretError)
-    if not whole and (unexpected or error.__cause__ is not None):
-        click.echo("The same command with --traceback shows where it happened.", err=True)
+    with suppress(BrokenPipeError):  # nobody reads it, but the exit code still tells
+        if whole:
+            traceback.print_exception(error)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {_words(error)}", err=True)
+        for note in getattr(error, "__notes__", []):
+            click.echo(note, err=True)
+        if not whole and (unexpected or error.__cause__ is not None):
+            click.echo("The same command with --traceback shows where it happened.", err=True)
     return FAILED if unexpected or isinstance(error, StepError) else WRONG_INPUT
 
 

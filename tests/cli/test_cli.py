@@ -355,12 +355,34 @@ def test_help_imports_no_torch(arguments):
     )
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
+def into_closed_pipe(*arguments: str, both: bool = False, few: bool = False) -> tuple[int, str]:
+    """The exit code and stderr of a program whose output nobody reads."""
     read, write = os.pipe()
     os.close(read)
-    code = "from interpret.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "--help"], stdout=write, stderr=subprocess.PIPE, text=True, check=False
-    )
+    code = "from interpret import plugins; plugins.registry = lambda: plugins.classify([])" if few else ""
+    command = [sys.executable, "-c", f"{code}\nfrom interpret.cli import main; main()", *arguments]
+    errors = write if both else subprocess.PIPE
+    done = subprocess.run(command, stdout=write, stderr=errors, text=True, check=False)
     os.close(write)
-    assert (done.returncode, done.stderr) == (1, "")
+    return done.returncode, done.stderr or ""
+
+
+def test_a_reader_that_has_seen_enough_is_no_error_and_no_success():
+    """``| head -1``: as other tools, of which shells say 141."""
+    assert into_closed_pipe("--help") == (141, "")
+
+
+@pytest.mark.slow
+def test_the_same_for_what_rich_prints():
+    assert into_closed_pipe("list", few=True) == (141, "")
+
+
+def test_what_went_wrong_shows_in_the_exit_code_where_nobody_reads():
+    assert into_closed_pipe("run", "no.yaml", both=True) == (2, "")
+    assert into_closed_pipe("describe", both=True) == (2, "")
+
+
+def test_a_plugin_that_ends_the_program_does_not_end_it_in_silence(monkeypatch, pipeline, capsys):
+    monkeypatch.setattr("interpret.cli.work.read_pipeline", lambda *_, **__: sys.exit(0))
+    assert call(["check", "my.yaml"]) == 1
+    assert "something that was called ended the program with 0" in capsys.readouterr().err
