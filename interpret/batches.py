@@ -97,6 +97,8 @@ def _read(network: Network, images: Images, place: int) -> _Picture:
         return network.preprocess(images[place].image)
     except DatasetError as error:
         return error
+    except OSError as error:  # of a data set that opens its pictures itself
+        return DatasetError(f"It cannot be read: {error}.")
 
 
 def _batch(

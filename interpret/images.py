@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,9 @@ from torch import Tensor
 from interpret.arrays import as_picture
 from interpret.errors import DatasetError
 from interpret.inputs import InputSpec
+from interpret.items import digest, item_hash, item_id, split
 from interpret.labels import as_label, as_labels
+from interpret.loaders import Collated, collates, require_indexed, yielded
 from interpret.pictures import MAX_PIXELS, Picture, open_image, turn_asked, upright
 from interpret.turns import Turn
 
@@ -219,7 +220,7 @@ class _Given(Images):
     def __init__(self, items: Any) -> None:
         self.items = items
         self._ids = [
-            _id(items[i], i) if isinstance(items, list | tuple) else str(i) for i in range(len(items))
+            item_id(items[i], i) if isinstance(items, list | tuple) else str(i) for i in range(len(items))
         ]
         require_unique(self._ids)
         classes = getattr(items, "classes", ())
@@ -235,34 +236,55 @@ class _Given(Images):
         known = getattr(self.items, "targets", None)
         if isinstance(known, list | tuple | Tensor | np.ndarray) and len(known) == len(self._ids):
             return as_labels(known, self.categories)
-        items = (self.items[index] for index in range(len(self._ids)))
-        pairs = (item[1] if isinstance(item, tuple) and len(item) == 2 else None for item in items)
-        return [as_label(label, index, self.categories) for index, label in enumerate(pairs)]
+        found = (split(self._item(index))[1] for index in range(len(self._ids)))
+        return [as_label(label, index, self.categories) for index, label in enumerate(found)]
 
     def __getitem__(self, index: int) -> Sample:
-        item, label = self.items[index], None
-        if isinstance(item, tuple) and len(item) == 2:
-            item, label = item[0], as_label(item[1], index, self.categories)
-        return Sample(self._ids[index], open_image(item) if isinstance(item, str | Path) else item, label)
+        item, label = split(self._item(index))
+        picture = open_image(item) if isinstance(item, str | Path) else item
+        return Sample(self._ids[index], picture, as_label(label, index, self.categories))
+
+    def _item(self, index: int) -> Any:
+        """What the sequence holds; its own code can fail in any way, and steps may pass over what does."""
+        try:
+            return self.items[index]
+        except DatasetError:
+            raise
+        except Exception as error:
+            raise DatasetError(
+                f"The {type(self.items).__name__} fails at its item {index}: {type(error).__name__}: {error}."
+            ) from error
 
     def fingerprint(self) -> str:
-        return digest(*(_content(self.items[index]) for index in range(len(self))))
+        return digest(*map(self._hash, range(len(self))))
+
+    def _hash(self, index: int) -> str:
+        try:
+            return item_hash(self._item(index))
+        except DatasetError as error:
+            return digest(error)
 
 
 def as_images(images: Any) -> Images:
-    """What a dataset opens, or any sequence of paths, PIL images or preprocessed tensors, as Images.
+    """What a dataset opens, or any sequence of paths, PIL images, arrays or tensors, as Images.
 
     Args:
-        images: ``Images``; a list of paths, PIL images or tensors (c, h, w); one tensor (n, c, h, w); a
-            ``torch.utils.data.Dataset`` of such (with or without labels) or a ``DataLoader`` over one.
+        images: ``Images``; a list of paths, PIL images, arrays (h, w, c) or tensors (c, h, w), see
+            ``interpret.arrays.as_picture``; one array (n, h, w, c) or tensor (n, c, h, w); a
+            ``torch.utils.data.Dataset`` of such (with or without labels); or a ``DataLoader`` over one. Of a
+            loader those images that its samplers yield are taken, those in random order in the order of the
+            dataset, each as its ``collate_fn`` makes it of one.
 
     Raises:
-        DatasetError: If it is none of these, is empty, or holds a path twice.
+        DatasetError: If it is none of these, is empty, holds a path twice, or yields other images each time.
     """
     if isinstance(images, Images):
         return images
     if isinstance(images, torch.utils.data.DataLoader):
-        return as_images(images.dataset)
+        return _of_loader(images)
+    require_indexed(images)
+    if isinstance(images, Tensor | np.ndarray):
+        _require_several(images)
     if isinstance(images, str | Path):
         raise DatasetError(
             f"{str(images)!r} is one path, not a sequence. Give a list of paths, or open a folder "
@@ -277,6 +299,22 @@ def as_images(images: Any) -> Images:
     return _Given(images)
 
 
+def _of_loader(loader: torch.utils.data.DataLoader[Any]) -> Images:
+    places = yielded(loader)
+    images = as_images(Collated(loader) if collates(loader) else loader.dataset)
+    return images if places is None else images.subset(places)
+
+
+def _require_several(x: Tensor | np.ndarray) -> None:
+    """One image, or grey ones without their channel: which of them three axes are cannot be known."""
+    if x.ndim == 3:
+        channel = "x[:, None]" if isinstance(x, Tensor) else "x[..., None]"
+        raise DatasetError(
+            f"Images of shape {tuple(x.shape)} are one image or several grey ones. Give [x] for one image, "
+            f"{channel} for several."
+        )
+
+
 def require_unique(ids: Sequence[str]) -> None:
     """Raise DatasetError if two images share an id: results could not tell them apart."""
     seen: set[str] = set()
@@ -284,29 +322,3 @@ def require_unique(ids: Sequence[str]) -> None:
         if name in seen:
             raise DatasetError(f"Two images have the id {name!r}. Every image needs an id of its own.")
         seen.add(name)
-
-
-def digest(*parts: object) -> str:
-    """A short hash of the parts' text."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
-
-
-def _id(item: Any, index: int) -> str:
-    if isinstance(item, tuple):
-        item = item[0]
-    return Path(item).as_posix() if isinstance(item, str | Path) else str(index)
-
-
-def _content(item: Any) -> str:
-    if isinstance(item, tuple):
-        return digest(*map(_content, item))
-    if isinstance(item, str | Path):
-        status = Path(item).stat()
-        return digest(item, status.st_size, status.st_mtime_ns)
-    if isinstance(item, Tensor):
-        return digest(
-            item.shape, item.dtype, hashlib.sha256(item.cpu().contiguous().numpy().tobytes()).hexdigest()
-        )
-    if isinstance(item, Image.Image):
-        return digest(item.size, item.mode, hashlib.sha256(item.tobytes()).hexdigest())
-    return str(item)

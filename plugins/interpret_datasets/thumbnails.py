@@ -96,3 +96,5 @@ def _read(images: Images, size: int, place: int) -> Tensor | DatasetError:
         return unit(thumbnail(images[place].image, size))
     except DatasetError as error:
         return error
+    except OSError as error:  # of a data set that opens its pictures itself
+        return DatasetError(f"It cannot be read: {error}.")

@@ -71,7 +71,7 @@ def test_floating_point_tensors_are_preprocessed_already(dtype):
         (torch.full((3, 16, 12), torch.nan), "NaN"),
         (torch.full((3, 16, 12), -torch.inf), "infinite"),
         (torch.zeros(12, 16, 3), "network takes"),
-        ({"image": PIXELS}, "dict is no image"),
+        (7, "int is no image"),
     ],
 )
 def test_what_is_neither_is_refused(given, said):

@@ -1,11 +1,15 @@
+import os
+
 import numpy as np
 import pytest
 import torch
 import torchvision.transforms as tv
 from PIL import Image
 
+from interpret.batches import batches
 from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images, open_image, upright
+from interpret.testing import small_network
 
 
 def photograph(width=300, height=200, seed=0):
@@ -144,3 +148,79 @@ def test_a_dataset_s_labels_are_known_without_reading_where_it_tells_them():
 
 def test_targets_that_are_no_categories_are_none():
     assert as_images(Labelled(targets=["a.xml", "b.xml", "c.xml"])).labels == [None] * 3
+
+
+class Failing(torch.utils.data.Dataset):
+    """A dataset that opens its pictures itself, one of which is broken in a way of its own."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return [photograph(), np.int64(index)] if index != 1 else {}["missing"]
+
+
+def test_what_fails_in_the_code_of_a_dataset_can_be_skipped():
+    images = as_images(Failing())
+    assert images.fingerprint() == as_images(Failing()).fingerprint()
+    with pytest.raises(DatasetError, match="Failing fails at its item 1: KeyError"):
+        images[1]
+    (batch,) = batches(small_network(), images, 3, on_error="skip")
+    assert batch.indices == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({"image": 0, "label": 1}, r"dict with 'image', 'label'. Give pairs"),
+        ((photograph(), 1, 2), "3 parts"),
+        ((), "0 parts"),
+        (None, "NoneType is no image"),
+    ],
+)
+def test_items_that_are_no_pairs_are_refused(item, said):
+    images = as_images([item])
+    assert images.fingerprint()
+    with pytest.raises(DatasetError, match=said):
+        images[0]
+
+
+def test_the_cure_for_items_of_names_works():
+    items = [{"image": photograph(), "label": 1}]
+    images = as_images([(item["image"], item["label"]) for item in items])
+    assert (images[0].label, images[0].image.size) == (1, (300, 200))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_three_axes_are_one_image_or_several(kind):
+    x = kind(np.zeros((5, 8, 8), dtype=np.uint8))
+    with pytest.raises(DatasetError, match=r"one image or several grey ones. Give \[x\]") as refusal:
+        as_images(x)
+    several = as_images(eval(str(refusal.value).split("image, ")[-1].split(" for")[0], {"x": x}))
+    assert [sample.image.size for sample in several] == [(8, 8)] * 5
+
+
+def test_ids_of_paths_are_one_line_of_utf_8(tmp_path):
+    names = [os.fsdecode(b"\xff\xfe.png"), "a\nb.png"]
+    for name in names:
+        photograph().save(tmp_path / name)
+    images = as_images([tmp_path / name for name in names])
+    assert [name.rpartition("/")[2] for name in images.ids] == [r"\xff\xfe.png", r"a\nb.png"]
+    assert images[0].image.size == images[1].image.size == (300, 200)
+    assert images.fingerprint().isalnum()
+
+
+def test_a_path_that_is_gone_is_said_when_it_is_read(tmp_path):
+    images = as_images([tmp_path / "gone.png", f"{tmp_path}/a\0b.png"])
+    assert images.fingerprint()
+    for index in (0, 1):
+        with pytest.raises(DatasetError, match=r"gone\.png|NUL"):
+            images[index]
+
+
+def test_pictures_that_look_different_have_different_fingerprints():
+    first, second = (Image.new("P", (2, 2), 0) for _ in range(2))
+    first.putpalette([255, 0, 0])
+    second.putpalette([0, 255, 0])
+    assert as_images([first]).fingerprint() != as_images([second]).fingerprint()
+    assert as_images(torch.zeros(1, 3, 4, 4, dtype=torch.bfloat16)).fingerprint()
