@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import nn
 
 from interpret.budget import bounded
+from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError, PluginError
 from interpret.images import Images, InputSpec, as_images
 from interpret.imports import Target
@@ -141,6 +142,13 @@ class Probe(Plugin):
     Further parameters of ``run`` are results of earlier steps; their annotations say which, and ``X | None``
     makes one optional: ``def run(self, network, images, exemplars: Exemplars) -> Projections``.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Its ways in take a Network and nothing else, and run in plain surroundings."""
+        super().__init_subclass__(**kwargs)
+        for name in {"run", "run_shard"} & vars(cls).keys():
+            if not getattr(vars(cls)[name], "__isabstractmethod__", False):
+                setattr(cls, name, takes_network(vars(cls)[name]))
 
     collective: ClassVar[bool] = False
     """Whether the processes that ``torchrun`` starts do its work together."""

@@ -3,38 +3,64 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
-from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from threading import RLock
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interpret.arguments import (
+    as_aliases,
+    as_categories,
+    as_channels,
+    as_resize,
+    as_size,
+    require_names_for_all,
+)
+from interpret.checks import Findings, examine, first_pass, noise_images
+from interpret.contexts import plain, usable
 from interpret.errors import ModelError, UnknownNameError
 from interpret.graph.program import Graph
 from interpret.graph.trace import trace
 from interpret.images import InputSpec, Picture
 from interpret.inputs import Interpolation
-from interpret.recording import Call, calls_in_order, evaluating, layer_names, record
+from interpret.modules import clone as clone_tensor
+from interpret.modules import eval_copy, named_parts, require_visible, unwrapped
+from interpret.outputs import Output, OutputModule, pick_output, require_rows
+from interpret.recording import Call, layer_names, record
+from interpret.snapshots import Snapshot
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
+Shape = tuple[int, int, int]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Network:
-    """A module in eval mode with what is needed to ask questions of it; the module itself is never changed.
+    """A module in eval mode with what is needed to ask questions of it; the module itself is only read.
+
+    Every pass runs on a copy that shares the weights and that one call has to itself: no hook, mode or
+    statistic of the module ever changes, whatever other threads do. On first use it is tested whether the
+    module answers the same each time and for each image by itself, and again after the module has changed.
 
     Args:
-        module: Any ``nn.Module`` that takes one batch of images (n, c, h, w).
+        module: Any ``nn.Module`` that takes one batch of images (n, c, h, w). Wrappers of ``torch.compile``
+            and ``DataParallel`` are taken off.
         input: What it takes.
         categories: The names of its outputs, or none.
         aliases: Further names of layers, such as the paper's ``layer1`` to ``layer7``.
+        output: What of the things it returns is the output; see ``wrap``.
+        check: Whether to test on first use what is assumed of it.
+
+    Raises:
+        ModelError: If the module has no layers to see (TorchScript, programs of torch.export).
     """
 
     def __init__(
@@ -43,12 +69,25 @@ class Network:
         input: InputSpec | None = None,  # noqa: A002 - the word for it
         categories: Sequence[str] = (),
         aliases: Mapping[str, str] | None = None,
+        output: Output = None,
+        *,
+        check: bool = True,
     ) -> None:
-        self.module = module
+        self.module = unwrapped(module)
+        require_visible(self.module)
         self.input = input or InputSpec()
         self.categories = tuple(categories)
         self.aliases = dict(aliases or {})
-        self._graphs: dict[tuple[int, int, int], Graph] = {}
+        self.output, self.check = output, check
+        self._lock, self._current = RLock(), _Known(self.module)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but locks and what can be found out again."""
+        return {key: value for key, value in vars(self).items() if key not in {"_lock", "_current"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock, self._current = RLock(), _Known(self.module)
 
     @property
     def device(self) -> torch.device:
@@ -63,93 +102,223 @@ class Network:
     @property
     def _weight(self) -> Tensor:
         floating = (item for item in self.module.parameters() if item.is_floating_point())
-        return next(floating, torch.zeros(()))
+        return next(floating, torch.zeros((), device="cpu"))
 
-    @cached_property
+    @property
     def calls(self) -> dict[str, Call]:
-        """The module call behind every layer's name, in execution order."""
-        x = torch.zeros(1, *self.input.shape, device=self.device, dtype=self.dtype)
-        try:
-            return layer_names(calls_in_order(self.module, x))
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        """The module call behind every layer's name, in execution order.
+
+        Raises:
+            ModelError: If the module cannot run, or has submodules none of which is ever called.
+        """
+        known = self._known()
+        if known.layers is None:
+            known.layers = layer_names(self._findings(known).calls)
+        if not known.layers and len(named_parts(self.module)) > 1:
             raise ModelError(
-                f"The network cannot run on an input of shape {tuple(x.shape)}: {error}. "
-                "Give wrap() the input_size, mean and std it was trained with."
-            ) from error
+                f"{type(self.module).__name__} has no layers to see: its forward calls no submodule. "
+                "Call them as modules: self.conv(x), not self.conv.forward(x)."
+            )
+        return known.layers
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The names of all layers in execution order; ``name:2`` is the second call of a module."""
         return tuple(self.calls)
 
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """Every module inside by its dotted name without wrappers; the network's own is ``""``."""
+        return named_parts(self.module)
+
     def modules_of(self, kind: type[M]) -> dict[str, M]:
         """The modules of one kind that run, by the names of their layers, in execution order."""
-        modules = dict(self.module.named_modules())
+        modules = self.parts
         found = ((name, modules[call.module]) for name, call in self.calls.items())
         return {name: part for name, part in found if isinstance(part, kind)}
 
     def copy(self) -> Network:
         """A network of its own with the same weights, which can be changed."""
-        return Network(deepcopy(self.module), self.input, self.categories, self.aliases)
+        copied = self.of(deepcopy(self.module))
+        copied._current.findings = self._known().findings  # alike in all that was tested
+        return copied
+
+    def of(self, module: nn.Module, input: InputSpec | None = None) -> Network:  # noqa: A002
+        """Another module, or the same on another input, with everything else as here."""
+        return Network(
+            module, input or self.input, self.categories, self.aliases, self.output, check=self.check
+        )
 
     def layer(self, name: str) -> str:
         """The name in ``layers`` that a name or alias stands for.
 
         Raises:
             UnknownNameError: If there is no such layer; the message shows the nearest names.
+            ModelError: If the network has no layers at all.
         """
-        name = self.aliases.get(name, name)
-        if name in self.calls:
+        calls, name = self.calls, self.aliases.get(name, name)
+        if name in calls:
             return name
-        repeated = [layer for layer, call in self.calls.items() if call.module == name]
+        repeated = [layer for layer, call in calls.items() if call.module == name]
         if repeated:
             return repeated[-1]
-        raise UnknownNameError("layer", name, [*self.aliases, *self.calls])
+        if not calls:
+            raise ModelError(
+                f"{type(self.module).__name__} has no submodules, and layers are their calls. "
+                "Its output can be asked about, or make its steps modules."
+            )
+        raise UnknownNameError("layer", name, [*self.aliases, *calls])
 
     @property
     def graph(self) -> Graph:
         """The network as a program of known operations, for its own input size."""
         return self.graph_for(self.input.shape)
 
-    def graph_for(self, shape: tuple[int, int, int]) -> Graph:
+    def graph_for(self, shape: Shape) -> Graph:
         """The network as a program of known operations for inputs of ``shape`` (c, h, w).
 
         Raises:
             ModelError: If the network cannot be exported; the message says why.
         """
-        if shape not in self._graphs:
-            self._graphs[shape] = trace(self.module, shape)
-        return self._graphs[shape]
+        known = self._known()
+        key = (shape, self.dtype, torch.get_default_dtype())
+        with known.lock:
+            if key not in known.graphs:
+                dynamic = self._findings(known, shape).dynamic
+                if dynamic is not None:
+                    raise ModelError(
+                        f"{type(self.module).__name__} cannot be traced: {dynamic} makes a tensor whose size "
+                        "depends on values. What needs no graph still works."
+                    )
+                known.graphs[key] = trace(self.module, shape, self.output)
+            return known.graphs[key]
 
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
         """One photograph as the network takes it; see ``InputSpec.preprocess``."""
         return self.input.preprocess(picture)
 
     def __call__(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
-        """The network's outputs, without gradients and in eval mode."""
-        with evaluating(self.module), torch.no_grad():
-            output: Tensor = self.module(self.place(x))
-        return output
+        """The network's outputs, without gradients and in eval mode; ``x`` is left alone.
+
+        Raises:
+            ModelError: If it is not known what of the things the module returns is its output.
+        """
+        return self.forward(x, {})[0]
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], layers: Mapping[str, Callable[[Tensor], T]]
+    ) -> tuple[Float[Tensor, "n classes"], dict[str, T]]:
+        """The outputs, and what a function makes of each layer, from one pass without gradients.
+
+        Args:
+            x: Preprocessed images.
+            layers: What to make of a layer's output, by name or alias; called during the pass.
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+            ModelError: If it is not known what of the things the module returns is its output.
+        """
+        returned, values = self._pass(x, layers, whole=True)
+        return require_rows(pick_output(returned, self.output), len(x)), values
 
     def record(
-        self, x: Float[Tensor, "n c h w"], layers: Sequence[str], reduce: Callable[[Tensor], T] | None = None
+        self,
+        x: Float[Tensor, "n c h w"],
+        layers: Sequence[str] | Mapping[str, Callable[[Tensor], T]],
+        reduce: Callable[[Tensor], T] | None = None,
     ) -> dict[str, T]:
         """Activations of several layers from one forward pass, by the names that were asked for.
 
         Args:
             x: Preprocessed images.
-            layers: Names or aliases.
+            layers: Names or aliases; or what to keep of each layer's output, by name.
             reduce: What to keep of each layer's output (default: a copy). It is called during the pass, so
                 that nothing larger than its result stays in memory.
         """
         keep: Callable[[Tensor], T] = reduce or torch.clone  # type: ignore[assignment]
-        calls = {name: self.calls[self.layer(name)] for name in layers}
-        values = record(self.module, self.place(x), dict.fromkeys(calls.values(), keep))
-        return {name: values[call] for name, call in calls.items()}
+        taps = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, keep)
+        return self._pass(x, taps, whole=False)[1]
+
+    def _pass(
+        self, x: Tensor, taps: Mapping[str, Callable[[Tensor], T]], *, whole: bool
+    ) -> tuple[Any, dict[str, T]]:
+        calls = {name: self.calls[self.layer(name)] for name in taps}
+        each: dict[Call, list[str]] = {}
+        for name, call in calls.items():
+            each.setdefault(call, []).append(name)
+
+        def tap(names: Sequence[str]) -> Callable[[Tensor], dict[str, T]]:
+            return lambda output: {name: taps[name](output) for name in names}
+
+        wanted = {call: tap(names) for call, names in each.items()}
+        with self.running(_image_shape(x)) as module:
+            returned, found = record(module, self._given(x), wanted, whole=whole)
+        values = {name: value for part in found.values() for name, value in part.items()}
+        return returned, {name: values[name] for name in taps}
+
+    def as_module(self) -> nn.Module:
+        """The network as an ``nn.Module`` from images to outputs (n, classes), for other libraries.
+
+        It is a copy in eval mode that shares the weights and needs no gradients for them; autograd follows it
+        down to its input, which it leaves alone. The network's own module is its attribute ``module``.
+
+        Example:
+            >>> captum.attr.Saliency(network.as_module()).attribute(x, target=3)
+        """
+        findings = self._findings(self._known())
+        buffer = {"buffer": clone_tensor} if findings.writes_buffers else {}
+        return OutputModule(eval_copy(self.module, **buffer), self.output, copies=findings.writes_input)
+
+    @contextmanager
+    def running(self, shape: Shape | None = None) -> Iterator[nn.Module]:
+        """A copy of the module in eval mode that shares the weights, for one pass of this thread alone.
+
+        Args:
+            shape: Of one image (c, h, w), for the test on first use; default: the input's.
+        """
+        known = self._known()
+        findings = self._findings(known, shape)
+        with plain(self.device):
+            if findings.writes_buffers:
+                yield eval_copy(self.module, buffer=clone_tensor)
+                return
+            copy = known.take()
+            yield copy
+            known.spare.append(copy)  # not after an error: its state is anyone's guess
+
+    def _given(self, x: Tensor) -> Tensor:
+        """Images as the module gets them: not the caller's own, if it writes into them."""
+        placed = self.place(x)
+        return placed.clone() if placed is x and self._findings(self._known()).writes_input else placed
 
     def place(self, x: Tensor) -> Tensor:
         """A tensor on the network's device, in its type."""
-        return x.to(device=self.device, dtype=self.dtype)
+        return usable(x.to(device=self.device, dtype=self.dtype))
+
+    def _known(self) -> _Known:
+        """What is known of the module as it is now."""
+        if not self._current.snapshot.holds(self.module):
+            with self._lock:
+                if not self._current.snapshot.holds(self.module):
+                    self._current = _Known(self.module)
+        return self._current
+
+    def _findings(self, known: _Known, shape: Shape | None = None) -> Findings:
+        """What the first passes told; they are made by whoever comes first."""
+        with known.lock:
+            if known.findings is None:
+                known.findings = self._examined(shape or self.input.shape)
+            return known.findings
+
+    def _examined(self, shape: Shape) -> Findings:
+        with plain(self.device):
+            pixels = noise_images(shape)
+            fits = shape[0] == self.input.shape[0]
+            x = self.place(self.input.normalize(pixels) if fits else pixels)
+            findings = (examine if self.check else first_pass)(self.module, x, self.output)
+        if self.check:
+            require_names_for_all(self.categories, findings.output)
+        return findings
 
     def fingerprint(self) -> str:
         """A hash of architecture, weights and input specification, computed anew at each call.
@@ -163,6 +332,40 @@ class Network:
         return state.hexdigest()[:32]
 
 
+def _image_shape(x: Tensor) -> Shape:
+    """Shape of one image of a batch.
+
+    Raises:
+        ModelError: If it is no batch of images.
+    """
+    if not isinstance(x, Tensor) or x.dim() != 4:
+        found = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise ModelError(
+            f"A network takes a batch of preprocessed images (n, c, h, w). Got {found}. "
+            "One image x (c, h, w) is the batch x[None]."
+        )
+    _, channels, height, width = x.shape
+    return channels, height, width
+
+
+class _Known:
+    """What was found out about a module; forgotten when it changes."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.snapshot, self.lock = module, Snapshot(module), RLock()
+        self.findings: Findings | None = None
+        self.layers: dict[str, Call] | None = None
+        self.graphs: dict[Any, Graph] = {}
+        self.spare: list[nn.Module] = []
+
+    def take(self) -> nn.Module:
+        """A copy that nobody uses."""
+        try:
+            return self.spare.pop()
+        except IndexError:
+            return eval_copy(self.module)
+
+
 def wrap(
     module: nn.Module,
     *,
@@ -173,11 +376,14 @@ def wrap(
     aliases: Mapping[str, str] | None = None,
     resize: int | None = None,
     interpolation: Interpolation = "bilinear",
+    output: Output = None,
+    check: bool = True,
 ) -> Network:
     """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
 
     Args:
-        module: Takes images (n, c, h, w) and returns (n, classes).
+        module: Takes images (n, c, h, w) and returns (n, classes). Wrappers of ``torch.compile`` and
+            ``DataParallel`` are taken off.
         input_size: Height and width in pixels, or one number for both.
         mean: Mean of each channel in pixel units [0, 1]; its length is the number of channels.
         std: Standard deviation of each channel in pixel units.
@@ -187,9 +393,31 @@ def wrap(
             default 256/224 of the input size.
         interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
             bicubic.
+        output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
+            index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
+        check: Whether to test the module once, on first use: that it gives the same numbers each time and for
+            each image by itself. It takes less time than five passes of two images. Without the test the
+            caller answers for that.
+
+    Raises:
+        ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
+            of torch.export).
+
+    Example:
+        >>> network = interpret.wrap(torchvision.models.resnet18().eval(), input_size=224)
+        >>> network.layers[:3]
+        ('conv1', 'bn1', 'relu')
     """
     if not isinstance(module, nn.Module):
-        raise ModelError(f"wrap() takes an nn.Module. Got {type(module).__name__}.")
-    height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
-    spec = InputSpec((height, width), tuple(mean), tuple(std), resize, interpolation)
-    return Network(module, spec, categories or (), aliases)
+        raise ModelError(
+            f"wrap() takes an nn.Module, such as torchvision.models.resnet18(). Got {type(module).__name__}."
+        )
+    if output is not None and (
+        isinstance(output, bool) or not (isinstance(output, str | int) or callable(output))
+    ):
+        raise ModelError(
+            f"output is {output!r}; it must be a key, an attribute's name, an index, or a function of what "
+            "the module returns."
+        )
+    spec = InputSpec(as_size(input_size), *as_channels(mean, std), as_resize(resize), interpolation)
+    return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)

@@ -1,7 +1,10 @@
-"""Activations of several layers in one forward pass; the only place that touches torch hooks.
+"""Activations of several layers in one forward pass, by hooks.
 
 Layers are addressed by call, since one module may be called several times: a module that is called once has
 its dotted name, one that is called n times has ``name:1`` to ``name:n``, and its bare name means the last.
+
+Hooks are placed on a copy that one call of ours has to itself (`interpret.network.Network.running`): neither
+another thread nor the user's own module sees them.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from interpret.graph.trace import number_calls
+from interpret.modules import named_parts
 
 T = TypeVar("T")
 
@@ -33,23 +37,16 @@ class _Stop(Exception):  # noqa: N818 - ends a forward pass, is no error
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Hold every part of a module in eval mode and give each its own mode back, also after an exception."""
-    training = [part for part in module.modules() if part.training]
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-@contextmanager
 def watching(
     module: nn.Module, see: Callable[[Call, Tensor], None], names: Sequence[str] = ()
 ) -> Iterator[None]:
-    """Call ``see`` with the output tensor of every call of the named modules (of all, if none is named)."""
+    """Call ``see`` with the output tensor of every call of the named modules (of all, if none is named).
+
+    Args:
+        module: A module that nobody else uses meanwhile: the hooks are on it.
+        see: Called during the pass, before a later in-place operation can change the tensor.
+        names: Dotted names of modules.
+    """
     counts: Counter[str] = Counter()
     wanted = set(names)
 
@@ -61,8 +58,9 @@ def watching(
 
         return hook
 
-    parts = ((name, part) for name, part in module.named_modules() if name and (not wanted or name in wanted))
-    handles = [part.register_forward_hook(hook_for(name)) for name, part in parts]
+    parts = named_parts(module).items()
+    watched = ((name, part) for name, part in parts if name and (not wanted or name in wanted))
+    handles = [part.register_forward_hook(hook_for(name)) for name, part in watched]
     try:
         yield
     finally:
@@ -70,42 +68,41 @@ def watching(
             handle.remove()
 
 
-def calls_in_order(module: nn.Module, x: Tensor) -> list[Call]:
-    """Every call of a submodule that returns a tensor, in the order in which the calls end."""
-    seen: list[Call] = []
-    with evaluating(module), torch.no_grad(), watching(module, lambda call, _: seen.append(call)):
-        module(x)
-    return seen
-
-
 def layer_names(calls: Sequence[Call]) -> dict[str, Call]:
     """The name of every call, in order: the dotted name, with ``:n`` where a module is called again."""
     return dict(zip(number_calls([call.module for call in calls]), calls, strict=True))
 
 
-def record(module: nn.Module, x: Tensor, taps: Mapping[Call, Callable[[Tensor], T]]) -> dict[Call, T]:
+def record(
+    module: nn.Module, x: Tensor, taps: Mapping[Call, Callable[[Tensor], T]], *, whole: bool = False
+) -> tuple[Any, dict[Call, T]]:
     """Run a module once and keep what each tap makes of its layer's output.
 
-    The tap is called at once, before a later in-place operation can change the tensor, and the pass ends as
-    soon as the last tap has seen its layer. No gradient is recorded, so nothing of the pass stays in memory.
+    The tap is called at once, before a later in-place operation can change the tensor. No gradient is
+    recorded, so nothing of the pass stays in memory.
 
     Args:
-        module: The network; it is in eval mode during the pass and in its own mode afterwards.
+        module: A module in eval mode that nobody else uses meanwhile.
         x: Its input (n, c, h, w).
         taps: What to make of a layer's output (n, c, h, w), for example ``torch.clone``.
+        whole: Whether to go on to the end. Otherwise the pass ends when the last tap has seen its layer.
 
     Returns:
-        One value for each tap whose call happened.
+        What the module returned, None if the pass ended early; one value for each tap whose call happened.
     """
     values: dict[Call, T] = {}
+    returned: Any = None
 
     def see(call: Call, output: Tensor) -> None:
         if call in taps:
             values[call] = taps[call](output.detach())
-        if len(values) == len(taps):
+        if len(values) == len(taps) and not whole:
             raise _Stop
 
     names = [call.module for call in taps]
-    with evaluating(module), torch.no_grad(), watching(module, see, names), suppress(_Stop):
-        module(x)
-    return values
+    with torch.no_grad(), suppress(_Stop):
+        if not taps:
+            return module(x), values
+        with watching(module, see, names):
+            returned = module(x)
+    return returned, values

@@ -119,7 +119,6 @@ def check(context: click.Context, pipeline: str | None, allow: tuple[str, ...], 
     """
     path = find_pipeline(pipeline)
     from interpret.cli.work import check_pipeline  # noqa: PLC0415 - imports torch
-
     from interpret.imports import allowing  # noqa: PLC0415 - imports torch
 
     with allowing(allow):

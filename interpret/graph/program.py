@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from interpret.errors import InterpretError, UnknownNameError
+from interpret.errors import InterpretError, ModelError, UnknownNameError
+from interpret.modules import unwrapped
 
 TRACED_BATCH = 67
 """Images in the traced input: a prime, so that a shape written into the program shows its batch axis."""
@@ -101,14 +102,27 @@ class Graph:
         layers: The node each module call ends in, by layer name, in execution order. A module called n > 1
             times is ``name:1`` ... ``name:n``.
         input: The node of the images (n, c, h, w).
-        output: The node of the network's output.
+        answer: The node of the network's output, if it is known which of the things it returns that is.
+        refusal: Why it is not known.
     """
 
     module: nn.Module
     nodes: tuple[Node, ...]
     layers: Mapping[str, Node]
     input: Node
-    output: Node
+    answer: Node | None
+    refusal: str = ""
+
+    @property
+    def output(self) -> Node:
+        """The node of the network's output.
+
+        Raises:
+            ModelError: If it is not known what of the things the module returns is the output.
+        """
+        if self.answer is None:
+            raise ModelError(self.refusal)
+        return self.answer
 
     def layer(self, name: str) -> Node:
         """The node of layer ``name``; the bare name of a module called several times means its last call.
@@ -191,8 +205,10 @@ class Graph:
 
 def look_up(module: nn.Module, path: str) -> Tensor:
     """The parameter or buffer at a dotted path."""
-    owner, _, name = path.rpartition(".")
-    value: Tensor = getattr(module.get_submodule(owner), name)
+    *owners, name = path.split(".")
+    for owner in owners:
+        module = unwrapped(getattr(module, owner))
+    value: Tensor = getattr(module, name)
     return value
 
 

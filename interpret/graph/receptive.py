@@ -7,8 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int
+from torch import nn
 
-from interpret.errors import InterpretError
+from interpret.errors import InterpretError, ModelError
 from interpret.graph.ops import ADAPTIVE, MAPS, geometry
 from interpret.graph.program import Graph, Node
 
@@ -90,6 +91,8 @@ def receptive_field(network: HasGraph | Graph, layer: str) -> ReceptiveField:
     Raises:
         UnknownNameError: If there is no such layer.
     """
+    if isinstance(network, nn.Module):
+        raise ModelError("receptive_field() takes a Network: give it interpret.wrap(module, input_size=…).")
     if isinstance(network, Graph):
         return _field(network, network.layer(layer))
     return _field(network.graph, network.graph.layer(network.layer(layer)))

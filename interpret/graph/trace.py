@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from io import StringIO
+from threading import RLock
 from typing import Any
 
 import torch
@@ -15,34 +16,45 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from interpret.contexts import plain
 from interpret.errors import ModelError
 from interpret.graph.program import TRACED_BATCH, Graph
 from interpret.graph.translate import translate
+from interpret.modules import eval_copy, named_parts, unwrapped
+from interpret.outputs import Output, pick_output
+
+_LOCK = RLock()
+"""torch.export patches ``nn.Module`` while it traces: one thread at a time."""
 
 
-def trace(module: nn.Module, input_shape: tuple[int, int, int]) -> Graph:
+def trace(module: nn.Module, input_shape: tuple[int, int, int], output: Output = None) -> Graph:
     """The program of a module in eval mode, with a name for every module call.
 
-    The module is left exactly as it was. Parameters and buffers are not copied: the graph reads them from the
-    module at every run, so new weights, another device or another dtype are seen.
+    A copy of the module is traced, so that the module itself is only read. Parameters and buffers are not
+    copied: the graph reads them from the module at every run, so new weights, another device or another dtype
+    are seen. Autocast, inference mode and a default device have no influence.
 
     Args:
-        module: Any network that takes one tensor of images. Of a dict or a tuple of outputs, ``logits``,
-            ``out`` or else the first tensor counts.
+        module: Any network that takes one tensor of images.
         input_shape: (c, h, w) of one image. The graph runs on images of this size only.
+        output: What of the things it returns is the output; see ``interpret.wrap``. Without one the graph has
+            layers only.
 
     Raises:
         ModelError: If the module cannot run on such an input, or torch.export cannot follow its code.
     """
-    taps = _Taps()
-    example = torch.empty((TRACED_BATCH, *input_shape), **_like(module))
+    taps, like, inner = _Taps(), _like(module), unwrapped(module)
     try:
-        with _untouched(module), taps.listening(module), _quiet(), torch.no_grad():
-            exported = torch.export.export(_Tapped(module, taps), (example,), strict=False)
-            program = exported.run_decompositions({})  # no in-place operations any more
-        return translate(program, module, number_calls(taps.names))
+        with _LOCK, plain(like["device"]), _quiet(), torch.no_grad():
+            copy = eval_copy(inner)
+            example = torch.empty((TRACED_BATCH, *input_shape), **like)
+            tapped = _Tapped(copy, taps, output)
+            with taps.listening(copy):
+                exported = torch.export.export(tapped, (example,), strict=False)
+                program = exported.run_decompositions({})  # no in-place operations any more
+        return translate(program, inner, number_calls(taps.names), taps.refusal)
     except Exception as error:
-        raise ModelError(_explain(module, input_shape, error)) from error
+        raise ModelError(_explain(inner, input_shape, error)) from error
 
 
 def number_calls(names: Sequence[str]) -> list[str]:
@@ -56,9 +68,10 @@ def number_calls(names: Sequence[str]) -> list[str]:
 
 
 class _Taps:
-    """What the calls of submodules returned, in the order in which they returned."""
+    """What the calls of submodules returned, in the order in which they returned; why there is no output."""
 
     def __init__(self) -> None:
+        self.refusal = ""
         self.names: list[str] = []
         self.values: list[Tensor] = []
 
@@ -81,7 +94,7 @@ class _Taps:
     def listening(self, module: nn.Module) -> Iterator[None]:
         """While this holds, calls of submodules are noted."""
         with ExitStack() as stack:
-            for name, submodule in module.named_modules():
+            for name, submodule in named_parts(module).items():
                 if name:
                     stack.callback(submodule.register_forward_hook(self.tap(name)).remove)
             yield
@@ -90,16 +103,24 @@ class _Taps:
 class _Tapped(nn.Module):
     """Returns a module's output and, after it, what every call of a submodule returned."""
 
-    def __init__(self, module: nn.Module, taps: _Taps) -> None:
+    def __init__(self, module: nn.Module, taps: _Taps, output: Output) -> None:
         super().__init__()
         self.module = module
-        self._taps = taps
+        self._taps, self._output = taps, output
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         self._taps.clear()
         with _WholeNorms():
-            output = _primary(self.module(x))
-        return output, *self._taps.values
+            returned = self.module(x.clone())  # a forward may write into its input
+            return *self._picked(returned), *self._taps.values
+
+    def _picked(self, returned: Any) -> tuple[Tensor, ...]:
+        """The output, or nothing and the reason."""
+        try:
+            return (pick_output(returned, self._output),)
+        except ModelError as error:
+            self._taps.refusal = str(error)
+            return ()
 
 
 @torch.library.custom_op(
@@ -132,34 +153,6 @@ class _WholeNorms(TorchFunctionMode):
         return called(*args, **(kwargs or {}))
 
 
-def _primary(output: Any) -> Tensor:
-    """The tensor that counts as the network's output."""
-    if isinstance(output, Tensor):
-        return output
-    for key in ("logits", "out"):
-        found = output.get(key) if isinstance(output, Mapping) else getattr(output, key, None)
-        if isinstance(found, Tensor):
-            return found
-    leaves = [leaf for leaf in torch.utils._pytree.tree_leaves(output) if isinstance(leaf, Tensor)]
-    if not leaves:
-        raise ModelError(f"it returns {type(output).__name__}, which holds no tensor")
-    return leaves[0]
-
-
-@contextmanager
-def _untouched(module: nn.Module) -> Iterator[None]:
-    """Eval mode inside; afterwards every attribute of every submodule is what it was."""
-    before = [(submodule, dict(vars(submodule))) for submodule in module.modules()]
-    try:
-        for submodule, _ in before:
-            submodule.training = False
-        yield
-    finally:
-        for submodule, attributes in before:
-            vars(submodule).clear()
-            vars(submodule).update(attributes)
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """torch.export warns of what is put back here, and prints pages on what its error says in one line."""
@@ -177,15 +170,23 @@ def _like(module: nn.Module) -> dict[str, Any]:
     """Device and dtype of the module's parameters."""
     floats = [tensor for tensor in (*module.parameters(), *module.buffers()) if tensor.is_floating_point()]
     if not floats:
-        return {"dtype": torch.get_default_dtype()}
+        return {"dtype": torch.get_default_dtype(), "device": torch.device("cpu")}
     return {"dtype": floats[0].dtype, "device": floats[0].device}
 
 
 def _explain(module: nn.Module, input_shape: Sequence[int], error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     size = " x ".join(map(str, input_shape))
     return (
-        f"{type(module).__name__} cannot be traced on an image of {size}: {lines[0][:300].rstrip('.')}. "
+        f"{type(module).__name__} cannot be traced on an image of {size}: {_reason(error)}. "
         "What needs no graph still works; for the rest, check the input size, and that forward() does not "
         "depend on the values of tensors."
     )
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error; of those that print symbolic expressions, what they mean."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    symbolic = "guard on data-dependent" in str(error) or type(error).__name__.startswith(
+        "GuardOnDataDependent"
+    )
+    return "its control flow is data-dependent" if symbolic else lines[0][:300].rstrip(".")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind
 
 from interpret.errors import ModelError
 from interpret.graph.axes import spatial_axes
@@ -28,13 +29,14 @@ NEUTRAL_AT_EQUAL_SIZE = frozenset({"reshape", "slice", "adaptive_avg_pool2d", "e
 """Operations that change nothing if they keep the size."""
 
 
-def translate(program: ExportedProgram, module: nn.Module, layers: Sequence[str]) -> Graph:
+def translate(program: ExportedProgram, module: nn.Module, layers: Sequence[str], refusal: str = "") -> Graph:
     """The graph of an exported module whose outputs are the network's output and then one per layer call.
 
     Args:
         program: Exported and functional (no in-place operations left).
         module: The network that was exported, as the attribute ``module`` of a wrapper.
         layers: Names of the layer calls in the order of the outputs.
+        refusal: Why there is no output among the outputs, if there is none.
 
     Raises:
         ModelError: If the program holds control flow instead of plain operations.
@@ -42,10 +44,13 @@ def translate(program: ExportedProgram, module: nn.Module, layers: Sequence[str]
     translator = _Translator(program)
     for node in program.graph.nodes:
         translator.read(node)
-    output, *taps = (translator.known[item] for item in program.graph.output_node().args[0])
+    specs = zip(program.graph.output_node().args[0], program.graph_signature.output_specs, strict=True)
+    found = [translator.known[item] for item, spec in specs if spec.kind == OutputKind.USER_OUTPUT]
+    output, taps = (None, found) if refusal else (found[0], found[1:])
     named = {name: tap for name, tap in zip(layers, taps, strict=True) if tap.varies}
-    whole = Graph(module, tuple(translator.nodes), named, translator.input, output)
-    return replace(whole, nodes=tuple(whole.needed([whole.input, output, *named.values()])))
+    whole = Graph(module, tuple(translator.nodes), named, translator.input, output, refusal)
+    kept = [whole.input, *named.values(), *([] if output is None else [output])]
+    return replace(whole, nodes=tuple(whole.needed(kept)))
 
 
 class _Translator:

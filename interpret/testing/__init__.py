@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from interpret.errors import ModelError
 from interpret.images import Images, as_images
 from interpret.interfaces import (
     Executor,
@@ -218,12 +219,12 @@ def _check_saving(plugin: Plugin, result: Result) -> None:
 
 def _check_exception(plugin: Plugin, network: Network, run: Callable[[], object]) -> None:
     """A network that fails half-way gets its state back."""
-    first = network.module.get_submodule(next(iter(network.calls.values())).module)
+    first = network.parts[next(iter(network.calls.values())).module]
     before = _state(network)
     handle = first.register_forward_pre_hook(_break)
     try:
         run()
-    except _BrokenError:
+    except (_BrokenError, ModelError):
         pass
     finally:
         handle.remove()

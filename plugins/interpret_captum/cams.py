@@ -107,8 +107,8 @@ def _last_maps(network: Network) -> str:
     sizes = {name: shape[1:] for name, shape in shapes.items() if len(shape) == 3 and max(shape[1:]) > 1}
     if not sizes:
         raise StepError("No layer gives maps of more than one position: Grad-CAM has nothing to weigh.")
-    parts = dict(network.module.named_modules())
-    convolutions = [name for name in sizes if isinstance(parts[network.calls[name].module], nn.Conv2d)]
+    found = network.modules_of(nn.Conv2d)
+    convolutions = [name for name in sizes if name in found]
     size = sizes[(convolutions or list(sizes))[-1]]
     return [name for name in sizes if sizes[name] == size][-1]
 

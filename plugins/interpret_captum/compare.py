@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from interpret.attributions import Target
+from interpret.entry import takes_network
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
@@ -124,6 +125,7 @@ class Compare(Probe):
         return tuple(int(self.reference) for _ in places)
 
 
+@takes_network
 def compare(
     network: Network,
     images: Any,

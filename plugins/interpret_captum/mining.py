@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
+from interpret.entry import takes_network
 from interpret.errors import ModelError
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
@@ -22,6 +23,7 @@ from interpret_topk import Exemplars, LayerExemplars
 from interpret_topk.mining import convolutions
 
 
+@takes_network
 def layer_features(
     network: Network, x: Float[Tensor, "n c h w"], layers: Sequence[str]
 ) -> dict[str, Float[Tensor, "n ..."]]:

@@ -7,7 +7,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +35,7 @@ class Subject:
 
     Attributes:
         network: The network.
-        module: The copy; its weights are the network's own tensors.
+        module: The copy, from images to outputs; its weights are the network's own tensors.
         layer: The name of the layer that is asked about; empty: the output.
     """
 
@@ -50,7 +49,7 @@ class Subject:
 
         Raises:
             UnknownNameError: If there is no such layer.
-            ModelError: If the module cannot be copied, or Captum cannot see the layer.
+            ModelError: If Captum cannot see the layer.
         """
         subject = cls(network, copy_of(network))
         return subject.at(layer) if layer is not None else subject
@@ -80,7 +79,12 @@ class Subject:
     @property
     def tap(self) -> nn.Module:
         """The module whose output is asked about."""
-        return self.module.get_submodule(self.call.module)
+        return self.inside.get_submodule(self.call.module)
+
+    @property
+    def inside(self) -> nn.Module:
+        """The copy of the network's own module, by whose names its layers are found."""
+        return self.module.get_submodule("module")
 
     def forward(self, asked: Asked) -> Callable[[Tensor], Tensor]:
         """A function from images to the values of the neurons that are asked about, for Captum to explain."""
@@ -88,7 +92,7 @@ class Subject:
         def values(x: Float[Tensor, "m c h w"]) -> Float[Tensor, " m"]:
             seen: dict[Call, Tensor] = {}
             names = [self.call.module]
-            with watching(self.module, lambda call, output: seen.update({call: output.clone()}), names):
+            with watching(self.inside, lambda call, output: seen.update({call: output.clone()}), names):
                 self.module(x)
             return asked.pick(seen[self.call])
 
@@ -100,11 +104,8 @@ def copy_of(network: Network) -> nn.Module:
 
     Parts that work in place no longer do so: autograd cannot always follow them. They stay as they are where
     the network needs it, because something else reads the overwritten tensor too.
-
-    Raises:
-        ModelError: If the module cannot be copied.
     """
-    copied = _copied(network.module)
+    copied = network.as_module()
     parts = [part for part in copied.modules() if getattr(part, "inplace", False)]
     if parts:
         noise = torch.Generator().manual_seed(0)
@@ -114,26 +115,6 @@ def copy_of(network: Network) -> nn.Module:
         if not torch.equal(right, _output(copied, x)):
             _set_inplace(parts, value=True)
     return copied
-
-
-def _copied(module: nn.Module) -> nn.Module:
-    tensors = [*module.parameters(), *module.buffers()]
-    shared: dict[int, Any] = {id(tensor): _frozen(tensor) for tensor in tensors}
-    try:
-        copied = deepcopy(module, shared)
-    except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise ModelError(
-            f"{type(module).__name__} cannot be copied, and Captum must not work on your own module: {error}"
-        ) from error
-    for part in copied.modules():
-        part.training = False
-    return copied
-
-
-def _frozen(tensor: Tensor) -> Tensor:
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(tensor.detach(), requires_grad=False)
-    return tensor.detach()
 
 
 def _set_inplace(parts: Sequence[nn.Module], *, value: bool) -> None:
@@ -178,7 +159,7 @@ def plain_gradients(subject: Subject) -> dict[str, int]:
     network, counting = subject.network, _Counting()
     with torch.no_grad(), counting:
         subject.module(network.place(torch.zeros(1, *network.input.shape)))
-    modules = dict(subject.module.named_modules())
+    modules = dict(subject.inside.named_modules())
     ruled = sum(isinstance(modules[call.module], nn.ReLU) for call in network.calls.values())
     counting.found["relu"] -= ruled
     return {name: count for name, count in counting.found.items() if count > 0}

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import torch
 
 from interpret.batches import OnError
+from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import as_images
 from interpret.network import Network
@@ -27,6 +28,7 @@ PAPER = ("layer5", "layer7")
 """The layers of the paper's Table 1."""
 
 
+@takes_network
 def correspondence(
     network: Network,
     images: Any,
@@ -108,6 +110,7 @@ def correspondence(
     )
 
 
+@takes_network
 def default_layers(network: Network) -> list[str]:
     """The paper's layers 5 and 7 where the network has them, else the middle and the last of its ReLUs.
 

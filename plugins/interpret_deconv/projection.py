@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.program import Graph, Node
 from interpret.graph.receptive import ReceptiveField, receptive_field
@@ -26,6 +27,7 @@ MEMORY = 512 * 2**20
 """Bytes that the maps of one batch of whole images may take together."""
 
 
+@takes_network
 def project(
     network: Network,
     x: Float[Tensor, "n c h w"],

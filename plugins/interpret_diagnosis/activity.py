@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interpret.batches import OnError, batches
+from interpret.entry import takes_network
 from interpret.errors import DatasetError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network
 from interpret.progress import track
-from interpret.recording import record
 from interpret.results import Record
 from interpret_diagnosis.layers import diagnosed_layers
 
@@ -44,6 +44,7 @@ class Activity(Record):
         return (self.images > 0) & (self.images < share)
 
 
+@takes_network
 def activity(
     network: Network,
     images: Any,
@@ -76,16 +77,14 @@ def count_activity(
     names = list(layers) or diagnosed_layers(network)
     skipped: list[tuple[str, str]] = []
     counters = {name: _Counter(name) for name in names}
-    calls = {network.calls[network.layer(name)]: name for name in reversed(names)}
     starts = track(range(0, len(images), batch_size))
     for _, batch in zip(starts, batches(network, images, batch_size, on_error=on_error), strict=True):
         skipped.extend(batch.skipped)
         if len(batch.x):
-            record(network.module, batch.x, {call: counters[name].see for call, name in calls.items()})
+            network.record(batch.x, {name: counter.see for name, counter in counters.items()})
     if not counters[names[0]].seen:
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
-    found = {name: counters[calls[network.calls[network.layer(name)]]].activity() for name in names}
-    return found, tuple(skipped)
+    return {name: counter.activity() for name, counter in counters.items()}, tuple(skipped)
 
 
 @dataclass

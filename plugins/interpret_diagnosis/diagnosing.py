@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpret.batches import OnError, batches
+from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network
@@ -28,6 +29,7 @@ from interpret_topk import mine
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
+@takes_network
 def diagnose(
     network: Network,
     images: Any,

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.receptive import ReceptiveField, receptive_field
 from interpret.network import Network
@@ -39,6 +40,7 @@ class ShiftError(Record):
     reason: str = ""
 
 
+@takes_network
 def shift_error(
     network: Network, x: Float[Tensor, "n c h w"], layers: Sequence[str], *, most: int = 8
 ) -> dict[str, ShiftError]:

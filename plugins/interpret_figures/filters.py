@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from pydantic import Field
 from torch import Tensor, nn
 
+from interpret.entry import takes_network
 from interpret.errors import ModelError
 from interpret.images import Images
 from interpret.interfaces import Probe, Renderer
@@ -39,6 +40,7 @@ class Filters(Result):
     weights: Float[Tensor, "unit channel height width"]
 
 
+@takes_network
 def first_filters(network: Network, layer: str | None = None) -> Filters:
     """The filters of the first convolution that runs, or of the first one in ``layer``.
 

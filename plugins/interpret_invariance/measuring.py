@@ -12,11 +12,11 @@ from torch import Tensor
 
 from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.batches import OnError, batches
+from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, as_images
 from interpret.network import Network
 from interpret.progress import track
-from interpret.recording import Call
 from interpret_invariance.layers import first_and_last
 from interpret_invariance.results import Curves, Invariances
 from interpret_invariance.subject import Subject
@@ -29,14 +29,14 @@ class Question:
     """What is asked about every image.
 
     Attributes:
-        calls: The layers that are compared, and the call behind each.
+        layers: The layers that are compared.
         amounts: How much of each transformation.
         border: What is seen beyond the border of the image.
         target: The class whose probability is followed.
         batch_size: Transformed images in one forward pass.
     """
 
-    calls: Mapping[str, Call]
+    layers: Sequence[str]
     amounts: Mapping[str, Float[Tensor, " step"]]
     border: Border
     target: Target
@@ -56,6 +56,7 @@ class _Answer:
     curves: dict[str, tuple[dict[str, Float[Tensor, " step"]], Float[Tensor, " step"]]]
 
 
+@takes_network
 def invariance(
     network: Network,
     images: Any,
@@ -99,9 +100,10 @@ def invariance(
     if batch_size < 1:
         raise InterpretError(f"batch_size must be at least 1. Got {batch_size}.")
     names = list(dict.fromkeys([layers] if isinstance(layers, str) else layers)) or first_and_last(network)
-    calls = {name: network.calls[network.layer(name)] for name in names}
+    for name in names:
+        network.layer(name)
     amounts = _amounts(transforms, ranges or {}, network.input.size, steps)
-    question = Question(calls, amounts, border, target, batch_size)
+    question = Question(names, amounts, border, target, batch_size)
     answers, skipped = list[_Answer](), list[tuple[str, str]]()
     read = batches(network, images, 1, on_error=on_error)
     for place, batch in zip(track(range(len(images))), read, strict=True):
@@ -139,7 +141,7 @@ def _amounts(
 
 def _ask(network: Network, image: Images, x: Float[Tensor, "1 c h w"], question: Question) -> _Answer:
     """Transform one image in every way."""
-    subject = Subject.of(network, question.calls, x)
+    subject = Subject.of(network, question.layers, x)
     target, origin = _find_target(network, image, subject.logits, question.target)
     curves = {
         kind: subject.curves(kind, amounts, target, question.border, question.batch_size)
@@ -170,7 +172,7 @@ def _together(
     skipped: tuple[tuple[str, str], ...],
 ) -> Invariances:
     """The answers of all images."""
-    layers = list(question.calls)
+    layers = list(question.layers)
     return Invariances(
         curves={
             kind: Curves(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +13,6 @@ from torch import Tensor
 from interpret.attributions import check_classes
 from interpret.errors import ModelError
 from interpret.network import Network
-from interpret.recording import Call, evaluating, watching
 from interpret_invariance.transforms import find_transformation, transform
 from interpret_invariance.warping import Border
 
@@ -26,29 +25,29 @@ class Subject:
 
     Attributes:
         network: The network that looks at it.
-        calls: The layers that are compared, and the call behind each.
+        layers: The layers that are compared.
         pixels: The image as the network sees it, before it is normalised.
         features: What each layer makes of it, flattened.
         logits: What the network answers.
     """
 
     network: Network
-    calls: Mapping[str, Call]
+    layers: Sequence[str]
     pixels: Float[Tensor, "1 c h w"]
     features: dict[str, Float[Tensor, "1 d"]]
     logits: Float[Tensor, "1 classes"]
 
     @classmethod
-    def of(cls, network: Network, calls: Mapping[str, Call], x: Float[Tensor, "1 c h w"]) -> Subject:
+    def of(cls, network: Network, layers: Sequence[str], x: Float[Tensor, "1 c h w"]) -> Subject:
         """Look at a preprocessed image.
 
         Raises:
             ModelError: If the network does not answer with one value for each of several classes, or a layer
                 does not give one array of numbers for each image.
         """
-        logits, features = forward(network, calls, x, lambda _, output: output.clone())
+        logits, features = forward(network, layers, x, lambda _, output: output.clone())
         check_classes(logits)
-        return cls(network, calls, network.input.denormalize(_precise(x)), features, logits)
+        return cls(network, layers, network.input.denormalize(_precise(x)), features, logits)
 
     @property
     def norm(self) -> dict[str, float]:
@@ -78,13 +77,13 @@ class Subject:
         pixels = transform(self.pixels.expand(len(amounts), -1, -1, -1), kind, amounts, border)
         x = self.network.input.normalize(pixels)
         return forward(
-            self.network, self.calls, x, lambda layer, output: length(output - self.features[layer])
+            self.network, self.layers, x, lambda layer, output: length(output - self.features[layer])
         )
 
 
 def forward(
     network: Network,
-    calls: Mapping[str, Call],
+    layers: Sequence[str],
     x: Float[Tensor, "n c h w"],
     keep: Callable[[str, Float[Tensor, "n d"]], T],
 ) -> tuple[Float[Tensor, "n classes"], dict[str, T]]:
@@ -92,21 +91,16 @@ def forward(
 
     Args:
         network: The network.
-        calls: The layers by name, and the call behind each.
+        layers: Names or aliases.
         x: Preprocessed images.
         keep: What to keep of a layer's flattened output. It is called during the pass, so that nothing
             larger stays in memory.
     """
-    found: dict[str, T] = {}
 
-    def see(call: Call, output: Tensor) -> None:
-        for layer, wanted in calls.items():
-            if wanted == call:
-                found[layer] = keep(layer, _flat(layer, output, len(x)))
+    def tap(layer: str) -> Callable[[Tensor], T]:
+        return lambda output: keep(layer, _flat(layer, output, len(x)))
 
-    names = [call.module for call in calls.values()]
-    with evaluating(network.module), torch.no_grad(), watching(network.module, see, names):
-        logits: Tensor = network.module(network.place(x))
+    logits, found = network.forward(x, {layer: tap(layer) for layer in layers})
     return _precise(logits), found
 
 

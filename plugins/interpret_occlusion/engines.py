@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import NamedTuple, Protocol
 
@@ -17,7 +18,6 @@ from interpret.graph.program import multiply_adds
 from interpret.graph.spans import Windows
 from interpret.network import Network
 from interpret.progress import track
-from interpret.recording import Call, evaluating, watching
 
 WORTH = 1.2
 """The incremental engine is chosen where full forward passes take so many times its multiply-adds."""
@@ -146,18 +146,8 @@ def answer(
     network: Network, x: Float[Tensor, "n c h w"], units: Mapping[str, Int[Tensor, " unit"]]
 ) -> tuple[Float[Tensor, "n classes"], dict[str, Float[Tensor, "n unit"]]]:
     """The outputs and the sums of some units' maps, from one forward pass."""
-    found: dict[str, Tensor] = {}
-    calls = {layer: network.calls[network.layer(layer)] for layer in units}
-
-    def see(call: Call, output: Tensor) -> None:
-        for layer, wanted in calls.items():
-            if wanted == call:
-                found[layer] = sums(output, units[layer])
-
-    names = [call.module for call in calls.values()]
-    with evaluating(network.module), torch.no_grad(), watching(network.module, see, names):
-        logits: Tensor = network.module(x)
-    return logits, found
+    taps = {layer: partial(sums, units=unit) for layer, unit in units.items()}
+    return network.forward(x, taps)
 
 
 def sums(value: Float[Tensor, "n c *map"], units: Int[Tensor, " unit"]) -> Float[Tensor, "n unit"]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.attributions import check_classes, find_class
+from interpret.entry import takes_network
 from interpret.errors import InterpretError
 from interpret.network import Network
 from interpret_occlusion.approximate import Found, approximate
@@ -21,6 +22,7 @@ Choice = Literal["auto", "incremental", "full", "approximate"]
 Strongest = Literal["peak", "sum"]
 
 
+@takes_network
 def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the rest by name
     network: Network,
     x: Float[Tensor, "c h w"],

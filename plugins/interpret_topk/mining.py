@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from interpret.batches import OnError, batches
+from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network
-from interpret.recording import Call, record
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
 
@@ -21,6 +21,7 @@ Progress = Callable[[int, int], None]
 """Called after every batch with the number of images done and of all."""
 
 
+@takes_network
 def mine(
     network: Network,
     images: Any,
@@ -78,20 +79,19 @@ def scan(
 ) -> Exemplars:
     """The part of ``mine`` that sees the images; its results over parts of a dataset can be merged."""
     _require_positive(k=k, per_image=per_image)
-    calls = _calls(network, layers)
-    boards = {call: _Board(name, k, per_image) for name, call in calls.items()}
+    boards = {name: _Board(name, k, per_image) for name in _names(network, layers)}
     order = _Order(dict(zip(images.indices, images.ids, strict=True)))
     skipped: list[tuple[str, str]] = []
     count = 0
     for batch in batches(network, images, batch_size, on_error=on_error):
         if batch.indices:
             places = order.places[list(batch.indices)].to(batch.x.device)
-            record(network.module, batch.x, {call: partial(boards[call].see, places) for call in boards})
+            network.record(batch.x, {name: partial(board.see, places) for name, board in boards.items()})
         skipped.extend(batch.skipped)
         count += len(batch.indices)
         if progress:
             progress(count + len(skipped), len(images))
-    found = {name: boards[call].exemplars(order) for name, call in calls.items()}
+    found = {name: board.exemplars(order) for name, board in boards.items()}
     broken = {order.name(place) for board in boards.values() for place in board.broken}
     return Exemplars(found, order.winners(found), tuple(sorted(skipped)), count, tuple(sorted(broken)))
 
@@ -193,10 +193,12 @@ def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExempla
     return _exemplars(ranking, torch.stack([part.nan for part in parts]).sum(0), order)
 
 
-def _calls(network: Network, layers: Sequence[str]) -> dict[str, Call]:
-    """The module call behind every layer that was asked for, by the name used."""
+def _names(network: Network, layers: Sequence[str]) -> list[str]:
+    """The layers that were asked for, by the names used, each once."""
     names = [layers] if isinstance(layers, str) else layers or convolutions(network)
-    return {name: network.calls[network.layer(name)] for name in names}
+    for name in names:
+        network.layer(name)
+    return list(dict.fromkeys(names))
 
 
 def convolutions(network: Network) -> list[str]:

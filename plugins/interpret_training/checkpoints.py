@@ -12,6 +12,7 @@ from pathlib import Path
 from safetensors.torch import save
 
 from interpret.checksums import checksum_of, is_intact, write_checked
+from interpret.entry import takes_network
 from interpret.errors import ModelError
 from interpret.network import Network
 from interpret.results import Record
@@ -121,6 +122,7 @@ def read_checkpoints(folder: str | Path) -> tuple[Checkpoint, ...]:
     return tuple(found)
 
 
+@takes_network
 def load_checkpoint(network: Network, checkpoint: Checkpoint, layers: Sequence[str] = ()) -> Network:
     """A copy of a network with the weights of a checkpoint.
 

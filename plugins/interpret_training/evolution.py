@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from interpret.batches import OnError
+from interpret.entry import takes_network
 from interpret.errors import InterpretError, StepError, UnknownNameError
 from interpret.images import as_images
 from interpret.network import Network
@@ -31,6 +32,7 @@ THRESHOLD = 0.5
 """The overlap with the end from which on a unit counts as settled. Ours: the paper gives no number."""
 
 
+@takes_network
 def evolve(
     network: Network,
     images: Any,

@@ -18,6 +18,7 @@ import torch
 from interpret import results
 from interpret.batches import OnError
 from interpret.checksums import remove_checked
+from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError, StepError
 from interpret.files import read_sealed, write_sealed
 from interpret.images import Images, as_images, digest
@@ -49,6 +50,7 @@ SCORED = 2000
 """Training images, at equal distances, that the last training error is measured on."""
 
 
+@takes_network
 def train(
     network: Network,
     images: Any,

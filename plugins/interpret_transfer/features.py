@@ -18,6 +18,7 @@ from torch import Tensor
 
 from interpret.batches import OnError, batches
 from interpret.checksums import is_intact, write_checked
+from interpret.entry import takes_network
 from interpret.errors import DatasetError
 from interpret.images import Images, as_images
 from interpret.interfaces import shard_grid
@@ -67,6 +68,7 @@ class Features:
         return some
 
 
+@takes_network
 def extract(
     network: Network,
     images: Any,
@@ -189,7 +191,7 @@ def _views(
             yield [batch.x], batch.indices, batch.skipped
         return
     spec = network.input
-    wide = Network(network.module, spec.uncropped)
+    wide = network.of(network.module, spec.uncropped)
     fixed, prepare = ten_views(spec.whole, spec.size), Preparation.of(network)
     for batch in batches(wide, images, how.batch_size, on_error=how.on_error):
         each = [fixed.rows(slice(at, at + 1)).expand(len(batch.x)) for at in range(10)]

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.batches import OnError
+from interpret.entry import takes_network
 from interpret.errors import DatasetError
 from interpret.images import Images, as_images
 from interpret.labels import match_labels
@@ -30,6 +31,7 @@ from interpret_transfer.scores import category_accuracy, mean_of_known
 from interpret_transfer.tasks import Task, known_labels, single_task
 
 
+@takes_network
 def from_scratch(
     network: Network,
     images: Any,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from interpret.entry import takes_network
 from interpret.errors import InterpretError
 from interpret.images import as_images
 from interpret.network import Network
@@ -20,6 +21,7 @@ LAYERS = 6
 """So many layers of a network without the paper's names, at equal distances."""
 
 
+@takes_network
 def transfer(
     network: Network,
     images: Any,
@@ -62,6 +64,7 @@ def transfer(
     return _assembled(known, task, method, label=label)
 
 
+@takes_network
 def transfer_split(
     network: Network,
     images: Any,

@@ -4,7 +4,6 @@ from torch import nn
 
 from interpret.errors import ModelError, UnknownNameError
 from interpret.network import wrap
-from interpret.recording import Call, record
 
 
 class Twice(nn.Module):
@@ -70,7 +69,7 @@ def test_the_module_is_as_before_also_after_an_exception(module):
         raise KeyError("tap")
 
     with pytest.raises(KeyError, match="tap"):
-        record(module, torch.rand(1, 3, 8, 8), {Call("conv2"): fail})
+        network.record(torch.rand(1, 3, 8, 8), ["conv2"], fail)
     with pytest.raises(RuntimeError):
         network(torch.rand(1, 7, 8, 8))
     assert_unchanged(before, module)

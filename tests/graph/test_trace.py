@@ -99,7 +99,7 @@ class Odd(nn.Module):
 def test_odd_spellings_become_few_words() -> None:
     torch.manual_seed(0)
     module = Odd().eval()
-    graph = trace(module, (4, 17, 12))
+    graph = trace(module, (4, 17, 12), output="out")
     x = torch.randn(5, 4, 17, 12)
     with torch.no_grad():
         torch.testing.assert_close(graph.run(x)[graph.output], module(x)["out"], rtol=0, atol=0)
@@ -222,13 +222,13 @@ def test_a_wrong_input_size_says_why() -> None:
         trace(nn.Sequential(nn.Conv2d(4, 2, 3)), (3, 8, 8))
 
 
-def test_an_output_without_tensor_says_so() -> None:
-    class Empty(nn.Module):
-        def forward(self, x: Tensor) -> list[int]:
-            return [x.shape[1]]
-
-    with pytest.raises(ModelError, match="it returns list, which holds no tensor"):
-        trace(Empty(), (3, 8, 8))
+def test_a_graph_without_an_output_has_layers_and_says_what_was_returned() -> None:
+    graph = trace(Odd(), (4, 17, 12))
+    assert graph.run(torch.zeros(2, 4, 17, 12), [graph.layer("norm")])
+    with pytest.raises(
+        ModelError, match=r"returns dict \('aux': tensor \(\), 'out': tensor \(67, 84\)\).*output='out'"
+    ):
+        _ = graph.output
 
 
 def test_running_on_another_size_says_what_was_expected() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ import interpret
 from interpret import InterpretError, ModelError, Network, UnknownNameError, wrap
 from interpret.errors import DatasetError
 from interpret.images import as_images
-from interpret.recording import evaluating
 from interpret.results import load
 from interpret.testing import small_images, small_network
 from interpret_invariance import Invariances, first_and_last, invariance, transform
@@ -40,11 +40,11 @@ def photographs(count: int, size: tuple[int, int] = (20, 24), mode: str = "RGB")
 def features(network: Network, layer: str, x: Tensor) -> Tensor:
     """One image's features by a plain hook, flattened."""
     kept: list[Tensor] = []
-    part = network.module.get_submodule(network.layer(layer))
-    handle = part.register_forward_hook(lambda *given: kept.append(given[2].detach().clone().flatten()))
-    with evaluating(network.module), torch.no_grad():
-        network.module(x[None])
-    handle.remove()
+    module = deepcopy(network.module).eval()
+    part = module.get_submodule(network.layer(layer))
+    part.register_forward_hook(lambda *given: kept.append(given[2].detach().clone().flatten()))
+    with torch.no_grad():
+        module(x[None])
     return kept[0]
 
 
@@ -58,8 +58,8 @@ def by_hand(  # noqa: PLR0917 - the coordinates of a number
         transform(pixels, kind, torch.tensor([value], dtype=torch.float64), border)
     )[0]
     apart = features(network, layer, changed) - features(network, layer, x)
-    with evaluating(network.module), torch.no_grad():
-        answer = network.module(changed[None])[0]
+    with torch.no_grad():
+        answer = deepcopy(network.module).eval()(changed[None])[0]
     return float(apart.square().sum().sqrt()), float(answer.exp()[target] / answer.exp().sum())
 
 

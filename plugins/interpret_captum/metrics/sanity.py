@@ -13,7 +13,7 @@ from interpret.network import Network
 
 def parameter_layers(network: Network) -> list[str]:
     """The modules that hold parameters themselves, from the output down, each once."""
-    parts = dict(network.module.named_modules())
+    parts = network.parts
     names = dict.fromkeys(call.module for call in reversed(network.calls.values()))
     return [name for name in names if next(parts[name].parameters(recurse=False), None) is not None]
 
@@ -39,15 +39,16 @@ def cascade(network: Network, stages: int = 4, seed: int = 0) -> Iterator[tuple[
         The lowest layer that is random, and the network; use it before you ask for the next.
     """
     module = deepcopy(network.module)
+    parts = network.of(module).parts
     layers = parameter_layers(network)
     stages = count_stages(network, stages)
     ends = [round((stage + 1) * len(layers) / stages) for stage in range(stages)]
     done = 0
     for end in ends:
         for place in range(done, end):
-            randomise(module.get_submodule(layers[place]), seed + place)
+            randomise(parts[layers[place]], seed + place)
         done = end
-        yield layers[end - 1], Network(module, network.input, network.categories, network.aliases)
+        yield layers[end - 1], network.of(module)
 
 
 def randomise(part: nn.Module, seed: int) -> None:

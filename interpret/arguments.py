@@ -1,0 +1,126 @@
+"""What ``wrap`` and every model say about the input and the categories, checked."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interpret.errors import ModelError
+
+MAX_STD = 2
+"""A standard deviation of pixels in [0, 1] is at most 0.5; 1 and 2 stand for other ranges."""
+
+
+def as_size(value: Any) -> tuple[int, int]:
+    """Height and width from one number or two.
+
+    Raises:
+        ModelError: If it is anything else.
+    """
+    sides = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else (value, value)
+    if len(sides) != 2 or not all(map(_is_positive, sides)):
+        raise ModelError(
+            f"input_size is {value!r}; it must be the height and width in pixels, such as 224 or (224, 256)."
+        )
+    return operator.index(sides[0]), operator.index(sides[1])
+
+
+def _is_positive(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and operator.index(value) > 0
+    except TypeError:
+        return False
+
+
+def as_resize(value: Any) -> int | None:
+    """The length of the shorter side before the crop, or none.
+
+    Raises:
+        ModelError: If it is no whole number of pixels.
+    """
+    if value is None or _is_positive(value):
+        return None if value is None else operator.index(value)
+    raise ModelError(f"resize is {value!r}; it must be the shorter side in pixels, such as 256, or None.")
+
+
+def as_channels(mean: Any, std: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel in pixel units [0, 1].
+
+    Raises:
+        ModelError: If they are no numbers, of different length, or in units of 0 to 255.
+    """
+    means, stds = _numbers("mean", mean), _numbers("std", std)
+    if len(means) != len(stds):
+        raise ModelError(f"mean and std need one value for each channel. Got {means} and {stds}.")
+    if not all(0 <= value <= 1 for value in means):
+        raise ModelError(
+            f"mean is {means}; it must be in pixel units from 0 to 1. From 0 to 255, divide by 255: "
+            f"mean={tuple(round(value / 255, 4) for value in means)}."
+        )
+    if not all(0 < value <= MAX_STD for value in stds):
+        raise ModelError(
+            f"std is {stds}; it must be above 0 and in pixel units from 0 to 1. From 0 to 255, divide by 255."
+        )
+    return means, stds
+
+
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    try:
+        found = tuple(float(value) for value in values)
+    except (TypeError, ValueError, RuntimeError):
+        found = ()
+    if isinstance(values, str) or not found or not all(map(math.isfinite, found)):
+        raise ModelError(
+            f"{name} is {values!r}; it must be one number for each channel, such as (0.5, 0.5, 0.5)."
+        )
+    return found
+
+
+def as_categories(value: Any) -> tuple[str, ...]:
+    """The names of the outputs, in order; none where none are given.
+
+    Raises:
+        ModelError: If it is no sequence of text.
+    """
+    if value is None:
+        return ()
+    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    if not listed or not all(isinstance(name, str) for name in value):
+        what = f"{type(value).__name__} of {len(value)}" if listed else repr(value)
+        raise ModelError(
+            f'categories is {what}; it must be the names of the outputs in order, such as ["cat", "dog"].'
+        )
+    return tuple(value)
+
+
+def as_aliases(value: Any) -> dict[str, str]:
+    """Further names of layers.
+
+    Raises:
+        ModelError: If it is no mapping from names to names.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(
+        isinstance(item, str) for pair in value.items() for item in pair
+    ):
+        raise ModelError(
+            f'aliases is {value!r}; it must say which layer a name means: {{"conv": "features.0"}}.'
+        )
+    return dict(value)
+
+
+def require_names_for_all(categories: Sequence[str], output: tuple[int, ...] | None) -> None:
+    """Raise ModelError unless there are as many names as outputs, or none.
+
+    Args:
+        categories: The names.
+        output: Shape of the output of one image; None where it is not known.
+    """
+    if categories and output and len(output) > 1 and output[1] != len(categories):
+        raise ModelError(
+            f"There are {len(categories)} categories, but the network has {output[1]} outputs. "
+            "Give one name for each output, in order, or none."
+        )

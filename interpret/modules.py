@@ -1,0 +1,207 @@
+"""Modules as users hand them over: wrappers taken off, and copies that share the weights."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from types import FunctionType, MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch._ops import OpOverload
+from torch.nn.parameter import is_lazy
+
+from interpret.errors import ModelError
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+SIMPLE = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module inside ``torch.compile``, ``DataParallel`` and ``DistributedDataParallel``."""
+    while (inner := _inner(module)) is not None:
+        module = inner
+    return module
+
+
+def _inner(module: nn.Module) -> nn.Module | None:
+    parts = vars(module).get("_modules") or {}
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return parts.get("module")
+    return parts.get("_orig_mod") if type(module).__name__ == "OptimizedModule" else None
+
+
+def named_parts(module: nn.Module) -> dict[str, nn.Module]:
+    """Every module by its dotted name, the module itself as ``""``; wrappers have no part in the names.
+
+    A module that has several names has its first one, as in ``named_modules``.
+    """
+    found: dict[str, nn.Module] = {}
+    seen: set[int] = set()
+    waiting = [("", module)]
+    while waiting:
+        name, part = waiting.pop()
+        part = unwrapped(part)
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        found[name] = part
+        dot = f"{name}." if name else ""
+        waiting += [(dot + key, child) for key, child in reversed(part._modules.items()) if child is not None]
+    return found
+
+
+def require_visible(module: nn.Module) -> None:
+    """Refuse what has no layers to see, or no weights yet.
+
+    Raises:
+        ModelError: For TorchScript, for a program that torch.export wrote, and for modules whose weights wait
+            for the first input (``nn.LazyConv2d``).
+    """
+    kind = type(module).__name__
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ModelError(
+            f"{kind} is TorchScript: its layers run outside Python, where nothing can see them. "
+            "Wrap the nn.Module it was made from (the one given to torch.jit.script or torch.jit.trace)."
+        )
+    if isinstance(module, fx.GraphModule) and _is_aten_program(module):
+        raise ModelError(
+            f"{kind} is a program that torch.export wrote: its layers are dissolved into operations. "
+            "Wrap the nn.Module that was exported."
+        )
+    for name, part in named_parts(module).items():
+        if not isinstance(part, torch.jit.ScriptModule) and any(map(is_lazy, _own_tensors(part))):
+            raise ModelError(
+                f"The weights of {name or kind!r} ({type(part).__name__}) wait for the first input. "
+                "Call the module once on a batch of images, for example module(torch.zeros(2, 3, 224, 224))."
+            )
+
+
+def _is_aten_program(module: fx.GraphModule) -> bool:
+    called = [node for node in module.graph.nodes if node.op == "call_module" and node.target != "_guards_fn"]
+    return not called and any(isinstance(node.target, OpOverload) for node in module.graph.nodes)
+
+
+def _own_tensors(part: nn.Module) -> Iterator[Tensor]:
+    for tensor in (*part._parameters.values(), *part._buffers.values()):
+        if tensor is not None:
+            yield tensor
+
+
+def share(tensor: Tensor) -> Tensor:
+    """The same values, without gradients; new values written into the weights are seen."""
+    kept = tensor.detach()
+    if kept.is_inference() and not torch.is_inference_mode_enabled():
+        kept = kept.clone()  # or no gradient of the image could pass through it
+    return nn.Parameter(kept, requires_grad=False) if isinstance(tensor, nn.Parameter) else kept
+
+
+def clone(tensor: Tensor) -> Tensor:
+    """Values of its own."""
+    return share(tensor.clone())
+
+
+def eval_copy(
+    module: nn.Module,
+    parameter: Callable[[Tensor], Tensor] = share,
+    buffer: Callable[[Tensor], Tensor] = share,
+) -> nn.Module:
+    """A copy in eval mode whose parts are new and whose weights are shared.
+
+    Hooks that users placed stay. Wrappers are taken off, ``module.compile()`` is left out. What cannot be
+    copied, such as an open file, is shared. The original is only read: no hook and no mode of it changes.
+
+    Args:
+        module: The original, in any mode.
+        parameter: What to take for a parameter.
+        buffer: What to take for a buffer.
+
+    Raises:
+        ModelError: If a part is TorchScript in train mode: that alone cannot be copied.
+    """
+    parts = list({id(part): part for part in named_parts(module).values()}.values())
+    memo: dict[int, Any] = {}
+    for part in parts:
+        memo[id(part)] = _empty(part)
+        _enter(memo, part._parameters, parameter)
+        _enter(memo, part._buffers, buffer)
+        _enter(memo, vars(part), lambda tensor: tensor)
+    _enter_wrappers(module, memo)
+    for part in parts:
+        if memo[id(part)] is not part:
+            _fill(memo[id(part)], part, memo)
+    copied: nn.Module = memo[id(unwrapped(module))]
+    return copied
+
+
+def _empty(part: nn.Module) -> nn.Module:
+    if not isinstance(part, torch.jit.ScriptModule):
+        new: nn.Module = object.__new__(type(part))
+        return new
+    if part.training:
+        raise ModelError(
+            f"A part of the network is TorchScript in train mode ({type(part).__name__}), which cannot be "
+            "copied. Call module.eval() first."
+        )
+    return part
+
+
+def _enter(memo: dict[int, Any], values: Mapping[str, Any], take: Callable[[Tensor], Tensor]) -> None:
+    """Note what stands for each tensor, once."""
+    for value in values.values():
+        if isinstance(value, Tensor) and id(value) not in memo:
+            memo[id(value)] = take(value)
+
+
+def _enter_wrappers(module: nn.Module, memo: dict[int, Any]) -> None:
+    for wrapper in module.modules():
+        memo.setdefault(id(wrapper), memo[id(unwrapped(wrapper))])
+
+
+def _fill(new: nn.Module, part: nn.Module, memo: dict[int, Any]) -> None:
+    """Give a new part the attributes of the old one, with the copies in place of tensors and modules."""
+    attributes = {name: _copied(name, value, memo) for name, value in vars(part).items()}
+    vars(new).update(attributes, training=False, _compiled_call_impl=None)
+
+
+def _copied(name: str, value: Any, memo: dict[int, Any]) -> Any:
+    if id(value) in memo or isinstance(value, SIMPLE):
+        return memo.get(id(value), value)
+    if name in {"_parameters", "_buffers", "_modules"}:
+        return type(value)((key, memo.get(id(item), item)) for key, item in value.items())
+    if name in HOOKS:
+        return OrderedDict((key, _rebound(hook, memo)) for key, hook in value.items())
+    if isinstance(value, FunctionType):
+        return _rebound(value, memo)
+    try:
+        return deepcopy(value, memo)
+    except Exception:  # noqa: BLE001 - a file, a lock, a tensor inside a graph: it is shared
+        return value
+
+
+def _rebound(function: Any, memo: dict[int, Any]) -> Any:
+    """A method or closure of a module as that of its copy."""
+    if isinstance(function, MethodType) and id(function.__self__) in memo:
+        return MethodType(function.__func__, memo[id(function.__self__)])
+    cells = function.__closure__ if isinstance(function, FunctionType) else None
+    if not cells or not any(_module_in(cell, memo) for cell in cells):
+        return function
+    new = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__,
+        tuple(_cell(memo[id(cell.cell_contents)]) if _module_in(cell, memo) else cell for cell in cells),
+    )  # fmt: skip
+    new.__kwdefaults__ = function.__kwdefaults__
+    return new
+
+
+def _module_in(cell: Any, memo: Mapping[int, Any]) -> bool:
+    try:
+        return isinstance(cell.cell_contents, nn.Module) and id(cell.cell_contents) in memo
+    except ValueError:  # an empty cell
+        return False
+
+
+def _cell(value: Any) -> Any:
+    return (lambda: value).__closure__[0]  # type: ignore[index]
