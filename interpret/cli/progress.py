@@ -53,6 +53,11 @@ class Bars(Onlooker):
         )
         self._tasks: dict[str, TaskID] = {}
 
+    @property
+    def console(self) -> Console:
+        """Where they are drawn, and where lines can be printed meanwhile."""
+        return self._bars.console
+
     def __enter__(self) -> Bars:
         self._bars.start()
         return self

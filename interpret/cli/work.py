@@ -12,6 +12,7 @@ from rich.table import Table
 from interpret import runner
 from interpret.cli import show
 from interpret.cli.progress import Bars
+from interpret.cli.remarks import remarks
 from interpret.errors import PipelineError
 from interpret.pipeline import read_pipeline
 from interpret.plugins import Registry
@@ -28,7 +29,7 @@ MEANING = {
 
 def run_pipeline(path: Path, registry: Registry, *, as_json: bool, **options: Any) -> None:
     """Run a pipeline with bars on a terminal, then say what became of each step and where its files are."""
-    with Bars() as bars:
+    with Bars() as bars, remarks(bars.console):
         run = runner.run_pipeline(path, registry=registry, progress=bars, **options)
     if as_json:
         steps = {name: asdict(step) for name, step in run.steps.items()}

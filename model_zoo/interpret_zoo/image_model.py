@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +17,9 @@ from interpret.inputs import Interpolation
 from interpret.interfaces import Card, Model
 from interpret.reading import read_text
 from interpret.weights import read_metadata
+
+LARGEST_SIDE = 2**13
+"""Pixels of a side that weights may state."""
 
 LARGEST = 2**24
 """Bytes of a file of categories that are read."""
@@ -168,6 +172,8 @@ def _json_names(content: Any) -> list[str]:
     """A list of names, names by index, or ImageNet's [number, name] by index."""
     if isinstance(content, Mapping):
         content = [content[str(index)] for index in range(len(content))]
+    if not isinstance(content, list):
+        raise TypeError("names must be a list")
     names = [item[-1] if isinstance(item, list) else item for item in content]
     if not all(isinstance(name, str) for name in names):
         raise TypeError("names must be text")
@@ -185,13 +191,15 @@ def read_stated(path: str | Path) -> Stated:
     """
     said = read_metadata(path)
     try:
-        size = _numbers(said.get("input_size"))
-        resize = _numbers(said.get("resize"))
+        size, resize = _sides(said.get("input_size")), _sides(said.get("resize"))
+        std = _numbers(said.get("std", said.get("std_rgb")))
+        if std and min(std) <= 0:
+            raise ValueError("'std' must be greater than 0")
         return Stated(
-            (int(size[0]), int(size[-1])) if size else None,
+            (size[0], size[-1]) if size else None,
             _numbers(said.get("mean", said.get("mean_rgb"))),
-            _numbers(said.get("std", said.get("std_rgb"))),
-            int(resize[0]) if resize else None,
+            std,
+            resize[0] if resize else None,
             tuple(_json_names(parse_json(said["categories"].encode()))) if "categories" in said else None,
             _interpolation(said.get("interpolation")),
         )
@@ -207,7 +215,18 @@ def _interpolation(name: str | None) -> Interpolation | None:
 
 
 def _numbers(text: str | None) -> tuple[float, ...] | None:
-    return tuple(float(number) for number in text.strip("()[] ").split(",")) if text else None
+    found = tuple(float(number) for number in text.strip("()[] ").split(",")) if text else None
+    if found and not all(map(isfinite, found)):
+        raise ValueError(f"{text!r} is not finite")
+    return found
+
+
+def _sides(text: str | None) -> tuple[int, ...] | None:
+    """Lengths in pixels: one, or height and width, also behind the number of channels."""
+    found = _numbers(text)
+    if found and (len(found) > 3 or not all(n == int(n) and 1 <= n <= LARGEST_SIDE for n in found)):
+        raise ValueError(f"{text!r} is no length in pixels, from 1 to {LARGEST_SIDE}")
+    return tuple(map(int, found[-2:])) if found else None
 
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:

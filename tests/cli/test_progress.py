@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 
 from rich.console import Console
 
 from interpret.cli.progress import Bars
+from interpret.cli.remarks import remarks
 
 
 def drawn(*, terminal: bool) -> str:
@@ -33,3 +35,15 @@ def test_a_terminal_sees_how_far_it_is():
 
 def test_where_there_is_no_terminal_it_is_silent():
     assert drawn(terminal=False) == ""
+
+
+def test_what_the_core_says_is_shown_once_and_only_meanwhile():
+    console = Console(file=io.StringIO(), width=20)
+    log = logging.getLogger("interpret.labels")
+    with remarks(console):
+        for _ in range(2):
+            log.info("Labels: %s.", "[3] of 3 categories matched by name")
+        log.debug("nothing")
+    log.info("later")
+    assert console.file.getvalue() == "Labels: [3] of 3 categories matched by name.\n"
+    assert logging.getLogger("interpret").level == logging.NOTSET

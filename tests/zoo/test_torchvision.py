@@ -63,7 +63,27 @@ def test_metadata_is_honoured_and_parameters_stand_above_it(tmp_path):
     assert network.categories == ("a", "b")
 
 
-@pytest.mark.parametrize("said", [{"mean": "imagenet"}, {"input_size": "large"}, {"categories": "cat"}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"mean": "imagenet"},
+        {"mean": "1e400"},
+        {"std": "nan,1,1"},
+        {"std": "0,1,1"},
+        {"input_size": "large"},
+        {"input_size": "1e400"},
+        {"input_size": "-1"},
+        {"input_size": "1e9"},
+        {"input_size": "224.5"},
+        {"resize": "0"},
+        {"categories": "cat"},
+        {"categories": '"cat"'},
+        {"categories": "[1e400]"},
+        {"categories": "[[]]"},
+        {"categories": "[" * 100_000},
+    ],
+    ids=lambda said: str(said)[:30],
+)
 def test_metadata_that_cannot_be_read_is_refused(tmp_path, said):
     _, state = saved(tmp_path)
     save_file(state, tmp_path / "net.safetensors", metadata=said)
