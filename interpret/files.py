@@ -43,6 +43,8 @@ def user_path(path: str | Path) -> Path:
         raise InterpretError(f"{path!r} is no path: give text, or a pathlib.Path.") from None
     except RuntimeError:
         raise InterpretError(f"There is no home folder for {str(path)!r}. Write the whole path.") from None
+    if path == "":
+        raise InterpretError("An empty text is no path. Write . for the folder you are in.")
     if "\0" in str(found):
         raise InterpretError(f"{str(path)!r} is no path: no file has a zero character in its name.")
     return found

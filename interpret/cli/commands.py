@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from interpret.errors import InterpretError, suggest
+from interpret.files import user_path
 
 if TYPE_CHECKING:
     from interpret.plugins import Registry
@@ -46,7 +47,7 @@ class Share(click.ParamType[tuple[int, int]]):
         parts = str(value).split("/")
         if (
             len(parts) == 2
-            and all(part.isdecimal() for part in parts)
+            and all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts)
             and 1 <= int(parts[0]) <= int(parts[1])
         ):
             return int(parts[0]), int(parts[1])
@@ -83,9 +84,7 @@ def interpret(context: click.Context) -> None:
 
 @interpret.command()
 @click.argument("pipeline", required=False)
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run. [runs/PIPELINE]"
-)
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the run. [runs/PIPELINE]")
 @click.option("--shard", type=Share(), help="Compute only the i-th of n shares; then --merge.")
 @click.option("--merge", is_flag=True, help="Merge the shares that --shard processes have computed.")
 @click.option("--executor", default="local", show_default=True, help="Who computes the shards.")
@@ -102,7 +101,8 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
     path = find_pipeline(pipeline)
     from interpret.cli.work import run_pipeline  # noqa: PLC0415 - imports torch
 
-    options["out"] = options["out"] or Path("runs") / path.stem
+    if options["out"] is None:
+        options["out"] = Path("runs") / path.stem
     run_pipeline(path, _registry(), as_json=as_json, **options)
 
 
@@ -193,13 +193,16 @@ def find_pipeline(name: str | None) -> Path:
         here = ", ".join(sorted(path.name for path in Path().glob("*.y*ml"))[:5])
         found = f"In this folder: {here}. " if here else ""
         raise click.UsageError(f"Which pipeline? {found}Bundled: {', '.join(bundled)}.")
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
-    if name in bundled:
-        return bundled[name]
-    if path.is_dir():
-        raise InterpretError(f"{name} is a folder: give a pipeline, a YAML file.")
+    path = user_path(name)
+    try:
+        if path.is_file():
+            return path
+        if name in bundled:
+            return bundled[name]
+        if path.is_dir():
+            raise InterpretError(f"{name} is a folder: give a pipeline, a YAML file.")
+    except OSError as error:
+        raise InterpretError(f"The pipeline {name[:200]!r} cannot be read: {error.strerror}.") from None
     near = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     raise InterpretError(f"There is no pipeline {name!r}. {suggest(path.name, [*near, *bundled])}")
 

@@ -152,6 +152,6 @@ def test_a_state_file_that_cannot_be_read_begins_anew(tmp_path):
 
 def test_a_path_that_is_none_is_refused():
     assert user_path("~/x") == Path.home() / "x"
-    for wrong in ("~nobody-has-this-name/x", "a\0b", {}, None, 3):
+    for wrong in ("~nobody-has-this-name/x", "a\0b", "", {}, None, 3):
         with pytest.raises(InterpretError, match=r"path|home folder"):
             user_path(wrong)
