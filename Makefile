@@ -6,11 +6,18 @@ READY  := $(VENV)/.ready
 # A process for each core, each with one thread: the small arrays of tests only wait for further threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help demo test test-all check format bench clean
+# An older processor, as far as the installed libraries let themselves be told: no vectors wider than SSE, other kernels
+# for products and transforms. numpy disables what it was built with; the names are those of numpy 2.4.
+PLAIN  := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem \
+	MKL_ENABLE_INSTRUCTIONS=SSE4_2 MKL_CBWR=COMPATIBLE \
+	NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
+PORTABLE := -n auto --maxprocesses 8 --dist worksteal $(TESTS)
+
+.PHONY: help demo test test-all test-portable check format bench clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -26,6 +33,11 @@ test: $(READY)  ## Run the tests
 
 test-all: $(READY)  ## Run the tests with the long trials
 	$(PYTEST) -m "slow or not slow"
+
+test-portable: $(READY)  ## Run the tests as an older processor would, with one thread and with two (TESTS=tests/topk: a part)
+	$(PLAIN) $(BIN)/python tests/processor.py
+	$(PLAIN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PORTABLE)
+	$(PLAIN) OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q $(PORTABLE)
 
 check: $(READY)  ## Format, lint, strict types, tests
 	$(BIN)/ruff format --check .

@@ -1,7 +1,5 @@
 """The tiny plugin, pipelines for it, and processes that run them."""
 
-import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -49,20 +47,6 @@ def write(tmp_path: Path, tiny: ModuleType) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def start(tiny: ModuleType) -> Iterator[Callable[..., Any]]:
-    """Start ``run_pipeline`` in a new process, forked from a server that has everything imported."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), before]))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tiny_plugin"])
-
-    def _start(path: Path, out: Path, **options: Any) -> Any:
-        process = context.Process(target=tiny.job, args=(str(path), str(out)), kwargs=options, daemon=True)
-        process.start()
-        return process
-
-    yield _start
-    if before is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = before
+def start(tiny: ModuleType, fork: Callable[..., Any]) -> Callable[..., Any]:
+    """Start ``run_pipeline`` in a new process."""
+    return lambda path, out, **options: fork(tiny.job, str(path), str(out), **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
@@ -76,6 +77,6 @@ def registry() -> Registry:
     return known
 
 
-def job(path: str, out: str) -> None:
+def job(path: Path, out: Path) -> None:
     """Run a pipeline in a process of its own."""
     run_pipeline(path, out, registry=registry())

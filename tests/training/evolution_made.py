@@ -144,7 +144,7 @@ def registry() -> Registry:
     return known
 
 
-def job(path: str, out: str, threads: str) -> None:
+def job(path: Path, out: Path, threads: int) -> None:
     """Run a pipeline in a process of its own; as many threads add up in the same order."""
-    torch.set_num_threads(int(threads))
+    torch.set_num_threads(threads)
     run_pipeline(path, out, registry=registry())

@@ -1,5 +1,9 @@
 """A network, photographs of three plain categories, and a recipe that trains them in a second."""
 
+import os
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
@@ -7,7 +11,7 @@ from torch import nn
 
 from interpret.images import Images, Sample, digest
 from interpret.network import Network, wrap
-from interpret_training import Recipe
+from interpret_training import Recipe, Training, train
 from interpret_zoo import MeanImage
 
 SIZE, WHOLE = 16, 20
@@ -68,3 +72,17 @@ class Stripes(Images):
 def weights(network: Network) -> torch.Tensor:
     """All parameters in one vector."""
     return torch.cat([value.flatten() for value in network.module.state_dict().values()])
+
+
+def learn(given: dict[str, Any], folder: Path, *, held: int = 24) -> Training:
+    """Train the small network by ``QUICK`` with other values, checked on ``held`` pictures."""
+    recipe = QUICK.model_copy(update=given)
+    return train(small_network(), Stripes(), recipe, validation=Stripes(held, seed=1), folder=folder)
+
+
+def learn_together(given: dict[str, Any], folder: Path, rank: int, count: int, port: int) -> None:
+    """`learn` on 25 pictures as one of several processes, in the environment that torchrun gives each."""
+    found = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    found |= {"GROUP_RANK": 0, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none"}
+    os.environ.update({name: str(value) for name, value in found.items()})
+    learn(given, folder, held=25)

@@ -1,15 +1,13 @@
 """kill -9 in the second row of an ablation: the same numbers, and the first row is not trained again."""
 
-import os
-import subprocess
-import sys
+import signal
 import time
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 import torch
-from ablation_made import registry
+from ablation_made import job, registry
 
 from interpret import results
 from interpret.errors import PipelineError
@@ -18,12 +16,10 @@ from interpret.runner import run_pipeline
 from interpret_training.ablation_results import Ablation
 from interpret_training.state import STATE
 
-HERE = Path(__file__).parent
-JOB = "import sys, ablation_made; ablation_made.job(*sys.argv[1:])"
 PIPELINE = """\
 version: 1
 models: {place: {name: module, target: "ablation_made:Small", input_size: 16, categories: 3}}
-datasets: {drawn: {name: stripes, count: 96}}
+datasets: {drawn: {name: stripes, count: 48}}
 steps:
   table:
     probe: ablation
@@ -33,14 +29,14 @@ steps:
       - label: wide
         model: {arguments: {width: 6}}
     seeds: [0, 1]
-    recipe: {epochs: 16, batch: 8, rate: 0.01, init: he, radius: null, patience: 2}
+    recipe: {epochs: 8, batch: 8, rate: 0.01, init: he, radius: null, patience: 2}
     validation: 0.25
 """
 
 
-def started(path: Path, out: Path):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
-    return subprocess.Popen([sys.executable, "-c", JOB, str(path), str(out)], cwd=HERE, env=environment)
+def ended(process) -> int:
+    process.join()
+    return process.exitcode
 
 
 def finished(out: Path) -> dict[Path, int]:
@@ -59,19 +55,19 @@ def reproducible(found: Ablation, folder: Path) -> tuple[bytes, ...]:
     return tuple((folder / f"result.{ending}").read_bytes() for ending in ("json", "safetensors"))
 
 
-def test_a_killed_ablation_continues_with_the_same_numbers(tmp_path):
+def test_a_killed_ablation_continues_with_the_same_numbers(fork, tmp_path):
     path = tmp_path / "pipeline.yaml"
     path.write_text(PIPELINE)
-    straight, killed = started(path, tmp_path / "straight"), started(path, out := tmp_path / "killed")
-    while not (len(finished(out)) >= 2 and list(out.glob(f".work/*/{STATE}"))) and killed.poll() is None:
+    straight, killed = fork(job, path, tmp_path / "straight"), fork(job, path, out := tmp_path / "killed")
+    while not (len(finished(out)) >= 2 and list(out.glob(f".work/*/{STATE}"))) and killed.is_alive():
         time.sleep(0.005)
     killed.kill()
-    assert killed.wait() == -9
+    assert ended(killed) == -signal.SIGKILL
     before = finished(out)
     assert 2 <= len(before) < 4
     assert not (out / "table" / "result.json").exists()
-    assert started(path, out).wait() == 0
-    assert straight.wait() == 0
+    assert ended(fork(job, path, out)) == 0
+    assert ended(straight) == 0
     after = finished(out)
     assert len(after) == 4
     assert after.items() >= before.items()

@@ -1,6 +1,6 @@
 """Killed after some checkpoints were mined and run again: the same bytes, and nothing is mined twice."""
 
-import subprocess
+import signal
 import sys
 import time
 from pathlib import Path
@@ -10,10 +10,8 @@ import torch
 from interpret.runner import run_pipeline
 
 sys.path.insert(0, str(Path(__file__).parent))
-from evolution_made import network, registry, train
+from evolution_made import job, network, registry, train
 
-HERE = Path(__file__).parent
-JOB = "import sys, evolution_made; evolution_made.job(*sys.argv[1:])"
 COUNT, LAYERS, EPOCHS = 30, 2, (0, 1, 2)
 PIPELINE = """\
 version: 1
@@ -44,7 +42,7 @@ def reads(log):
     return len(log.read_text().split())
 
 
-def test_a_killed_run_continues_with_the_same_bits(tmp_path):
+def test_a_killed_run_continues_with_the_same_bits(fork, tmp_path):
     train(network(), tmp_path / "series", EPOCHS)
     path, straight, log = write(tmp_path / "straight", tmp_path / "series", 0)
     run_pipeline(path, straight, registry=registry())
@@ -52,13 +50,13 @@ def test_a_killed_run_continues_with_the_same_bits(tmp_path):
     assert undisturbed > len(EPOCHS) * COUNT
 
     path, out, log = write(tmp_path / "killed", tmp_path / "series", 0.1)
-    arguments = [str(path), str(out), str(torch.get_num_threads())]
-    with subprocess.Popen([sys.executable, "-c", JOB, *arguments], cwd=HERE) as process:
-        while mined(out) < LAYERS and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(0.05)
-        process.kill()
-    assert process.returncode == -9
+    process = fork(job, path, out, torch.get_num_threads())
+    while mined(out) < LAYERS and process.is_alive():
+        time.sleep(0.005)
+    time.sleep(0.05)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert not (out / "formed" / "result.json").exists()
     done = mined(out) // LAYERS
     assert 1 <= done < len(EPOCHS)

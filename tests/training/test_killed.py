@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,27 +11,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_training import QUICK, Stripes, small_network
+from small_training import learn, learn_together
 
 from interpret.errors import StepError
 from interpret.runner import run_pipeline
-from interpret_training import train
 from interpret_training.loading import Share
 from interpret_training.state import STATE
 from interpret_training.training import check_share
 
-HERE = Path(__file__).parent
 INTERPRET = str(Path(sys.executable).parent / "interpret")
 LONG = {"epochs": 40, "checkpoints": (1, 2, 30), "stop": 30, "patience": 3}
-
-SCRIPT = """
-import sys
-sys.path.insert(0, {here!r})
-from small_training import QUICK, Stripes, small_network
-from interpret_training import train
-recipe = QUICK.model_copy(update={given!r})
-found = train(small_network(), Stripes(), recipe, validation=Stripes(24, seed=1), folder=sys.argv[1])
-"""
 
 PIPELINE = """\
 version: 1
@@ -45,16 +35,8 @@ steps:
 """
 
 
-def started(folder: Path, given=None, *, before=(sys.executable,), **environment: str):
-    """A process that trains into a folder."""
-    script = folder.parent / f"{folder.name}.py"
-    script.write_text(SCRIPT.format(here=str(HERE), given=given or LONG))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.Popen([*before, str(script), str(folder)], env=environment)
-
-
 def wait_for(happened, process) -> None:
-    while not happened() and process.poll() is None:
+    while not happened() and process.is_alive():
         time.sleep(0.005)
 
 
@@ -65,8 +47,13 @@ def changed(file: Path):
 
 
 def kill(process) -> None:
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    assert ended(process) == -signal.SIGKILL
+
+
+def ended(process) -> int:
+    process.join()
+    return process.exitcode
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -74,56 +61,42 @@ def written(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_killed_trainings_end_in_the_same_bits(tmp_path):
-    """Killed three times on the way, once in the middle of an epoch's end."""
-    straight = started(tmp_path / "straight")
+def test_killed_trainings_end_in_the_same_bits(fork, tmp_path):
+    """Killed twice on the way, once in the middle of an epoch's end."""
+    straight = fork(learn, LONG, tmp_path / "straight")
     folder = tmp_path / "killed"
-    for pause in (0.01, 0.02, 0.12):
-        process = started(folder)
+    for pause in (0.01, 0.12):
+        process = fork(learn, LONG, folder)
         wait_for(changed(folder / STATE), process)
         time.sleep(pause)
-        assert process.poll() is None
+        assert process.is_alive()
         kill(process)
         assert not (folder / "result.json").exists()
-    assert started(folder).wait() == 0
-    assert straight.wait() == 0
+    assert ended(fork(learn, LONG, folder)) == 0
+    assert ended(straight) == 0
     assert written(folder) == written(tmp_path / "straight")
     assert not (folder / STATE).exists()
 
 
-def test_two_processes_are_one(tmp_path):
-    """torchrun with gloo: each step has the loss of one process with the same whole batch, dropout too."""
-    one = train(
-        small_network(),
-        Stripes(),
-        QUICK.model_copy(update=LONG | {"epochs": 4}),
-        validation=Stripes(25, seed=1),
-        folder=tmp_path / "one",
-    )
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    script = tmp_path / "two.py"
-    given = LONG | {"epochs": 4}
-    script.write_text(
-        SCRIPT.format(here=str(HERE), given=given).replace("Stripes(24, seed=1)", "Stripes(25, seed=1)")
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*torchrun, str(script), str(tmp_path / "two")], env=environment, check=False, capture_output=True
-    )
-    assert done.returncode == 0, done.stderr.decode()[-3000:]
-    two = train(
-        small_network(),
-        Stripes(),
-        QUICK.model_copy(update=given),
-        validation=Stripes(25, seed=1),
-        folder=tmp_path / "two",
-    )
+def test_two_processes_are_one(fork, tmp_path):
+    """By gloo, as torchrun starts them: each step has the loss that one has, dropout too."""
+    given, port = LONG | {"epochs": 4}, free_port()
+    both = [fork(learn_together, given, tmp_path / "two", rank, 2, port) for rank in range(2)]
+    one = learn(given, tmp_path / "one", held=25)
+    assert [ended(process) for process in both] == [0, 0]
+    two = learn(given, tmp_path / "two", held=25)
     assert len(one.losses) == 24
     torch.testing.assert_close(two.losses, one.losses, rtol=1e-4, atol=1e-5)
     for name in ("loss", "error", "validation_loss", "validation_error", "rate"):
         torch.testing.assert_close(
             getattr(two.history, name), getattr(one.history, name), rtol=1e-4, atol=1e-4
         )
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
 
 
 def test_torchrun_shares_the_training_step_of_a_pipeline(tmp_path):
@@ -147,17 +120,12 @@ def test_processes_that_cannot_share_a_batch_are_refused():
         check_share(16, Share(0, 3))
 
 
-def pipeline(path: Path, out: Path):
-    command = [INTERPRET, "run", str(path), "--out", str(out)]
-    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
-
-
-def test_a_killed_pipeline_trains_on_and_asks_the_trained_network(tmp_path):
+def test_a_killed_pipeline_trains_on_and_asks_the_trained_network(fork, tmp_path):
     path = tmp_path / "learn.yaml"
     path.write_text(PIPELINE)
-    process = pipeline(path, tmp_path / "killed")
+    process = fork(run_pipeline, path, tmp_path / "killed")
     wait_for(lambda: [*(tmp_path / "killed").glob(f".work/*/{STATE}")], process)
-    assert process.poll() is None
+    assert process.is_alive()
     kill(process)
     assert not (tmp_path / "killed/learn/step.json").exists()
     threads = torch.get_num_threads()

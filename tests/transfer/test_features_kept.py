@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import signal
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,8 +14,6 @@ from interpret.checksums import checksum_of
 from interpret.workspace import working_in
 from interpret_transfer import extract
 
-HERE = Path(__file__).parent
-JOB = "import sys, transfer_made; transfer_made.job(*sys.argv[1:])"
 COUNT, BATCH = 200, 16  # 600 images: chunks of 256, 256 and 88
 PASSES = 38
 
@@ -61,18 +57,15 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def test_a_killed_pass_goes_on_where_it_was(tmp_path):
+def test_a_killed_pass_goes_on_where_it_was(fork, tmp_path):
     killed, straight = tmp_path / "killed", tmp_path / "straight"
     killed.mkdir()
-    arguments = [str(COUNT), "0.001", str(killed / "reads")]
-    paths = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
-    command = [sys.executable, "-c", JOB, *arguments]
-    with subprocess.Popen(command, cwd=killed, env=environment) as process:
-        while len(list(killed.rglob("*.sha256"))) < len(LAYERS) and process.poll() is None:
-            time.sleep(0.002)
-        process.kill()
-    assert process.returncode == -9
+    process = fork(job, COUNT, 0.001, killed)
+    while len(list(killed.rglob("*.sha256"))) < len(LAYERS) and process.is_alive():
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     done = {name: (path.stat().st_mtime_ns, path.read_bytes()) for name, path in chunks(killed).items()}
     assert len(LAYERS) <= len(done) < 3 * len(LAYERS)
 
@@ -93,9 +86,8 @@ def test_a_killed_pass_goes_on_where_it_was(tmp_path):
     equal_on_disk(tensors(killed / "rooms"), tensors(straight))
 
 
-def test_the_process_that_is_killed_does_the_same_work(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    job("30", "0", str(tmp_path / "reads"))
+def test_the_process_that_is_killed_does_the_same_work(tmp_path):
+    job(30, 0, tmp_path)
     with working_in(tmp_path / "here"):
         extract(network(), equal(30), LAYERS, batch_size=16)
     equal_on_disk(tensors(tmp_path / "rooms"), tensors(tmp_path / "here"))

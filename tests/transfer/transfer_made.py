@@ -153,10 +153,10 @@ def stored(folder: Path, x: Tensor, *, chunk: int = 4) -> Features:
     return Features(tuple(files), x.shape[1], tuple(range(len(x))))
 
 
-def job(count: str, pause: str, log: str) -> None:
-    """Extract features in a process of its own, one thread, in the folder where it was started."""
+def job(count: int, pause: float, folder: Path) -> None:
+    """Extract features with one thread, in a process of its own; its rooms and reads are in a folder."""
     from interpret.workspace import working_in  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    with working_in(Path("rooms")):
-        extract(network(), equal(int(count), pause=float(pause), log=Path(log)), LAYERS, batch_size=16)
+    with working_in(folder / "rooms"):
+        extract(network(), equal(count, pause=pause, log=folder / "reads"), LAYERS, batch_size=16)
