@@ -15,7 +15,7 @@ from torch import Tensor
 
 from interpret.depths import Scale, by_tiles, eight_bits, is_deep, scale_of
 from interpret.errors import DatasetError
-from interpret.reading import open_file
+from interpret.reading import open_file, printable
 from interpret.turns import Turn, turn_of
 
 Picture: TypeAlias = Image.Image | Tensor
@@ -62,27 +62,28 @@ def open_turned(path: str | Path) -> tuple[Image.Image, Turn]:
     Raises:
         DatasetError: As `open_image` does.
     """
+    name = printable(str(path))
     try:
         with open_file(path) as file, Image.open(file, formats=FORMATS) as image:
             return _decode(image)
     except DatasetError as error:
-        raise DatasetError(f"{path} cannot be used. {error}") from error
+        raise DatasetError(f"{name} cannot be used. {error}") from error
     except FileNotFoundError:
-        raise DatasetError(f"There is no file {path}.") from None
+        raise DatasetError(f"There is no file {name}.") from None
     except UnidentifiedImageError:
         raise DatasetError(
-            f"{path} is not a picture that can be read: none of {', '.join(FORMATS)}. Remove it or convert "
+            f"{name} is not a picture that can be read: none of {', '.join(FORMATS)}. Remove it or convert "
             "it to JPEG or PNG."
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(
-            f"{path} is too large: {error}. Pictures of up to {MAX_PIXELS:,} pixels are read. Scale it down "
+            f"{name} is too large: {error}. Pictures of up to {MAX_PIXELS:,} pixels are read. Scale it down "
             "first."
         ) from None
     except Exception as error:  # what Pillow raises for damaged files has no common type
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise DatasetError(
-            f"{path} cannot be read: {reason}. The file may be cut short or damaged: replace or remove it."
+            f"{name} cannot be read: {reason}. The file may be cut short or damaged: replace or remove it."
         ) from error
 
 

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from interpret.errors import DatasetError, UnknownNameError
 from interpret.interfaces import Dataset
-from interpret_datasets.folder import FolderImages, is_picture, require_folder, spread
+from interpret_datasets.folder import FolderImages, spread
+from interpret_datasets.walking import kind_of, require_folder, run_steps
 
 
 class Benchmark(Dataset):
@@ -73,9 +74,10 @@ def locate(
 
 
 def class_folders(root: Path) -> list[str]:
-    """The names of the sub-folders, in order of their names; hidden ones are passed over."""
+    """The names of the sub-folders, in order of their names; hidden ones and run folders are passed over."""
     with os.scandir(root) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        found = sorted(entry.name for entry in entries if kind_of(entry) in {"folder", "link"})
+    return [name for name in found if run_steps(root / name) is None]
 
 
 def class_pictures(root: Path, names: Sequence[str]) -> list[list[str]]:
@@ -101,7 +103,7 @@ def class_pictures(root: Path, names: Sequence[str]) -> list[list[str]]:
 def pictures_in(folder: Path) -> list[str]:
     """The names of the pictures that lie directly in a folder, in order."""
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if is_picture(entry))
+        return sorted(entry.name for entry in entries if kind_of(entry) == "picture")
 
 
 def known_classes(classes: Sequence[str], known: Mapping[str, str]) -> tuple[str, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -14,11 +13,10 @@ from interpret.errors import DatasetError, UnknownNameError
 from interpret.files import user_path
 from interpret.images import Images, Sample, digest, open_image, require_unique
 from interpret.interfaces import Dataset
+from interpret.reading import printable
+from interpret_datasets.walking import SUFFIXES, find, tell
 
 T = TypeVar("T")
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Files with these endings are pictures, in capital letters too."""
 
 
 class Folder(Dataset):
@@ -27,7 +25,7 @@ class Folder(Dataset):
     Where every picture lies in a sub-folder and every such sub-folder holds some itself, the sub-folders are
     the categories, in the order of torchvision's ``ImageFolder`` (as text: 0, 1, 10, 2), which is that of
     networks trained by it; otherwise the photographs have no labels, and are in natural order of their names
-    (2 before 10). Hidden files and folders are passed over, links
+    (2 before 10). Hidden files and folders, and run folders, are passed over, links
     are followed.
     """
 
@@ -75,8 +73,9 @@ class FolderImages(Images):
     def __init__(
         self, root: Path, files: Sequence[str], labels: Sequence[int | None], categories: tuple[str, ...]
     ) -> None:
-        self.root, self.files, self.categories = root, files, categories
-        self._ids = [os.fsencode(file).decode("utf-8", "backslashreplace") for file in files]
+        self.root, self.files = root, files
+        self.categories = tuple(map(printable, categories))
+        self._ids = [printable(file) for file in files]
         self._labels = labels
         require_unique(self._ids)
 
@@ -103,26 +102,22 @@ class FolderImages(Images):
 def find_pictures(root: Path) -> list[str]:
     """Relative paths of every picture below ``root``, in natural order, without opening any.
 
+    What is passed over is counted and said once, as a warning of the log.
+
     Raises:
         DatasetError: If the folder is missing, cannot be looked into, or holds no picture.
     """
-    require_folder(root)
-    files = sorted((file.relative_to(root).as_posix() for file in _walk(root, frozenset())), key=natural)
-    if not files:
+    found = find(root)
+    others = found.passed_over
+    if not found.pictures:
+        seen = f" It holds {others}." if others else ""
         raise DatasetError(
             f"There is no picture in {root} or below it. Looked for files that end in {', '.join(SUFFIXES)}."
+            f"{seen}"
         )
-    return files
-
-
-def require_folder(root: Path) -> None:
-    """Raise DatasetError unless ``root`` is a folder."""
-    if not root.exists():
-        raise DatasetError(
-            f"There is no folder {root} (looked from {Path.cwd()}). Check dataset option 'path'."
-        )
-    if not root.is_dir():
-        raise DatasetError(f"{root} is a file, not a folder. Give the folder that holds the photographs.")
+    if others:
+        tell(f"{root}: {len(found.pictures):,} pictures. Passed over: {others}.")
+    return sorted(found.pictures, key=natural)
 
 
 def find_categories(files: Sequence[str]) -> tuple[str, ...]:
@@ -147,12 +142,6 @@ def natural(path: str) -> tuple[list[list[str | int]], str]:
     return [[int(piece) if place % 2 else piece for place, piece in enumerate(part)] for part in parts], path
 
 
-def is_picture(entry: os.DirEntry[str]) -> bool:
-    """Whether a file, or a link, has the ending of a picture; hidden ones and folders do not count."""
-    named = entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".")
-    return named and (entry.is_file() or (entry.is_symlink() and not entry.is_dir()))
-
-
 def file_stamp(path: Path) -> tuple[int, int] | None:
     """Size in bytes and time of change in nanoseconds; None where there is no such file."""
     try:
@@ -160,23 +149,6 @@ def file_stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
-
-
-def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
-    """Pictures below ``folder``; ``above`` are the folders it lies in, so that links in circles end."""
-    try:
-        status = folder.stat()
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        raise DatasetError(
-            f"{folder} cannot be looked into: {error.strerror}. Change its permissions."
-        ) from error
-    here = (status.st_dev, status.st_ino)
-    for entry in () if here in above else entries:
-        if entry.is_dir() and not entry.name.startswith("."):
-            yield from _walk(folder / entry.name, above | {here})
-        elif is_picture(entry):
-            yield folder / entry.name
 
 
 def _top(file: str) -> str:

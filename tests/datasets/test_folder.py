@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from interpret.errors import DatasetError, UnknownNameError
 from interpret_datasets import Folder
-from interpret_datasets.folder import SUFFIXES, natural, spread
+from interpret_datasets.folder import natural, spread
+from interpret_datasets.walking import SUFFIXES
 
 
 def picture(path, tone=0):
