@@ -19,7 +19,7 @@ from interpret.arrays import as_picture
 from interpret.errors import DatasetError
 from interpret.inputs import InputSpec
 from interpret.items import digest, item_hash, item_id, split
-from interpret.labels import as_label, as_labels
+from interpret.labels import as_categories, as_label, as_labels
 from interpret.loaders import Collated, collates, require_indexed, yielded
 from interpret.pictures import MAX_PIXELS, Picture, open_image, turn_asked, upright
 from interpret.turns import Turn
@@ -223,8 +223,7 @@ class _Given(Images):
             item_id(items[i], i) if isinstance(items, list | tuple) else str(i) for i in range(len(items))
         ]
         require_unique(self._ids)
-        classes = getattr(items, "classes", ())
-        self.categories = tuple(map(str, classes)) if isinstance(classes, list | tuple) else ()
+        self.categories = as_categories(getattr(items, "classes", ()))
 
     @property
     def ids(self) -> Sequence[str]:

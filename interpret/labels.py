@@ -35,7 +35,7 @@ class LabelMap:
             does not name its categories: then a label is the index of its output.
         categories: The names that the dataset gives its labels.
         classes: How many outputs the network has.
-        trouble: Why labels have no output, and what to do; empty where all have one.
+        trouble: Why labels have no output, or may mean another, and what to do; empty where all is clear.
     """
 
     rule: Rule
@@ -72,7 +72,7 @@ class LabelMap:
         return f"{line}. {self.trouble}" if self.trouble else f"{line}."
 
     def tell(self) -> LabelMap:
-        """Log the report: as a warning where a label has no output; returns itself."""
+        """Log the report: as a warning where a label has no output, or may mean another; returns itself."""
         log.log(logging.WARNING if self.trouble else logging.INFO, "Labels: %s", self.report)
         return self
 
@@ -179,6 +179,17 @@ def as_label(value: Any, index: int, classes: Sequence[str] = ()) -> int | None:
     return number
 
 
+def as_categories(classes: Any) -> tuple[str, ...]:
+    """The names that a dataset's ``classes`` lists; synonyms (ImageNet's are tuples) are joined by commas."""
+    if isinstance(classes, np.ndarray):
+        classes = classes.tolist()
+    if not isinstance(classes, list | tuple):
+        return ()
+    return tuple(
+        ", ".join(map(str, name)) if isinstance(name, list | tuple) else str(name) for name in classes
+    )
+
+
 def as_labels(values: Any, classes: Sequence[str] = ()) -> list[int | None]:
     """The labels that a dataset lists for its images; all None where it lists something else, such as files.
 
@@ -235,7 +246,13 @@ def _named(value: str, index: int, classes: Sequence[str]) -> int:
 
 def _by_index(known: tuple[str, ...], classes: int) -> LabelMap:
     if len(known) == classes:
-        return LabelMap("index", tuple(range(classes)), known, classes)
+        text = all(name.isdecimal() for name in known) and list(known) != sorted(known, key=int)
+        order = (
+            f"They are numbers in the order of text, as ImageFolder has them: {_listed(known)}."
+            if text
+            else ""
+        )
+        return LabelMap("index", tuple(range(classes)), known, classes, order)
     trouble = (
         f"The dataset has {len(known)} categories, but the network has {classes} outputs, which have no "
         "names. Give the model 'categories': the names of its outputs in their order."

@@ -39,12 +39,14 @@ class Inert:
         args: With what it would have been called.
         state: What it would have been given then.
         items: What it would hold, if it is a mapping.
+        held: What it would hold, if it is a set or a list of a class of its own.
     """
 
     def __init__(self, name: str, args: tuple[Any, ...]) -> None:
         self.name, self.args = name, args
         self.state: Any = None
         self.items: dict[Any, Any] = {}
+        self.held: list[Any] = []
 
 
 class Stored:
@@ -189,12 +191,12 @@ class _Unpickler(pickle._Unpickler):  # the one in Python: that in C makes its m
         self.extend(self.pop_mark())
 
     def extend(self, values: list[Any]) -> None:
-        """Put objects into the list on the stack; in one of a foreign class nothing is sought."""
+        """Put objects into the list on the stack."""
         target = self.stack[-1]
-        if type(target) is list:
-            target.extend(values)
-        elif not isinstance(target, Inert):
+        target = target.held if isinstance(target, Inert) else target
+        if type(target) is not list:
             raise pickle.UnpicklingError(f"it appends to a {type(target).__name__}")
+        target.extend(values)
 
     def set_one(self) -> None:
         """Put an object into a dictionary."""

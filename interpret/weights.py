@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from interpret.errors import ModelError
+from interpret.files import user_path
 from interpret.reading import open_file
 from interpret.weightsfiles import (
     begins_as_safetensors,
     existing_file,
     listed,
     read_held,
+    read_modules,
     read_safetensors,
 )
 
@@ -89,6 +93,33 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     return dict(read_safetensors(path, tensors=False).metadata) if begins_as_safetensors(path) else {}
 
 
+def extract(path: str | Path, out: str | Path) -> None:
+    """Take the weights out of a network that was pickled whole, or of TorchScript; nothing in it is run.
+
+    Args:
+        path: What ``torch.save(network, path)`` or ``torch.jit.save`` wrote.
+        out: The safetensors file that is written: the network's state dict.
+
+    Raises:
+        ModelError: If there is no such network in the file, or ``out`` exists or cannot be written.
+
+    Example:
+        >>> extract("whole.pt", "weights.safetensors")  # doctest: +SKIP
+    """
+    tensors = read_modules(existing_file(path))
+    if not tensors:
+        raise ModelError(
+            f"{path} holds no network that was pickled whole, nor TorchScript: nothing to take out."
+        )
+    target = user_path(out)
+    if target.exists():
+        raise ModelError(f"{target} exists already: give the name of a new file.")
+    try:
+        save_file({name: tensor.clone().contiguous() for name, tensor in tensors.items()}, target)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{target} cannot be written: {error}.") from error
+
+
 def load_into(module: nn.Module, weights: Weights, *, ignore: Iterable[str] = ()) -> None:
     """Copy the tensors into the module's parameters and buffers; all or nothing.
 
@@ -107,7 +138,7 @@ def load_into(module: nn.Module, weights: Weights, *, ignore: Iterable[str] = ()
     expected = {name: item for name, item in module.state_dict().items() if isinstance(item, Tensor)}
     found = strip_prefixes(weights.tensors, expected)
     found = {name: t for name, t in found.items() if name in expected or not name.startswith(tuple(ignore))}
-    problems = mismatches(expected, found)
+    problems = mismatches(expected, found) or _torn(expected, found)
     if problems:
         if weights.left_out:
             problems.append(f"no tensors ({len(weights.left_out)}): {listed(list(weights.left_out))}")
@@ -230,6 +261,18 @@ def _keeps_values(found: Tensor, expected: Tensor) -> bool:
     if torch.bool in {one, other} or other.is_floating_point:
         return False
     return bool((found.to(other).to(one) == found).all())
+
+
+def _torn(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """One line where the network has one tensor under two names, and the file has two."""
+    first: dict[tuple[int, torch.Size, tuple[int, ...]], str] = {}
+    names = []
+    for name in filter(found.__contains__, expected):
+        tensor = expected[name]
+        other = first.setdefault((tensor.data_ptr(), tensor.shape, tensor.stride()), name)
+        if other != name and tensor.numel() and not torch.equal(found[other], found[name]):
+            names.append(f"{other} and {name}")
+    return [f"one tensor in the network, two in the file ({len(names)}): {listed(names)}"] if names else []
 
 
 def _finite(tensor: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError, nearest
+from interpret.extracting import is_module, module_tensors
 from interpret.files import user_path
 from interpret.reading import open_file
 from interpret.torchfiles import MAGIC, TensorError, TorchFile, is_tensor, read_legacy, read_zip, what
@@ -33,11 +34,15 @@ LARGEST_HEADER = 1 << 25
 SAVE = "torch.save(network.state_dict(), path)"
 
 _SHARDS = (
-    "an index of weights that lie in several files. Put them into one: from safetensors.torch import "
-    "load_file, save_file; save_file({name: tensor for file in FILES for name, tensor in "
-    'load_file(file).items()}, "one.safetensors")'
+    "an index of weights that lie in several files. Put them into one: import torch; from interpret.weights "
+    "import read_weights; torch.save({name: tensor for file in FILES for name, tensor in "
+    'read_weights(file).tensors.items()}, "one.pth")'
 )
 _ELSEWHERE = f"Convert them to PyTorch where they were made, and save them there with {SAVE}"
+_EXTRACT = (
+    "Take the weights out, which runs nothing: from interpret.weights import extract; "
+    'extract(path, "weights.safetensors")'
+)
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the weights. Fetch these: git lfs pull"),
     (b"<", "a page of the web, not weights. Fetch the file itself: its address is the one behind 'download'"),
@@ -50,10 +55,10 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf", "a 7z archive. Unpack it, and give the weights file in it"),
 )
 _MEMBERS: tuple[tuple[str, str], ...] = (
-    ("constants.pkl", "TorchScript: a program and its weights. Where it was made, save the weights alone: "),
-    ("model.weights.h5", "an archive of Keras. "),
-    ("archive_format", "a program of torch.export. Where it was made, save the weights alone: "),
-    (".npy", "an archive of numpy. "),
+    ("constants.pkl", f"TorchScript: a program and its weights. {_EXTRACT}"),
+    ("model.weights.h5", f"an archive of Keras. {_ELSEWHERE}"),
+    ("archive_format", f"a program of torch.export. Where it was made, save the weights alone: {SAVE}"),
+    (".npy", f"an archive of numpy. {_ELSEWHERE}"),
 )
 
 
@@ -113,6 +118,23 @@ def read_held(path: Path) -> Held:
                 f"{path} is not a whole weights file ({error}). Expected safetensors, or what {SAVE} writes. "
                 "Fetch or save it again."
             ) from error
+
+
+def read_modules(path: Path) -> dict[str, Tensor]:
+    """The tensors of the whole network in a file, by the names that its state dict has; nothing is run.
+
+    Raises:
+        ModelError: If the file is not whole, or holds no network that was pickled whole, nor TorchScript.
+    """
+    try:
+        with open_file(path) as file:
+            size, start = file.seek(0, 2), _start(file)
+            opened = read_zip(file, size) if start.startswith(b"PK") else read_legacy(file, size)
+            found = [opened.content, *(mapping(opened.content) or {}).values()]
+            network = next(filter(is_module, found), None)
+            return {name: opened.tensor(item) for name, item in module_tensors(network)}
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path} holds no whole network that can be read ({error}).") from error
 
 
 def is_safetensors(start: bytes) -> bool:
@@ -197,8 +219,7 @@ def _refuse_other_archives(path: Path, file: BinaryIO) -> None:
         raise ValueError(str(error)) from error
     for end, text in _MEMBERS:
         if any(name.endswith(end) for name in names):
-            cure = f"{SAVE}." if text.endswith(": ") else f"{_ELSEWHERE}."
-            raise ModelError(f"{path} holds no weights that can be read: it is {text}{cure}")
+            raise ModelError(f"{path} holds no weights that can be read: it is {text}.")
 
 
 def _read_pickle(path: Path, file: BinaryIO, size: int) -> TorchFile:
@@ -261,9 +282,11 @@ def _no_tensors(path: Path, content: Any) -> str:
         return f"{path} holds {what(content)}, not tensors by name (a state dict). Save {SAVE}."
     named = items or {"it": content}
     if foreign := [f"{name} is {what(item)}" for name, item in named.items() if _is_object(item)]:
+        whole = any(map(is_module, named.values()))
+        cure = _EXTRACT if whole else f"Save tensors only: {SAVE}, or safetensors"
         return (
-            f"{path} was refused, and nothing in it was run: {listed(foreign)}, and none is a tensor. Where "
-            f"the code of that class is, save tensors only: {SAVE}, or safetensors."
+            f"{path} was refused, and nothing in it was run: {listed(foreign)}, "
+            f"{'a whole network' if whole else 'and none is a tensor'}, not a state_dict. {cure}."
         )
     return (
         f"{path} holds no tensors by name, but {listed(list(map(str, named)))}. Save the state dict alone, "

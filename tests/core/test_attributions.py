@@ -1,13 +1,17 @@
 """Which class is asked about: an index, a category, the label, or what is predicted."""
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
 from interpret import InterpretError, ModelError, UnknownNameError, wrap
-from interpret.attributions import find_targets
+from interpret.attributions import find_class, find_targets
 from interpret.images import Images, Sample
+from interpret_deconv import Project
+from interpret_invariance import Invariance
+from interpret_occlusion import Occlusion
 
 LOGITS = torch.tensor([[0.0, 3.0, 1.0], [2.0, 0.0, 1.0]])
 
@@ -65,3 +69,29 @@ def test_wrong_targets_say_what_there_is():
         targets([0, 1], "label")
     with pytest.raises(ModelError, match="two or more classes"):
         find_targets(network(), Two([0, 0]), torch.zeros(2, 1))
+
+
+def test_a_class_is_a_name_or_a_whole_number():
+    net = network(("great white shark", "crane", "crane"))
+    assert find_class(net, 3, "Great_White_Shark") == 0
+    assert find_class(net, 3, np.int64(2)) == 2
+    with pytest.raises(
+        ModelError, match=r"'crane' stands for 2 outputs of the network: 1, 2\. Give the index"
+    ):
+        find_class(net, 3, "crane")
+    for target in (1.0, None, torch.ones(2)):
+        with pytest.raises(InterpretError, match="by its index or its category"):
+            find_class(net, 3, target)
+
+
+@pytest.mark.parametrize(
+    "probe", [Project(), Occlusion(window=4, stride=4), Invariance(steps=3, layers=["0"])]
+)
+def test_results_say_how_labels_were_matched(probe, caplog):
+    images, net = Two([0, 1], ("Owl", "cow")), network()
+    assert (
+        "1 of 2 categories matched by name to 3 outputs. No output is called 'cow'"
+        in probe.run(net, images).matching
+    )
+    assert caplog.text.count("1 of 2 categories matched") == 1
+    assert not probe.run(net, Two([None, None])).matching

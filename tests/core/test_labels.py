@@ -15,6 +15,7 @@ from interpret.synsets import places, words
 from interpret_datasets import Folder
 
 IMAGENET = [text.partition(",")[0] for text in words().values()]
+IMAGENET_PAIRS = ("tench, Tinca tinca", "goldfish, Carassius auratus")
 
 
 def outputs(categories, names, classes=None):
@@ -70,6 +71,13 @@ def test_indices_hold_only_where_counts_agree_or_nothing_is_counted():
     assert match_labels([], ["x", "y"], 2).output(1) == 1
     assert match_labels([], [], 2).output(2) is None
     assert outputs(["0", "1", "2"], list("xyz")) == (0, 1, 2)  # numbers that are their own index
+
+
+def test_numbers_in_the_order_of_text_are_taken_and_said(caplog):
+    names = sorted(str(number) for number in range(12))
+    found = match_labels(names, [], 12).tell()
+    assert found.outputs == tuple(range(12))
+    assert "numbers in the order of text, as ImageFolder has them: '0', '1', '10'" in caplog.text
 
 
 def test_wordnet_ids_stand_for_their_words():
@@ -208,3 +216,25 @@ def test_class_folders_are_in_the_order_of_image_folder(tmp_path):
     assert ours.categories[:6] == ("0", "1", "10", "100", "11", "2")
     by_file = {f"{theirs.classes[label]}/x.png": label for _, label in theirs.samples}
     assert dict(zip(ours.ids, ours.labels, strict=True)) == by_file
+
+
+@pytest.mark.parametrize(
+    ("classes", "categories"),
+    [
+        (["cat", "dog"], ("cat", "dog")),
+        ([("tench", "Tinca tinca"), ("goldfish", "Carassius auratus")], IMAGENET_PAIRS),
+        (np.array(["cat", "dog"]), ("cat", "dog")),
+        (2, ()),
+        (None, ()),
+    ],
+)
+def test_classes_name_the_categories_of_a_dataset(classes, categories):
+    dataset = Named([1, 0])
+    dataset.classes = classes
+    images = as_images(dataset)
+    assert images.categories == categories
+    assert images.labels == [1, 0]
+
+
+def test_synonyms_of_torchvision_s_imagenet_match():
+    assert outputs(IMAGENET_PAIRS, ["goldfish", "tench"]) == (1, 0)

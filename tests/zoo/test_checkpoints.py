@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import contextlib
 import datetime
 import enum
 import logging
@@ -13,11 +14,11 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.weights import load_into, read_weights
+from interpret.weights import extract, load_into, read_weights
 
 
 class Colour(enum.Enum):
@@ -215,6 +216,25 @@ def test_numbers_too_large_for_the_network_s_precision_are_refused(tmp_path):
     refused(tmp_path / "net.pth", net(1).half(), "conv.bias .found float32, expected float16")
 
 
+def test_one_tensor_under_two_names_is_not_filled_with_two(tmp_path):
+    one, two = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+    tied = nn.ModuleDict({"one": one, "two": one})
+    torch.save({"one.weight": one.weight, "two.weight": two.weight}, tmp_path / "net.pth")
+    refused(
+        tmp_path / "net.pth",
+        tied,
+        "one tensor in the network, two in the file .1.: one.weight and two.weight",
+    )
+    torch.save({"one.weight": two.weight, "two.weight": two.weight}, tmp_path / "net.pth")
+    assert torch.equal(loads(tmp_path / "net.pth", tied)["two"].weight, two.weight)
+
+
+def test_a_network_without_values_is_not_said_to_be_filled(tmp_path):
+    torch.save(net().state_dict(), tmp_path / "net.pth")
+    with pytest.raises(ModelError, match=r"expected no values \(meta\)"):
+        loads(tmp_path / "net.pth", net().to("meta"))
+
+
 def test_weights_that_are_no_numbers_are_told(tmp_path, caplog):
     state = net().state_dict()
     torch.save({**state, "conv.bias": torch.full((4,), float("nan"))}, tmp_path / "net.pth")
@@ -233,9 +253,54 @@ def test_torchscript_is_refused_in_our_own_words_and_the_cure_works(tmp_path):
         with pytest.raises(ModelError, match="TorchScript") as caught:
             read_weights(path)
     assert "weights_only" not in str(caught.value)
-    cure = str(caught.value).partition("save the weights alone: ")[2].rstrip(".")
-    exec(cure, {"torch": torch, "network": scripted, "path": path})
-    assert same(loads(path), net())
+    cured(caught, path)
+    assert same(loads(tmp_path / "weights.safetensors"), net())
+
+
+class Counted(nn.Module):
+    """A network with a buffer that its state dict does not have, and a module twice."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        self.first = self.again = net(seed)
+        self.register_buffer("seen", torch.ones(2), persistent=False)
+        self.register_buffer("total", torch.full((2,), 7.0))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.filterwarnings("ignore")  # the old format warns that it looks for the source
+def test_a_whole_network_is_refused_and_the_cure_runs_nothing(tmp_path, monkeypatch, zipped, wrapped):
+    path, whole = tmp_path / "net.pt", Counted()
+    torch.save(
+        {"epoch": 1, "model": whole} if wrapped else whole, path, _use_new_zipfile_serialization=zipped
+    )
+    monkeypatch.setattr(
+        Counted, "__setstate__", lambda self, state: pytest.fail("it was built"), raising=False
+    )
+    with pytest.raises(ModelError, match=r"refused, and nothing in it was run: .*Counted") as caught:
+        read_weights(path)
+    cured(caught, path)
+    assert read_weights(tmp_path / "weights.safetensors").tensors.keys() == whole.state_dict().keys()
+    monkeypatch.undo()
+    assert same(loads(tmp_path / "weights.safetensors", Counted(seed=1)), whole)
+
+
+def cured(caught, path):
+    """Run the cure that a message names."""
+    cure = str(caught.value).partition("which runs nothing: ")[2].rstrip(".")
+    assert cure.startswith("from interpret.weights")
+    with contextlib.chdir(path.parent):
+        exec(cure, {"path": path})
+
+
+def test_what_is_no_whole_network_has_nothing_to_take_out(tmp_path):
+    torch.save(net().state_dict(), tmp_path / "net.pth")
+    with pytest.raises(ModelError, match="nothing to take out"):
+        extract(tmp_path / "net.pth", tmp_path / "out.safetensors")
+    torch.save(net(), tmp_path / "net.pth")
+    with pytest.raises(ModelError, match="exists already"):
+        extract(tmp_path / "net.pth", tmp_path / "net.pth")
 
 
 def test_an_index_of_shards_is_refused_and_the_cure_works(tmp_path, monkeypatch):
@@ -249,8 +314,7 @@ def test_an_index_of_shards_is_refused_and_the_cure_works(tmp_path, monkeypatch)
         read_weights("net.safetensors.index.json")
     cure = str(caught.value).partition("into one: ")[2].rstrip(".")
     exec(cure, {"FILES": list(parts)})
-    assert same(loads("one.safetensors"), net())
-    assert load_file("one.safetensors").keys() == state.keys()
+    assert same(loads("one.pth"), net())
 
 
 def archive(path, name):
