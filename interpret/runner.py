@@ -7,7 +7,6 @@ work without talking, and all ways write the same bits. A step that fails blocks
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,13 +18,13 @@ from typing import Any, Literal, cast
 import torch
 
 from interpret import plugins
+from interpret.drawing import Drawing, reason
 from interpret.errors import DatasetError, InterpretError, StepError, UnknownNameError
 from interpret.files import user_path
 from interpret.images import Images, digest
 from interpret.imports import allowing
 from interpret.interfaces import (
     Executor,
-    Renderer,
     ShardedProbe,
     WeightsResult,
     probe_output,
@@ -42,9 +41,6 @@ from interpret.store import RunFolder, StepFolder
 from interpret.workspace import follows, keeping_parts, resumption, working_in
 
 Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""How a disk, a quota or a file says that nothing more can be written."""
-
 KEPT = "The same command keeps what is done."
 logger = logging.getLogger(__name__)
 
@@ -241,7 +237,7 @@ class _Runner:
 
     def explain(self, step: Step, error: Exception) -> str:
         origin = self.origins.origin(step.probe)[0]
-        return f"Step {step.name!r} ({type(step.probe).name}, {origin}) failed: {_reason(error)}"
+        return f"Step {step.name!r} ({type(step.probe).name}, {origin}) failed: {reason(error)}"
 
     def failed(self, step: Step, error: BaseException) -> None:
         self.errors.append(error)
@@ -266,7 +262,9 @@ class _Runner:
         else:
             self.begin(step, folder)
             folder.finish(key, self.compute(step, folder), {"probe": written(step.probe)})
-        files, drew = self.draw(step, folder)
+        files, drew = Drawing(
+            step, folder, self.origins, lambda: self.result(step.name), anew=self.force
+        ).draw()
         if not kept and self.registry.manager.hook.after_step.get_hookimpls():
             self.call("after_step", step, result=self.result(step.name))
         return ("drawn" if drew else "kept") if kept else "done", files
@@ -349,46 +347,12 @@ class _Runner:
             )
         return found
 
-    def draw(self, step: Step, folder: StepFolder) -> tuple[tuple[Path, ...], bool]:
-        """The files of all renderers of a step, and whether any had to draw."""
-        known, figures, drew = folder.figures(), dict[str, dict[str, str]](), False
-        for place, renderer in _places(step.renderers):
-            key = self.origins.drawing_key(step, renderer, place)
-            if self.force or key not in known or not folder.has_figures(known[key]):
-                taken = {name for files in figures.values() for name in files}
-                known[key], drew = self.draw_one(step, renderer, place, taken), True
-            figures[key] = known[key]
-        if figures != folder.figures():
-            folder.keep_figures(figures)
-        return tuple(folder.path / name for files in figures.values() for name in files), drew
-
-    def draw_one(self, step: Step, renderer: Renderer[Any], place: str, taken: set[str]) -> dict[str, str]:
-        """Draw in a room of its own, then move the files into ``place`` of the step."""
-        folder = self.folder.step(step.name)
-        try:
-            with folder.drawing() as room:
-                renderer.render(self.result(step.name), self.origins.images[step.dataset], room)
-                return folder.place(room, place, taken)
-        except Exception as error:
-            name, origin = type(renderer).name, self.origins.origin(renderer)[0]
-            raise StepError(
-                f"The renderer {name} ({origin}) failed: {_reason(error)} The result is kept."
-            ) from error
-
 
 def _look(images: Images, step: Step) -> Images:
     """The images that a step asks about."""
     if not len(images):
         raise DatasetError(f"The dataset {step.dataset!r} has no images.")
     return images if step.images is None else images.subset(step.images)
-
-
-def _places(renderers: Sequence[Renderer[Any]]) -> list[tuple[str, Renderer[Any]]]:
-    """Where in the step each draws: beside the result, or in a folder of its own if it comes once more."""
-    names = [type(renderer).name for renderer in renderers]
-    earlier = [names[:index].count(name) for index, name in enumerate(names)]
-    places = [f"{name}-{count + 1}" if count else "" for name, count in zip(names, earlier, strict=True)]
-    return list(zip(places, renderers, strict=True))
 
 
 @contextmanager
@@ -406,14 +370,3 @@ def _noting(remark: str) -> Iterator[None]:
     except InterpretError as error:
         error.add_note(remark)
         raise
-
-
-def _reason(error: Exception) -> str:
-    """An error in the user's words."""
-    if isinstance(error, InterpretError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        place = f" ({error.filename})" if error.filename else ""
-        cure = "make room" if error.errno in FULL else "mend that"
-        return f"{error.strerror}{place}. What is done is kept: {cure} and run the same command again."
-    return f"{type(error).__name__}: {error}"
