@@ -57,6 +57,7 @@ class StepRun:
         seconds: How long it took.
         files: What the renderers wrote.
         error: Why it failed.
+        skipped: How many images were left out because they cannot be read.
     """
 
     name: str
@@ -64,6 +65,7 @@ class StepRun:
     seconds: float = 0.0
     files: tuple[Path, ...] = ()
     error: str = ""
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ class _Runner:
             self.failed(step, error)
             self.note(StepRun(step.name, "interrupted", perf_counter() - started))
             raise
-        return StepRun(step.name, status, perf_counter() - started, files)
+        skipped = self.folder.step(step.name).skipped()
+        return StepRun(step.name, status, perf_counter() - started, files, skipped=skipped)
 
     def lacking(self, step: Step) -> str:
         """Why a step cannot run: the inputs that are not there."""
@@ -261,7 +264,9 @@ class _Runner:
             folder.tidy(key)
         else:
             self.begin(step, folder)
-            folder.finish(key, self.compute(step, folder), {"probe": written(step.probe)})
+            result = self.compute(step, folder)
+            skipped = _tell_skipped(step, result)
+            folder.finish(key, result, {"probe": written(step.probe), "skipped": skipped})
         files, drew = Drawing(
             step, folder, self.origins, lambda: self.result(step.name), anew=self.force
         ).draw()
@@ -353,6 +358,15 @@ def _look(images: Images, step: Step) -> Images:
     if not len(images):
         raise DatasetError(f"The dataset {step.dataset!r} has no images.")
     return images if step.images is None else images.subset(step.images)
+
+
+def _tell_skipped(step: Step, result: Result) -> int:
+    """Say how many images a step left out, and why the first; returns the number."""
+    skipped = getattr(result, "skipped", ())
+    if skipped:
+        count = f"{len(skipped)} image{'s' if len(skipped) > 1 else ''}"
+        logger.warning("Step %s left out %s. The first, %r: %s", step.name, count, *skipped[0])
+    return len(skipped)
 
 
 @contextmanager

@@ -190,6 +190,11 @@ class StepFolder:
         write_sealed(self.path / "step.json", {"key": key, "result": whole(self.path), **facts})
         remove_tree(self.path / "shards")
 
+    def skipped(self) -> int:
+        """How many images the step left out because they cannot be read."""
+        count = read_sealed(self.path / "step.json").get("skipped", 0)
+        return count if isinstance(count, int) else 0
+
     def tidy(self, key: str) -> None:
         """Remove the shards of a complete step, which a killed process had no time for."""
         remove_tree(self.shards(key))

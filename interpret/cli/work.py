@@ -61,12 +61,19 @@ def check_pipeline(path: Path, registry: Registry, *, as_json: bool) -> int:
 def _show_run(run: Run) -> None:
     table = Table("step", "", "seconds", "files", box=None, pad_edge=False)
     for step in run.steps.values():
-        table.add_row(step.name, MEANING.get(step.status, step.status), f"{step.seconds:.1f}", _files(step))
+        table.add_row(step.name, _status(step), f"{step.seconds:.1f}", _files(step))
     out = show.console()
     out.print(table)
     out.print(f"\nResults are in {run.folder}", soft_wrap=True)
     if any(step.status == "sharded" for step in run.steps.values()):
         out.print("When all shares are stored, run the same command with --merge instead of --shard.")
+
+
+def _status(step: StepRun) -> str:
+    """What became of a step, with the number of images it left out."""
+    status = MEANING.get(step.status, step.status)
+    plural = "s" if step.skipped > 1 else ""
+    return f"{status}, {step.skipped} image{plural} cannot be read" if step.skipped else status
 
 
 def _files(step: StepRun) -> str:
