@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,4 +81,9 @@ def reason(error: Exception) -> str:
         place = f" ({error.filename})" if error.filename else ""
         cure = "make room" if error.errno in FULL else "mend that"
         return f"{error.strerror}{place}. What is done is kept: {cure} and run the same command again."
+    if isinstance(error, BrokenExecutor):
+        return (
+            "A process that computed shards died, as when memory runs out or it is killed. The shards that "
+            "are stored are kept: run the same command again, with a smaller batch_size or fewer processes."
+        )
     return f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from select import select
 from threading import Event, Thread
 from typing import NoReturn
 
@@ -78,8 +79,8 @@ def _message() -> str:
 def listen() -> None:
     """From now on Ctrl-C ends the process with code 130: in order if it can, after `GRACE` if it must.
 
-    A second Ctrl-C ends it at once. Where the process was started to ignore Ctrl-C, as in the background of
-    a script, it does.
+    A second Ctrl-C ends it at once, as does the first one before any work has begun. Where the process was
+    started to ignore Ctrl-C, as in the background of a script, it does.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return
@@ -102,16 +103,15 @@ def _watch(ours: socket.socket, _theirs: socket.socket) -> None:
     while signal.SIGINT not in ours.recv(1):
         pass
     _pressed.set()
-    ours.settimeout(GRACE)
-    try:
-        while signal.SIGINT not in ours.recv(1):
+    if _describe:  # there is work to be stopped
+        ours.settimeout(GRACE)
+        try:
+            while signal.SIGINT not in ours.recv(1):
+                pass
+        except TimeoutError:
             pass
-    except TimeoutError:
-        pass
-    if not _told.is_set():
-        telling = Thread(target=lambda: os.write(2, _message().encode()), daemon=True)
-        telling.start()
-        telling.join(GRACE / 2)  # nobody may be reading
+    if not _told.is_set() and select([], [2], [], GRACE / 3)[1]:  # nobody may be reading
+        os.write(2, _message().encode())
     leave()
 
 

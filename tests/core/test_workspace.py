@@ -13,6 +13,7 @@ from torch import Tensor
 from interpret import results
 from interpret.checksums import write_checked
 from interpret.errors import InterpretError
+from interpret.files import unseal, write_sealed
 from interpret.interfaces import Probe
 from interpret.results import Result
 from interpret.store import StepFolder
@@ -197,3 +198,16 @@ def test_what_a_stopped_step_says_is_true(tmp_path):
         says = resumption("strongest", tmp_path / "shards")
         filed(tmp_path / "made").save(tmp_path / "shards" / "0-256")
         assert "continues" in says()
+
+
+def test_a_kept_result_that_names_a_file_elsewhere_is_computed_again(tmp_path):
+    (tmp_path / "victim").write_text("mine")
+    with working_in(tmp_path / "work"):
+        kept(lambda: filed(tmp_path / "made"), "key")
+        record = room("kept", "key") / "result.json"
+        value = unseal(record.read_bytes())
+        value["result"]["fields"]["files"]["$dict"]["a"]["$file"] = "../../victim"
+        write_sealed(record, value)
+        found = kept(lambda: filed(tmp_path / "anew"), "key")
+    assert found.files["a"].read_text() == "one a.txt"
+    assert (tmp_path / "victim").read_text() == "mine"

@@ -1,6 +1,7 @@
 """Probes that hear nothing of Ctrl-C, and the program in a process of its own."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -62,6 +63,8 @@ class Stubborn(Probe):
 
 
 def _sleep(number: int, note: str) -> int:
+    if note == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
     Path(note).write_text(str(os.getpid()))
     time.sleep(END)
     return number

@@ -3,7 +3,10 @@
 import json
 import multiprocessing
 import os
+import random
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -118,6 +121,14 @@ def test_processes_of_an_executor_end_too(program, write, tmp_path):
     assert not Path("/proc", note.read_text()).exists()
 
 
+def test_a_process_of_an_executor_that_dies_is_an_error_in_words(program, write, tmp_path):
+    arguments = ("run", str(write()), "--out", str(tmp_path / "out"), "--executor", "processes")
+    process = program(*arguments, INTERPRET_TEST_NOTE="die")
+    process.join(60)
+    assert process.exitcode == 1
+    assert "failed: A process that computed shards died" in (tmp_path / "log").read_text()
+
+
 @dataclass(frozen=True)
 class Series(Result):
     """Some numbers."""
@@ -164,3 +175,52 @@ def test_the_parts_of_a_step_are_kept_until_it_is_done(tiny, tmp_path, monkeypat
     assert run_pipeline(path, out, registry=known, force=force)["all"].values.tolist() == [0, 1, 2, 3]
     assert Parted.computed == again
     assert not (out / "all/shards").exists()
+
+
+REAL = """\
+version: 1
+models: {net: {name: zfnet, width: 0.0625, input_size: 64, categories: 10}}
+datasets: {drawn: {name: scenes, split: val, limit: 40, size: 64}}
+steps:
+  strongest: {probe: topk, layers: [layer1, layer2], k: 2, batch_size: 8}
+  features: {probe: deconv, inputs: {exemplars: strongest}}
+  hidden: {probe: occlusion, images: [0, 1, 2, 3], window: 16, stride: 4, engine: full}
+  learn:
+    probe: train
+    recipe: {epochs: 4, batch: 20, rate: 1.0e-3, init: he, checkpoints: [1]}
+    validation: null
+  judged: {probe: transfer, layers: [layer1, layer2], train: [1], test: 1, folds: 1, strengths: [1]}
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_random_moments(tmp_path):
+    """60 times, in all steps; whatever it hits, the run goes on to the same results."""
+    path, moments, stopped = tmp_path / "p.yaml", random.Random(0), 0
+    path.write_text(REAL)
+    command = [str(Path(sys.executable).parent / "interpret"), "run", str(path), "--out"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    began = time.monotonic()
+    subprocess.run([*command, str(tmp_path / "straight")], env=environment, check=True, capture_output=True)
+    longest, number = time.monotonic() - began, 0
+    while stopped < 60:
+        with subprocess.Popen(
+            [*command, str(tmp_path / f"out{number}")], env=environment, stderr=subprocess.PIPE, text=True
+        ) as process:
+            time.sleep(moments.uniform(0, longest))
+            running = process.poll() is None
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            said = process.communicate()[1]
+        if not running or process.returncode == 0:
+            assert results_of(tmp_path / f"out{number}") == results_of(tmp_path / "straight")
+            number += 1
+            continue
+        assert time.monotonic() - began < PROMPT
+        assert process.returncode == 130 or (process.returncode == -signal.SIGINT and "Stopped" not in said)
+        stopped += 1
+
+
+def results_of(folder: Path) -> dict[str, bytes]:
+    """What must be the same; some results also hold how long they took."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.glob("*/result.safetensors")}
