@@ -217,7 +217,8 @@ SHARD_IMAGES = 256
 def shard_grid(count: int, batch_size: int) -> list[range]:
     """The one fixed cut of a dataset into shards of whole batches, independent of how many work on it.
 
-    Forward values differ in the last bits with the batch: only equal batches give bit-identical results.
+    Forward values differ in the last bits with the batch: only equal batches on one kind of processor give
+    bit-identical results.
     """
     size = -(-SHARD_IMAGES // batch_size) * batch_size
     return [range(start, min(start + size, count)) for start in range(0, count, size)]

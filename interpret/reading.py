@@ -75,6 +75,11 @@ def printable(name: str) -> str:
     return "".join(_escaped(c) if category(c) in _CONTROLS or c in _TURNS else c for c in name)
 
 
+def printable_lines(text: str) -> str:
+    """Text of several lines that holds names, for a terminal: only its ends of lines stay as they are."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _escaped(c: str) -> str:
     undecodable = 0xDC80 <= ord(c) <= 0xDCFF  # how Python holds a byte of a name that is not UTF-8
     return f"\\x{ord(c) - 0xDC00:02x}" if undecodable else c.encode("unicode_escape").decode()

@@ -2,7 +2,8 @@
 
 Each step is computed once for its content key and kept afterwards. The shards of a sharded probe are cut on
 one fixed grid and stored one by one: a killed run computes only what is missing, several processes share the
-work without talking, and all ways write the same bits. A step that fails blocks only the steps that need it.
+work without talking, and all ways write the same bits on one kind of processor. A step that fails blocks
+only the steps that need it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import click
 
 from interpret.errors import InterpretError, suggest
 from interpret.files import user_path
+from interpret.reading import printable, printable_lines
 
 if TYPE_CHECKING:
     from interpret.plugins import Registry
@@ -190,7 +191,7 @@ def find_pipeline(name: str | None) -> Path:
     """
     bundled = {path.stem: path for path in sorted(BUNDLED.glob("*.yaml"))}
     if name is None:
-        here = ", ".join(sorted(path.name for path in Path().glob("*.y*ml"))[:5])
+        here = ", ".join(sorted(printable(path.name) for path in Path().glob("*.y*ml"))[:5])
         found = f"In this folder: {here}. " if here else ""
         raise click.UsageError(f"Which pipeline? {found}Bundled: {', '.join(bundled)}.")
     path = user_path(name)
@@ -213,5 +214,5 @@ def _registry() -> Registry:
 
     found = registry()
     for problem in found.problems:
-        click.echo(f"{click.style('plugin:', fg='yellow')} {problem}", err=True)
+        click.echo(f"{click.style('plugin:', fg='yellow')} {printable_lines(str(problem))}", err=True)
     return found

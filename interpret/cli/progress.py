@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 from interpret.progress import Progress as Onlooker
+from interpret.reading import printable
 
 
 class _Counted(ProgressColumn):
@@ -72,7 +73,7 @@ class Bars(Onlooker):
         if step in self._tasks:
             self._bars.reset(self._tasks[step], total=parts or None)
         else:
-            self._tasks[step] = self._bars.add_task(step, total=parts or None)
+            self._tasks[step] = self._bars.add_task(printable(step), total=parts or None)
 
     def advanced(self, step: str, parts: int) -> None:
         """So many more parts of a step are done."""
@@ -83,4 +84,4 @@ class Bars(Onlooker):
         if step in self._tasks:
             self._bars.remove_task(self._tasks.pop(step))
         if self._bars.console.is_terminal:
-            self._bars.console.print(f"{step}: {status}")
+            self._bars.console.print(f"{printable(step)}: {status}")

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from interpret.reading import printable
+
 
 class _Lines(logging.Handler):
     """Prints records as lines.
@@ -23,7 +25,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record, unless one like it was."""
-        line = record.getMessage()
+        line = printable(record.getMessage())
         if line not in self.said:
             self.said.add(line)
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)

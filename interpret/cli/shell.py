@@ -19,6 +19,7 @@ from interpret.cli import pipes
 from interpret.cli.commands import Settings, interpret
 from interpret.errors import InterpretError, PipelineError, StepError
 from interpret.interrupts import STOPPED
+from interpret.reading import printable_lines
 
 DONE, FAILED, WRONG_INPUT, READER_GONE = 0, 1, 2, 141
 
@@ -76,10 +77,10 @@ def report(error: Exception, *, whole: bool = False) -> int:
     unexpected = not isinstance(error, InterpretError)
     with suppress(BrokenPipeError):  # nobody reads it, but the exit code still tells
         if whole:
-            traceback.print_exception(error)
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {_words(error)}", err=True)
+            click.echo(printable_lines("".join(traceback.format_exception(error))), err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {printable_lines(_words(error))}", err=True)
         for note in getattr(error, "__notes__", []):
-            click.echo(note, err=True)
+            click.echo(printable_lines(note), err=True)
         if not whole and (unexpected or error.__cause__ is not None):
             click.echo("The same command with --traceback shows where it happened.", err=True)
     return FAILED if unexpected or isinstance(error, StepError) else WRONG_INPUT

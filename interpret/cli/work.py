@@ -16,6 +16,7 @@ from interpret.cli.remarks import remarks
 from interpret.errors import PipelineError
 from interpret.pipeline import read_pipeline
 from interpret.plugins import Registry
+from interpret.reading import printable
 from interpret.runner import Run, StepRun
 
 MEANING = {
@@ -52,19 +53,23 @@ def check_pipeline(path: Path, registry: Registry, *, as_json: bool) -> int:
         listed = {"imports": imports} if imports else {}
         show.json({"file": path, "problems": [], "steps": list(pipeline.steps), **listed})
     else:
-        show.console().print(f"{path} has no mistakes. Its steps: {', '.join(pipeline.steps)}.")
+        show.console().print(
+            f"{printable(str(path))} has no mistakes. Its steps: {', '.join(map(printable, pipeline.steps))}."
+        )
         for target, file in imports.items():
-            show.console().print(f"It will import {target} from {file}.", soft_wrap=True)
+            show.console().print(printable(f"It will import {target} from {file}."), soft_wrap=True)
     return 0
 
 
 def _show_run(run: Run) -> None:
     table = Table("step", "", "seconds", "files", box=None, pad_edge=False)
     for step in run.steps.values():
-        table.add_row(step.name, _status(step), f"{step.seconds:.1f}", _files(step))
+        table.add_row(
+            printable(step.name), printable(_status(step)), f"{step.seconds:.1f}", printable(_files(step))
+        )
     out = show.console()
     out.print(table)
-    out.print(f"\nResults are in {run.folder}", soft_wrap=True)
+    out.print(f"\nResults are in {printable(str(run.folder))}", soft_wrap=True)
     if any(step.status == "sharded" for step in run.steps.values()):
         out.print("When all shares are stored, run the same command with --merge instead of --shard.")
 

@@ -43,7 +43,7 @@ def mine(
         images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
         layers: Names or aliases; default: every convolution, before what follows it.
         k: How many neurons to keep of each unit.
-        batch_size: Images in one forward pass. Equal batch sizes give bit-identical results.
+        batch_size: Images in one forward pass. Equal sizes give equal bits on one kind of processor.
         per_image: How many neurons of one unit a single image may give.
         on_error: ``skip`` leaves out images that cannot be read and lists them in ``Exemplars.skipped``.
         progress: Called after every batch with the number of images done and of all.

@@ -67,7 +67,7 @@ def evolve(
         threshold: From which overlap with the last checkpoint on a unit counts as settled, 0 to 1.
         rule: How ReLUs treat the signal of the projections.
         nonlinear: Nonlinearities without a rule: ``refuse`` them, or take their ``gradient``.
-        batch_size: Images in one forward pass. Equal batch sizes give bit-identical results.
+        batch_size: Images in one forward pass. Equal sizes give equal bits on one kind of processor.
         on_error: ``skip`` leaves out images that cannot be read and lists them in ``Evolution.skipped``.
 
     Raises:

@@ -88,7 +88,7 @@ def extract(
         images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
         layers: Names or aliases.
         crops: 1: the centre; 10: the mean of the features over the paper's ten views.
-        batch_size: Images in one forward pass. Equal batch sizes give bit-identical features.
+        batch_size: Images in one forward pass. Equal sizes give equal bits on one kind of processor.
         on_error: What to do with an image that cannot be read.
 
     Raises:
