@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
@@ -157,9 +158,12 @@ def read_plain(path: Path, most: int | None = None) -> bytes:
 
 _hashes: dict[tuple[int, ...], str] = {}
 
+_SETTLED = 1_000_000_000
+"""Nanoseconds after which another change of a file surely gives it another time."""
+
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a plain file, 64 hexadecimal digits; a file that did not change is read once in a process.
+    """SHA-256 of a plain file, 64 hexadecimal digits; one that did not change is read once in a process.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -168,9 +172,12 @@ def file_hash(path: Path) -> str:
     with opened(path) as file:
         found = os.fstat(file.fileno())
         key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        if key not in _hashes:
-            _hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
-        return _hashes[key]
+        if key in _hashes:
+            return _hashes[key]
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED:
+            _hashes[key] = digest
+        return digest
 
 
 def has_hash(path: Path, expected: object) -> bool:
@@ -212,7 +219,7 @@ def _create(part: Path, data: bytes) -> None:
 def _link(source: Path, part: Path) -> None:
     try:
         os.link(source, part, follow_symlinks=False)
-    except OSError:
+    except (OSError, NotImplementedError):
         shutil.copyfile(source, part)
     _to_disk(part)
 

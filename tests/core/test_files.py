@@ -116,6 +116,10 @@ def test_a_hash_is_that_of_the_bytes_that_are_there_now(tmp_path):
     os.utime(file, ns=(1, 1))
     assert file_hash(file) == hashlib.sha256(b"two").hexdigest()
     assert has_hash(file, hashlib.sha256(b"two").hexdigest())
+    for number in range(200):  # many changes within one tick of the disk's clock
+        file.write_bytes(b"%03d" % number)
+        assert file_hash(file) == hashlib.sha256(b"%03d" % number).hexdigest()
+    file.write_bytes(b"two")
     assert not has_hash(tmp_path / "none", "")
     link_or_copy(file, tmp_path / "second")
     assert (tmp_path / "second").read_bytes() == b"two"
