@@ -73,7 +73,7 @@ def find_targets(
         UnknownNameError: If no output has this category.
         InterpretError: If the index is out of range, or an image has no label that the network knows.
     """
-    check_classes(logits)
+    check_classes(logits, least=1)
     predicted = logits.argmax(1).cpu()
     if target == "predicted":
         return predicted
@@ -131,17 +131,22 @@ def find_class(network: Network, classes: int, target: int | str) -> int:
     return index
 
 
-def check_classes(logits: Tensor) -> None:
-    """Refuse outputs that are not one value for each of several classes.
+def check_classes(logits: Tensor, least: int = 2) -> None:
+    """Refuse outputs that are not one value for each class.
+
+    Args:
+        logits: What a network answers.
+        least: As few classes will do: one where values are compared, two where probabilities are.
 
     Raises:
         ModelError: If they are of another shape.
     """
-    if logits.dim() != 2 or logits.shape[1] < 2:
+    if logits.dim() != 2 or logits.shape[1] < least:
         shape = tuple(logits.shape[1:])
+        number = "each class" if least == 1 else "each of two or more classes"
         raise ModelError(
             f"The network's output for one image has shape {shape}; classes can be asked about only where it "
-            "is one value for each of two or more classes. Wrap a module that returns logits (n, classes)."
+            f"is one value for {number}. Wrap a module that returns logits (n, classes)."
         )
 
 

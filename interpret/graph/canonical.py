@@ -38,6 +38,8 @@ def canonical(target: OpOverload, item: int | None, arguments: dict[str, Any]) -
         return Call("relu", aten.relu.default, {"self": arguments["self"]})
     if name == "local_response_norm":
         return Call("local_response_norm", F.local_response_norm, arguments)
+    if name == "view" and "dtype" in arguments:
+        return Call("opaque", target, arguments)
     call = Call(ATEN_WORDS.get(name, "opaque"), target, dict(arguments))
     form = _FORMS.get(name)
     return form(call) if form else call
@@ -142,11 +144,13 @@ def _transpose(call: Call) -> Call:
     return Call("permute", aten.permute.default, {"self": operand, "dims": order})
 
 
-def _reshape(call: Call) -> Call:
-    """Any layout in memory will do: a view may be impossible where tracing had one."""
-    return Call(
-        "reshape", aten.reshape.default, {"self": call.arguments["self"], "shape": call.arguments["size"]}
-    )
+def _copy(call: Call) -> Call:
+    """What is copied, in the shape and the type of what is written over."""
+    over, source = call.arguments["self"], call.arguments["src"]
+    if source.dtype != over.dtype:
+        same = source.traced == over.traced
+        return Call("cast", aten.to.dtype, {"self": source, "dtype": over.dtype}) if same else call
+    return Call("expand", aten.expand.default, {"self": source, "size": list(over.traced)})
 
 
 def _slice(call: Call) -> Call:
@@ -172,8 +176,7 @@ _FORMS: dict[str, Callable[[Call], Call]] = {
     "avg_pool2d": _pool,
     "pad": _pad,
     "transpose": _transpose,
-    "view": _reshape,
-    "_unsafe_view": _reshape,
+    "copy": _copy,
     "slice": _slice,
     "select": _counted_from_front,
     "cat": _counted_from_front,

@@ -7,21 +7,23 @@ value without it. So results equal a full forward pass to rounding, at the cost 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from interpret.graph.changes import Base, Block, Box, Change, laid_out, spatial
-from interpret.graph.ops import Geometry, geometry, is_linear
-from interpret.graph.program import Node, apply
+from interpret.graph.axes import CHANNELWISE, is_pointwise
+from interpret.graph.changes import Base, Block, Box, Change, laid_out, spatial, subtract
+from interpret.graph.exactness import keeps_bits
+from interpret.graph.ops import is_linear
+from interpret.graph.positions import Geometry, geometry, takes_map
+from interpret.graph.program import Node, apply, resolve
 from interpret.graph.rules import batch_norm_scale
 from interpret.graph.spans import Axis, Span, Windows, reading
 
 Rule = Callable[[Block, Node], Change]
 
-ALIKE = frozenset({"local_response_norm", "permute", "reshape"})
+ALIKE = frozenset({"local_response_norm", "prelu", "permute", "reshape", "cast", "detach"})
 """Operations that treat every position alike, beside PyTorch's pointwise ones.
 
 Not the layer norm: it divides by a deviation that is next to zero under a plain occluder, where a difference
@@ -32,37 +34,61 @@ OWN = frozenset({"conv2d", "batch_norm", "max_pool2d", "avg_pool2d", "add", "sub
 """Operations whose rules make a tensor of their own, or pass on one that nobody else reads."""
 
 
-def rule_for(node: Node) -> Rule | None:
-    """The rule of a node whose operands' changes are known; None where whole maps are needed."""
+def rule_for(node: Node, *, exact: bool = False) -> Rule | None:
+    """The rule of a node whose operands' changes are known; None where whole maps are needed.
+
+    None is the default: a rule is taken only where `geometry` says how positions map, and images stay where
+    they are.
+
+    Args:
+        node: The node.
+        exact: Whether its value must be the very one that its operation makes of its operands' values.
+    """
+    if exact and not keeps_bits(node):
+        return None
     moving = varying(node)
-    if not node.batched or node.spatial is None or any(operand.spatial is None for operand in moving):
+    if _is_global_mean(node):
+        return _global_mean
+    if not _images_stay(node) or any(geometry(node, operand) is None for operand in moving):
         return None
     if node.op in WINDOWED:
-        return WINDOWED[node.op] if moving == [node.operands[0]] and _is_plain(node) else None
+        counted = node.continuous or node.op in ("pad", "slice")
+        plain = takes_map(node, moving[0]) and _is_plain(node)
+        return WINDOWED[node.op] if plain and counted else None
     if any(operand.extent != node.extent for operand in moving):
-        return _global_mean if _is_global_mean(node) else None
-    return _steady_rule(node)
+        return None
+    return _by_value if exact else _steady_rule(node)
+
+
+def _images_stay(node: Node) -> bool:
+    """Whether the first axis counts images in a node and its operands."""
+    kept = [len(operand.traced) == len(node.traced) for operand in varying(node)]
+    if node.op == "permute":
+        return bool(node.batched and node.arguments["dims"][0] == 0)
+    return all(item.batched for item in (node, *varying(node))) and (node.op == "reshape" or all(kept))
 
 
 def _steady_rule(node: Node) -> Rule | None:
     """The rule of an operation whose value has the positions of its operands."""
-    if node.op in STEADY:
+    smooth = all(item.continuous for item in (node, *varying(node)))
+    if node.op in STEADY and smooth:
         return STEADY[node.op]
     if node.op == "cat":
-        return _cat if node.arguments["dim"] == 1 and node.spatial == (2, 3) else None
-    if node.op in ("add", "sub") and all(operand.shape == node.shape for operand in varying(node)):
+        alike = smooth or len({item.dtype for item in (node, *node.operands)}) == 1
+        return _cat if alike and node.arguments["dim"] == 1 and node.spatial == (2, 3) else None
+    whole = all(operand.shape == node.shape for operand in varying(node))
+    if node.op in ("add", "sub") and smooth and whole:
         return _add
-    pointwise = torch.Tag.pointwise in getattr(node.target, "tags", ())
-    if not (pointwise or node.op in ALIKE) or not _constants_fit(node):
+    if not is_pointwise(node.target) and node.op not in ALIKE:
         return None
-    scaled = node.op in ("mul", "div", "neg") and is_linear(node)
-    return _scaled if scaled and node.arguments.get("rounding_mode") is None else _by_value
+    scaled = node.op in ("mul", "div", "neg") and smooth and is_linear(node)
+    return _scaled if scaled else _by_value
 
 
 def _is_plain(node: Node) -> bool:
-    """Whether an operation with a kernel, a padding or a slice leaves images and channels in their places."""
+    """Whether a padding or a slice leaves images and channels in their places."""
     inside = node.op != "pad" or not any(node.arguments["pad"][4:])
-    return inside and len(node.traced) == 4 and (node.op != "slice" or node.arguments["dim"] > 0)
+    return inside and (node.op != "slice" or node.arguments["dim"] > 0)
 
 
 def varying(node: Node) -> list[Node]:
@@ -72,7 +98,7 @@ def varying(node: Node) -> list[Node]:
 
 def axes(node: Node) -> tuple[Axis, Axis]:
     """How the rows and the columns of a node read those of its operands."""
-    found = geometry(node) or Geometry()
+    found = geometry(node, varying(node)[0]) or Geometry()
     rows, columns = zip(found.kernel, found.stride, found.padding, found.dilation, strict=True)
     return Axis(*rows), Axis(*columns)
 
@@ -86,15 +112,9 @@ def reached(node: Node, axis: int, spans: Mapping[Node, Span]) -> Span:
     return union.through(axes(node)[axis], extent)
 
 
-def _constants_fit(node: Node) -> bool:
-    """Whether what does not depend on the image is the same at every position."""
-    constants = [operand for operand in node.operands if not operand.varies]
-    return all(size == 1 for item in constants for size in item.traced[-2:])
-
-
 def _is_global_mean(node: Node) -> bool:
     pooled = node.op == "adaptive_avg_pool2d" or (node.op == "mean" and sorted(_dims(node)) == [2, 3])
-    return pooled and node.spatial == (2, 3) and node.extent == (1, 1)
+    return pooled and node.batched and takes_map(node, node.operands[0]) and node.extent == (1, 1)
 
 
 def _dims(node: Node) -> list[int]:
@@ -125,7 +145,7 @@ def _weight(base: Base, node: Node) -> Tensor:
     """The filters, with the scale of a batch norm that alone reads the convolution."""
     weight: Tensor = base.constant(node.arguments["weight"])
     norm = base.only_reader(node)
-    if norm is not None and norm.op == "batch_norm":
+    if norm is not None and rule_for(norm) is _batch_norm:
         weight = weight * _norm_scale(base, norm)[:, None, None, None]
     return laid_out(weight)
 
@@ -137,7 +157,7 @@ def _norm_scale(base: Base, node: Node) -> Tensor:
 
 def _batch_norm(block: Block, node: Node) -> Change:
     operand, base = node.operands[0], block.base
-    delta, box = block.changes[operand]
+    delta, box, _ = block.changes[operand]
     if operand.op == "conv2d" and base.only_reader(operand) is node:
         return Change(delta, box)
     scale = base.prepared("scale", node, lambda: _norm_scale(base, node))
@@ -154,7 +174,7 @@ def _max_pool(block: Block, node: Node) -> Change:
         read, operand, (_shifted(rows, top), _shifted(columns, left)), padded
     ):
         mine.copy_(unchanged)
-    block.add(read, operand, (rows, columns))
+    block.put(read, operand, (rows, columns))
     made = F.max_pool2d(read, given["kernel_size"], given["stride"], 0, given["dilation"])
     return _minus_base(block, node, made)
 
@@ -193,15 +213,17 @@ def _shares(base: Base, node: Node) -> Tensor:
 
 
 def _pad(block: Block, node: Node) -> Change:
-    delta, box = block.changes[node.operands[0]]
-    rows, columns = (_shifted(own, axis.padding) for own, axis in zip(box, axes(node), strict=True))
+    operand = node.operands[0]
+    inside = block.box(operand)  # what lies outside the operand's map must not come into this one
+    delta = block.read(operand, inside)
+    rows, columns = (_shifted(own, axis.padding) for own, axis in zip(inside, axes(node), strict=True))
     return Change(delta, (rows, columns))
 
 
 def _slice(block: Block, node: Node) -> Change:
     given, operand, box = node.arguments, node.operands[0], block.box(node)
     if given["dim"] == 1:
-        delta, box = block.changes[operand]
+        delta, box, _ = block.changes[operand]
         return Change(delta[:, given["start"] : given["end"] : given["step"]], box)
     delta = block.read(operand, _reads(node, box))
     rows, columns = axes(node)
@@ -245,9 +267,12 @@ def _cat(block: Block, node: Node) -> Change:
 def _scaled(block: Block, node: Node) -> Change:
     """A product with, or a quotient by, what does not depend on the image."""
     (operand,) = varying(node)
-    delta, box = block.changes[operand]
-    values = {item: delta if item is operand else block.base.values[item] for item in node.operands}
-    return Change(apply(node, _valued(node.arguments, values)), box)
+    delta, box, _ = block.changes[operand]
+    if any(not item.varies and _differs(block.base.values[item], node) for item in node.operands):
+        box = block.box(node)
+        delta = block.read(operand, box)
+    values = {item: delta if item is operand else _constant(block, node, item, box) for item in node.operands}
+    return Change(apply(node, resolve(node.arguments, values, delta)), box)
 
 
 def _relu(block: Block, node: Node) -> Change:
@@ -267,20 +292,45 @@ def _relu(block: Block, node: Node) -> Change:
 def _by_value(block: Block, node: Node) -> Change:
     box = block.box(node)
     values = {
-        item: block.with_base(item, box) if item.varies else block.base.values[item] for item in node.operands
+        item: block.with_base(item, box) if item.varies else _constant(block, node, item, box)
+        for item in node.operands
     }
-    arguments = _valued(node.arguments, values)
+    arguments = resolve(node.arguments, values, values[varying(node)[0]])
     if node.op == "reshape":
         arguments["shape"] = _window_shape(node, box)
     return _minus_base(block, node, apply(node, arguments))
 
 
+def _constant(block: Block, node: Node, item: Node, box: Box) -> Tensor:
+    """What does not depend on the image, for windows of a node: cut to them where it differs along a map."""
+    value = block.base.values[item]
+    if not _differs(value, node):
+        return value
+    everywhere = block.base.prepared(f"for {node.name}", item, lambda: _spread(value, node))
+    made = block.empty(node, box, everywhere)
+    for mine, unchanged in block.beside(made, node, box, everywhere):
+        mine.copy_(unchanged)
+    return made
+
+
+def _differs(value: Tensor, node: Node) -> bool:
+    """Whether a constant that a node reads is not the same at all its positions."""
+    shift = value.dim() - 1 - len(node.shape)
+    sizes = [value.shape[axis + shift] for axis in spatial(node) if axis + shift >= 0]
+    return node.op not in CHANNELWISE and max(sizes, default=1) > 1
+
+
+def _spread(value: Tensor, node: Node) -> Tensor:
+    return laid_out(value.expand(1, *node.shape))
+
+
 def _minus_base(block: Block, node: Node, value: Tensor) -> Change:
     """The change, from the value in the windows of a node."""
     box, made = block.box(node), laid_out(value)
+    kept = made.clone() if node in block.base.exact else None
     for mine, unchanged in block.beside(made, node, box, block.base.values[node]):
-        mine.sub_(unchanged)
-    return Change(made, box)
+        subtract(mine, unchanged)
+    return Change(made, box, kept)
 
 
 def _window_shape(node: Node, box: Box) -> list[int]:
@@ -295,15 +345,6 @@ def _global_mean(block: Block, node: Node) -> Change:
     total = block.read(operand, block.box(operand)).sum((2, 3), keepdim=True)
     rows, columns = operand.extent
     return Change(total.div_(rows * columns), block.box(node))
-
-
-def _valued(value: Any, values: Mapping[Node, Tensor]) -> Any:
-    """Arguments with values for nodes."""
-    if isinstance(value, Node):
-        return values[value]
-    if isinstance(value, Mapping):
-        return {key: _valued(item, values) for key, item in value.items()}
-    return [_valued(item, values) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 WINDOWED: dict[str, Rule] = {

@@ -6,7 +6,7 @@ through the network together as one `Block`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -27,12 +27,15 @@ class Change(NamedTuple):
     """The change of one map at rows x columns places.
 
     Attributes:
-        delta: The map's own axes, cut to the windows, one window for each place: (rows * columns, ...).
+        delta: The map's own axes, cut to the windows, one window for each place: (rows * columns, ...). Of a
+            mask it is True where the mask differs.
         box: Where the windows lie; what lies outside the map has no meaning.
+        value: The value itself in the windows, where it must be kept bit for bit.
     """
 
     delta: Tensor
     box: Box
+    value: Tensor | None = None
 
 
 class Base:
@@ -41,11 +44,17 @@ class Base:
     Args:
         values: The value of every node for it, with a batch axis of 1; weights and constants too.
         readers: The nodes that read each node.
+        exact: The nodes whose values are kept bit for bit.
     """
 
-    def __init__(self, values: Mapping[Node, Tensor], readers: Mapping[Node, Sequence[Node]]) -> None:
+    def __init__(
+        self,
+        values: Mapping[Node, Tensor],
+        readers: Mapping[Node, Sequence[Node]],
+        exact: Collection[Node] = (),
+    ) -> None:
         self.values = {node: laid_out(value) for node, value in values.items()}
-        self.readers = readers
+        self.readers, self.exact = readers, exact
         self._prepared: dict[tuple[str, Node], Tensor] = {}
 
     def prepared(self, name: str, node: Node, make: Callable[[], Tensor]) -> Tensor:
@@ -95,14 +104,15 @@ class Block:
 
     def with_base(self, node: Node, box: Box) -> Tensor:
         """The value of a node with its change, in windows inside its map."""
-        value = self.moved(node, box)
+        value = self.empty(node, box)
         for mine, unchanged in self.beside(value, node, box, self.base.values[node]):
-            mine.add_(unchanged)
+            mine.copy_(unchanged)
+        self.put(value, node, box)
         return value
 
-    def empty(self, node: Node, box: Box) -> Tensor:
-        """Room for windows of a node."""
-        like = self.base.values[node]
+    def empty(self, node: Node, box: Box, like: Tensor | None = None) -> Tensor:
+        """Room for windows of a node, or of another map (1, ...) that has its positions."""
+        like = self.base.values[node] if like is None else like
         shape = [len(box[0].starts) * len(box[1].starts), *like.shape[1:]]
         for axis, windows in zip(spatial(node), box, strict=True):
             shape[axis] = windows.size
@@ -110,6 +120,22 @@ class Block:
 
     def add(self, target: Tensor, node: Node, box: Box, factor: float = 1.0) -> None:
         """Add a node's change to ``target``, which lies in the windows ``box``."""
+        for mine, other in self._common(target, node, box, self.changes[node].delta):
+            add(mine, other, factor)
+
+    def put(self, target: Tensor, node: Node, box: Box) -> None:
+        """Change a node's unchanged value in the windows ``box`` to what it is at each place."""
+        value = self.changes[node].value
+        if value is None:
+            self.add(target, node, box)
+            return
+        for mine, other in self._common(target, node, box, value):
+            mine.copy_(other)
+
+    def _common(
+        self, target: Tensor, node: Node, box: Box, source: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Where windows ``box`` and those of a node's change hold the same positions, as views of both."""
         change = self.changes[node]
         pairs = [
             overlaps(mine, other, extent)
@@ -118,8 +144,7 @@ class Block:
         for row, column in product(*pairs):
             places = (row.places, column.places)
             mine = part(target, node, box, places, (row.target, column.target))
-            other = part(change.delta, node, change.box, places, (row.source, column.source))
-            mine.add_(other, alpha=factor) if factor != 1 else mine.add_(other)
+            yield mine, part(source, node, change.box, places, (row.source, column.source))
 
     def beside(self, value: Tensor, node: Node, box: Box, base: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Windows of ``value`` and the same windows of a whole map (1, ...), both as views."""
@@ -140,8 +165,21 @@ class Block:
         repeated = value.repeat(
             len(everywhere[0].starts) * len(everywhere[1].starts), *[1] * (value.dim() - 1)
         )
-        self.add(repeated, node, (everywhere[0], everywhere[1]))
+        self.put(repeated, node, (everywhere[0], everywhere[1]))
         return repeated
+
+
+def add(value: Tensor, change: Tensor, factor: float = 1.0) -> None:
+    """Add a change in place. A mask that changes twice is what it was: True + True = False."""
+    if value.dtype is torch.bool:
+        value.logical_xor_(change)
+    else:
+        value.add_(change, alpha=factor) if factor != 1 else value.add_(change)
+
+
+def subtract(value: Tensor, unchanged: Tensor) -> None:
+    """Leave the change of a value in its place."""
+    value.logical_xor_(unchanged) if value.dtype is torch.bool else value.sub_(unchanged)
 
 
 EVERY = (slice(None), slice(None))

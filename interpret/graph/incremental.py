@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import pairwise, product
 from math import prod
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from interpret.graph.change_rules import Rule, reached, rule_for, varying
 from interpret.graph.changes import Base, Block, Change, Spans, laid_out
+from interpret.graph.exactness import exact_nodes
 from interpret.graph.program import Graph, Node, multiply_adds
 from interpret.graph.spans import Span, Windows
 from interpret.progress import track
@@ -77,13 +78,19 @@ class Incremental:
         self.graph, self.image, self.wanted = graph, image, list(wanted)
         kept = [item.node for item in wanted]
         order = [node for node in graph.needed(kept) if node.varies]
-        self.rules = _rules(graph.input, order)
+        self.exact = exact_nodes(order)
+        self.rules = _rules(graph.input, order, self.exact)
+        known = {graph.input, *self.rules, *(operand for node in self.rules for operand in node.operands)}
+        values = graph.run(image[None], list(known))
+        endless = {node for node in known if not bool(values[node].isfinite().all())}
+        self.rules = _rules(graph.input, order, self.exact, endless)
         self.inner = {graph.input, *self.rules}
         self.outer = [node for node in order if node not in self.inner]
         self.edge = {operand for node in self.outer for operand in node.operands} & self.inner
-        self.edge |= {item.node for item in wanted if item.units is None} & self.inner
-        known = self.inner | {operand for node in self.rules for operand in node.operands}
-        self.base = Base(graph.run(image[None], list(known)), _readers(order, kept))
+        self.summed = {item.node for item in wanted if item.units is not None and item.node.continuous}
+        self.edge |= {item.node for item in wanted if item.node not in self.summed or item.units is None}
+        self.edge &= self.inner
+        self.base = Base(values, _readers(order, kept), self.exact)
         self._last = {operand: node for node in self.rules for operand in varying(node)}
 
     @torch.no_grad()
@@ -210,31 +217,44 @@ class Incremental:
         if node in self.edge:
             carried.whole[node] = block.whole(node)
         for index, item in enumerate(self.wanted):
-            if item.node is node and item.units is not None:
+            if item.node is node and item.units is not None and node in self.summed:
                 delta = block.read(node, block.box(node))
                 carried.sums[index] = item.of(self.base.values[node]) + item.of(delta)
 
     def _finished(self, parts: Sequence[_Carried]) -> list[Tensor]:
         """What is wanted at the places of some blocks: their whole maps take the rest of the way."""
         given = {node: torch.cat([part.whole[node] for part in parts]) for node in self.edge}
-        rest = [item.node for item in self.wanted if item.units is None or item.node not in self.inner]
+        rest = [
+            item.node
+            for item in self.wanted
+            if item.units is None or item.node not in self.inner & self.summed
+        ]
         count = len(next(iter(given.values()))) if given else 0
         values = self.graph.run(self.image.expand(count, -1, -1, -1), rest, given=given) if rest else {}
         return [
             item.of(values[item.node])
-            if item.node in values
+            if index not in parts[0].sums
             else torch.cat([part.sums[index] for part in parts])
             for index, item in enumerate(self.wanted)
         ]
 
 
-def _rules(source: Node, order: Sequence[Node]) -> dict[Node, Rule]:
-    """The rule of every node that changes go through in windows, in order."""
+def _rules(
+    source: Node, order: Sequence[Node], exact: Set[Node], barred: Set[Node] = frozenset()
+) -> dict[Node, Rule]:
+    """The rule of every node that changes go through in windows, in order.
+
+    Args:
+        source: The image.
+        order: The nodes that depend on it.
+        exact: Those whose values must be kept bit for bit.
+        barred: Those whose values are not finite: no difference leads to another value from there.
+    """
     rules: dict[Node, Rule] = {}
     for node in order:
         if node is not source and all(operand in rules or operand is source for operand in varying(node)):
-            rule = rule_for(node)
-            if rule is not None:
+            rule = rule_for(node, exact=node in exact)
+            if rule is not None and not barred & {node, *varying(node)}:
                 rules[node] = rule
     return rules
 

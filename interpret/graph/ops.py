@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from interpret.graph.program import Node
 
@@ -28,6 +26,7 @@ ATEN_WORDS = {
     "cat": "cat",
     "constant_pad_nd": "pad",
     "view": "reshape",
+    "unflatten": "reshape",
     "reshape": "reshape",
     "_unsafe_view": "reshape",
     "flatten": "reshape",
@@ -56,6 +55,7 @@ ATEN_WORDS = {
     "im2col": "unfold",
     "col2im": "fold",
     "_to_copy": "cast",
+    "detach": "detach",
     "adaptive_max_pool2d": "adaptive_max_pool2d",
     "amax": "amax",
     "prelu": "prelu",
@@ -63,10 +63,11 @@ ATEN_WORDS = {
 }
 """PyTorch's name of an operation -> ours. Every other operation is ``opaque``."""
 
-COPIES = frozenset(
-    {"clone", "alias", "detach", "contiguous", "dropout", "feature_dropout", "lift_fresh_copy"}
-)
-"""Operations that change nothing in eval mode, and so leave no node."""
+COPIES = frozenset({"clone", "alias", "contiguous", "lift_fresh_copy"})
+"""Operations that change nothing, and so leave no node."""
+
+DROPOUTS = frozenset({"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"})
+"""Operations that change nothing in eval mode."""
 
 LINEAR_TOGETHER = frozenset({"add", "sub", "rsub", "cat", "stack"})
 LINEAR_IN_EITHER = frozenset({"mul", "matmul", "addmm"})
@@ -115,52 +116,16 @@ REDUCING = frozenset({"mean", "sum", "amax"})
 """Operations that take whole axes together."""
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """Output position i of an axis reads positions i * stride - padding + dilation * j, for j < kernel.
-
-    Each attribute holds rows, then columns.
-    """
-
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
-
-
-def geometry(node: Node) -> Geometry | None:
-    """How the positions of a local operation read those of its operands; None if it is not local."""
-    arguments = node.arguments
-    if node.spatial is None:
-        return None
-    if node.op in WINDOWED:
-        kernel = arguments["weight"].traced[2:] if node.op == "conv2d" else arguments["kernel_size"]
-        stride, padding = arguments["stride"], arguments["padding"]
-        return Geometry(pair(kernel), pair(stride), pair(padding), pair(arguments.get("dilation", 1)))
-    if node.op == "pad":
-        left, _, top = (*arguments["pad"], 0, 0)[:3]
-        return Geometry(padding=(top, left))
-    if node.op == "slice":
-        return _slice_geometry(node.spatial, arguments)
-    reduced = node.op in REDUCING and node.extent != node.operands[0].extent
-    return None if reduced or node.op in RESIZING else Geometry()
-
-
 def is_linear(node: Node) -> bool:
     """Whether the value is linear, up to a constant, in the operands that depend on the input."""
     if node.op in LINEAR_TOGETHER:
         return True
+    if node.arguments.get("rounding_mode") is not None:
+        return False
     varying = [operand for operand in node.operands if operand.varies]
     if node.op in LINEAR_IN_EITHER:
         return len(varying) == 1
     return node.op in LINEAR_IN_FIRST and varying == [node.operands[0]]
-
-
-def _slice_geometry(spatial: tuple[int, int], arguments: Mapping[str, Any]) -> Geometry:
-    cut = [axis == arguments["dim"] for axis in spatial]
-    stride = [arguments["step"] if here else 1 for here in cut]
-    padding = [-arguments["start"] if here else 0 for here in cut]
-    return Geometry(stride=pair(stride), padding=pair(padding))
 
 
 def pair(value: int | Sequence[int]) -> tuple[int, int]:

@@ -39,6 +39,7 @@ class Node:
         varies: Whether the value depends on the input.
         layer: Dotted name of the module whose code made this node ("" for the whole network).
         owner: Class name of that module.
+        dtype: Type of the value while tracing; None for what was made by hand.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Node:
     varies: bool = False
     layer: str = ""
     owner: str = ""
+    dtype: torch.dtype | None = None
+
+    @property
+    def continuous(self) -> bool:
+        """Whether the value has a gradient and differences: no mask, no index, no count."""
+        return self.dtype is None or self.dtype.is_floating_point or self.dtype.is_complex
 
     @property
     def batched(self) -> bool:
@@ -151,6 +158,18 @@ class Graph:
         for node in reversed(self.nodes):
             if node in wanted:
                 wanted.update(operand for operand in node.operands if operand.varies and node.varies)
+        return [node for node in self.nodes if node in wanted]
+
+    def signal_path(self, *layers: Node) -> list[Node]:
+        """The nodes through which a signal goes from layers to the input, in order, both ends included.
+
+        Masks and indices have no gradient, and ``detach`` lets none through: what lies below them alone has
+        no part in it.
+        """
+        wanted = set(layers)
+        for node in reversed(self.nodes):
+            if node in wanted and node.varies and node.op != "detach":
+                wanted.update(operand for operand in node.operands if operand.varies and operand.continuous)
         return [node for node in self.nodes if node in wanted]
 
     def run(

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Int
 from torch import nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.ops import ADAPTIVE, MAPS, geometry
+from interpret.graph.ops import ADAPTIVE, MAPS
+from interpret.graph.positions import geometry, takes_map
 from interpret.graph.program import Graph, Node
 
 Box = tuple[int, int, int, int]
@@ -186,17 +188,28 @@ def window(reader: Node, operand: Node, axis: int, position: Any) -> tuple[Any, 
         axis: 0 for rows, 1 for columns.
         position: One position or an array of them, even outside the map.
     """
-    size, made, on_maps = operand.extent[axis], reader.extent[axis], reader.op in MAPS
-    shape = geometry(reader)
-    if reader.op in ADAPTIVE and made > 1:
+    size, made = operand.extent[axis], reader.extent[axis]
+    if reader.op in ADAPTIVE and made > 1 and takes_map(reader, operand):
         return position * size // made, -(-(position + 1) * size // made) - 1, 1
-    if reader.op == "upsample_nearest2d":
-        return position * size // made, position * size // made, 1
-    spread = size == 1 < made and not on_maps  # one value serves every position
-    if shape is None or spread or operand.spatial is None or (on_maps and operand.spatial != (2, 3)):
+    if reader.op == "upsample_nearest2d" and takes_map(reader, operand):
+        nearest = _nearest(reader, operand, axis, position)
+        return nearest, nearest, 1
+    shape = geometry(reader, operand)
+    spread = size == 1 < made and reader.op not in MAPS  # one value serves every position
+    if shape is None or spread:
         return 0 * position, 0 * position + size - 1, 1
     first = position * shape.stride[axis] - shape.padding[axis]
     return first, first + shape.dilation[axis] * (shape.kernel[axis] - 1), shape.dilation[axis]
+
+
+def _nearest(reader: Node, operand: Node, axis: int, position: Any) -> Any:
+    """Where nearest upsampling reads: what it does to a map of places; in proportion outside the map."""
+    size, made = operand.extent[axis], reader.extent[axis]
+    places = torch.arange(size, dtype=torch.float64).view((1, 1, -1, 1) if axis == 0 else (1, 1, 1, -1))
+    given = {**reader.arguments, next(iter(reader.arguments)): places.expand(1, 1, *operand.extent)}
+    table = reader.target(**given)[0, 0].select(1 - axis, 0).long().numpy()
+    inside = np.clip(position, 0, made - 1)
+    return np.where(position == inside, table[inside], position * size // made)
 
 
 def _varying(node: Node) -> list[Node]:

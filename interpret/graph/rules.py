@@ -41,6 +41,11 @@ class Rules:
     nonlinear: Literal["refuse", "gradient"] = "refuse"
 
     @property
+    def true_gradient(self) -> bool:
+        """Whether these are the rules of autograd."""
+        return self.relu == self.norm == "gradient" and self.unpool == "sum"
+
+    @property
     def norm(self) -> str:
         """What a local response norm does."""
         return self.lrn or ("identity" if self.relu == "deconvnet" else "gradient")
@@ -51,8 +56,11 @@ class Rules:
         Raises:
             ModelError: If the node has no rule; the message names the layer and the operation.
         """
-        if not all(item.batched for item in (node, *node.operands) if item.varies):
-            raise ModelError(f"{node.place} has no image axis in front, so no signal can go down through it.")
+        if moves_images(node):
+            raise ModelError(
+                f"{node.place} has no image axis in front, so no signal can go down through it. "
+                'Ask with rule="gradient".'
+            )
         if node.op == "max_pool2d":
             return "switches"
         if node.op == "relu":
@@ -67,6 +75,21 @@ class Rules:
             f'{node.place} has no {self.relu} rule. Ask with rule="gradient", or allow the gradient at such '
             'places with nonlinear="gradient".'
         )
+
+
+def moves_images(node: Node) -> bool:
+    """Whether an operation works on images in another place than the first axis, or by their numbers."""
+    in_front = all(item.batched for item in (node, *node.operands) if item.varies)
+    counted = (item for item in node.operands if not item.varies and not item.continuous)
+    return not in_front or any(item.traced[:1] == (TRACED_BATCH,) for item in counted)
+
+
+OF_CONSTANTS = frozenset({"conv2d", "linear", "batch_norm"})
+"""Operations whose rules are for weights that do not depend on the image."""
+
+
+def _others_vary(node: Node) -> bool:
+    return any(operand.varies for operand in node.operands[1:])
 
 
 MAXIMA = frozenset({"adaptive_max_pool2d", "amax"})
@@ -92,9 +115,9 @@ class Descent:
     def down(self, node: Node, signal: Tensor) -> list[Share]:
         """The parts of the signal at ``node`` for each operand that depends on the input."""
         rule = RULES.get(node.op)
-        if rule is not None and node.operands[0].varies:
-            return rule(self, node, signal)
-        return _vector_jacobian(self, node, signal)
+        if rule is None or not node.operands[0].varies or (node.op in OF_CONSTANTS and _others_vary(node)):
+            return _vector_jacobian(self, node, signal)
+        return rule(self, node, signal)
 
     def recall(self, remembered: Tensor) -> Tensor:
         """What was remembered of each image, for each signal."""
@@ -225,7 +248,7 @@ def _convolution(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
     given, operand = node.arguments, node.operands[0]
     geometry = {key: given[key] for key in ("stride", "padding", "dilation", "groups")}
     weight = descent.fixed[given["weight"]]
-    return [(operand, transposed_convolution(signal, weight, operand.extent, **geometry))]
+    return [(operand, transposed_convolution(signal, weight, operand.traced[-2:], **geometry))]
 
 
 def _linear(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
@@ -239,8 +262,10 @@ def _relu(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
 
 def _max_pool(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
     switches, overwrite = descent.recall(descent.memory[node]), descent.rules.unpool == "overwrite"
-    extent = node.operands[0].extent
-    return [(node.operands[0], unpool(signal, switches, extent, node.arguments, overwrite=overwrite))]
+    rows, columns = node.operands[0].traced[-2:]
+    return [
+        (node.operands[0], unpool(signal, switches, (rows, columns), node.arguments, overwrite=overwrite))
+    ]
 
 
 def _batch_norm(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
@@ -271,30 +296,44 @@ def _add(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
         (node.arguments["self"], signal),
         (node.arguments["other"], signal * node.arguments.get("alpha", 1)),
     ]
-    return [(operand, part) for operand, part in shares if isinstance(operand, Node) and operand.varies]
+    return [(operand, part) for operand, part in shares if isinstance(operand, Node) and _takes(operand)]
+
+
+def _takes(operand: Node) -> bool:
+    """Whether a signal goes down to an operand: masks, indices and constants take none."""
+    return operand.varies and operand.continuous
 
 
 def _cat(_descent: Descent, node: Node, signal: Tensor) -> list[Share]:
     axis = node.arguments["dim"]
     parts = torch.split(signal, [operand.traced[axis] for operand in node.operands], dim=axis)
-    return [(operand, part) for operand, part in zip(node.operands, parts, strict=True) if operand.varies]
+    return [(operand, part) for operand, part in zip(node.operands, parts, strict=True) if _takes(operand)]
 
 
 def _vector_jacobian(descent: Descent, node: Node, signal: Tensor) -> list[Share]:
     """The gradient of one operation, at what was remembered; a linear one is asked at zero."""
-    leaves = {operand: _leaf(descent, node, operand, signal) for operand in node.operands if operand.varies}
-    constants = {operand: descent.constant(operand) for operand in node.operands if not operand.varies}
+    values = {operand: _value(descent, node, operand, signal) for operand in node.operands}
+    leaves = {operand: values[operand].requires_grad_() for operand in values if _takes(operand)}
     with torch.enable_grad():
-        made = apply(node, resolve(node.arguments, constants | leaves, signal))
-        parts = torch.autograd.grad(made, list(leaves.values()), signal)
-    return list(zip(leaves, parts, strict=True))
+        made = apply(node, resolve(node.arguments, values, signal))
+        if not made.requires_grad:  # a step function: no signal goes through
+            return []
+        try:
+            parts = torch.autograd.grad(made, list(leaves.values()), signal, allow_unused=True)
+        except (RuntimeError, NotImplementedError) as error:
+            raise ModelError(f"{node.place} has no gradient in PyTorch: {error}") from error
+    return [(operand, part) for operand, part in zip(leaves, parts, strict=True) if part is not None]
 
 
-def _leaf(descent: Descent, node: Node, operand: Node, signal: Tensor) -> Tensor:
+def _value(descent: Descent, node: Node, operand: Node, signal: Tensor) -> Tensor:
     """An operand for autograd: what it was on the way up, or zero where it does not matter."""
+    if not operand.varies:
+        return descent.constant(operand)
     if node in descent.memory:
-        return descent.recall(descent.memory[node][operand]).detach().requires_grad_()
-    return signal.new_zeros(()).expand(len(signal), *operand.shape).requires_grad_()
+        return descent.recall(descent.memory[node][operand]).detach()
+    kept = operand.dtype is None or operand.dtype == node.dtype
+    zero = signal.new_zeros((), dtype=signal.dtype if kept else operand.dtype)
+    return zero.expand(len(signal), *operand.shape)
 
 
 RULES: dict[str, Callable[[Descent, Node, Tensor], list[Share]]] = {

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.errors import InterpretError
+from interpret.errors import InterpretError, ModelError
 from interpret.graph.program import Graph, Node, apply
 from interpret.graph.rules import Descent, Rules
 
@@ -53,7 +53,7 @@ def remember(
         ModelError: If an operation below a layer has no rule; the message names it.
     """
     rules = rules or Rules()
-    path = [node for node in graph.path(*layers) if node is not graph.input]
+    path = [node for node in graph.signal_path(*layers) if node is not graph.input]
     wanted = {node: rules.remembered(node) for node in path}
     fixed = dict.fromkeys(operand for node in path for operand in node.operands if not operand.varies)
     notes: dict[Node, Any] = {}
@@ -118,12 +118,40 @@ def top_down(
     _check(memory, layer, signal, chosen)
     descent = Descent(memory.rules, chosen, memory.fixed, memory.notes)
     signals = {memory.graph.input: signal.new_zeros(len(signal), *memory.graph.input.shape), layer: signal}
-    for node in reversed(memory.graph.path(layer)):
-        if node is memory.graph.input or node not in signals:
+    for node in reversed(memory.graph.signal_path(layer)):
+        if node is memory.graph.input or node not in signals or node.op == "detach":
             continue
         for operand, share in descent.down(node, signals.pop(node)):
             signals[operand] = signals[operand] + share if operand in signals else share
     return signals[memory.graph.input]
+
+
+def by_autograd(
+    graph: Graph,
+    layer: Node,
+    x: Float[Tensor, "n c h w"],
+    signal: Float[Tensor, "k ..."],
+    images: Int[Tensor, " k"],
+) -> Float[Tensor, "k c h w"]:
+    """The gradient of a whole network: the way down where an operation in between has no image axis in front.
+
+    Args:
+        graph: The network.
+        layer: The node the signals start at.
+        x: Images.
+        signal: The signals, in the layer's shape.
+        images: For each signal, its image.
+    """
+    with torch.enable_grad():
+        leaf = x[images].detach().requires_grad_()
+        made = graph.run(leaf, [layer])[layer]
+        if not made.requires_grad:
+            return torch.zeros_like(leaf)
+        try:
+            (found,) = torch.autograd.grad(made, leaf, signal, allow_unused=True)
+        except (RuntimeError, NotImplementedError) as error:
+            raise ModelError(f"The way to {layer.place} has no gradient in PyTorch: {error}") from error
+    return torch.zeros_like(leaf) if found is None else found.detach()
 
 
 def seed_signals(

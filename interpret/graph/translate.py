@@ -16,7 +16,7 @@ from torch.export.graph_signature import OutputKind
 from interpret.errors import ModelError
 from interpret.graph.axes import spatial_axes
 from interpret.graph.canonical import Call, canonical, same_padding
-from interpret.graph.ops import COPIES
+from interpret.graph.ops import COPIES, DROPOUTS
 from interpret.graph.program import TRACED_BATCH, Batch, Graph, Node
 
 PREFIX = "module."
@@ -79,14 +79,14 @@ class _Translator:
         return node
 
     def _leaf(self, node: fx.Node) -> Node:
-        traced = tuple(node.meta["val"].shape)
+        traced, dtype = tuple(node.meta["val"].shape), node.meta["val"].dtype
         if node.name in self.paths:
-            path = self.paths[node.name].removeprefix(PREFIX)
-            return self._add(Node(node.name, "parameter", arguments={"path": path}, traced=traced))
+            path = {"path": self.paths[node.name].removeprefix(PREFIX)}
+            return self._add(Node(node.name, "parameter", arguments=path, traced=traced, dtype=dtype))
         if node.name in self.constants:
-            value = self.constants[node.name]
-            return self._add(Node(node.name, "constant", arguments={"value": value}, traced=traced))
-        self.input = Node(node.name, "input", traced=traced, spatial=(2, 3), varies=True)
+            value = {"value": self.constants[node.name]}
+            return self._add(Node(node.name, "constant", arguments=value, traced=traced, dtype=dtype))
+        self.input = Node(node.name, "input", traced=traced, spatial=(2, 3), varies=True, dtype=dtype)
         return self._add(self.input)
 
     def _call(self, node: fx.Node) -> Node:
@@ -99,17 +99,26 @@ class _Translator:
                 f"the traced program holds {target}, which is control flow and no plain operation"
             )
         arguments = self._bind(target, call_node)
-        if target.overloadpacket.__name__ in COPIES:
+        name = target.overloadpacket.__name__
+        if name in COPIES or (name in DROPOUTS and not arguments["train"]):
             copied: Node = next(iter(arguments.values()))
             return copied
         call = canonical(target, item, arguments)
         if call.op == "conv2d" and call.arguments["padding"] == "same":
             call = self._pad_apart(node, call)
         traced = tuple(node.meta["val"].shape)
+        if call.op == "reshape":  # flattened, squeezed or viewed: the shape says it all
+            arguments = {"self": next(iter(arguments.values())), "shape": list(traced)}
+            call = Call("reshape", torch.ops.aten.reshape.default, arguments)
         if call.op in NEUTRAL_AT_EQUAL_SIZE and call.arguments["self"].traced == traced:
             same: Node = call.arguments["self"]
             return same
         return self._operation(node.name, call, traced, node.meta)
+
+    def _elsewhere(self) -> bool:
+        """Whether the number of images while tracing is the size of anything else, too."""
+        sizes = (node.traced[1 if node.varies else 0 :] for node in self.nodes)
+        return any(TRACED_BATCH in size for size in sizes)
 
     def _bind(self, target: OpOverload, node: fx.Node) -> dict[str, Any]:
         """Every argument by name, with our nodes in place of the program's."""
@@ -144,13 +153,20 @@ class _Translator:
         return call._replace(arguments=arguments)
 
     def _operation(self, name: str, call: Call, traced: tuple[int, ...], meta: Mapping[str, Any]) -> Node:
-        arguments = {key: _with_batch(key, value) for key, value in call.arguments.items()}
+        arguments = {key: _with_batch(key, value, traced) for key, value in call.arguments.items()}
+        if "groups" in arguments and getattr(arguments["weight"], "varies", False):
+            (arguments["groups"],) = _with_batch("repeats", [arguments["groups"]], ())
+        if call.op == "opaque" and arguments.get("end") == TRACED_BATCH and not self._elsewhere():
+            arguments["end"] = Batch()
         operands = tuple(_nodes_in(list(arguments.values())))
         layer, owner = _origin(meta)
         spatial = spatial_axes(call.op, call.target, arguments, operands, traced)
         varies = any(operand.varies for operand in operands) and not _only_sized(call)
+        dtype = meta["val"].dtype
         return self._add(
-            Node(name, call.op, call.target, arguments, operands, traced, spatial, varies, layer, owner)
+            Node(
+                name, call.op, call.target, arguments, operands, traced, spatial, varies, layer, owner, dtype
+            )
         )
 
 
@@ -168,13 +184,13 @@ def _nodes_in(value: Any) -> Iterator[Node]:
             yield from _nodes_in(item)
 
 
-def _with_batch(key: str, value: Any) -> Any:
+def _with_batch(key: str, value: Any, traced: Sequence[int]) -> Any:
     """A shape with the number of images left open: in front if it is there, else wherever it is a factor."""
     if key not in SHAPES or not isinstance(value, (list, tuple)):
         return value
     factors = [isinstance(size, int) and size > 0 and size % TRACED_BATCH == 0 for size in value]
-    if any(factors[:1]):
-        factors = [True] + [False] * (len(value) - 1)
+    if any(factors[:1]) or (key != "repeats" and traced and traced[0] % TRACED_BATCH == 0):
+        factors = [*factors[:1], *[False] * (len(value) - 1)]
     return [
         Batch(size // TRACED_BATCH) if open_ else size for size, open_ in zip(value, factors, strict=True)
     ]

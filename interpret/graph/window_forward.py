@@ -16,10 +16,17 @@ Memory = dict[Node, Tensor]
 
 
 class Windows:
-    """The windows of one batch of neurons."""
+    """The windows of one batch of neurons.
 
-    def __init__(self, plan: Plan, seeds: Seeds, device: torch.device) -> None:
-        self.plan, self.seeds, self.device = plan, seeds, device
+    Args:
+        plan: Where windows lie.
+        seeds: The neurons.
+        images: The images they belong to; the engine computes on their device and in their type.
+    """
+
+    def __init__(self, plan: Plan, seeds: Seeds, images: Tensor) -> None:
+        self.plan, self.seeds, self.device = plan, seeds, images.device
+        self._one, self._constants = images[:1], dict[Node, Tensor]()
         self.graph, self.frames = plan.graph, plan.frames
         self._masks: dict[Node, Tensor | None] = {}
 
@@ -57,19 +64,15 @@ class Windows:
         return windows.contiguous()
 
     def tensor(self, node: Any) -> Any:
-        """A parameter or a constant of the network."""
+        """A parameter of the network, or what it computes from no image: of one image's size, for all."""
         if not isinstance(node, Node):
             return node
         if node.op == "parameter":
             return look_up(self.graph.module, node.arguments["path"])
-        if node.op == "constant":
-            return node.arguments["value"].to(self.device)
-        known = self.graph.run(self._nothing, [node])
-        return known[node]
-
-    @property
-    def _nothing(self) -> Tensor:
-        return torch.zeros(0, *self.graph.input.shape, device=self.device)
+        if node not in self._constants:
+            with torch.no_grad():
+                self._constants[node] = self.graph.run(self._one, [node])[node]
+        return self._constants[node]
 
     def memories_of_maps(self, images: Tensor) -> Memory:
         """What the way down must know, cut out of whole maps."""

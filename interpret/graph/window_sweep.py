@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.graph.ops import geometry
 from interpret.graph.program import Node
 from interpret.graph.rules import batch_norm_scale, norm_scale, rectified, unpool
 from interpret.graph.window_forward import Memory, Windows, cut_by, pooling
-from interpret.graph.windows import STEADY, Frame, Plan, Seeds, varying
+from interpret.graph.windows import MOVING, Frame, Plan, Seeds, varying
 
 
 def window_top_down(
@@ -28,7 +27,7 @@ def window_top_down(
     """
     used, places = torch.unique(seeds.image, return_inverse=True)
     images, local = x[used.to(x.device)], seeds._replace(image=places)
-    windows = Windows(plan, local, x.device)
+    windows = Windows(plan, local, images)
     with torch.no_grad():
         if plan.from_maps(len(used), len(places)):
             memory = windows.memories_of_maps(images)
@@ -52,7 +51,7 @@ class Sweep:
             if node is image or node not in self.signals:
                 continue
             signal = self.signals.pop(node)
-            if geometry(node) != STEADY:
+            if node.op in MOVING:
                 signal = self.windows.bounded(signal, node)
             for operand, share in RULES[node.op](self, node, signal):
                 self._add(operand, share, plan.reads(node))

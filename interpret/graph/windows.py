@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.graph.ops import Geometry, geometry, is_linear
+from interpret.graph.ops import is_linear
+from interpret.graph.positions import Geometry, geometry
 from interpret.graph.program import Graph, Node, multiply_adds
 from interpret.graph.receptive import Box
 from interpret.graph.rules import Rules
@@ -32,6 +33,9 @@ LOCAL = frozenset(
 
 ADDING = frozenset({"add", "sub"})
 """Of these, those whose constant may differ from place to place, as a mean image: the way down skips it."""
+
+MOVING = frozenset({"conv2d", "max_pool2d", "avg_pool2d", "pad", "slice"})
+"""Of these, those whose map is no map of the operand's size: nothing comes down from outside of it."""
 
 STEADY = Geometry()
 MEMORY = 128 * 2**20
@@ -144,7 +148,7 @@ class Plan:
     def reads(self, node: Node) -> Frame:
         """The window that ``node`` reads of each of its operands."""
         if node not in self._reads:
-            self._reads[node] = self.frames[node].below(geometry(node) or STEADY)
+            self._reads[node] = self.frames[node].below(shape_of(node))
         return self._reads[node]
 
     def cost(self, node: Node) -> int:
@@ -192,7 +196,7 @@ def plan_windows(graph: Graph, layer: Node, rules: Rules | None = None) -> Plan 
         return None
     frames = {layer: Frame()}
     for reader in reversed(path):
-        need = frames[reader].below(geometry(reader) or STEADY)
+        need = frames[reader].below(shape_of(reader))
         for operand in varying(reader):
             known = frames.get(operand, need)
             if known.stride != need.stride:
@@ -208,6 +212,12 @@ def varying(node: Node) -> list[Node]:
     return [operand for operand in dict.fromkeys(node.operands) if operand.varies]
 
 
+def shape_of(node: Node) -> Geometry:
+    """How the positions of a local node read those of its operands."""
+    found = geometry(node, varying(node)[0]) if node.operands else None
+    return found or STEADY
+
+
 def _is_local(node: Node) -> bool:
     if len(node.traced) != 4 or node.spatial != (2, 3):
         return False
@@ -217,20 +227,20 @@ def _is_local(node: Node) -> bool:
         return False
     arguments = node.arguments
     linear = is_linear(node) or node.op in ("relu", "max_pool2d", "local_response_norm")
-    across = node.op not in ("cat", "slice") or arguments["dim"] == 1 or node.op == "slice"
-    rounded = arguments.get("rounding_mode") is not None
     batch = node.op == "slice" and arguments["dim"] == 0
     deep = node.op == "pad" and any(arguments["pad"][4:])
-    return linear and across and not (rounded or batch or deep)
+    return linear and not (batch or deep)
 
 
 def _fits(node: Node, operand: Node) -> bool:
     """Whether an operand can be cut to windows, or is the same at every position."""
-    moving = node.op in ("conv2d", "max_pool2d", "avg_pool2d", "pad", "slice", "batch_norm")
+    moving = node.op in MOVING or node.op == "batch_norm"
     if not operand.varies:
         alike = all(size == 1 for size in operand.traced[-2:])
         return moving or alike or (node.op in ADDING and operand.traced[-2:] == node.extent)
-    return operand.spatial == (2, 3) and (moving or operand.extent == node.extent)
+    local = operand.continuous and operand.spatial == (2, 3) and geometry(node, operand) is not None
+    joined = node.op == "cat" and operand.extent == node.extent
+    return local and (moving or joined or operand.traced == node.traced)
 
 
 def _pair(values: Any) -> Pair:

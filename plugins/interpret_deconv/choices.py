@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, get_args
 
 from interpret.errors import InterpretError
@@ -25,6 +26,18 @@ def as_rules(rule: Rule, unpool: Unpool, lrn: Norm | None, nonlinear: Nonlinear)
     _check("lrn", lrn, (None, *get_args(Norm)))
     _check("nonlinear", nonlinear, get_args(Nonlinear))
     return Rules(rule, unpool, lrn, nonlinear)
+
+
+def check_seed(seed: float | str) -> float | str:
+    """The signal that starts at neurons, if it is one.
+
+    Raises:
+        InterpretError: If it is neither a finite number nor ``activation``.
+    """
+    number = isinstance(seed, int | float) and not isinstance(seed, bool) and math.isfinite(seed)
+    if not number and seed != "activation":
+        raise InterpretError(f"seed is {seed!r}; it must be a number or 'activation'.")
+    return seed
 
 
 def check_engine(engine: Engine) -> Engine:

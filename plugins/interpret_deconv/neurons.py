@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,7 +59,9 @@ def as_seeds(
     shape = map_shape(node, neurons[0].layer)
     for neuron in neurons:
         _check(neuron, len(x), shape)
-    image, channel, row, column = torch.tensor([(n.image, n.channel, n.y, n.x) for n in neurons]).unbind(1)
+    names = ("image", "channel", "y", "x")
+    numbers = [[_whole(neuron, name) for name in names] for neuron in neurons]
+    image, channel, row, column = torch.tensor(numbers).unbind(1)
     seeds = Seeds(image, channel, row, column, torch.ones(len(neurons), dtype=x.dtype))
     if seed == "activation":
         return seeds._replace(value=_activations(graph, node, x, seeds))
@@ -81,11 +84,44 @@ def map_shape(node: Node, layer: str) -> tuple[int, int, int]:
     )
 
 
+def as_neurons(neurons: Sequence[Neuron]) -> list[Neuron]:
+    """Neurons as a list, each with names and whole numbers where they belong.
+
+    Raises:
+        InterpretError: If they are no list of neurons.
+    """
+    if isinstance(neurons, Neuron):
+        raise InterpretError(f"neurons must be a list. Got one neuron; write [{neurons}].")
+    if isinstance(neurons, str) or not isinstance(neurons, Iterable):
+        raise InterpretError(
+            f"neurons must be a list of Neuron(image, layer, channel, y, x). Got {neurons!r}."
+        )
+    found = list(neurons)
+    for neuron in found:
+        if not isinstance(neuron, Neuron):
+            raise InterpretError(f"neurons must hold Neuron(image, layer, channel, y, x). Got {neuron!r}.")
+        if not isinstance(neuron.layer, str):
+            raise InterpretError(f"{neuron}: layer must be a name. Got {neuron.layer!r}.")
+        for name in ("image", "channel", "y", "x"):
+            _whole(neuron, name)
+    return found
+
+
+def _whole(neuron: Neuron, name: str) -> int:
+    """A number of a neuron as Python has it; NumPy's and tensors of one number are fine."""
+    value = getattr(neuron, name)
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise InterpretError(f"{neuron}: {name} must be a whole number. Got {value!r}.")
+
+
 def _check(neuron: Neuron, images: int, shape: tuple[int, int, int]) -> None:
     limits = {"image": images, "channel": shape[0], "y": shape[1], "x": shape[2]}
     for name, limit in limits.items():
-        value = getattr(neuron, name)
-        if not 0 <= value < limit:
+        if not 0 <= _whole(neuron, name) < limit:
             described = (
                 f"{images} images" if name == "image" else f"the layer is {' x '.join(map(str, shape))}"
             )

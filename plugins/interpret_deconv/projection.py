@@ -15,13 +15,13 @@ from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.program import Graph, Node
 from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.graph.rules import Rules
-from interpret.graph.topdown import remember, seed_signals, top_down
+from interpret.graph.rules import Rules, moves_images
+from interpret.graph.topdown import by_autograd, remember, seed_signals, top_down
 from interpret.graph.window_sweep import window_top_down
 from interpret.graph.windows import Plan, Seeds, plan_windows
 from interpret.network import Network
-from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine
-from interpret_deconv.neurons import Neuron, as_seeds
+from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine, check_seed
+from interpret_deconv.neurons import Neuron, as_neurons, as_seeds
 
 MEMORY = 512 * 2**20
 """Bytes that the maps of one batch of whole images may take together."""
@@ -68,6 +68,8 @@ def project(
         ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
     """
     rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
+    neurons = as_neurons(neurons)
+    check_seed(seed)
     images = network.place(_checked(x, network))
     channels, height, width = images.shape[1:]
     graph = network.graph_for((channels, height, width))
@@ -85,11 +87,13 @@ def project(
 
 def _checked(x: Tensor, network: Network) -> Tensor:
     channels = network.input.shape[0]
+    wanted = f"Images must be a float tensor (n, {channels}, height, width), preprocessed."
+    if not isinstance(x, Tensor):
+        raise InterpretError(f"{wanted} Got {type(x).__name__}; network.preprocess(picture)[None] makes one.")
+    if x.dim() == 3 and x.shape[0] == channels and x.is_floating_point():
+        raise InterpretError(f"{wanted} Got one image {tuple(x.shape)}; write x[None].")
     if x.dim() != 4 or x.shape[1] != channels or not x.is_floating_point():
-        raise InterpretError(
-            f"Images must be a float tensor (n, {channels}, height, width), preprocessed. "
-            f"Got {x.dtype} of shape {tuple(x.shape)}."
-        )
+        raise InterpretError(f"{wanted} Got {x.dtype} of shape {tuple(x.shape)}.")
     return x
 
 
@@ -103,6 +107,7 @@ class LayerProjector:
         rules: What is done on the way down.
         plan: The windows, if they are used.
         field: The receptive field of the layer.
+        whole: Whether autograd goes through the whole network at once.
     """
 
     graph: Graph
@@ -110,6 +115,7 @@ class LayerProjector:
     rules: Rules
     plan: Plan | None
     field: ReceptiveField
+    whole: bool = False
 
     @classmethod
     def of(cls, graph: Graph, layer: str, rules: Rules, engine: Engine) -> LayerProjector:
@@ -120,10 +126,11 @@ class LayerProjector:
                 where only windows may be used.
         """
         node = graph.layer(layer)
-        for below in graph.path(node):
-            if below is not graph.input:
-                rules.remembered(below)
-        plan = None if engine == "full" else plan_windows(graph, node, rules)
+        path = [below for below in graph.signal_path(node) if below is not graph.input]
+        whole = rules.true_gradient and any(map(moves_images, path))
+        for below in () if whole else path:
+            rules.remembered(below)
+        plan = None if engine == "full" or whole else plan_windows(graph, node, rules)
         if plan is None and engine == "windows":
             raise ModelError(
                 f"Layer {layer!r} has no windows: unpool='overwrite', or an operation under it, reads whole "
@@ -131,7 +138,7 @@ class LayerProjector:
             )
         if plan is not None and engine == "auto" and not plan.pays:
             plan = None
-        return cls(graph, layer, rules, plan, receptive_field(graph, layer))
+        return cls(graph, layer, rules, plan, receptive_field(graph, layer), whole)
 
     @property
     def node(self) -> Node:
@@ -201,12 +208,23 @@ class LayerProjector:
         values = sum(prod(node.shape) for node in self.graph.path(self.node))
         count = max(1, MEMORY // (4 * values))
         for images in torch.split(torch.unique(seeds.image), count):
+            if self.whole:
+                yield from self._by_autograd(x, seeds, images, count)
+                continue
             memory = remember(self.graph, x[images.to(x.device)], [self.node], self.rules)
             for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
                 mine = seeds.take(part)
                 place = torch.searchsorted(images, mine.image).to(x.device)
                 signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
                 yield part, top_down(memory, self.node, signal, place)
+
+    def _by_autograd(
+        self, x: Tensor, seeds: Seeds, images: Tensor, count: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
+            mine = seeds.take(part)
+            signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
+            yield part, by_autograd(self.graph, self.node, x, signal, mine.image.to(x.device))
 
 
 def _paste(pieces: Tensor, canvases: Tensor, places: Sequence[int], shifts: Sequence[Sequence[int]]) -> None:

@@ -14,7 +14,11 @@ def percent(share: float) -> str:
 
 
 def outcome(maps: OcclusionMaps) -> str:
-    """What the occluder did to the target's probability in one image."""
+    """What the occluder did to the target's probability in one image, or to the only output."""
+    if maps.logits.shape[-1] == 1:
+        return (
+            f"output {float(maps.unoccluded[0]):.3g} uncovered, {float(maps.logits.min()):.3g} at the lowest"
+        )
     without, least = float(maps.unoccluded.softmax(0)[maps.target]), float(maps.probability.min())
     text = f"probability {chance(without)} uncovered, {chance(least)} at the lowest"
     if maps.engine != "approximate":

@@ -23,6 +23,10 @@ WORTH = 1.2
 """The incremental engine is chosen where full forward passes take so many times its multiply-adds."""
 
 
+ROUNDING = 20_000
+"""Multiples of the last bit of the largest answer by which engines may differ; less than a map can show."""
+
+
 class Answers(NamedTuple):
     """What the network answers at rows x columns places: outputs, and sums of units by layer."""
 
@@ -124,22 +128,55 @@ class Changes:
 def pick_engine(choice: str, question: Question, rows: Windows, columns: Windows) -> Full | Changes:
     """The engine of that name; ``auto``: the incremental one where it works and saves something.
 
+    The incremental engine is compared with a full pass at one place before it is believed.
+
     Raises:
         InterpretError: If there is no such engine.
-        ModelError: If ``incremental`` is asked for and the network cannot be traced.
+        ModelError: If ``incremental`` is asked for, and the network cannot be traced or the engine is wrong.
     """
     if choice == "full":
         return Full(question)
     if choice == "incremental":
-        return Changes(question)
+        engine = Changes(question)
+        if problem := _problem(engine, question, rows, columns):
+            raise ModelError(problem)
+        return engine
     if choice != "auto":
         raise InterpretError(f"engine is {choice!r}; it must be one of 'auto', 'incremental', 'full'.")
     try:
         engine = Changes(question)
-    except ModelError:
+    except (ModelError, RuntimeError, ValueError, TypeError, LookupError):
         return Full(question)
     ours, full = engine.cost(rows, columns)
-    return engine if full > WORTH * ours else Full(question)
+    pays = full > WORTH * ours
+    return engine if pays and not _problem(engine, question, rows, columns) else Full(question)
+
+
+def _problem(engine: Changes, question: Question, rows: Windows, columns: Windows) -> str:
+    """What the incremental engine gets wrong at one place; nothing if it agrees with a full pass there."""
+    place = rows.starts[len(rows.starts) // 3], columns.starts[2 * len(columns.starts) // 3]
+    one = Windows(place[:1], rows.size), Windows(place[1:], columns.size)
+    right = Full(question).answers(*one)
+    try:
+        found = engine.answers(*one)
+    except (RuntimeError, ValueError, TypeError, LookupError) as error:
+        return f"The incremental engine cannot compute this network ({error}). Use engine='full'."
+    pairs = [(found.logits, right.logits), *((found.sums[name], right.sums[name]) for name in right.sums)]
+    if all(_agree(mine, true) for mine, true in pairs):
+        return ""
+    return (
+        f"The incremental engine is wrong with the occluder at {place}, where a full pass gives another "
+        "answer. Use engine='full', and report the network."
+    )
+
+
+def _agree(found: Tensor, right: Tensor) -> bool:
+    """Whether two answers differ by rounding at most."""
+    if not right.is_floating_point():
+        return torch.equal(found, right)
+    scale = right.nan_to_num(0, 0, 0).abs().max()
+    bound = ROUNDING * torch.finfo(right.dtype).eps * float(scale)
+    return torch.allclose(found, right, rtol=0, atol=bound, equal_nan=True)
 
 
 def answer(

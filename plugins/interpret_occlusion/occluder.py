@@ -85,9 +85,15 @@ def _blurred(pixels: Tensor, window: tuple[int, int]) -> Tensor:
 
 
 def _colour(fill: float | Sequence[float], channels: int) -> list[float]:
-    values = [float(fill)] * channels if isinstance(fill, int | float) else list(fill)
+    values = [fill] * channels if isinstance(fill, int | float) else fill
+    if not isinstance(values, Sequence) or not all(_is_number(value) for value in values):
+        raise InterpretError(f"fill is {fill!r}; it must be a number, a colour, 'mean', 'blur' or 'noise'.")
     if len(values) != channels:
         raise InterpretError(f"fill has {len(values)} values, but the image has {channels} channels.")
     if not all(0 <= value <= 1 for value in values):
         raise InterpretError(f"fill is {fill}, but pixels go from 0 (black) to 1 (white).")
-    return values
+    return [float(value) for value in values]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.attributions import Attributions
+from interpret.errors import InterpretError
 from interpret.images import InputSpec
 from interpret.results import Record, Result
 from interpret_deconv import LayerProjections
@@ -75,8 +76,12 @@ class OcclusionMaps(Result):
 
     @property
     def probability(self) -> Float[Tensor, "rows columns"]:
-        """The probability of the target (Figure 7 d of the paper)."""
-        return self.logits.softmax(2)[..., self.target]
+        """The probability of the target (Figure 7 d of the paper).
+
+        Raises:
+            InterpretError: If the network has one output: the softmax of one number is 1, whatever it is.
+        """
+        return self._shares(self.logits)[..., self.target]
 
     @property
     def label(self) -> Int[Tensor, "rows columns"]:
@@ -90,8 +95,22 @@ class OcclusionMaps(Result):
 
     @property
     def drop(self) -> Float[Tensor, "rows columns"]:
-        """By how much the occluder lowers the target's probability; negative where it raises it."""
-        return self.unoccluded.softmax(0)[self.target] - self.probability
+        """By how much the occluder lowers the target's probability; negative where it raises it.
+
+        Raises:
+            InterpretError: If the network has one output, which has no probability.
+        """
+        return self._shares(self.unoccluded)[self.target] - self.probability
+
+    @staticmethod
+    def _shares(logits: Float[Tensor, "*place classes"]) -> Float[Tensor, "*place classes"]:
+        """Probabilities of several classes."""
+        if logits.shape[-1] == 1:
+            raise InterpretError(
+                "The network has one output, and one number has no probability. Look at logits[..., 0] or "
+                "attribution(); in figures, draw occlusion_overlay with `of: logit`."
+            )
+        return logits.softmax(-1)
 
     def attribution(self) -> Float[Tensor, "c h w"]:
         """For each pixel, how much the target's logit falls, averaged over the occluders that cover it.

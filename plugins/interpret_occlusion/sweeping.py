@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
@@ -13,6 +14,7 @@ from interpret.attributions import check_classes, find_class
 from interpret.entry import takes_network
 from interpret.errors import InterpretError
 from interpret.network import Network
+from interpret_occlusion import checks
 from interpret_occlusion.approximate import Found, approximate
 from interpret_occlusion.engines import Question, pick_engine, sums
 from interpret_occlusion.occluder import Fill, filled, places
@@ -48,7 +50,8 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
         stride: Pixels from one place to the next, down and across; the last ones end at the border.
         fill: What the occluder shows, in pixels from 0 to 1: a grey, a colour, ``mean``, ``blur`` or
             ``noise``.
-        target: The class whose probability counts, as index or category; None: the most probable one.
+        target: The class whose probability counts, as index or category; None: the most probable one. Of
+            a network with one output it is 0.
         layers: Layers whose strongest unit is followed; it is chosen once, in the unoccluded image.
         engine: ``incremental`` computes only what changes, ``full`` passes each occluded image through the
             whole network, ``auto`` takes the cheaper one; all are exact. ``approximate`` computes a coarse
@@ -61,16 +64,25 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
 
     Raises:
         InterpretError: If the occluder does not fit into the image, or a choice does not exist.
-        ModelError: If the network does not answer with one value for each of several classes.
+        ModelError: If the network does not answer with one value for each of its classes.
         UnknownNameError: If there is no such layer or category.
     """
     _check("engine", engine, get_args(Choice))
     _check("strongest", strongest, get_args(Strongest))
-    height, width = _pair(window)
-    down, across = _pair(stride)
-    x = network.place(network.preprocess(x))
+    height, width = checks.pixels("window", window)
+    down, across = checks.pixels("stride", stride)
+    batch_size = checks.whole("batch_size", batch_size, range(1, sys.maxsize), "a whole number from 1 on")
+    seed = checks.whole("seed", seed, checks.SEEDS, "a whole number of 64 bits")
+    tolerance = checks.share("tolerance", tolerance)
+    layers, units = checks.names("layers", layers), checks.units_by_layer(units or {})
+    x = network.place(network.preprocess(checks.one_image(network, x)))
     rows, columns = places(x.shape[1], height, down), places(x.shape[2], width, across)
-    followed, logits = _unoccluded(network, x, layers, units or {}, strongest)
+    followed, logits = _unoccluded(network, x, layers, units, strongest)
+    if engine == "approximate" and len(logits) == 1:
+        raise InterpretError(
+            "engine='approximate' refines where a probability changes, and one output gives none. "
+            "Use engine='auto'."
+        )
     chosen = int(logits.argmax()) if target is None else find_class(network, len(logits), target)
     question = Question(
         network,
@@ -116,7 +128,7 @@ def _unoccluded(
     names = list(dict.fromkeys([*layers, *units]))
     values: dict[str, Tensor] = network.record(x[None], names) if names else {}
     logits = network(x[None])
-    check_classes(logits)
+    check_classes(logits, least=1)
     followed = {}
     for name, value in values.items():
         chosen = [_strongest(value[0], strongest)] if name in layers else []
@@ -137,10 +149,6 @@ def _known_units(layer: str, count: int, units: Sequence[int]) -> Sequence[int]:
         if not 0 <= unit < count:
             raise InterpretError(f"Layer {layer!r} has no unit {unit}: it has {count}, 0 to {count - 1}.")
     return units
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -140,7 +140,7 @@ def check_labels(
             f"Image {images.ids[int(known.argmin())]!r} has the label {int(known.min())}; "
             "categories count from 0."
         )
-    if tuple(categories) in {(), tuple(images.categories)} and int(known.max()) >= classes:
+    if not categories and int(known.max()) >= classes:
         raise DatasetError(
             f"The images have {int(known.max()) + 1} categories, but the network has {classes} outputs. "
             f"Give the model categories: {int(known.max()) + 1}."

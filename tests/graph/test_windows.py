@@ -119,7 +119,7 @@ def agree(graph: Graph, layer: str, rule: str = "deconvnet", lrn: str | None = N
     found = window_top_down(plan, x, seeds)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9 * float(whole.abs().max()))
     used, places = torch.unique(seeds.image, return_inverse=True)
-    windows = Windows(plan, seeds._replace(image=places), x.device)
+    windows = Windows(plan, seeds._replace(image=places), x[used])
     with torch.no_grad():
         by_maps, by_windows = windows.memories_of_maps(x[used]), windows.memories_of_windows(x[used])
     assert by_maps.keys() == by_windows.keys() == set(plan.memories)

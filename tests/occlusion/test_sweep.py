@@ -230,11 +230,6 @@ def test_unknown_names_show_the_nearest(x: Tensor) -> None:
         sweep(small(), x, layers=["tow"])
 
 
-def test_a_network_with_one_output_has_no_class_to_follow(x: Tensor) -> None:
-    with pytest.raises(ModelError, match=r"shape \(1,\)"):
-        sweep(small(classes=1), x)
-
-
 def test_an_image_of_another_size_is_refused() -> None:
     with pytest.raises(InterpretError, match=r"shape \(3, 20, 20\), but the network takes \(3, 40, 56\)"):
         sweep(small(), torch.zeros(3, 20, 20))

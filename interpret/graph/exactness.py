@@ -1,0 +1,48 @@
+"""Which values must be kept bit for bit, since a step function compares them.
+
+A change is a difference, and base + (value - base) is the value to rounding only. That is enough for what is
+continuous. But ``x == max_pool(x)`` holds at the peaks of a map bit for bit, and ``x.clamp(max=6) < 6`` fails
+where it is clamped: such values are carried as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from interpret.graph.axes import is_pointwise
+from interpret.graph.program import Node
+
+STEPS = frozenset(
+    {"sign", "sgn", "floor", "ceil", "round", "trunc", "frac", "heaviside", "remainder", "fmod"}
+    | {"floor_divide", "threshold", "hardshrink", "grid_sampler", "grid_sampler_2d"}
+)
+"""PyTorch's names of step functions whose values are no masks or indices."""
+
+FRESH = frozenset({"input", "conv2d", "batch_norm", "linear", "avg_pool2d", "adaptive_avg_pool2d", "matmul"})
+"""Sums of many terms: their last bits are nobody's promise."""
+
+
+def exact_nodes(order: Sequence[Node]) -> set[Node]:
+    """The nodes whose values are carried as they are: what step functions read, and narrower numbers."""
+    exact = {node for node in order if _narrows(node)}
+    compared = {operand for node in order if is_step(node) for operand in node.operands if operand.varies}
+    for node in reversed(order):
+        if node in compared and node.op not in FRESH:
+            exact.add(node)
+            compared.update(operand for operand in node.operands if operand.varies)
+    return exact
+
+
+def is_step(node: Node) -> bool:
+    """Whether a value jumps where an operand changes a little."""
+    counted = not node.continuous and any(operand.continuous for operand in node.operands if operand.varies)
+    return counted or node.operation in STEPS or node.arguments.get("rounding_mode") is not None
+
+
+def _narrows(node: Node) -> bool:
+    return node.op == "cast" and node.continuous and node.dtype != node.operands[0].dtype
+
+
+def keeps_bits(node: Node) -> bool:
+    """Whether there is a rule that computes a node from the very values of its operands."""
+    return is_pointwise(node.target) or node.op in ("max_pool2d", "permute", "reshape", "cast", "detach")
