@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from interpret.attributions import Attributions
+from interpret.attributions import Attributions, check_classes
 from interpret.errors import StepError
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
@@ -155,7 +155,7 @@ class Study:
 
     def faithful(self, found: Attributions, image: int, maps: Float[Tensor, "1 c h w"]) -> dict[str, Tensor]:
         """Curves and infidelity of one map."""
-        x, score = self.image(image), score_of(self.network, found, image, torch.softmax)
+        x, score = self.image(image), score_of(self.network, found, image, _probabilities)
         side, order = min(x.shape[2:]), metrics.pixel_maps(maps)[0].to(x.device)
         grey, blurred = metrics.grey(x, self.network.input), metrics.blur(x, side * BLUR)
         sizes = {"steps": self.settings.steps, "batch_size": self.settings.batch_size}
@@ -323,6 +323,12 @@ def score_of(
         return (output[:, unit] if output.dim() == 2 else output[:, unit, y, x]).clone()
 
     return lambda images: network.record(images, [found.layer], pick)[found.layer]
+
+
+def _probabilities(logits: Tensor, axis: int) -> Tensor:
+    """The softmax of several classes; that of one number is 1, whatever it is."""
+    check_classes(logits)
+    return logits.softmax(axis)
 
 
 def explainer(probe: Probe, network: Network, found: Attributions, image: int) -> Explain:

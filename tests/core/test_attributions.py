@@ -67,8 +67,12 @@ def test_wrong_targets_say_what_there_is():
         targets([0, 0], 3)
     with pytest.raises(InterpretError, match=r"stands for the label 'cow' of image 'b'.*predicted"):
         targets([0, 1], "label")
-    with pytest.raises(ModelError, match="two or more classes"):
-        find_targets(network(), Two([0, 0]), torch.zeros(2, 1))
+    with pytest.raises(ModelError, match="one value for each class"):
+        find_targets(network(), Two([0, 0]), torch.zeros(2, 1, 1))
+
+
+def test_one_output_is_the_target():
+    assert find_targets(network(()), Two([0, 0]), torch.zeros(2, 1)).tolist() == [0, 0]
 
 
 def test_a_class_is_a_name_or_a_whole_number():
