@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from interpret import InterpretError, ModelError, UnknownNameError, load_probe, wrap
+from interpret import InterpretError, UnknownNameError, load_probe, wrap
 from interpret.errors import PluginError
 from interpret.images import Images, Sample, as_images
 from interpret.network import Network
