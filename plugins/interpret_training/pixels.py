@@ -140,7 +140,8 @@ def check_labels(
             f"Image {images.ids[int(known.argmin())]!r} has the label {int(known.min())}; "
             "categories count from 0."
         )
-    if not categories and int(known.max()) >= classes:
+    by_index = not images.categories or tuple(categories) in {(), tuple(images.categories)}
+    if by_index and int(known.max()) >= classes:
         raise DatasetError(
             f"The images have {int(known.max()) + 1} categories, but the network has {classes} outputs. "
             f"Give the model categories: {int(known.max()) + 1}."
