@@ -173,7 +173,7 @@ class ShardedProbe(Probe):
     and several processes can share the work.
     """
 
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
 
     @abstractmethod
     def run_shard(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:

@@ -17,6 +17,9 @@ from interpret.interfaces import Plugin
 P = TypeVar("P", bound=Plugin)
 LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "multiple_of": "a multiple of"}
 
+WORDS = {"path_type": "must be a path", "model_type": "must be a mapping", "dict_type": "must be a mapping"}
+"""What pydantic would say in the words of a programmer."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -96,6 +99,8 @@ def explain(plugin: type[Plugin], error: ValidationError) -> list[ParameterProbl
     inside = {item["loc"][:-1] for item in items}
     # pydantic counts what is left of a list without its wrong members, which is no mistake of its own
     items = [item for item in items if item["type"] != "too_short" or item["loc"] not in inside]
+    whole = {item["loc"][0] for item in items if _branches(plugin, item["loc"])}
+    items = [item for item in items if len(item["loc"]) < 3 or item["loc"][0] not in whole]
     found = [_problem(plugin, item) for item in items]
     return list({problem.message: problem for problem in found}.values())
 
@@ -108,10 +113,15 @@ def _branches(plugin: type[Plugin], path: tuple[str | int, ...]) -> FieldInfo | 
     return field if union else None
 
 
+def _as_written(words: str) -> str:
+    """Pairs and lists as YAML has them: ``[int, int]``, and ``list[int]`` for any number."""
+    return re.sub(r"tuple(?=\[[^\[\]]*,)", "", words).replace("tuple[", "list[")
+
+
 def _problem(plugin: type[Plugin], error: dict[str, Any]) -> ParameterProblem:
     path = tuple(error["loc"])
     if field := _branches(plugin, path):
-        words = _type(field).replace(" | ", " or ")
+        words = _as_written(_type(field)).replace(" | ", " or ")
         return ParameterProblem(path[:1], f"{path[0]!r} must be {words}. Got {_short(error['input'])}.")
     label = ".".join(map(str, path))
     if error["type"] == "extra_forbidden" and len(path) == 1:
@@ -122,7 +132,7 @@ def _problem(plugin: type[Plugin], error: dict[str, Any]) -> ParameterProblem:
         field = plugin.model_fields.get(str(path[0])) if len(path) == 1 else None
         meaning = f" ({field.description.rstrip('.')})" if field and field.description else ""
         return ParameterProblem(path, f"{label!r} is missing{meaning}.")
-    message = re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
+    message = WORDS.get(error["type"]) or re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
     message = re.sub(r"^Input should be", "must be", message).rstrip(".")
     if not path:
         return ParameterProblem(path, f"{message}.")

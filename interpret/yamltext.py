@@ -15,6 +15,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.parser import Parser
+from yaml.reader import Reader, ReaderError
+from yaml.resolver import Resolver
+from yaml.scanner import Scanner
 
 from interpret.errors import PipelineError, Problem
 from interpret.reading import printable, read_text
@@ -40,27 +46,42 @@ MAX_DIGITS = 400
 
 _TAG = "tag:yaml.org,2002:"
 _TOO_DEEP = "The values are nested too deeply."
-_TOO_MANY = f"More than {MAX_NODES:,} values."
 _UNREADABLE = (yaml.YAMLError, ValueError, KeyError, IndexError, OverflowError)
 """What PyYAML raises for a scalar that is not what its tag says."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Events(Reader, Scanner, Parser):
+    """Text to events in Python, where PyYAML comes without libyaml; some three times as slow."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+
+_PARSER: Any = yaml.cyaml.CParser if yaml.__with_libyaml__ else _Events  # type: ignore[attr-defined]
+
+
+class _Loader(Composer, SafeConstructor, Resolver, _PARSER):  # type: ignore[misc]
     """PyYAML's safe loader with the scalars of YAML 1.2 instead of 1.1, and bounds while it composes."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own way to replace them
+    file = ""
+    count = depth = 0
 
-    def __init__(self, text: str, file: str) -> None:
-        super().__init__(text)
-        self.file, self.count, self.depth = file, 0, 0
+    def __init__(self, text: str) -> None:
+        _PARSER.__init__(self, text)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
         """Count nodes, aliases among them, and how deep they are, before they are kept."""
         self.count += 1
         self.depth += 1
         if self.count > MAX_NODES or self.depth > MAX_DEPTH:
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            message = _TOO_DEEP if self.depth > MAX_DEPTH else _TOO_MANY
+            mark = self.peek_event().start_mark
+            message = _TOO_DEEP if self.depth > MAX_DEPTH else _too_many()
             raise PipelineError([Problem(message, self.file, mark.line + 1, mark.column + 1)])
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
@@ -134,7 +155,8 @@ def read_yaml(path: Path) -> YamlText:
     """
     file = printable(str(path))
     try:
-        loader = _Loader(read_text(path, MAX_BYTES), file)
+        loader = _Loader(read_text(path, MAX_BYTES))
+        loader.file = file
         return _Reader(file, loader).read(loader.get_single_node())
     except FileNotFoundError:
         message = "There is no such file."
@@ -144,7 +166,7 @@ def read_yaml(path: Path) -> YamlText:
         message = f"The file cannot be read: it is not UTF-8 text ({error.reason} at byte {error.start})."
     except RecursionError:
         message = _TOO_DEEP
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # of chr(): an escape that is no character
         raise PipelineError([_syntax_problem(file, error)]) from None
     raise PipelineError([Problem(message, file)])
 
@@ -162,10 +184,12 @@ def as_text(value: Mapping[str, Any]) -> YamlText:
 
 def _syntax_problem(file: str, error: Exception) -> Problem:
     """PyYAML's own words and place, in one line."""
-    if isinstance(error, yaml.reader.ReaderError):
-        return Problem(f"This is not valid YAML: the character {error.character!r} is not allowed.", file)
+    if isinstance(error, ReaderError):
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        return Problem(f"This is not valid YAML: the character {chr(code)!r} is not allowed.", file)
     mark = getattr(error, "problem_mark", None)
-    words = printable(str(getattr(error, "problem", None) or error))[:200]
+    escape = "an escape stands for no character" if isinstance(error, ValueError | OverflowError) else ""
+    words = escape or printable(str(getattr(error, "problem", None) or error))[:200]
     message = f"This is not valid YAML: {words}."
     return Problem(message, file, mark.line + 1, mark.column + 1) if mark else Problem(message, file)
 
@@ -179,7 +203,7 @@ class _Copier:
     def plain(self, value: Any, spot: Spot) -> Any:
         self.count += 1
         if self.count > MAX_NODES or len(spot) > MAX_DEPTH:
-            raise PipelineError([Problem(_TOO_DEEP if len(spot) > MAX_DEPTH else _TOO_MANY)])
+            raise PipelineError([Problem(_TOO_DEEP if len(spot) > MAX_DEPTH else _too_many())])
         if isinstance(value, Mapping):
             return {str(key): self.plain(item, (*spot, str(key))) for key, item in value.items()}
         if isinstance(value, list | tuple | range):
@@ -209,7 +233,7 @@ class _Reader:
     def _value(self, node: yaml.Node, spot: Spot) -> Any:
         self.count += 1
         if self.count > MAX_NODES or len(spot) > MAX_DEPTH:
-            message = _TOO_DEEP if len(spot) > MAX_DEPTH else _TOO_MANY
+            message = _TOO_DEEP if len(spot) > MAX_DEPTH else _too_many()
             raise PipelineError([Problem(message, self.text.file, *_mark(node))])
         if id(node) in self.above:
             return self._report(node, "This refers to itself.")
@@ -283,6 +307,10 @@ class _Reader:
 
 def _mark(node: yaml.Node) -> tuple[int, int]:
     return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _too_many() -> str:
+    return f"More than {MAX_NODES:,} values."
 
 
 def _cut(text: str) -> str:

@@ -21,10 +21,13 @@ PIXEL = (1 / 255, 1 / 255, 1 / 255)
 """The paper's networks take pixels of about -128 to 128: the mean is subtracted, nothing is divided."""
 
 
+MAX_WIDTH = 1_000_000
+
+
 class EightLayers(ImageModel):
     """Five convolutional layers, two hidden linear ones and a classifier, at any width."""
 
-    width: float = Field(1.0, gt=0, description="Multiplies the width of every layer.")
+    width: float = Field(1.0, gt=0, le=64, description="Multiplies the width of every layer.")
     widths: dict[int, int] = Field({}, description="Units of single layers, such as {3: 512, 6: 2048}.")
     remove: list[int] = Field(
         [], description="Layers to leave out, such as [3, 4]; others keep their number."
@@ -42,8 +45,8 @@ class EightLayers(ImageModel):
     @field_validator("widths")
     @classmethod
     def _positive_widths(cls, value: dict[int, int]) -> dict[int, int]:
-        if any(width < 1 for width in value.values()):
-            raise ValueError("must be at least 1 unit each")
+        if any(not 1 <= width <= MAX_WIDTH for width in value.values()):
+            raise ValueError(f"must be 1 to {MAX_WIDTH:,} units each")
         return value
 
     @model_validator(mode="after")

@@ -25,6 +25,12 @@ LARGEST = 2**24
 """Bytes of a file of categories that are read."""
 
 
+MAX_SIDE = 4096
+"""Pixels of a side; an image of 4096 x 4096 takes the largest networks several GB for each layer."""
+
+MAX_CATEGORIES = 1_000_000
+
+
 @dataclass(frozen=True)
 class Stated:
     """What is said about a network's input and outputs somewhere; None where nothing is said."""
@@ -58,16 +64,19 @@ class ImageModel(Model):
     mean: tuple[float, ...] | None = Field(
         None,
         min_length=1,
+        max_length=1024,
         description="Mean of each channel in pixel units [0, 1]; none: as the weights say.",
     )
     std: tuple[float, ...] | None = Field(
         None,
         min_length=1,
+        max_length=1024,
         description="Standard deviation of each channel in pixel units; none: as the weights say.",
     )
     resize: int | None = Field(
         None,
         ge=1,
+        le=16_384,
         description="Shorter side of a photograph before the crop; none: 256/224 of the input.",
     )
     interpolation: Interpolation | None = Field(
@@ -82,8 +91,8 @@ class ImageModel(Model):
     @classmethod
     def _height_and_width(cls, value: int | tuple[int, int] | None) -> tuple[int, int] | None:
         size = None if value is None else _pair(value)
-        if size and min(size) < 1:
-            raise ValueError("must be at least 1 pixel")
+        if size and not 1 <= min(size) <= max(size) <= MAX_SIDE:
+            raise ValueError(f"must be 1 to {MAX_SIDE:,} pixels")
         return size
 
     @field_validator("categories")
@@ -91,6 +100,8 @@ class ImageModel(Model):
     def _some(cls, value: int | list[str] | str | None) -> int | list[str] | str | None:
         if value == [] or (isinstance(value, int) and value < 1):
             raise ValueError("must be at least one")
+        if isinstance(value, int) and value > MAX_CATEGORIES:
+            raise ValueError(f"must be at most {MAX_CATEGORIES:,}")
         return value
 
     @model_validator(mode="after")

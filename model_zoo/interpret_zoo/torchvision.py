@@ -7,13 +7,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import torch
-from pydantic import Field, JsonValue, field_validator
+from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
 from interpret.errors import ModelError, suggest
+from interpret.values import plain_arguments
 from interpret.weights import Weights, load_into, read_weights
 from interpret_zoo.image_model import ImageModel, Stated
 
@@ -42,7 +43,9 @@ class Torchvision(ImageModel):
     name: ClassVar[str] = "torchvision"
 
     arch: str = Field(description="Name of the network in torchvision.models, such as resnet18.")
-    arguments: dict[str, JsonValue] = Field({}, description="Further arguments of torchvision's builder.")
+    arguments: Annotated[dict[str, JsonValue], AfterValidator(plain_arguments)] = Field(
+        {}, description="Further arguments of torchvision's builder."
+    )
 
     @field_validator("arch")
     @classmethod

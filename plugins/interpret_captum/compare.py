@@ -46,6 +46,7 @@ class Compare(Probe):
     probes: list[ProbeSpec] = Field(
         "bundled",  # type: ignore[arg-type]  # _expand writes it out; people read it as it is
         min_length=1,
+        max_length=1000,
         description="Probes with their parameters, as in a step; bundled: each analysis beside Captum's.",
         json_schema_extra=_or_bundled,
     )
@@ -63,16 +64,21 @@ class Compare(Probe):
         description="The class all probes are asked about: an index, a category, label or predicted; none: "
         "the label where there is one.",
     )
-    steps: int = Field(20, ge=1, description="Steps in which pixels are removed or added.")
+    steps: int = Field(20, ge=1, le=10_000, description="Steps in which pixels are removed or added.")
     samples: int = Field(
-        10, ge=1, description="Removed squares of an image (infidelity), or changed images (sensitivity)."
+        10,
+        ge=1,
+        le=10_000,
+        description="Removed squares of an image (infidelity), or changed images (sensitivity).",
     )
     stages: int = Field(
-        4, ge=1, description="Stages in which the network is randomised from the output down."
+        4, ge=1, le=1000, description="Stages in which the network is randomised from the output down."
     )
-    repeats: int = Field(5, ge=1, description="Interleaved runs of every probe whose cost is measured.")
+    repeats: int = Field(
+        5, ge=1, le=1000, description="Interleaved runs of every probe whose cost is measured."
+    )
     seed: int = Field(0, ge=0, description="Start of everything random.")
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass of a metric.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass of a metric.")
 
     @model_validator(mode="before")
     @classmethod

@@ -39,7 +39,7 @@ class LayerFeatures(Probe):
     name: ClassVar[str] = "layer_features"
 
     layers: list[str] = Field([], description="Layers, by name or alias; none: every convolution.")
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
 
     def run(self, network: Network, images: Images) -> Features:
         """One forward pass over the images for all layers."""
@@ -53,7 +53,7 @@ class CaptumLayerFeatures(Probe):
     name: ClassVar[str] = "captum.layer_features"
 
     layers: list[str] = Field([], description="Layers, by name or alias; none: every convolution.")
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
 
     def run(self, network: Network, images: Images) -> Features:
         """One ``LayerActivation`` for all layers."""

@@ -84,12 +84,12 @@ class IntegratedGradients(CaptumProbe):
 
     name: ClassVar[str] = "captum.integrated_gradients"
 
-    steps: int = Field(50, ge=1, description="Points on the way (Gauss-Legendre).")
+    steps: int = Field(50, ge=1, le=10_000, description="Points on the way (Gauss-Legendre).")
     baseline: float | list[float] = Field(
         0.5, description="The image where the way starts, in pixel units: a grey or one value per channel."
     )
     internal_batch_size: int = Field(
-        32, ge=1, description="Images in one backward pass; at least one step of the whole batch."
+        32, ge=1, le=4096, description="Images in one backward pass; at least one step of the whole batch."
     )
 
     _baseline = field_validator("baseline")(check_fill)

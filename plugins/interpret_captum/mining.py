@@ -66,8 +66,8 @@ class LayerActivation(Probe):
     name: ClassVar[str] = "captum.layer_activation"
 
     layers: list[str] = Field([], description="Layers to mine, by name or alias; none: every convolution.")
-    k: int = Field(9, ge=1, description="Neurons to keep of each unit, one for each image.")
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+    k: int = Field(9, ge=1, le=10_000, description="Neurons to keep of each unit, one for each image.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
 
     def run(self, network: Network, images: Images) -> Exemplars:
         """Mine the layers; the order is that of ``topk``: larger value, smaller id, smaller position."""

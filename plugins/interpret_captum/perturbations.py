@@ -21,9 +21,9 @@ class _Perturbation(CaptumProbe):
         0.5, description="What covers the image, in pixel units: a grey or one value per channel."
     )
     perturbations_per_eval: int = Field(
-        8, ge=1, description="Covered copies of each image in one forward pass."
+        8, ge=1, le=4096, description="Covered copies of each image in one forward pass."
     )
-    batch_size: int = Field(4, ge=1, description="Images that are attributed at once.")
+    batch_size: int = Field(4, ge=1, le=4096, description="Images that are attributed at once.")
 
     _fill = field_validator("fill")(check_fill)
 
@@ -79,7 +79,9 @@ class FeatureAblation(_Perturbation):
 
     name: ClassVar[str] = "captum.feature_ablation"
 
-    patch: int = Field(16, ge=1, description="Side of the squares in pixels; the last ones are cut off.")
+    patch: int = Field(
+        16, ge=1, le=16_384, description="Side of the squares in pixels; the last ones are cut off."
+    )
 
     def prepare(self, subject: Subject) -> None:
         """Check the patch."""

@@ -36,9 +36,11 @@ class _NeuronProbe(Probe):
     layers: list[str] = Field([], description="Layers to project, of those that were mined; none: all.")
     units: list[int] | None = Field(None, description="Units of each layer; none: all.")
     ranks: int | None = Field(
-        None, ge=1, description="How many neurons of each unit; none: all that were mined."
+        None, ge=1, le=10_000, description="How many neurons of each unit; none: all that were mined."
     )
-    batch_size: int = Field(32, ge=1, description="Neurons that go through the whole network at once.")
+    batch_size: int = Field(
+        32, ge=1, le=4096, description="Neurons that go through the whole network at once."
+    )
 
     def run(self, network: Network, images: Images, exemplars: Exemplars) -> Projections:
         """Project the strongest neurons; each of their images is read once.

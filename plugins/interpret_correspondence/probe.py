@@ -40,7 +40,7 @@ class MaskedParts(Probe):
     fill: Fill = Field(
         0.5, description="What a mask shows, in pixels from 0 to 1: a grey, a colour, mean, blur or noise."
     )
-    random: int = Field(10, ge=0, description="Masks at random positions in each image.")
+    random: int = Field(10, ge=0, le=1000, description="Masks at random positions in each image.")
     random_rule: RandomRule = Field(
         "each", description="Random positions for each image by itself (each), or the same for all (shared)."
     )
@@ -49,10 +49,13 @@ class MaskedParts(Probe):
         0.0, ge=0, lt=1, description="Changes up to this part of an image's largest count as none."
     )
     permutations: int = Field(
-        1000, ge=0, description="Of the test that says whether a part is below random; 0: no test."
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="Of the test that says whether a part is below random; 0: no test.",
     )
-    seed: int = Field(0, description="Start of the random positions, the permutations and the noise.")
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+    seed: int = Field(0, ge=0, description="Start of the random positions, the permutations and the noise.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )

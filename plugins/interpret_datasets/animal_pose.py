@@ -53,6 +53,7 @@ class AnimalPose(Dataset):
     crop: FiniteFloat | None = Field(
         None,
         gt=0,
+        le=1000,
         description="Show squares around these parts, so many times as wide as the largest distance between "
         "two of them (3 around eyes and nose: a head), black beyond the photograph; left out: photographs.",
     )

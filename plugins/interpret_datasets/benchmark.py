@@ -21,10 +21,13 @@ class Benchmark(Dataset):
     classes: tuple[str, ...] | None = Field(
         None, min_length=1, description="Only these classes; their order gives the labels. Left out: all."
     )
-    per_class: int | None = Field(None, ge=1, description="At most so many of each class, the first by name.")
+    per_class: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="At most so many of each class, the first by name."
+    )
     limit: int | None = Field(
         None,
         ge=1,
+        le=1_000_000_000,
         description="At most so many in all, taken at equal distances, so that classes keep their shares.",
     )
 

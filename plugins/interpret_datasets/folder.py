@@ -40,6 +40,7 @@ class Folder(Dataset):
     limit: int | None = Field(
         None,
         ge=1,
+        le=1_000_000_000,
         description="At most so many, taken at equal distances, so that categories keep their shares.",
     )
 

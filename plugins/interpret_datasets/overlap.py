@@ -133,7 +133,7 @@ class FindOverlap(Probe):
         description="The other dataset ({name: folder, path: …})."
     )
     threshold: float = Field(THRESHOLD, gt=0, le=1, description="Least normalised correlation that counts.")
-    size: int = Field(SIZE, ge=2, description="Height and width of the thumbnails in pixels.")
+    size: int = Field(SIZE, ge=2, le=1024, description="Height and width of the thumbnails in pixels.")
     mirror: bool = Field(False, description="Whether to compare with mirrored pictures too.")
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."

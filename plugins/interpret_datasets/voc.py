@@ -40,7 +40,9 @@ class Voc(Dataset):
         description="The one label and box of an image where one is needed: of its largest object, of the "
         "first in its annotation, or none. Difficult objects never count.",
     )
-    limit: int | None = Field(None, ge=1, description="At most so many images, taken at equal distances.")
+    limit: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="At most so many images, taken at equal distances."
+    )
     broken: Literal["raise", "keep"] = Field(
         "raise",
         description="A picture that is missing, or an annotation that is missing, cannot be read or has no "

@@ -155,7 +155,7 @@ class AsksClass(Probe):
         description="The class: an index, a category, label, or predicted; none: the label where the image "
         "has one that the network knows, else what is predicted.",
     )
-    batch_size: int = Field(16, ge=1, description="Images that are attributed at once.")
+    batch_size: int = Field(16, ge=1, le=4096, description="Images that are attributed at once.")
 
     def run(self, network: Network, images: Images) -> Attributions:
         """Attribute what is asked about in each image.

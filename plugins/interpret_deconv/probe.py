@@ -51,10 +51,10 @@ class Deconv(Probe):
         None, description="Units of each layer: so many at random, or these; none: all."
     )
     ranks: int | None = Field(
-        None, ge=1, description="How many neurons of each unit; none: all that were mined."
+        None, ge=1, le=10_000, description="How many neurons of each unit; none: all that were mined."
     )
-    random_seed: int = Field(0, description="Start of the random choice of units.")
-    batch_size: int = Field(32, ge=1, description="Images that are held at once.")
+    random_seed: int = Field(0, ge=0, description="Start of the random choice of units.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images that are held at once.")
 
     def run(self, network: Network, images: Images, exemplars: Exemplars) -> Projections:
         """Project the strongest neurons; each of their images is read once.

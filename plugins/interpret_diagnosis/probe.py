@@ -30,11 +30,20 @@ class Diagnose(Probe):
     projected: str | None = Field(
         None, description="Layer whose projections may show aliasing; none: the second."
     )
-    units: int = Field(64, ge=1, description="Units of that layer that are projected, drawn at random.")
-    mined: int = Field(256, ge=1, description="Images in which their strongest neurons are looked for.")
-    moved: int = Field(16, ge=1, description="Images that are moved to measure shift equivariance.")
+    units: int = Field(
+        64, ge=1, le=100_000, description="Units of that layer that are projected, drawn at random."
+    )
+    mined: int = Field(
+        256, ge=1, le=100_000, description="Images in which their strongest neurons are looked for."
+    )
+    moved: int = Field(
+        16, ge=1, le=100_000, description="Images that are moved to measure shift equivariance."
+    )
     dominant: float = Field(
-        OURS.dominant, gt=1, description="RMS over the median, from which on a filter dominates."
+        OURS.dominant,
+        gt=1,
+        le=1_000_000,
+        description="RMS over the median, from which on a filter dominates.",
     )
     faint: float = Field(
         OURS.faint, ge=0, lt=1, description="RMS over the median, up to which a filter is as good as missing."
@@ -42,6 +51,7 @@ class Diagnose(Probe):
     noise: float = Field(
         OURS.noise,
         gt=0,
+        le=1_000_000,
         description="Flatness over that of white noise, from which on filters look like noise.",
     )
     duplicate: float = Field(
@@ -54,10 +64,13 @@ class Diagnose(Probe):
         OURS.nearly_dead, ge=0, le=1, description="Share of the images below which a unit is nearly dead."
     )
     aliasing: float = Field(
-        OURS.aliasing, ge=0, description="Energy at the first stride's frequencies beyond what is expected."
+        OURS.aliasing,
+        ge=0,
+        le=1_000_000,
+        description="Energy at the first stride's frequencies beyond what is expected.",
     )
-    shift: float = Field(OURS.shift, ge=0, description="Shift-equivariance error of a layer.")
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+    shift: float = Field(OURS.shift, ge=0, le=1_000_000, description="Shift-equivariance error of a layer.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )

@@ -35,8 +35,8 @@ class AttributionGrid(Renderer[Attributions]):
         description="Percentile of a map's magnitudes that gets full colour; 100: its maximum.",
     )
     smooth: bool = Field(False, description="Enlarge small maps smoothly, not pixel by pixel.")
-    columns: int = Field(2, ge=1, description="Images side by side on a page.")
-    rows: int = Field(4, ge=1, description="Images one below the other on a page.")
+    columns: int = Field(2, ge=1, le=100, description="Images side by side on a page.")
+    rows: int = Field(4, ge=1, le=100, description="Images one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Attributions, images: Images, folder: Path) -> Sequence[Path]:

@@ -53,7 +53,7 @@ class ComparisonFigure(Renderer[Comparison]):
         description="Percentile of a map's magnitudes that gets full colour; 100: maximum.",
     )
     smooth: bool = Field(False, description="Enlarge small maps smoothly, not pixel by pixel.")
-    rows: int = Field(6, ge=1, description="Images one below the other on a page.")
+    rows: int = Field(6, ge=1, le=100, description="Images one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Comparison, images: Images, folder: Path) -> Sequence[Path]:

@@ -44,8 +44,10 @@ class CorrespondenceFigure(Renderer[Correspondence]):
 
     name: ClassVar[str] = "correspondence_figure"
 
-    images: int = Field(5, ge=1, description="Images that are shown; those with all parts come first.")
-    draws: int = Field(3, ge=0, description="Random masks of each image that are shown.")
+    images: int = Field(
+        5, ge=1, le=1000, description="Images that are shown; those with all parts come first."
+    )
+    draws: int = Field(3, ge=0, le=1000, description="Random masks of each image that are shown.")
     paper: dict[str, PaperLayer] = Field(
         {},
         description="The paper's layer, 5 or 7, whose numbers stand beside a layer of ours: {layer5: 5}.",

@@ -48,7 +48,7 @@ class DiagnosisFigure(Renderer[Diagnosis]):
 
     name: ClassVar[str] = "diagnosis_figure"
 
-    projections: int = Field(16, ge=1, description="Projections of the second layer to show.")
+    projections: int = Field(16, ge=1, le=1000, description="Projections of the second layer to show.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Diagnosis, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002

@@ -46,7 +46,7 @@ class EvolutionCurves(Renderer[Evolution]):
 
     name: ClassVar[str] = "evolution_curves"
 
-    columns: int = Field(6, ge=1, description="Layers side by side; further ones are below them.")
+    columns: int = Field(6, ge=1, le=100, description="Layers side by side; further ones are below them.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Evolution, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002

@@ -44,8 +44,8 @@ class EvolutionGrid(UnitGrid[Evolution]):
     name: ClassVar[str] = "evolution_grid"
 
     patches: bool = Field(False, description="Show the part of the image below each projection.")
-    across: int = Field(2, ge=1, description="Layers side by side on a page.")
-    rows: int = Field(12, ge=1, description="Units of a layer on one page.")
+    across: int = Field(2, ge=1, le=100, description="Layers side by side on a page.")
+    rows: int = Field(12, ge=1, le=100, description="Units of a layer on one page.")
 
     def render(self, result: Evolution, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages, named ``evolution-1.png`` and so on.

@@ -39,8 +39,8 @@ class FeatureGrid(UnitGrid[Projections]):
 
     name: ClassVar[str] = "feature_grid"
 
-    columns: int = Field(4, ge=1, description="Units side by side on a page.")
-    rows: int = Field(6, ge=1, description="Units one below the other on a page.")
+    columns: int = Field(4, ge=1, le=100, description="Units side by side on a page.")
+    rows: int = Field(6, ge=1, le=100, description="Units one below the other on a page.")
 
     def render(self, result: Projections, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages of every layer, named ``layer1-1.png``, ``layer1-2.png`` and so on.

@@ -91,8 +91,8 @@ class FilterGrid(Renderer[Filters]):
         100.0, gt=0, le=100, description="Percentile of the magnitudes that gets full colour."
     )
     smooth: bool = Field(False, description="Enlarge the filters smoothly, not pixel by pixel.")
-    columns: int = Field(16, ge=1, description="Filters side by side on a page.")
-    rows: int = Field(16, ge=1, description="Filters one below the other on a page.")
+    columns: int = Field(16, ge=1, le=100, description="Filters side by side on a page.")
+    rows: int = Field(16, ge=1, le=100, description="Filters one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Filters, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002

@@ -53,8 +53,8 @@ class OcclusionOverlay(Renderer[Occlusions]):
     scale: Literal["image", "all"] = Field(
         "image", description="Full colour is the largest change of each image, or of all images."
     )
-    columns: int = Field(2, ge=1, description="Images side by side on a page.")
-    rows: int = Field(4, ge=1, description="Images one below the other on a page.")
+    columns: int = Field(2, ge=1, le=100, description="Images side by side on a page.")
+    rows: int = Field(4, ge=1, le=100, description="Images one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Occlusions, images: Images, folder: Path) -> Sequence[Path]:

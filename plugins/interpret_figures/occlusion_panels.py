@@ -59,7 +59,7 @@ class OcclusionPanels(Renderer[Occlusions]):
         le=len(LABELS),
         description="Labels that the legend names: the target, then the most frequent; the rest is grey.",
     )
-    rows: int = Field(4, ge=1, description="Images one below the other on a page.")
+    rows: int = Field(4, ge=1, le=100, description="Images one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Occlusions, images: Images, folder: Path) -> Sequence[Path]:

@@ -26,7 +26,7 @@ class OverlapPairs(Renderer[Overlap]):
 
     name: ClassVar[str] = "overlap_pairs"
 
-    columns: int = Field(3, ge=1, description="Pairs side by side.")
+    columns: int = Field(3, ge=1, le=100, description="Pairs side by side.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Overlap, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002

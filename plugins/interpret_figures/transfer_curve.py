@@ -59,7 +59,7 @@ class TransferCurve(Renderer[Transfer]):
     name: ClassVar[str] = "transfer_curve"
 
     paper: Paper = Field("none", description=OPTION)
-    columns: int = Field(3, ge=1, description="Panels side by side; further ones are below them.")
+    columns: int = Field(3, ge=1, le=100, description="Panels side by side; further ones are below them.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Transfer, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002

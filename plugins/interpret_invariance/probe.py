@@ -36,7 +36,9 @@ class Invariance(Probe):
         description="Lowest and highest amount, by transformation, in its unit; left out: the paper's, or "
         "ours where it has none. Pixels grow with the input, from 224.",
     )
-    steps: int = Field(STEPS, ge=2, description="Amounts in a range; translations are by whole pixels.")
+    steps: int = Field(
+        STEPS, ge=2, le=10_000, description="Amounts in a range; translations are by whole pixels."
+    )
     border: Border = Field(
         "mean",
         description="What is seen beyond the image: its mean colour, its nearest pixel (edge), the image "
@@ -47,7 +49,7 @@ class Invariance(Probe):
         description="The class whose probability is followed: index, category, label or predicted; none: the "
         "label where the network knows it, else what is predicted.",
     )
-    batch_size: int = Field(32, ge=1, description="Transformed images in one forward pass.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Transformed images in one forward pass.")
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )

@@ -55,11 +55,18 @@ class Occlusion(Probe):
         description="What changes only (incremental), whole passes (full), the cheaper one, or approximate.",
     )
     tolerance: float = Field(
-        0.05, ge=0, description="Approximate refines where neighbouring probabilities differ by more."
+        0.05,
+        ge=0,
+        le=1_000_000,
+        description="Approximate refines where neighbouring probabilities differ by more.",
     )
-    others: int = Field(3, ge=0, description="Exemplars of each followed unit that are projected too.")
-    batch_size: int = Field(32, ge=1, description="Occluded images in one full forward pass.")
-    seed: int = Field(0, description="Start of the noise, and of the sample that measures an approximation.")
+    others: int = Field(
+        3, ge=0, le=100, description="Exemplars of each followed unit that are projected too."
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="Occluded images in one full forward pass.")
+    seed: int = Field(
+        0, ge=0, description="Start of the noise, and of the sample that measures an approximation."
+    )
 
     def run(self, network: Network, images: Images, exemplars: Exemplars | None = None) -> Occlusions:
         """One sweep for each image, which is stored when it is done: a step that was stopped goes on there.

@@ -21,8 +21,10 @@ class TopK(ShardedProbe):
     name: ClassVar[str] = "topk"
 
     layers: list[str] = Field([], description="Layers to mine, by name or alias; none: every convolution.")
-    k: int = Field(9, ge=1, description="Neurons to keep of each unit.")
-    per_image: int = Field(1, ge=1, description="Neurons of one unit that a single image may give.")
+    k: int = Field(9, ge=1, le=10_000, description="Neurons to keep of each unit.")
+    per_image: int = Field(
+        1, ge=1, le=10_000, description="Neurons of one unit that a single image may give."
+    )
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )

@@ -27,6 +27,7 @@ class Ablate(Validated):
 
     variants: list[Variant] = Field(
         min_length=1,
+        max_length=1000,
         description="The rows in order: {label: …, model: what differs from 'base', paper: its errors in %}.",
     )
     base: ModelSpec = Field(

@@ -61,7 +61,7 @@ class Evaluate(Probe):
     crops: TestCrops = Field(
         10, description="Views averaged: the centre; or corners and centre, mirrored too."
     )
-    batch_size: int = Field(64, ge=1, description="Images in one forward pass.")
+    batch_size: int = Field(64, ge=1, le=4096, description="Images in one forward pass.")
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )

@@ -42,8 +42,8 @@ class Evolve(Probe):
         description="Units to project: so many of each layer at random among those that live at the end, a "
         "list, or a list for each layer; 0: numbers only.",
     )
-    random_seed: int = Field(0, description="Start of the random choice of units.")
-    k: int = Field(9, ge=1, description="Strongest images of a unit that the numbers compare.")
+    random_seed: int = Field(0, ge=0, description="Start of the random choice of units.")
+    k: int = Field(9, ge=1, le=10_000, description="Strongest images of a unit that the numbers compare.")
     threshold: float = Field(
         THRESHOLD, gt=0, le=1, description="Share of the final strongest images that a settled unit keeps."
     )
@@ -53,7 +53,7 @@ class Evolve(Probe):
     nonlinear: Nonlinear = Field(
         "refuse", description="Nonlinearities without a rule: refuse them, or take their gradient."
     )
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )

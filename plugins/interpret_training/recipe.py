@@ -6,10 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from interpret.errors import PluginError, UnknownNameError
+from interpret.errors import PipelineError, PluginError, UnknownNameError
+from interpret.files import user_path
+from interpret.yamltext import read_yaml
 from interpret_zoo import recipes
 
 Init = Literal["keep", "paper", "he"]
@@ -25,28 +26,33 @@ class Recipe(BaseModel):
     business: its ``resize`` and ``input_size``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    epochs: int = Field(70, ge=1, description="Passes over the training images, at most.")
-    batch: int = Field(128, ge=1, description="Images in one step, over all processes.")
-    rate: float = Field(0.01, gt=0, description="Learning rate at the beginning.")
+    epochs: int = Field(70, ge=1, le=100_000, description="Passes over the training images, at most.")
+    batch: int = Field(128, ge=1, le=65_536, description="Images in one step, over all processes.")
+    rate: float = Field(0.01, gt=0, le=1_000_000, description="Learning rate at the beginning.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of gradient descent.")
-    decay: float = Field(5e-4, ge=0, description="Weight decay, on weights and biases (open in the paper).")
+    decay: float = Field(
+        5e-4, ge=0, le=1_000_000, description="Weight decay, on weights and biases (open in the paper)."
+    )
     patience: int | None = Field(
         5,
         ge=0,
+        le=100_000,
         description="Epochs without a lower validation error until the rate falls (paper: by hand).",
     )
     anneal: float = Field(0.1, gt=0, lt=1, description="Factor by which the rate falls (open in the paper).")
-    lowest_rate: float = Field(1e-5, ge=0, description="The rate falls no further.")
+    lowest_rate: float = Field(1e-5, ge=0, le=1_000_000, description="The rate falls no further.")
     stop: int | None = Field(
         None,
         ge=1,
+        le=100_000,
         description="Epochs without a lower validation error until training ends; none: never.",
     )
     radius: float | None = Field(
         0.1,
         gt=0,
+        le=1_000_000,
         description="Largest root mean square of a filter, at inputs of -128 to 128; none: no limit.",
     )
     init: Init = Field(
@@ -55,7 +61,10 @@ class Recipe(BaseModel):
         "paper in the first layer and the last, N(0, 2/inputs) between: narrow layers keep the signal.",
     )
     deviation: float = Field(
-        0.01, gt=0, description="Standard deviation of the paper's initial weights, at inputs of -128 to 128."
+        0.01,
+        gt=0,
+        le=1_000_000,
+        description="Standard deviation of the paper's initial weights, at inputs of -128 to 128.",
     )
     mean: Mean = Field(
         "network",
@@ -90,7 +99,7 @@ class Recipe(BaseModel):
         return tuple(sorted({epoch for epoch in self.checkpoints if epoch < self.epochs} | {self.epochs}))
 
 
-def read_recipe(name: str | Path, **changes: Any) -> Recipe:
+def read_recipe(name: str | Path, /, **changes: Any) -> Recipe:
     """A recipe that comes along, or a YAML file of one, with some choices changed.
 
     Args:
@@ -99,15 +108,16 @@ def read_recipe(name: str | Path, **changes: Any) -> Recipe:
 
     Raises:
         UnknownNameError: If there is no such recipe.
-        PluginError: If the file cannot be read or holds no recipe.
+        PipelineError: If the file cannot be read, with line and column.
+        PluginError: If it holds no recipe.
         ValidationError: If a choice makes no sense; from pydantic.
     """
-    path = Path(name).expanduser()
+    path = user_path(name)
     if path.suffix in {".yaml", ".yml"}:
-        return Recipe(**{**_read(path), **changes})
+        return Recipe.model_validate({**_read(path), **changes})
     if str(name) not in recipe_names():
         raise UnknownNameError("recipe (or path of a .yaml file)", str(name), recipe_names())
-    return Recipe(**{**_read(_folder() / f"{name}.yaml"), **changes})
+    return Recipe.model_validate({**_read(_folder() / f"{name}.yaml"), **changes})
 
 
 def recipe_names() -> list[str]:
@@ -120,10 +130,9 @@ def _folder() -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PluginError(f"The recipe {path} cannot be read: {error}.") from error
-    if not isinstance(content, dict):
+    text = read_yaml(path)
+    if text.problems:
+        raise PipelineError(text.sorted())
+    if not isinstance(text.value, dict):
         raise PluginError(f"The recipe {path} must be a mapping (epochs: 70, rate: 0.01, …).")
-    return content
+    return text.value

@@ -29,7 +29,7 @@ ModelSpec = Annotated[dict[str, JsonValue], BeforeValidator(_plain)]
 class Variant(BaseModel):
     """One row: a label, what its model has of its own, and what the paper says of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     label: str = Field(min_length=1, description="What the row is called, unlike the others.")
     model: ModelSpec = Field(

@@ -31,9 +31,9 @@ class Splits(Probe):
         [15], min_length=1, description="Training images of each category; several give a curve."
     )
     test: PositiveInt | None = Field(
-        50, description="Test images of each category, at most; none: all that are left."
+        50, le=1_000_000, description="Test images of each category, at most; none: all that are left."
     )
-    folds: int = Field(5, ge=1, description="Random splits.")
+    folds: int = Field(5, ge=1, le=1000, description="Random splits.")
     seed: int = Field(0, ge=0, description="Start of the random splits.")
     label: str = Field("", description="The network's name in tables; left out: its class.")
     on_error: OnError = Field(
@@ -70,7 +70,7 @@ class TransferLayers(Splits):
         description="What cross-validation on the training images chooses c from; it counts at features of "
         "variance 1.",
     )
-    batch_size: int = Field(32, ge=1, description="Images in one forward pass.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> TransferLayers:

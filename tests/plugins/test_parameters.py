@@ -11,6 +11,7 @@ from interpret.errors import PluginError
 from interpret.images import Images
 from interpret.interfaces import Dataset
 from interpret.parameters import configure, describe
+from interpret.plugins import registry
 
 
 class Board(BaseModel):
@@ -92,6 +93,15 @@ def test_an_unknown_part_of_a_parameter_has_a_hint():
         ({"path": "a", "sizes": [1, "x"]}, "'sizes.1' must be a valid integer, unable to parse"),
         ({"path": "a", "limits": 1}, "'limits' is no parameter of it. Did you mean 'limit'"),
         ({"path": "a", "limit": 13}, "limit 13 brings bad luck."),
+        ({"path": "a", "rows": [3]}, "'rows' must be int > 0 or [int ≥ 2, int > 0]. Got [3]."),
+        ({"path": "a", "rows": [3, "x"]}, "'rows' must be int > 0 or [int ≥ 2, int > 0]. Got [3, 'x']."),
+        ({"path": "a", "rows": []}, "'rows' must be int > 0 or [int ≥ 2, int > 0]. Got []."),
+        ({"path": "a", "board": 3}, "'board' must be a mapping. Got 3."),
+        ({"path": "a", "limit": 10**30}, "'limit' must be a number of at most 63 bits. Got 1"),
+        ({"path": "a", "share": float("nan")}, "'share' must be a finite number. Got nan."),
+        ({"path": "a\0"}, "'path' must be text without null characters and surrogates."),
+        ({"path": "a" * 10_001}, "'path' must be text of at most 10,000 characters."),
+        ({"path": "a", "sizes": [1, [10**30]]}, "'sizes' must be a number of at most 63 bits."),
         ({"path": "x" * 500, "share": "y" * 500}, "…"),
     ],
 )
@@ -112,3 +122,32 @@ def test_a_wrong_member_is_one_mistake_though_the_list_is_too_short_without_it()
 
 def test_right_parameters_make_the_plugin():
     assert configure(Shelf, "dataset", {"path": "a", "sizes": [1, 2]}).sizes == (1, 2)
+
+
+SEEDS = {"seed", "random_seed", "seeds"}
+
+
+def integers(schema, definitions, name="", seen=()):
+    """Every whole number that a plugin's schema asks for, with the name of its parameter."""
+    if "$ref" in schema:
+        key = schema["$ref"].rpartition("/")[2]
+        if key not in seen:
+            yield from integers(definitions[key], definitions, name, (*seen, key))
+    if schema.get("type") == "integer":
+        yield name, schema
+    for part in schema.get("anyOf", []):
+        yield from integers(part, definitions, name, seen)
+    for key, part in schema.get("properties", {}).items():
+        yield from integers(part, definitions, key, seen)
+
+
+@pytest.mark.parametrize("kind", ["models", "datasets", "probes", "renderers", "executors"])
+def test_whatever_takes_time_or_memory_has_a_limit(kind):
+    """A whole number is a size with a largest value, a seed, or names what is looked up."""
+    looked_up = {"target", "unit", "units", "reference", "categories", "input_size", "window", "stride"}
+    for name, plugin in getattr(registry(), kind).items():
+        schema = plugin.model_json_schema()
+        for field, found in integers(schema, schema.get("$defs", {})):
+            limited = found.keys() & {"maximum", "exclusiveMaximum", "enum", "const"}
+            assert limited or field in looked_up | SEEDS, (name, field)
+            assert field not in SEEDS or found["minimum"] == 0, (name, field)
