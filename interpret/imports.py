@@ -43,15 +43,19 @@ class Target:
     Attributes:
         module: The module that defines it.
         name: Its qualified name there.
-        file: The module's source.
+        file: The module's source; None where it is not installed.
     """
 
     module: str
     name: str
-    file: Path
+    file: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.module}:{self.name}"
+
+
+class MissingModuleError(ModelError):
+    """A pipeline names a module that is not installed."""
 
 
 @contextmanager
@@ -75,6 +79,19 @@ def allowed(module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in names)
 
 
+def check_target(target: str) -> Target:
+    """Judge an import path as ``find_target`` does, but let a module pass that is not installed here.
+
+    Raises:
+        ModelError: If it could not be imported anywhere, or only after the user allows it.
+    """
+    try:
+        return find_target(target)
+    except MissingModuleError:
+        module, _, name = target.partition(":")
+        return Target(module, name)
+
+
 def find_target(target: str) -> Target:
     """Judge an import path by source alone; nothing is imported.
 
@@ -82,8 +99,9 @@ def find_target(target: str) -> Target:
         target: ``"package.nets:Net"``.
 
     Raises:
-        ModelError: If it is no class derived from ``nn.Module``, or not defined in an installed module; if it
-            is a function, and the user does not allow its package.
+        ModelError: If it is no class derived from ``nn.Module``, or its module does not define it; if it is a
+            function, and the user does not allow its package.
+        MissingModuleError: If no Python file of the module is installed.
     """
     if not re.fullmatch(FORM, target):
         module, _, name = re.sub(r"\(.*|[^\w.:]", "", target).replace(":", ".").rpartition(".")
@@ -95,8 +113,8 @@ def find_target(target: str) -> Target:
     library = Library()
     source = library.source(module)
     if source is None:
-        raise ModelError(
-            f"there is no Python file of a module {module!r} among what is installed. Install its package "
+        raise MissingModuleError(
+            f"There is no Python file of a module {module!r} among what is installed. Install its package "
             "into this environment, or put its folder on PYTHONPATH"
         )
     found = source.define(name)
@@ -225,7 +243,7 @@ def _imported(target: Target) -> Any:
         raise ModelError(
             f"the module {target.module!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    if Path(str(getattr(module, "__file__", ""))).resolve() != target.file.resolve():
+    if target.file is None or Path(str(getattr(module, "__file__", ""))).resolve() != target.file.resolve():
         raise ModelError(f"{target.module} was imported from another file than {target.file} before")
     return module
 

@@ -43,7 +43,7 @@ def check_pipeline(path: Path, registry: Registry, *, as_json: bool) -> int:
     """Say what is wrong with a pipeline; returns the exit code."""
     try:
         pipeline = read_pipeline(path, registry)
-        imports = {str(target): str(target.file) for target in pipeline.imports}
+        imports = {str(target): target.file and str(target.file) for target in pipeline.imports}
     except PipelineError as error:
         if not as_json:
             raise
@@ -57,7 +57,8 @@ def check_pipeline(path: Path, registry: Registry, *, as_json: bool) -> int:
             f"{printable(str(path))} has no mistakes. Its steps: {', '.join(map(printable, pipeline.steps))}."
         )
         for target, file in imports.items():
-            show.console().print(printable(f"It will import {target} from {file}."), soft_wrap=True)
+            place = f"from {file}" if file else "which is not installed here"
+            show.console().print(printable(f"It will import {target}, {place}."), soft_wrap=True)
     return 0
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.imports import FORM, Target, find_target, import_target, signature
+from interpret.imports import FORM, Target, check_target, import_target, signature
 from interpret.interfaces import Device
 from interpret.network import Network
 from interpret.values import plain_arguments
@@ -38,14 +38,14 @@ class Module(ImageModel):
     @classmethod
     def _safe(cls, value: str) -> str:
         try:
-            find_target(value)
+            check_target(value)
         except InterpretError as error:
             raise ValueError(str(error)) from error
         return value
 
     def imports(self) -> Sequence[Target]:
         """The class."""
-        return [find_target(self.target)]
+        return [check_target(self.target)]
 
     def build(self) -> nn.Module:
         """The module as its class makes it."""

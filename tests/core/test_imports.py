@@ -133,7 +133,10 @@ def test_check_imports_nothing_and_says_what_a_run_will(bait, monkeypatch, capsy
     path = Path("my.yaml")
     path.write_text(PIPELINE % "bait.base:Base")
     assert call(["check", "my.yaml"]) == 0
-    assert f"It will import bait.base:Base from {bait}/bait/base.py." in capsys.readouterr().out
+    assert f"It will import bait.base:Base, from {bait}/bait/base.py." in capsys.readouterr().out
+    path.write_text(PIPELINE % "nowhere.nets:Net")
+    assert call(["check", "my.yaml"]) == 0
+    assert "It will import nowhere.nets:Net, which is not installed here." in capsys.readouterr().out
     path.write_text(PIPELINE % "bait.made:make")
     assert call(["check", "my.yaml"]) == 2
     error = capsys.readouterr().err

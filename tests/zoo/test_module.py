@@ -128,7 +128,6 @@ def test_anything_that_is_no_network_is_refused_and_not_called(target, tmp_path,
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("mynet:Net", "no Python file of a module 'mynet'"),
         ("mynets:Nett", "mynets has no class 'Nett'. Did you mean 'Net'"),
         ("mynets.Net", r"must be a module, a colon and a class, such as .mynets:Net"),
         ("mynets:nn.Linear", "mynets has no class 'nn.Linear'"),
@@ -137,6 +136,11 @@ def test_anything_that_is_no_network_is_refused_and_not_called(target, tmp_path,
 def test_targets_that_cannot_be_found_are_explained(target, message):
     with pytest.raises(PluginError, match=message):
         load(target)
+
+
+def test_a_module_that_is_not_installed_is_missed_when_it_is_needed():
+    with pytest.raises(ModelError, match="no Python file of a module 'mynet' among what is installed"):
+        load("mynet:Net")
 
 
 def test_a_module_that_fails_and_a_function_that_lies_are_explained(monkeypatch):
