@@ -191,7 +191,7 @@ def test_weights_of_another_network_name_the_tensors(tmp_path):
 
 
 def test_categories_must_be_as_many_as_outputs():
-    with pytest.raises(ModelError, match="has 3 outputs, but 'categories' says 2"):
+    with pytest.raises(ModelError, match="2 categories, but the network has 3 outputs"):
         load("mynets:Net", categories=["cat", "dog"])
     assert load("mynets:Net", categories=3).categories == ()
 
