@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from time import sleep
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from interpret import results
 from interpret.checksums import SUFFIX
@@ -29,6 +29,7 @@ from interpret.results import Result
 from interpret.store import code_version, whole
 
 R = TypeVar("R", bound=Result)
+K = TypeVar("K", bound=Result)
 logger = logging.getLogger(__name__)
 
 
@@ -143,14 +144,15 @@ def holds_work(folder: Path) -> bool:
     return any(file.name == "result.json" or file.suffix == SUFFIX for file in folder.rglob("*"))
 
 
-def kept(compute: Callable[[], R], *content: object) -> R:
+def kept(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
     """A result that is computed once for its content and found again afterwards.
 
     Args:
         compute: Computes it.
         *content: Everything it depends on, as for `room`.
+        kind: Its class: what is found of another one, as a stranger's, is computed again.
     """
-    return _kept_in(room("kept", *content), compute)
+    return _kept_in(room("kept", *content), compute, kind)
 
 
 @contextmanager
@@ -163,24 +165,38 @@ def keeping_parts(folder: Path) -> Iterator[None]:
         _parts.reset(token)
 
 
-def kept_part(compute: Callable[[], R], *content: object) -> R:
+def kept_part(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
     """A part of a step's work: a step that was stopped finds it again; outside a run nothing is stored.
 
     Args:
         compute: Computes it.
         *content: What tells it from other parts of the step.
+        kind: Its class, as for `kept`.
     """
     folder = _parts.get()
-    return compute() if folder is None or follows() else _kept_in(folder / digest(*content), compute)
+    return compute() if folder is None or follows() else _kept_in(folder / digest(*content), compute, kind)
 
 
-def _kept_in(folder: Path, compute: Callable[[], R]) -> R:
-    if not holds_result(folder):
-        found = compute()
+def _kept_in(folder: Path, compute: Callable[[], R], kind: type[Result]) -> R:
+    if (found := find_result(folder, kind)) is None:
+        computed = compute()
         if follows():
-            return found
-        found.save(folder)
-    return results.load(folder)  # type: ignore[return-value]  # what compute() returned
+            return computed
+        computed.save(folder)
+        found = results.load(folder)
+    return cast(R, found)
+
+
+def find_result(folder: Path, kind: type[K]) -> K | None:
+    """The result of a class that is stored in a room; None where there is none that is whole."""
+    if not holds_result(folder):
+        return None
+    try:
+        found = results.load(folder)
+    except InterpretError as error:
+        logger.warning("%s It is made again.", error)
+        return None
+    return found if isinstance(found, kind) else None
 
 
 def holds_result(folder: Path) -> bool:

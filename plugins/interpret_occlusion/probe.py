@@ -81,7 +81,11 @@ class Occlusion(Probe):
         matching = tell(used_labels(network, images, logits.shape[1], self.target))
         numbers = range(len(images))
         maps = tuple(
-            kept_part(partial(self._sweep, network, images, number, targets[number]), images.indices[number])
+            kept_part(
+                partial(self._sweep, network, images, number, targets[number]),
+                images.indices[number],
+                kind=OcclusionMaps,
+            )
             for number in (track(numbers) if len(numbers) > 1 else numbers)
         )
         described = [

@@ -133,7 +133,7 @@ class _Work:
         The room of the training, with its large files, goes when that is stored; where a process was killed
         between the two, it goes now.
         """
-        found = kept(lambda: self.measured(unit, key), "ablation", *key)
+        found = kept(lambda: self.measured(unit, key), "ablation", *key, kind=VariantRun)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.barrier()  # another process may still read there
         if not follows():

@@ -14,7 +14,7 @@ from interpret import results
 from interpret.batches import OnError
 from interpret.images import Images, digest
 from interpret.network import Network
-from interpret.workspace import holds_result, room
+from interpret.workspace import find_result, room
 from interpret_topk import Exemplars, mine
 from interpret_training.checkpoints import Checkpoint
 from interpret_training.loading import mean_image
@@ -48,14 +48,16 @@ class Miner:
             layers: Names or aliases.
         """
         rooms = {layer: self._room(network, checkpoint, layer) for layer in layers}
-        missing = [layer for layer, folder in rooms.items() if not holds_result(folder)]
+        known = {layer: find_result(folder, Exemplars) for layer, folder in rooms.items()}
+        missing = [layer for layer, found in known.items() if found is None]
         if missing:
-            found = mine(
+            mined = mine(
                 network, self.images, missing, self.k, batch_size=self.batch_size, on_error=self.on_error
             )
             for layer in missing:
-                _only(found, layer).save(rooms[layer])
-        return joined({layer: cast(Exemplars, results.load(folder)) for layer, folder in rooms.items()})
+                _only(mined, layer).save(rooms[layer])
+                known[layer] = cast(Exemplars, results.load(rooms[layer]))
+        return joined({layer: found for layer, found in known.items() if found is not None})
 
     def _room(self, network: Network, checkpoint: Checkpoint, layer: str) -> Path:
         return room(

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from interpret import results
 from interpret.batches import OnError
 from interpret.checksums import remove_checked
 from interpret.entry import takes_network
@@ -24,7 +23,7 @@ from interpret.files import read_sealed, write_sealed
 from interpret.images import Images, as_images, digest
 from interpret.network import Network
 from interpret.store import code_version, read_json
-from interpret.workspace import follows, holds_result, processes, room
+from interpret.workspace import find_result, follows, processes, room
 from interpret_training.checkpoints import CHECKPOINTS, stored_checkpoint, write_checkpoint
 from interpret_training.evaluation import class_count, probabilities, score
 from interpret_training.initial import initialise
@@ -107,8 +106,8 @@ def _claim(folder: Path, key: str) -> Training | None:
             f"{folder} holds another training: network, images, recipe or code have changed since. "
             "Choose another folder, or remove this one."
         )
-    if known == key and holds_result(folder):
-        return results.load(folder)  # type: ignore[return-value]
+    if known == key and (found := find_result(folder, Training)):
+        return found
     if not (known == key or follows()):
         write_sealed(note, {"key": key})
     return None

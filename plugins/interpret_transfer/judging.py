@@ -73,7 +73,9 @@ def judged(name: str, features: Features, task: Task, method: Method) -> tuple[L
         method: Classifiers, scaling, and what c is chosen from.
     """
     key = (name, features.key, task.digest(), method.classifiers, method.scaling, method.strengths)
-    return kept(lambda: _judge(name, features, task, method), "judged", *key, torch.__version__, Method).rows
+    return kept(
+        lambda: _judge(name, features, task, method), "judged", *key, torch.__version__, Method, kind=_Rows
+    ).rows
 
 
 def _judge(name: str, features: Features, task: Task, method: Method) -> _Rows:

@@ -110,7 +110,9 @@ def _kept(network: Network, images: Images, fold: Fold, recipe: Recipe, on_error
     """One training, found again where it was done before."""
     shown, checked = images.subset(fold.train), images.subset(fold.test)
     key = (training_key(network, shown, recipe, checked), network.device.type, on_error)
-    return kept(lambda: _trained(network, shown, checked, recipe, on_error), "scratch", *key, _Split)
+    return kept(
+        lambda: _trained(network, shown, checked, recipe, on_error), "scratch", *key, _Split, kind=_Split
+    )
 
 
 def _check(task: Task, labels: Sequence[int], outputs: int) -> None:

@@ -211,3 +211,18 @@ def test_a_kept_result_that_names_a_file_elsewhere_is_computed_again(tmp_path):
         found = kept(lambda: filed(tmp_path / "anew"), "key")
     assert found.files["a"].read_text() == "one a.txt"
     assert (tmp_path / "victim").read_text() == "mine"
+
+
+@dataclass(frozen=True)
+class Other(Result):
+    """Another result."""
+
+    values: Float[Tensor, " n"]
+
+
+def test_a_kept_result_of_another_class_is_computed_again(tmp_path):
+    with working_in(tmp_path / "work"):
+        Other(torch.zeros(2)).save(room("kept", "key"))
+        assert isinstance(kept(lambda: filed(tmp_path / "made"), "key", kind=Filed), Filed)
+        assert isinstance(kept(lambda: filed(tmp_path / "never"), "key", kind=Filed), Filed)
+    assert not (tmp_path / "never").exists()

@@ -10,7 +10,9 @@ import torch
 from small_training import QUICK, Stripes, small_network
 
 from interpret.checksums import checksum_of, is_intact, write_checked
+from interpret.errors import ModelError
 from interpret_training import train
+from interpret_training.checkpoints import read_checkpoints, write_checkpoint
 from interpret_training.keeping import KeepState
 from interpret_training.state import PREVIOUS, STATE, find_state, read_state, write_state
 
@@ -157,3 +159,13 @@ def test_a_kill_between_the_state_and_its_checksum_leaves_the_state_before(tmp_p
 def test_the_state_of_another_training_is_not_taken(tmp_path):
     write_state({"key": "other", "epoch": 0}, tmp_path / STATE)
     assert find_state(tmp_path, "k", ()) is None
+
+
+def test_a_checkpoint_that_has_changed_is_refused_until_its_checksum_goes(tmp_path):
+    file = write_checkpoint(small_network(), 1, tmp_path).file
+    assert [one.epoch for one in read_checkpoints(tmp_path)] == [1]
+    damage(file)
+    with pytest.raises(ModelError, match=r"has changed since it was written.*or remove epoch-0001\S+sha256"):
+        read_checkpoints(tmp_path)
+    (tmp_path / "epoch-0001.safetensors.sha256").unlink()
+    assert [one.file for one in read_checkpoints(tmp_path)] == [file]
