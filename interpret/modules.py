@@ -173,12 +173,24 @@ def _copied(name: str, value: Any, memo: dict[int, Any]) -> Any:
         return type(value)((key, memo.get(id(item), item)) for key, item in value.items())
     if name in HOOKS:
         return OrderedDict((key, _rebound(hook, memo)) for key, hook in value.items())
-    if isinstance(value, FunctionType):
-        return _rebound(value, memo)
+    if isinstance(value, FunctionType) or type(value) in {list, tuple, dict}:
+        return (_rebound if isinstance(value, FunctionType) else _container)(value, memo)
     try:
         return deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - a file, a lock, a tensor inside a graph: it is shared
         return value
+
+
+def _container(value: Any, memo: dict[int, Any]) -> Any:
+    """A list, tuple or dict with copies of what it holds."""
+    if type(value) is tuple:
+        return tuple(_copied("", item, memo) for item in value)
+    new = memo[id(value)] = type(value)()
+    if isinstance(value, dict):
+        new.update({key: _copied("", item, memo) for key, item in value.items()})
+    else:
+        new.extend(_copied("", item, memo) for item in value)
+    return new
 
 
 def _rebound(function: Any, memo: dict[int, Any]) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from torch import nn
 
+from interpret.entry import takes_network
 from interpret.network import Network
 from interpret_diagnosis.layers import diagnosed_layers
 
 
+@takes_network
 def first_and_last(network: Network) -> list[str]:
     """The paper's layers 1 and 7, by their aliases; of any other network what is like them.
 

@@ -41,6 +41,7 @@ class Checkpoint(Record):
     sha256: str
 
 
+@takes_network
 def write_checkpoint(network: Network, epoch: int, folder: Path) -> Checkpoint:
     """Write the weights of a network into ``folder/epoch-NNNN.safetensors``, with what its input is.
 

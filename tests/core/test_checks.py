@@ -107,7 +107,7 @@ ENTRIES = {
     "mine": lambda n: mine(n, list(X)),
     "sweep": lambda n: sweep(n, X[0], 4, 4),
     "project": lambda n: project(n, X, [Neuron(0, "conv", 0, 0, 0)]),
-    "invariance": lambda n: invariance(n, list(X), ["conv"], transforms={"horizontal": [0, 1]}),
+    "invariance": lambda n: invariance(n, list(X), ["conv"], transforms={"horizontal_translation": [0, 1]}),
     "as_module": lambda n: n.as_module(),
 }
 
