@@ -68,7 +68,7 @@ def check_run(name, folder, monkeypatch, **less):
         assert list((folder / "run" / "features").glob(f"{layer}-*.png"))
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", "googlenet"])
+@pytest.mark.parametrize("name", ["squeezenet1_1", pytest.param("googlenet", marks=pytest.mark.slow)])
 def test_a_few_photographs(name, tmp_path, monkeypatch):
     check_run(name, tmp_path, monkeypatch, photographs=12, units=2)
 

@@ -251,7 +251,7 @@ SHARED = Path(__file__).parents[3] / "shared"
 
 @pytest.mark.data
 @pytest.mark.skipif(not SHARED.exists(), reason="the photographs and weights are not beside the repository")
-@pytest.mark.parametrize("name", ["squeezenet1_1", "googlenet"])
+@pytest.mark.parametrize("name", ["squeezenet1_1", pytest.param("googlenet", marks=pytest.mark.slow)])
 def test_real_weights_on_a_photograph(name, monkeypatch) -> None:
     """Response norms, ceil-mode pools, inception branches, with ImageNet's weights."""
     monkeypatch.syspath_prepend(SHARED / "reference")
