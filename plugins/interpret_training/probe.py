@@ -24,7 +24,7 @@ def _recipe(value: Any) -> Any:
     if isinstance(value, str):
         return _known(value, {})
     if isinstance(value, Mapping) and "like" in value:
-        return _known(str(value["like"]), {key: item for key, item in value.items() if key != "like"})
+        return _known(str(value["like"]), {str(key): item for key, item in value.items() if key != "like"})
     return value
 
 
