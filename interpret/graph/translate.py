@@ -154,7 +154,7 @@ class _Translator:
 
     def _operation(self, name: str, call: Call, traced: tuple[int, ...], meta: Mapping[str, Any]) -> Node:
         arguments = {key: _with_batch(key, value, traced) for key, value in call.arguments.items()}
-        if "groups" in arguments and getattr(arguments["weight"], "varies", False):
+        if "groups" in arguments and getattr(arguments.get("weight"), "varies", False):
             (arguments["groups"],) = _with_batch("repeats", [arguments["groups"]], ())
         if call.op == "opaque" and arguments.get("end") == TRACED_BATCH and not self._elsewhere():
             arguments["end"] = Batch()
