@@ -344,3 +344,22 @@ def test_the_module_itself_is_the_users():
     assert wrapped(module).module is module
     assert wrapped(torch.compile(module)).module is module
     assert copy.deepcopy(wrapped(module)).module is not module
+
+
+def test_a_detector_is_told_at_once_why_it_has_no_graph():
+    class Detector(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 1, 3)
+
+        def forward(self, x):
+            return [{"boxes": torch.nonzero(scores > 0)} for scores in self.conv(x)]
+
+    network = wrapped(Detector())
+    assert mine(network, list(X)).count == 3
+    with pytest.raises(
+        ModelError, match="'nonzero' in the forward of Detector itself makes a tensor whose size"
+    ):
+        _ = network.graph
+    with pytest.raises(ModelError, match=r"returns list \(0: dict\)"):
+        sweep(network, X[0], 4, 4)
