@@ -52,10 +52,14 @@ class InputSpec:
                 f"interpolation must be one of {', '.join(get_args(Interpolation))}. "
                 f"Got {self.interpolation!r}."
             )
-        if len(self.mean) != len(self.std) or not all(self.std):
+        if len(self.mean) != len(self.std) or not self.std or not _usable(self.mean, self.std):
             raise DatasetError(
-                "mean and std need one value for each channel, and std no zero. "
+                "mean and std need one finite value for each channel, and std no zero. "
                 f"Got {self.mean} and {self.std}."
+            )
+        if min(*self.size, self.resize or 1) < 1:
+            raise DatasetError(
+                f"size and resize must be at least 1 pixel. Got {self.size} and {self.resize}."
             )
 
     @property
@@ -192,6 +196,10 @@ class InputSpec:
                 "such numbers, wrap it with their mean and std.",
                 stacklevel=2,
             )
+
+
+def _usable(mean: tuple[float, ...], std: tuple[float, ...]) -> bool:
+    return all(map(math.isfinite, mean + std)) and all(std)
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:

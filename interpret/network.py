@@ -24,7 +24,7 @@ from interpret.arguments import (
 )
 from interpret.checks import Findings, examine, first_pass, noise_images
 from interpret.contexts import plain, usable
-from interpret.errors import ModelError, UnknownNameError
+from interpret.errors import DatasetError, ModelError, UnknownNameError
 from interpret.graph.program import Graph
 from interpret.graph.trace import trace
 from interpret.images import InputSpec, Picture
@@ -292,7 +292,17 @@ class Network:
         return placed.clone() if placed is x and self._findings(self._known()).writes_input else placed
 
     def place(self, x: Tensor) -> Tensor:
-        """A tensor on the network's device, in its type."""
+        """A tensor on the network's device, in its type.
+
+        Raises:
+            DatasetError: If it holds no floating-point numbers: bytes have not been preprocessed.
+        """
+        if not x.is_floating_point():
+            raise DatasetError(
+                f"A tensor of {x.dtype} has not been preprocessed. Give network.preprocess(x) for one image "
+                "(c, h, w) of bytes, or network.input.normalize(x / 255) for several; x.float() if the network "
+                "takes such numbers."
+            )
         return usable(x.to(device=self.device, dtype=self.dtype))
 
     def _known(self) -> _Known:

@@ -7,6 +7,7 @@ from PIL import Image
 
 from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images
+from interpret.testing import small_network
 
 SPEC = InputSpec((16, 12))
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
@@ -90,3 +91,33 @@ def test_bytes_that_were_made_floats_get_a_word():
     with pytest.warns(UserWarning, match="give them as uint8"):
         assert torch.equal(SPEC.preprocess(x), x)
     assert torch.equal(InputSpec((16, 12), (0.5,) * 3, (1 / 255,) * 3).preprocess(x), x)
+
+
+def test_bytes_are_never_taken_for_a_preprocessed_batch():
+    network = small_network()
+    x = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
+    for ask in (network, lambda x: network.record(x, network.layers[:1])):
+        with pytest.raises(DatasetError, match=r"uint8 has not been preprocessed.*normalize\(x / 255\)"):
+            ask(x)
+    spec = InputSpec((16, 16), network.input.mean, network.input.std, resize=16)
+    seen = torch.stack([spec.preprocess(each) for each in x])
+    assert torch.allclose(network.input.normalize(x / 255), seen)
+    assert network(network.input.normalize(x / 255)).shape == network(x.float()).shape
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"std": (1.0, 0.0, 1.0)},
+        {"std": (1.0, float("nan"), 1.0)},
+        {"mean": (float("inf"), 0.0, 0.0)},
+        {"mean": (0.0,)},
+        {"mean": (), "std": ()},
+        {"size": (0, 5)},
+        {"resize": -1},
+        {"interpolation": "cubic"},
+    ],
+)
+def test_an_input_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(DatasetError, match=r"mean and std|at least 1 pixel|must be one of nearest"):
+        InputSpec(**wrong)
