@@ -299,9 +299,9 @@ class Network:
         """
         if not x.is_floating_point():
             raise DatasetError(
-                f"A tensor of {x.dtype} has not been preprocessed. Give network.preprocess(x) for one image of "
-                "bytes, network.input.normalize(x / 255) for several, or x.float() if the network takes such "
-                "numbers."
+                f"A tensor of {x.dtype} has not been preprocessed. Give network.preprocess(x) for one image "
+                "of bytes, network.input.normalize(x / 255) for several, or x.float() if the network takes "
+                "such numbers."
             )
         return usable(x.to(device=self.device, dtype=self.dtype))
 

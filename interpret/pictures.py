@@ -30,6 +30,7 @@ MAX_PIXELS = 100_000_000
 LARGE = 16_000_000
 """Pictures of more pixels are decoded one at a time, whatever the number of threads that read."""
 
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of TIFF
 _TRANSPARENT = {"PA", "LA", "RGBA", "La", "RGBa"}
 
 _one_large = threading.Lock()
@@ -122,6 +123,9 @@ def _decode(image: Image.Image) -> tuple[Image.Image, Turn]:
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
         raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_TILE_WIDTH, 0) * tags.get(_TILE_LENGTH, 0) > LARGE:  # each is decoded whole
+        raise Image.DecompressionBombError(f"tiles of {tags[_TILE_WIDTH]} x {tags[_TILE_LENGTH]} pixels")
     with _one_large if pixels > LARGE else nullcontext():
         turn, found = turn_of(image), _upright(image)
         picture = found.copy() if found is image else found  # it outlives its file

@@ -3,8 +3,10 @@
 import io
 import os
 import resource
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -115,6 +117,18 @@ def test_thin_pictures_take_little_memory(tmp_path):
         Image.new("L", size, 51).save(tmp_path / "thin.png")
         x = InputSpec((224, 224), (0,) * 3, (1,) * 3).preprocess(tmp_path / "thin.png")
         assert torch.equal(x, torch.full((3, 224, 224), 0.2))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+
+
+def test_tiles_larger_than_their_picture_take_little_memory(tmp_path):
+    """libtiff decodes a whole tile, also where the picture shows 10 x 10 pixels of it."""
+    side, data = 46_000, zlib.compress(bytes(1000))
+    tags = {256: 10, 257: 10, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side, 324: 134, 325: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0)
+    (tmp_path / "tiles.tif").write_bytes(head + data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refuse(tmp_path / "tiles.tif", "tiles of 46000 x 46000 pixels", "Scale it down")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
 
 

@@ -202,3 +202,9 @@ def test_places_outside_are_refused_and_negative_ones_count_from_the_end():
         images[12]
     assert content(images[-1]) == content(images[11])
     assert len(list(images)) == 12
+
+
+def test_so_many_scenes_are_refused():
+    """Their ids alone would fill the memory."""
+    with pytest.raises(ValidationError, match="less than or equal to 1000000"):
+        Scenes(limit=99_999_999_999)
