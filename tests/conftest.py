@@ -1,11 +1,12 @@
-"""Processes of their own for the tests that kill them, without the seconds that importing PyTorch takes."""
+"""What all tests share: processes to kill, without the seconds that importing PyTorch takes; reports in UTF-8."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import pytest
 
@@ -31,3 +32,19 @@ def fork() -> Callable[..., BaseProcess]:
         return process
 
     return start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Reports travel between processes as UTF-8; hostile names in the message of a failing test are not."""
+    return _as_utf8((yield))
+
+
+def _as_utf8(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_as_utf8(key): _as_utf8(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_as_utf8, value))
+    return value
