@@ -1,4 +1,8 @@
-"""The WordNet synsets that are ImageNet's 1000 classes: folders have their ids, networks their words."""
+"""The WordNet synsets that are ImageNet's 1000 classes: folders have their ids, networks their words.
+
+The ids and words in ``synsets.txt`` are those of WordNet 3.0, copyright 2006 by Princeton University, whose
+license (https://wordnet.princeton.edu/license-and-commercial-use) lets anyone use and distribute them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all tests share: processes to kill, without the seconds that importing PyTorch takes; reports in UTF-8."""
+"""What all tests share: processes to kill that need not import PyTorch first, and reports in UTF-8."""
 
 from __future__ import annotations
 
