@@ -9,12 +9,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from interpret.errors import InterpretError
 
 SECONDS = 20
 BYTES = 4 * 2**30
+
+MANY = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+SAMPLE = settings(MANY, derandomize=True)
+"""The same inputs each time."""
 
 SNIPPETS = (
     *(

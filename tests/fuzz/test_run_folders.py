@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpret.runner import run_pipeline
@@ -16,7 +17,7 @@ from interpret.runner import run_pipeline
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
 import tiny_plugin
-from fuzzing import edited, edited_json, read_or_refused
+from fuzzing import MANY, SAMPLE, edited, edited_json, read_or_refused
 
 FILES = (
     "manifest.json",
@@ -25,7 +26,6 @@ FILES = (
     "peaks/result.json",
     "peaks/result.safetensors",
 )
-SAMPLE, MANY = 5, 300
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +42,15 @@ def outcome(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.glob("*/result.*")}
 
 
-def fuzz(origin: Path, folder: Path, name: str, count: int, *, always_alike: bool = False) -> None:
+def fuzz(origin: Path, folder: Path, name: str, trials: settings) -> None:
     """Mutate one file of the run folder, and run again."""
     content = (origin / "out" / name).read_bytes()
     hostile = edited(content)
     if name.endswith(".json"):
         hostile = st.one_of(hostile, edited_json(json.loads(content)))
-    numbers, expected, registry = iter(range(10**9)), outcome(origin / "out"), tiny_plugin.registry()
+    numbers, expected, registry = count(), outcome(origin / "out"), tiny_plugin.registry()
 
-    @settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        derandomize=always_alike,
-        suppress_health_check=list(HealthCheck),
-    )
+    @trials
     @given(hostile)
     def trial(data: bytes) -> None:
         place = folder / str(next(numbers))
@@ -74,10 +68,10 @@ def fuzz(origin: Path, folder: Path, name: str, count: int, *, always_alike: boo
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_hostile_run_folder_goes_on_or_is_refused(name, origin, tmp_path):
-    fuzz(origin, tmp_path, name, SAMPLE, always_alike=True)
+    fuzz(origin, tmp_path, name, settings(SAMPLE, max_examples=4))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_many_hostile_run_folders_go_on_or_are_refused(name, origin, tmp_path):
-    fuzz(origin, tmp_path, name, MANY)
+    fuzz(origin, tmp_path, name, settings(MANY, max_examples=300))

@@ -20,7 +20,7 @@ from interpret.results import Record, Result, load, whole
 from interpret.store import RunFolder
 
 SLOW = settings(max_examples=3000, deadline=20_000, suppress_health_check=list(HealthCheck))
-FAST = settings(SLOW, max_examples=60)
+FAST = settings(SLOW, max_examples=60, derandomize=True, database=None)
 
 
 @dataclass(frozen=True)
