@@ -7,7 +7,10 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interpret.errors import ModelError
+from interpret.errors import InterpretError, ModelError
+
+MAX_SIDE = 16_384
+"""Pixels of a side of the input; three channels of so many a side take 3 GB."""
 
 MAX_STD = 2
 """A standard deviation of pixels in [0, 1] is at most 0.5; 1 and 2 stand for other ranges."""
@@ -20,9 +23,10 @@ def as_size(value: Any) -> tuple[int, int]:
         ModelError: If it is anything else.
     """
     sides = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else (value, value)
-    if len(sides) != 2 or not all(map(_is_positive, sides)):
+    if len(sides) != 2 or not all(_is_positive(side) and side <= MAX_SIDE for side in sides):
         raise ModelError(
-            f"input_size is {value!r}; it must be the height and width in pixels, such as 224 or (224, 256)."
+            f"input_size is {value!r}; it must be the height and width in pixels, such as 224 or (224, 256), "
+            f"of at most {MAX_SIDE}."
         )
     return operator.index(sides[0]), operator.index(sides[1])
 
@@ -34,6 +38,17 @@ def _is_positive(value: Any) -> bool:
         return False
 
 
+def require_count(name: str, value: Any) -> None:
+    """Raise InterpretError unless a value is a whole number from 1.
+
+    Args:
+        name: The argument, for the message.
+        value: What was given for it.
+    """
+    if not _is_positive(value):
+        raise InterpretError(f"{name} must be at least 1, a whole number. Got {value!r}.")
+
+
 def as_resize(value: Any) -> int | None:
     """The length of the shorter side before the crop, or none.
 
@@ -43,6 +58,18 @@ def as_resize(value: Any) -> int | None:
     if value is None or _is_positive(value):
         return None if value is None else operator.index(value)
     raise ModelError(f"resize is {value!r}; it must be the shorter side in pixels, such as 256, or None.")
+
+
+def as_interpolation(value: Any, known: Sequence[str]) -> Any:
+    """How photographs are scaled, by name; torchvision's ``InterpolationMode`` has such names as values.
+
+    Raises:
+        ModelError: If it is none of those known.
+    """
+    name = getattr(value, "value", value)
+    if name not in known:
+        raise ModelError(f"interpolation is {value!r}; it must be one of {', '.join(known)}.")
+    return name
 
 
 def as_channels(mean: Any, std: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:

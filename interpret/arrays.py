@@ -14,6 +14,10 @@ from interpret.errors import DatasetError
 from interpret.pictures import Picture
 
 _CHANNELS = (1, 3, 4)
+_NO_PIXELS = (
+    "{} of {} is no picture: give bytes from 0 to 255 (uint8), or, if it is preprocessed already, a tensor "
+    "of floating-point numbers."
+)
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -59,6 +63,8 @@ def _photograph(x: Tensor) -> Image.Image:
             f"A tensor of shape {tuple(x.shape)} has its channels last. Give x.permute(2, 0, 1), that is "
             "(c, h, w), or a NumPy array."
         )
+    if x.dtype not in (torch.uint8, torch.uint16):
+        raise DatasetError(_NO_PIXELS.format("A tensor", x.dtype))
     channels_last = x.permute(1, 2, 0) if x.dim() == 3 else x
     return _image(channels_last.detach().cpu().numpy(), "A tensor", tuple(x.shape))
 
@@ -82,7 +88,4 @@ def _bytes(pixels: np.ndarray, what: str) -> np.ndarray:
         return eight_bits(pixels, Scale(WHITE))
     if pixels.dtype.kind == "f":
         return eight_bits(pixels, Scale(1))
-    raise DatasetError(
-        f"{what} of {pixels.dtype} is no picture: give bytes from 0 to 255 (uint8), or, if it is "
-        "preprocessed already, a tensor of floating-point numbers."
-    )
+    raise DatasetError(_NO_PIXELS.format(what, pixels.dtype))

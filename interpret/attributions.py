@@ -144,9 +144,12 @@ def check_classes(logits: Tensor, least: int = 2) -> None:
     if logits.dim() != 2 or logits.shape[1] < least:
         shape = tuple(logits.shape[1:])
         number = "each class" if least == 1 else "each of two or more classes"
+        cure = "Wrap a module that returns logits (n, classes)"
+        if not shape:
+            cure = "Give it an axis: interpret.wrap(module, output=lambda y: y[:, None])"
         raise ModelError(
             f"The network's output for one image has shape {shape}; classes can be asked about only where it "
-            f"is one value for {number}. Wrap a module that returns logits (n, classes)."
+            f"is one value for {number}. {cure}."
         )
 
 

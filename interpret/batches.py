@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.arguments import require_count
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images
 from interpret.interrupts import check_interrupt
@@ -62,8 +63,7 @@ def batches(
         DatasetError: If an image cannot be read and ``on_error`` is ``raise``; it names the image.
         InterpretError: If ``batch_size`` or ``on_error`` makes no sense.
     """
-    if batch_size < 1:
-        raise InterpretError(f"batch_size must be at least 1. Got {batch_size}.")
+    require_count("batch_size", batch_size)
     if on_error not in {"raise", "skip"}:
         raise InterpretError(f"on_error must be 'raise' or 'skip'. Got {on_error!r}.")
     ids, indices = images.ids, images.indices

@@ -18,6 +18,7 @@ from interpret.errors import DatasetError
 WHITE = 65535
 """White of integers of more than 8 bits, unless a TIFF declares fewer bits."""
 
+_ROUNDING = 1e-6  # beyond 0 and 1, as scaling in 32 bits leaves them
 _TILE = 2**20  # pixels that are converted at once: what bounds the memory
 _BITS, _PHOTOMETRIC, _FORMAT = 258, 262, 339  # tags of TIFF
 _SIGNED = 2
@@ -54,13 +55,14 @@ def eight_bits(values: Shaped[np.ndarray, "*shape"], scale: Scale) -> UInt8[np.n
         DatasetError: If one is no number, negative, or beyond white.
     """
     low, high = values.min(initial=0), values.max(initial=0)
-    if not (low >= 0 and high <= scale.white):  # also where one is NaN
+    slack = _ROUNDING if scale.white == 1 else 0
+    if not (low >= -slack and high <= scale.white + slack):  # also where one is NaN
         unit = "1 (floating-point pixels lie in 0 to 1)" if scale.white == 1 else f"{scale.white:.0f}"
         raise DatasetError(
             f"Its pixels are {low:g} to {high:g}, but must be numbers from 0 to {unit}: which of them is "
             "black and which white is not known. Save it with 8 bits a channel, scaled as you want it seen."
         )
-    scaled = np.rint(values * (255 / scale.white)).astype(np.uint8)
+    scaled = np.rint(values * (255 / scale.white)).clip(0, 255).astype(np.uint8)
     return 255 - scaled if scale.inverted else scaled
 
 

@@ -65,7 +65,7 @@ class PipelineError(InterpretError):
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The names most like ``name``, best first."""
-    return get_close_matches(name, list(dict.fromkeys(known)), n=count, cutoff=0.5)
+    return get_close_matches(str(name), list(dict.fromkeys(known)), n=count, cutoff=0.5)
 
 
 def suggest(name: str, known: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from interpret.arguments import (
     as_aliases,
     as_categories,
     as_channels,
+    as_interpolation,
     as_resize,
     as_size,
     require_names_for_all,
@@ -251,8 +252,17 @@ class Network:
             return lambda output: {name: taps[name](output) for name in names}
 
         wanted = {call: tap(names) for call, names in each.items()}
-        with self.running(_image_shape(x)) as module:
-            returned, found = record(module, self._given(x), wanted, whole=whole)
+        shape = _image_shape(x)
+        with self.running(shape) as module:
+            try:
+                returned, found = record(module, self._given(x), wanted, whole=whole)
+            except RuntimeError as error:
+                if shape == self.input.shape:
+                    raise
+                raise ModelError(
+                    f"The network cannot run on images of shape {shape}: {error}. It was wrapped for "
+                    f"images of shape {self.input.shape} (channels, height, width)."
+                ) from error
         values = {name: value for part in found.values() for name, value in part.items()}
         return returned, {name: values[name] for name in taps}
 
@@ -429,5 +439,6 @@ def wrap(
             f"output is {output!r}; it must be a key, an attribute's name, an index, or a function of what "
             "the module returns."
         )
-    spec = InputSpec(as_size(input_size), *as_channels(mean, std), as_resize(resize), interpolation)
+    scaling = as_interpolation(interpolation, get_args(Interpolation))
+    spec = InputSpec(as_size(input_size), *as_channels(mean, std), as_resize(resize), scaling)
     return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)

@@ -33,6 +33,10 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """What DataParallel, torch.compile and training frameworks put before every name."""
 
 
+_WRAPPED = re.compile(r"(?<=\.)(?:module|_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
+"""What the same put before the names inside of a part that they wrapped: ``features.module.0.weight``."""
+
+
 @dataclass(frozen=True)
 class Weights:
     """Tensors by name as one file holds them.
@@ -188,6 +192,9 @@ def strip_prefixes(tensors: Mapping[str, Tensor], expected: Iterable[str]) -> di
     """
     wanted = {name for name in expected if not name.endswith("num_batches_tracked")}
     hits = _prefixes(tensors, wanted)
+    unwrapped = {_WRAPPED.sub("", name): tensor for name, tensor in tensors.items()}
+    if len(unwrapped) == len(tensors) and (more := _prefixes(unwrapped, wanted)).total() > hits.total():
+        tensors, hits = unwrapped, more
     most = max(hits.values(), default=0)
     best = [prefix for prefix, count in hits.items() if count == most]
     if not most or hits.get("") == most:
@@ -204,7 +211,8 @@ def strip_prefixes(tensors: Mapping[str, Tensor], expected: Iterable[str]) -> di
     found = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     outside = {name: t for name, t in tensors.items() if not name.startswith(prefix)}
     if outside and most == len(wanted):
-        log.info("Left out, not under %r as the network is: %s.", prefix, listed(list(outside)))
+        level = logging.WARNING if len(best) > 1 else logging.INFO  # such as a moving average
+        log.log(level, "Left out, not under %r as the network is: %s.", prefix, listed(list(outside)))
         return found
     return {**outside, **found}
 

@@ -245,7 +245,8 @@ def _state_dict(path: Path, file: TorchFile) -> Held:
     while len(keys) < len(WRAPPERS) and (key := _wrapper(content)):
         keys.append(key)
         items = mapping(content) or {}
-        beside += [str(name) for name, item in items.items() if name != key and _has_tensors(item)]
+        holders = _holders(content)
+        beside += [str(name) for name in items if name != key and name in holders]
         content = items[key]
     items = mapping(content) or {}
     tensors = {str(name): item for name, item in items.items() if is_tensor(item)}
@@ -264,9 +265,24 @@ def _state_dict(path: Path, file: TorchFile) -> Held:
 
 
 def _wrapper(content: Any) -> str:
-    """The key under which the state dict lies; empty where it is not wrapped."""
+    """The key under which the state dict lies; empty where it is not wrapped.
+
+    Of the usual keys the first that leads to tensors; else the only key of all that does.
+    """
+    items, holders = mapping(content) or {}, _holders(content)
+    usual = [key for key in WRAPPERS if mapping(items.get(key))]
+    for key in usual:
+        if key in holders or not _holders(items[key]).isdisjoint(WRAPPERS):
+            return key
+    alone = len(holders) == 1 and not any(is_tensor(item) or is_module(item) for item in items.values())
+    return str(next(iter(holders))) if alone else next(iter(usual), "")
+
+
+def _holders(content: Any) -> set[Any]:
+    """The keys under which tensors lie; a mapping that many keys share is looked through once."""
     items = mapping(content) or {}
-    return next((key for key in WRAPPERS if mapping(items.get(key))), "")
+    holds = {place: _has_tensors(item) for place, item in {id(item): item for item in items.values()}.items()}
+    return {name for name, item in items.items() if holds[id(item)]}
 
 
 def _has_tensors(item: Any) -> bool:
@@ -280,6 +296,12 @@ def _no_tensors(path: Path, content: Any) -> str:
         return f"{path} holds one Tensor, not tensors by name (a state dict). Save {SAVE}."
     if not items and not _is_object(content):
         return f"{path} holds {what(content)}, not tensors by name (a state dict). Save {SAVE}."
+    holders = _holders(content)
+    if held := [str(name) for name in items or {} if name in holders]:
+        return (
+            f"{path} holds tensors under {listed(held)}, and it is not known which of these are the "
+            f"network's. Save those alone: torch.save(torch.load(path)[{held[0]!r}], new_path)."
+        )
     named = items or {"it": content}
     if foreign := [f"{name} is {what(item)}" for name, item in named.items() if _is_object(item)]:
         whole = any(map(is_module, named.values()))

@@ -54,6 +54,8 @@ class Folder(Dataset):
         root = user_path(self.path)
         files = find_pictures(root)
         categories = find_categories(files) if self.classes is None else _known(self.classes, files)
+        if not categories:
+            _tell_why(root, files)
         if categories:
             files = [file for file in files if _top(file) in categories]
         files = spread(files, self.limit)
@@ -128,6 +130,17 @@ def find_categories(files: Sequence[str]) -> tuple[str, ...]:
     """
     holders = {_top(file) for file in files if file.count("/") == 1}
     return tuple(sorted(holders)) if all(_top(file) in holders for file in files) else ()
+
+
+def _tell_why(root: Path, files: Sequence[str]) -> None:
+    """Say why pictures have no labels where some of them lie as if they had."""
+    holders = {_top(file) for file in files if file.count("/") == 1}
+    loose = next((file for file in files if _top(file) not in holders), "")
+    if len(holders) > 1 and loose:
+        tell(
+            f"{root}: its {len(holders)} sub-folders are no categories: {printable(loose)} lies in none "
+            "of them. Take it out, or name them: classes."
+        )
 
 
 def spread(files: Sequence[T], limit: int | None) -> list[T]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.arguments import require_count
 from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.batches import OnError, batches
 from interpret.entry import takes_network
@@ -97,8 +98,7 @@ def invariance(
     """
     images = as_images(images)
     check_border(border)
-    if batch_size < 1:
-        raise InterpretError(f"batch_size must be at least 1. Got {batch_size}.")
+    require_count("batch_size", batch_size)
     names = list(dict.fromkeys([layers] if isinstance(layers, str) else layers)) or first_and_last(network)
     for name in names:
         network.layer(name)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from interpret.arguments import require_count
 from interpret.batches import OnError, batches
 from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError, ModelError
@@ -78,7 +79,8 @@ def scan(
     progress: Progress | None = None,
 ) -> Exemplars:
     """The part of ``mine`` that sees the images; its results over parts of a dataset can be merged."""
-    _require_positive(k=k, per_image=per_image)
+    require_count("k", k)
+    require_count("per_image", per_image)
     boards = {name: _Board(name, k, per_image) for name in _names(network, layers)}
     order = _Order(dict(zip(images.indices, images.ids, strict=True)))
     skipped: list[tuple[str, str]] = []
@@ -209,14 +211,11 @@ def convolutions(network: Network) -> list[str]:
     """
     names = list(network.modules_of(nn.Conv2d))
     if not names:
-        raise ModelError(
-            f"{type(network.module).__name__} has no Conv2d layer: say which layers to mine, "
-            f"for example {list(network.layers[-3:])}."
+        layers = list(network.layers[-3:])
+        cure = (
+            f"say which layers to mine, for example {layers}"
+            if layers
+            else "nor any other. What is computed by functions is a layer once it is a module: nn.ReLU()"
         )
+        raise ModelError(f"{type(network.module).__name__} has no Conv2d layer: {cure}.")
     return names
-
-
-def _require_positive(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise InterpretError(f"{name} must be at least 1. Got {number}.")

@@ -59,6 +59,7 @@ def test_floating_point_tensors_are_preprocessed_already(dtype):
         (torch.zeros(3, 16, 12, dtype=torch.int64), "bytes"),
         (torch.zeros(3, 16, 12, dtype=torch.bool), "bytes"),
         (torch.zeros(3, 16, 12, dtype=torch.complex64), "bytes"),
+        (torch.zeros(3, 16, 12, dtype=torch.float8_e4m3fn), "bytes"),
         (torch.zeros(1, 3, 16, 12, dtype=torch.uint8), r"\(c, h, w\)"),
         (torch.zeros(3, 0, 12, dtype=torch.uint8), r"\(c, h, w\)"),
         (PIXELS.transpose(2, 0, 1), r"\(h, w, c\)"),

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from interpret import InterpretError, ModelError, UnknownNameError, wrap
-from interpret.attributions import find_class, find_targets
+from interpret.attributions import check_classes, find_class, find_targets
 from interpret.images import Images, Sample
 from interpret_deconv import Project
 from interpret_invariance import Invariance
@@ -99,3 +99,11 @@ def test_results_say_how_labels_were_matched(probe, caplog):
     )
     assert caplog.text.count("1 of 2 categories matched") == 1
     assert not probe.run(net, Two([None, None])).matching
+
+
+def test_one_value_for_each_image_is_refused_with_a_cure_that_works():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(48, 1), nn.Flatten(0))
+    given = torch.zeros(1, 3, 4, 4)
+    with pytest.raises(ModelError, match=r"output=lambda y: y\[:, None\]"):
+        check_classes(wrap(module, input_size=4)(given), least=1)
+    check_classes(wrap(module, input_size=4, output=lambda y: y[:, None])(given), least=1)

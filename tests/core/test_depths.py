@@ -33,6 +33,11 @@ def test_floats_go_from_0_to_1(tmp_path, largest):
     assert np.asarray(open_image(path)).tolist() == [[64, round(255 * largest)]]
 
 
+def test_floats_that_rounding_left_beyond_0_and_1_are_black_and_white():
+    values = np.array([[-1e-7, 1 + 1e-7]], dtype=np.float32)
+    assert np.asarray(upright(Image.fromarray(values))).tolist() == [[0, 255]]
+
+
 @pytest.mark.parametrize(
     "values",
     [

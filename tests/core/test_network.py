@@ -1,3 +1,5 @@
+import enum
+
 import pytest
 import torch
 from torch import nn
@@ -70,7 +72,7 @@ def test_the_module_is_as_before_also_after_an_exception(module):
 
     with pytest.raises(KeyError, match="tap"):
         network.record(torch.rand(1, 3, 8, 8), ["conv2"], fail)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ModelError):
         network(torch.rand(1, 7, 8, 8))
     assert_unchanged(before, module)
 
@@ -104,3 +106,28 @@ def test_fingerprint_follows_weights_and_input(module):
     with torch.no_grad():
         module.conv1.bias[0] += 1
     assert before != wrap(module).fingerprint()
+
+
+def test_images_of_another_shape_that_do_not_fit_are_refused_by_shape():
+    network = wrap(nn.Conv2d(3, 4, 3), input_size=8)
+    network(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ModelError, match=r"shape \(1, 8, 8\).*wrapped for images of shape \(3, 8, 8\)"):
+        network.record(torch.zeros(1, 1, 8, 8), [])
+    with pytest.raises(ModelError, match="cannot run on images of shape"):
+        network(torch.zeros(1, 3, 2, 2))
+
+
+def test_interpolation_is_a_name_of_pillow_or_of_torchvision():
+    class Mode(enum.Enum):  # as torchvision.transforms.InterpolationMode, whose import takes seconds
+        BICUBIC = "bicubic"
+
+    assert wrap(nn.Conv2d(3, 4, 3), interpolation=Mode.BICUBIC).input.interpolation == "bicubic"
+    with pytest.raises(
+        ModelError, match="interpolation is 'cubic'; it must be one of nearest, box, bilinear"
+    ):
+        wrap(nn.Conv2d(3, 4, 3), interpolation="cubic")
+
+
+def test_an_input_beyond_memory_is_refused():
+    with pytest.raises(ModelError, match="of at most 16384"):
+        wrap(nn.Conv2d(3, 4, 3), input_size=10**6)

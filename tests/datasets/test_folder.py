@@ -75,6 +75,14 @@ def test_mixed_and_deeper_folders_have_no_labels(tmp_path, names):
     assert list(images.labels) == [None, None]
 
 
+def test_a_picture_beside_class_folders_is_named_since_it_costs_the_labels(tmp_path, caplog):
+    for name in ("a/1.png", "b/1.png", "loose.png"):
+        picture(tmp_path / name)
+    assert set(open_folder(tmp_path).labels) == {None}
+    assert "2 sub-folders are no categories: loose.png lies in none" in caplog.text
+    assert open_folder(tmp_path, classes=["a", "b"]).categories == ("a", "b")  # the cure
+
+
 def test_classes_choose_folders_and_give_the_order_of_labels(tmp_path):
     for name in ("stray.png", "cat/1.png", "dog/1.png", "cow/deep/1.png"):
         picture(tmp_path / name)

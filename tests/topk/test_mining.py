@@ -224,6 +224,31 @@ def test_unreadable_images_are_fatal_or_listed(tmp_path):
         mine(small(), paths[1:2], ["conv"], on_error="skip")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"k": "9"}, "k must be at least 1, a whole number. Got '9'"),
+        ({"k": 2.0}, "k must be at least 1"),
+        ({"per_image": 0}, "per_image must be at least 1"),
+        ({"batch_size": "32"}, "batch_size must be at least 1"),
+        ({"layers": [0]}, "no layer 0"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_by_name(wrong, said):
+    network = wrap(nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()), input_size=4)
+    with pytest.raises(InterpretError, match=said):
+        mine(network, [torch.zeros(3, 4, 4)], **wrong)
+
+
+def test_a_network_of_functions_alone_is_told_how_to_get_layers():
+    class Functions(nn.Module):
+        def forward(self, x):
+            return x.relu().mean((2, 3))
+
+    with pytest.raises(ModelError, match="is a layer once it is a module"):
+        mine(wrap(Functions(), input_size=4), [torch.zeros(3, 4, 4)])
+
+
 def test_what_cannot_be_mined_is_refused_by_name():
     class Tokens(nn.Module):
         def forward(self, x):

@@ -8,6 +8,7 @@ import enum
 import logging
 import os
 import pathlib
+import time
 import warnings
 import zipfile
 
@@ -405,3 +406,50 @@ def test_a_header_of_a_hostile_length_is_refused(tmp_path):
     (tmp_path / "net.safetensors").write_bytes((1 << 62).to_bytes(8, "little") + b"{" + b" " * 100)
     with pytest.raises(ModelError, match="its header would have"):
         read_weights(tmp_path / "net.safetensors")
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda state: {"params_ema": state, "epoch": 3},
+        lambda state: {"model": {"arch": "resnet"}, "weights": state},
+        lambda state: {"net": {"depth": 3}, "checkpoint": state, "optimizer": {"state": {0: {}}}},
+        lambda state: {"model": {"config": {"depth": 3}, "state_dict": state}},
+    ],
+)
+def test_the_one_state_dict_of_a_checkpoint_is_found_whatever_its_key(tmp_path, wrapped):
+    torch.save(wrapped(net().state_dict()), tmp_path / "net.pth")
+    assert same(loads(tmp_path / "net.pth"), net())
+
+
+def test_of_two_state_dicts_under_unknown_keys_none_is_taken(tmp_path):
+    path = tmp_path / "net.pth"
+    torch.save({"generator": net().state_dict(), "critic": net(1).state_dict()}, path)
+    with pytest.raises(ModelError, match=r"under generator, critic, .*torch.load\(path\)\['generator'\]"):
+        read_weights(path)
+    torch.save(torch.load(path)["generator"], path)  # the cure
+    assert same(loads(path), net())
+
+
+def test_a_mapping_under_many_keys_is_looked_through_once(tmp_path):
+    shared = dict.fromkeys(range(20_000), 0)
+    torch.save(dict.fromkeys(map(str, range(20_000)), shared), tmp_path / "net.pth")
+    start = time.process_time()
+    with pytest.raises(ModelError, match="holds no tensors by name"):
+        read_weights(tmp_path / "net.pth")
+    assert time.process_time() - start < 5  # each key by itself: a minute
+
+
+@pytest.mark.parametrize("part", ["module", "_orig_mod", "_checkpoint_wrapped_module"])
+def test_parts_that_were_wrapped_are_found(tmp_path, part):
+    state = {name.replace(".", f".{part}.", 1): tensor for name, tensor in net().state_dict().items()}
+    torch.save(state, tmp_path / "net.pth")
+    assert same(loads(tmp_path / "net.pth"), net())
+
+
+def test_a_moving_average_that_is_left_out_gets_a_warning(tmp_path, caplog):
+    states = {"model.": net().state_dict(), "ema_model.": net(1).state_dict()}
+    names = {prefix + name: tensor for prefix, state in states.items() for name, tensor in state.items()}
+    torch.save({"state_dict": names}, tmp_path / "net.pth")
+    assert same(loads(tmp_path / "net.pth"), net())
+    assert "ema_model.conv.weight" in caplog.text
