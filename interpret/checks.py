@@ -7,8 +7,9 @@ two and a half forward passes of two images, of which one lists its operations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from operator import is_
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
 from interpret.modules import clone, eval_copy, share
-from interpret.operations import Operation, Operations
+from interpret.operations import Operation, Operations, WritesError, draws_of, python_draws
 from interpret.outputs import Output, pick_output, tensors_in
 from interpret.recording import Call, watching
 
@@ -46,6 +47,7 @@ class Findings:
         output: Shape of the output of one image; None where it is not known what the output is.
         writes_input: Whether the forward may write into its input, so that it is given copies.
         writes_buffers: Whether the forward writes into its buffers, so that each pass has its own.
+        writes_weights: Whether the forward writes into its weights, so that each pass has its own.
         dynamic: The first operation whose values decide a shape, if there is one.
     """
 
@@ -53,6 +55,7 @@ class Findings:
     output: tuple[int, ...] | None = None
     writes_input: bool = True
     writes_buffers: bool = False
+    writes_weights: bool = False
     dynamic: Operation | None = None
 
 
@@ -73,11 +76,8 @@ def first_pass(module: nn.Module, x: Float[Tensor, "n c h w"], output: Output = 
     Raises:
         ModelError: If the module cannot run.
     """
-    calls: list[Call] = []
-    copy = eval_copy(module, buffer=clone)
-    with watching(copy, lambda call, _: calls.append(call)):
-        returned = _run(copy, x[:1].clone())
-    return Findings(tuple(calls), _output_shape(returned, output))
+    first = _first_of(module, x[:1])
+    return replace(first.findings(output), writes_input=True)
 
 
 @torch.no_grad()
@@ -93,27 +93,20 @@ def examine(module: nn.Module, x: Float[Tensor, "2 c h w"], output: Output = Non
         ModelError: If it cannot run, gives other numbers each time, or lets images influence each other; the
             message names the layer and the operation.
     """
-    copy = eval_copy(module, buffer=clone)
-    buffers = [(buffer, buffer._version) for buffer in copy.buffers()]
-    operations, image = Operations(copy), x[:1].clone()
-    written = image._version
-    with operations.listening():
-        alone = _alone(copy, image)
-    written = image._version - written
-    state = _random_state(x)
-    suspicious = _changes(copy, x, alone, ROUNDING)
-    random = [item for item in operations.listed if item.random]
+    first = _first_of(module, x[:1])
+    copy, listed = first.copy, first.operations.listed
+    state, python = _random_state(x), python_draws()
+    suspicious = _changes(copy, x, first.alone, ROUNDING)
+    random = [item for item in listed if item.random]
     drawn = random if random and not torch.equal(state, _random_state(x)) else []
+    if python != python_draws() and not drawn:
+        drawn = _drawn_in_python(copy, x)
     if suspicious or drawn:
         _confirm(module, x, drawn)
-    now = zip(copy.buffers(), buffers, strict=False)
-    return Findings(
-        calls=tuple(alone.layers),
-        output=_output_shape(alone.returned, output),
-        writes_input=written > 0,
-        writes_buffers=any(new is not old or new._version != version for new, (old, version) in now),
-        dynamic=next((item for item in operations.listed if item.name in DYNAMIC), None),
-    )
+    found = first.findings(output)
+    return (
+        found if _alike(x[:1], first.image, 0) else replace(found, writes_input=True)
+    )  # by NumPy: nobody listened
 
 
 @dataclass(frozen=True)
@@ -122,6 +115,46 @@ class _Alone:
 
     layers: dict[Call, Tensor]
     returned: Any
+
+
+@dataclass(frozen=True)
+class _First:
+    """The first pass: the copy that made it, with its buffers before, and what was done."""
+
+    copy: nn.Module
+    buffers: tuple[Tensor, ...]
+    image: Tensor
+    operations: Operations
+    alone: _Alone
+    writes_weights: bool
+
+    def findings(self, output: Output) -> Findings:
+        """What it tells."""
+        wrote, kept = self.operations.wrote, map(is_, self.copy.buffers(), self.buffers)
+        return Findings(
+            calls=tuple(self.alone.layers),
+            output=_output_shape(self.alone.returned, output),
+            writes_input=wrote([self.image]),
+            writes_buffers=not all(kept) or wrote(self.buffers),
+            writes_weights=self.writes_weights,
+            dynamic=next((item for item in self.operations.listed if item.name in DYNAMIC), None),
+        )
+
+
+def _first_of(module: nn.Module, x: Float[Tensor, "1 c h w"]) -> _First:
+    """The first pass; if it is about to write into the weights, it is made again on others."""
+    copy = eval_copy(module, buffer=clone)
+    try:
+        return _listened(copy, x, copy.parameters())
+    except WritesError:
+        return replace(_listened(eval_copy(module, clone, clone), x), writes_weights=True)
+
+
+def _listened(copy: nn.Module, x: Tensor, guarded: Iterable[Tensor] = ()) -> _First:
+    buffers, image, operations = tuple(copy.buffers()), x.clone(), Operations(copy, guarded=guarded)
+    with operations.listening():
+        alone = _alone(copy, image)
+    return _First(copy, buffers, image, operations, alone, writes_weights=False)
 
 
 def _alone(module: nn.Module, x: Float[Tensor, "1 c h w"]) -> _Alone:
@@ -146,6 +179,12 @@ def _output_shape(returned: Any, output: Output) -> tuple[int, ...] | None:
         return None
 
 
+def _drawn_in_python(module: nn.Module, x: Tensor) -> list[Operation]:
+    """Where each pass draws from Python's or NumPy's random numbers; another thread may have drawn."""
+    found = [draws_of(module, lambda: _run(module, x[:1].clone())) for _ in range(3)]
+    return [item for item in found[:1] if item is not None and all(found)]
+
+
 def _random_state(x: Tensor) -> Tensor:
     """Where the global random numbers of a tensor's device are."""
     return torch.cuda.get_rng_state(x.device) if x.is_cuda else torch.get_rng_state()
@@ -155,9 +194,7 @@ def _run(module: nn.Module, x: Tensor) -> Any:
     """One pass, or an error that says on what."""
     try:
         return module(x)
-    except InterpretError:
-        raise
-    except torch.OutOfMemoryError:
+    except (InterpretError, WritesError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         shape, images = tuple(x.shape[1:]), "one image" if len(x) == 1 else f"{len(x)} images together"
@@ -270,7 +307,7 @@ def _first(one: Sequence[Operation], other: Sequence[Operation], rounding: float
     """The first operation of two passes that makes something else of the first image."""
     for left, right in zip(one, other, strict=False):
         if left.name != right.name or len(left.values) != len(right.values):
-            return left
+            return right
         if any(_mixes(a, b, rounding) for a, b in zip(left.values, right.values, strict=True)):
             return left
     return None

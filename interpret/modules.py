@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from types import FunctionType, MethodType
+from functools import partial
+from operator import is_
+from types import CellType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -16,21 +18,29 @@ from torch.nn.parameter import is_lazy
 from interpret.errors import ModelError
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+WRAPPERS = {
+    "OptimizedModule": "_orig_mod",
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "AveragedModel": "module",
+    "CheckpointWrapper": "_checkpoint_wrapped_module",
+    "FullyShardedDataParallel": "_fsdp_wrapped_module",
+}
+"""The attribute of each of PyTorch's wrappers that holds what is wrapped."""
+
 SIMPLE = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The module inside ``torch.compile``, ``DataParallel`` and ``DistributedDataParallel``."""
+    """The module inside PyTorch's wrappers, such as ``torch.compile`` and ``DataParallel``."""
     while (inner := _inner(module)) is not None:
         module = inner
     return module
 
 
 def _inner(module: nn.Module) -> nn.Module | None:
-    parts = vars(module).get("_modules") or {}
-    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
-        return parts.get("module")
-    return parts.get("_orig_mod") if type(module).__name__ == "OptimizedModule" else None
+    name = WRAPPERS.get(type(module).__name__)
+    return vars(module)["_modules"].get(name) if name else None
 
 
 def named_parts(module: nn.Module) -> dict[str, nn.Module]:
@@ -53,6 +63,12 @@ def named_parts(module: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
+def hookable_parts(module: nn.Module) -> dict[str, nn.Module]:
+    """The parts inside that can have hooks, by name; those that are TorchScript cannot."""
+    parts = named_parts(module).items()
+    return {name: part for name, part in parts if name and not isinstance(part, torch.jit.ScriptModule)}
+
+
 def require_visible(module: nn.Module) -> None:
     """Refuse what has no layers to see, or no weights yet.
 
@@ -72,6 +88,11 @@ def require_visible(module: nn.Module) -> None:
             "Wrap the nn.Module that was exported."
         )
     for name, part in named_parts(module).items():
+        if any(tensor.is_meta for tensor in _own_tensors(part) if not is_lazy(tensor)):
+            raise ModelError(
+                f"The weights of {name or kind!r} ({type(part).__name__}) are on the device 'meta', which "
+                "holds no values. Call module.to_empty(device='cpu') and load the weights."
+            )
         if not isinstance(part, torch.jit.ScriptModule) and any(map(is_lazy, _own_tensors(part))):
             raise ModelError(
                 f"The weights of {name or kind!r} ({type(part).__name__}) wait for the first input. "
@@ -173,8 +194,8 @@ def _copied(name: str, value: Any, memo: dict[int, Any]) -> Any:
         return type(value)((key, memo.get(id(item), item)) for key, item in value.items())
     if name in HOOKS:
         return OrderedDict((key, _rebound(hook, memo)) for key, hook in value.items())
-    if isinstance(value, FunctionType) or type(value) in {list, tuple, dict}:
-        return (_rebound if isinstance(value, FunctionType) else _container)(value, memo)
+    if isinstance(value, FunctionType | MethodType | partial) or type(value) in {list, tuple, dict}:
+        return (_rebound if callable(value) else _container)(value, memo)
     try:
         return deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - a file, a lock, a tensor inside a graph: it is shared
@@ -193,27 +214,57 @@ def _container(value: Any, memo: dict[int, Any]) -> Any:
     return new
 
 
-def _rebound(function: Any, memo: dict[int, Any]) -> Any:
-    """A method or closure of a module as that of its copy."""
-    if isinstance(function, MethodType) and id(function.__self__) in memo:
-        return MethodType(function.__func__, memo[id(function.__self__)])
-    cells = function.__closure__ if isinstance(function, FunctionType) else None
-    if not cells or not any(_module_in(cell, memo) for cell in cells):
-        return function
-    new = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__,
-        tuple(_cell(memo[id(cell.cell_contents)]) if _module_in(cell, memo) else cell for cell in cells),
-    )  # fmt: skip
-    new.__kwdefaults__ = function.__kwdefaults__
-    return new
+def _rebound(value: Any, memo: dict[int, Any], depth: int = 8) -> Any:
+    """A function of a module as that of its copy: what it is bound to, closes over or has as a default.
+
+    What holds no part of the module is returned itself.
+    """
+    if id(value) in memo or depth == 0:
+        return memo.get(id(value), value)
+    value = getattr(value, "_torchdynamo_orig_callable", value)  # under torch.compile
+    again = partial(_rebound, memo=memo, depth=depth - 1)
+    held = _held(value)
+    new = [again(item) for item in held]
+    return value if all(map(is_, new, held)) else _holding(value, new)
 
 
-def _module_in(cell: Any, memo: Mapping[int, Any]) -> bool:
+def _held(value: Any) -> list[Any]:
+    """What a function or a collection of them holds."""
+    if type(value) in {list, tuple}:
+        return list(value)
+    if type(value) is dict:
+        return list(value.values())
+    if isinstance(value, MethodType):
+        return [value.__func__, value.__self__]
+    if isinstance(value, partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, FunctionType):
+        return [value.__defaults__, value.__kwdefaults__, *map(_contents, value.__closure__ or ())]
+    return []
+
+
+def _holding(value: Any, held: Sequence[Any]) -> Any:
+    """The same function or collection with other things in it."""
+    if type(value) in {list, tuple}:
+        return type(value)(held)
+    if type(value) is dict:
+        return dict(zip(value, held, strict=True))
+    if isinstance(value, MethodType):
+        return MethodType(*held)
+    if isinstance(value, partial):
+        return partial(held[0], *held[1], **held[2])
+    defaults, named, *contents = held
+    closure = value.__closure__ or ()
+    cells = tuple(
+        cell if _contents(cell) is new else CellType(new) for cell, new in zip(closure, contents, strict=True)
+    )
+    function = FunctionType(value.__code__, value.__globals__, value.__name__, defaults, cells)
+    function.__kwdefaults__ = named
+    return function
+
+
+def _contents(cell: CellType) -> Any:
     try:
-        return isinstance(cell.cell_contents, nn.Module) and id(cell.cell_contents) in memo
+        return cell.cell_contents
     except ValueError:  # an empty cell
-        return False
-
-
-def _cell(value: Any) -> Any:
-    return (lambda: value).__closure__[0]  # type: ignore[index]
+        return None

@@ -31,7 +31,7 @@ from interpret.graph.trace import trace
 from interpret.images import InputSpec, Picture
 from interpret.inputs import Interpolation
 from interpret.modules import clone as clone_tensor
-from interpret.modules import eval_copy, named_parts, require_visible, unwrapped
+from interpret.modules import eval_copy, named_parts, require_visible, share, unwrapped
 from interpret.outputs import Output, OutputModule, pick_output, require_rows
 from interpret.recording import Call, layer_names, record
 from interpret.snapshots import Snapshot
@@ -276,8 +276,12 @@ class Network:
             >>> captum.attr.Saliency(network.as_module()).attribute(x, target=3)
         """
         findings = self._findings(self._known())
-        buffer = {"buffer": clone_tensor} if findings.writes_buffers else {}
-        return OutputModule(eval_copy(self.module, **buffer), self.output, copies=findings.writes_input)
+        return OutputModule(self._own_copy(findings), self.output, copies=findings.writes_input)
+
+    def _own_copy(self, findings: Findings) -> nn.Module:
+        """A copy that shares what its forward does not write into."""
+        own = clone_tensor if findings.writes_weights else share
+        return eval_copy(self.module, own, clone_tensor if findings.writes_buffers else share)
 
     @contextmanager
     def running(self, shape: Shape | None = None) -> Iterator[nn.Module]:
@@ -289,8 +293,8 @@ class Network:
         known = self._known()
         findings = self._findings(known, shape)
         with plain(self.device):
-            if findings.writes_buffers:
-                yield eval_copy(self.module, buffer=clone_tensor)
+            if findings.writes_buffers or findings.writes_weights:
+                yield self._own_copy(findings)
                 return
             copy = known.take()
             yield copy

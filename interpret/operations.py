@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from interpret.modules import named_parts
+from interpret.modules import hookable_parts
 from interpret.outputs import tensors_in
 
 
@@ -40,17 +42,24 @@ class Operation:
         return f"the operation {self.name.strip('_')!r} in {where}"
 
 
+class WritesError(Exception):
+    """An operation is about to write into what must not be written."""
+
+
 class Operations(TorchDispatchMode):
-    """Lists the operations of this thread's forward passes.
+    """Lists the operations of this thread's forward passes, and where they write.
 
     Args:
         module: A module that nobody else uses meanwhile: it gets hooks.
         keep: Whether to keep a copy of what each operation makes.
+        guarded: Tensors into which nothing may write: ``WritesError`` is raised before it happens.
     """
 
-    def __init__(self, module: nn.Module, *, keep: bool = False) -> None:
+    def __init__(self, module: nn.Module, *, keep: bool = False, guarded: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.listed: list[Operation] = []
+        self._guarded = {_memory(tensor) for tensor in guarded}
+        self._written: set[int] = set()
         self._keep = keep
         self._running = [("", type(module).__name__)]
         self._module = module
@@ -59,10 +68,9 @@ class Operations(TorchDispatchMode):
     def listening(self) -> Iterator[None]:
         """While this holds, operations are listed."""
         with ExitStack() as stack:
-            for name, part in named_parts(self._module).items():
-                if name and not isinstance(part, torch.jit.ScriptModule):
-                    for handle in self._hook(name, part):
-                        stack.callback(handle.remove)
+            for name, part in hookable_parts(self._module).items():
+                for handle in self._hook(name, part):
+                    stack.callback(handle.remove)
             stack.enter_context(self)
             yield
 
@@ -79,11 +87,31 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        if func._schema.is_mutable:
+            self._note_writes(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
         values = tuple(tensor.clone() for tensor in tensors_in(result)) if self._keep else ()
         name = func.overloadpacket.__name__
         self.listed.append(Operation(name, *self._running[-1], _is_random(func, args, kwargs or {}), values))
         return result
+
+    def wrote(self, tensors: Iterable[Tensor]) -> bool:
+        """Whether an operation wrote into the memory of one of some tensors."""
+        return not self._written.isdisjoint(map(_memory, tensors))
+
+    def _note_writes(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        names = {item.name for item in func._schema.arguments if item.alias_info and item.alias_info.is_write}
+        order = (item.name for item in func._schema.arguments)
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        into = {_memory(tensor) for name in names for tensor in tensors_in(given.get(name))}
+        if not into.isdisjoint(self._guarded):
+            raise WritesError
+        self._written |= into
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where a tensor's memory begins; views and ``.data`` share it."""
+    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else id(tensor)
 
 
 def _is_random(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
@@ -95,3 +123,34 @@ def _is_random(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> boo
     never = any(given.get(name, 1) == 0 for name in ("p", "dropout_p", "dropout"))
     attention = "attention" in func.overloadpacket.__name__ and not given.get("dropout_p")
     return given.get("generator") is None and not never and not attention
+
+
+def python_draws() -> tuple[Any, ...]:
+    """Where the global random numbers of Python and NumPy are."""
+    kind, keys, *place = np.random.get_state()
+    return random.getstate(), kind, np.asarray(keys).tobytes(), *place
+
+
+def draws_of(module: nn.Module, run: Callable[[], Any]) -> Operation | None:
+    """The innermost layer that draws from Python's or NumPy's global random numbers in a pass.
+
+    Args:
+        module: A module that nobody else uses meanwhile: it gets hooks.
+        run: Makes the pass.
+    """
+    found: list[Operation] = []
+    before = [python_draws()]
+
+    def leave(name: str, part: nn.Module) -> None:
+        if before.pop() != python_draws() and not found:
+            found.append(Operation("random", name, type(part).__name__, random=True))
+
+    with ExitStack() as stack:
+        for name, part in hookable_parts(module).items():
+            enter = part.register_forward_pre_hook(lambda *_: before.append(python_draws()))
+            stack.callback(enter.remove)
+            hook = part.register_forward_hook(lambda *_, name=name, part=part: leave(name, part))
+            stack.callback(hook.remove)
+        run()
+    leave("", module)
+    return found[0] if found else None

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from interpret.graph.trace import number_calls
-from interpret.modules import named_parts
+from interpret.modules import hookable_parts
 
 T = TypeVar("T")
 
@@ -58,8 +58,8 @@ def watching(
 
         return hook
 
-    parts = named_parts(module).items()
-    watched = ((name, part) for name, part in parts if name and (not wanted or name in wanted))
+    parts = hookable_parts(module).items()
+    watched = ((name, part) for name, part in parts if not wanted or name in wanted)
     handles = [part.register_forward_hook(hook_for(name)) for name, part in watched]
     try:
         yield

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from operator import is_
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from interpret.modules import HOOKS, SIMPLE
@@ -41,7 +42,7 @@ class _Part:
 
     def __init__(self, part: nn.Module) -> None:
         self.part, self.attributes = part, dict(vars(part))
-        self.forward = type(part).forward
+        self.forward = _forward(part)
         self.inner = {name: dict(vars(part).get(name) or {}) for name in INNER}
         self.places = [(tensor, _place(tensor)) for tensor in _tensors(part)]
         self.contents = {
@@ -52,7 +53,7 @@ class _Part:
 
     def holds(self, part: nn.Module) -> bool:
         now = vars(part)
-        if part is not self.part or type(part).forward is not self.forward or not self._same_attributes(now):
+        if part is not self.part or _forward(part) is not self.forward or not self._same_attributes(now):
             return False
         for name, known in self.inner.items():
             inner = now.get(name)
@@ -74,6 +75,11 @@ class _Part:
                 return False
         self.attributes = dict(now)
         return True
+
+
+def _forward(part: nn.Module) -> Any:
+    """The forward of a module's class; that of TorchScript never changes."""
+    return None if isinstance(part, torch.jit.ScriptModule) else type(part).forward
 
 
 def _is_plain(value: Any) -> bool:

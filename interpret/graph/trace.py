@@ -20,7 +20,7 @@ from interpret.contexts import plain
 from interpret.errors import ModelError
 from interpret.graph.program import TRACED_BATCH, Graph
 from interpret.graph.translate import translate
-from interpret.modules import eval_copy, named_parts, unwrapped
+from interpret.modules import eval_copy, hookable_parts, unwrapped
 from interpret.outputs import Output, pick_output
 
 _LOCK = RLock()
@@ -94,9 +94,8 @@ class _Taps:
     def listening(self, module: nn.Module) -> Iterator[None]:
         """While this holds, calls of submodules are noted."""
         with ExitStack() as stack:
-            for name, submodule in named_parts(module).items():
-                if name:
-                    stack.callback(submodule.register_forward_hook(self.tap(name)).remove)
+            for name, submodule in hookable_parts(module).items():
+                stack.callback(submodule.register_forward_hook(self.tap(name)).remove)
             yield
 
 

@@ -1,5 +1,8 @@
 """What is assumed of a module is tested once, on first use; what fails is named by layer and operation."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -72,6 +75,8 @@ STOCHASTIC = {
     "rare": rare,
     "gaussian": gaussian,
     "mask": mask,
+    "python": lambda _, x: x.flip(3) if random.random() < 1e-6 else x,
+    "numpy": lambda _, x: x.flip(3) if np.random.rand() < 1e-6 else x,
 }
 
 
@@ -90,6 +95,15 @@ def test_the_layer_that_draws_is_named():
 
     with pytest.raises(ModelError, match=r"operation 'rand_like' in layer 'noise' \(Noise\)"):
         mine(wrapped(lambda net, x: net.noise(x), noise=Noise()), list(X))
+
+
+def test_the_layer_that_draws_from_python_is_named():
+    class Flips(nn.Module):
+        def forward(self, x):
+            return x.flip(3) if random.random() < 1e-6 else x
+
+    with pytest.raises(ModelError, match=r"operation 'random' in layer 'flip' \(Flips\)"):
+        wrapped(lambda net, x: net.flip(x), flip=Flips())(X)
 
 
 def test_a_module_that_remembers_earlier_passes_is_refused():
@@ -133,8 +147,9 @@ def test_the_cure_that_is_named_works():
         (lambda x: x / x.amax(), "'amax' in the forward of Net itself"),
         (lambda x: x.softmax(0), r"'\w*softmax' in the forward of Net itself"),
         (lambda x: x + x.roll(1, 0), "'roll' in the forward of Net itself"),
+        (lambda x: x - x.amax(0) if len(x) > 1 else x, "'amax' in the forward of Net itself"),
     ],
-    ids=["batch norm", "mean", "max", "softmax", "roll"],
+    ids=["batch norm", "mean", "max", "softmax", "roll", "of several"],
 )
 def test_images_that_influence_each_other_are_refused_by_layer_and_operation(norm, operation):
     parts = {"norm": norm} if isinstance(norm, nn.Module) else {}
@@ -179,6 +194,14 @@ def test_a_forward_that_seeds_its_own_chance_is_repeatable():
 
     network = wrapped(seeded)
     assert torch.equal(network(X), network(X))
+
+
+def test_a_forward_that_seeds_pythons_chance_is_repeatable():
+    def seeded(_, x):
+        random.seed(3)
+        return x * random.random()
+
+    assert wrapped(seeded)(X).shape == (4, 4)
 
 
 def test_the_random_state_is_left_alone():

@@ -1,6 +1,7 @@
 """Nothing is process-wide: threads, pickles, contexts, the caller's tensors, modules in train mode."""
 
 import copy
+import functools
 import multiprocessing
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -137,6 +138,18 @@ class InPlaceView(nn.Module):
         return x
 
 
+class InPlaceData(nn.Module):
+    def forward(self, x):
+        x.data.sub_(0.5)
+        return x
+
+
+class InPlaceNumpy(nn.Module):
+    def forward(self, x):
+        x.numpy()[:] -= 0.5
+        return x
+
+
 WRITERS = {"sub": InPlace(), "relu": nn.ReLU(inplace=True), "view": InPlaceView()}
 
 
@@ -164,6 +177,14 @@ def test_the_callers_tensor_is_left_alone_and_the_numbers_are_right(first, check
     assert torch.equal(x, before)
 
 
+@pytest.mark.parametrize("first", [InPlaceData(), InPlaceNumpy()], ids=["data", "numpy"])
+def test_what_writes_past_pytorch_is_noticed_too(first):
+    network, x = interpret.wrap(Writes(first).eval(), input_size=8), X.clone()
+    right = by_hand(network.module, X.clone())
+    assert torch.equal(network(x), right)
+    assert torch.equal(x, X)
+
+
 def occluded(x, row, column):
     x, grey = x[None].clone(), interpret.InputSpec((8, 8)).normalize(torch.full((3, 8, 8), 0.5))
     x[:, :, row : row + 4, column : column + 4] = grey[:, :4, :4]
@@ -185,6 +206,32 @@ def test_buffers_that_a_forward_writes_into_stay():
     network(X), network.record(X, ["conv"]), mine(network, list(X)), sweep(network, X[0], 4, 4)
     assert network.module.seen == 0
     torch.testing.assert_close(network.graph.run(X)[network.graph.output], by_hand(network.module, X))
+
+
+class Clamps(nn.Conv2d):
+    """Keeps its weights small, as EEGNet does, and counts its calls past PyTorch."""
+
+    def __init__(self, data):
+        super().__init__(3, 2, 8)
+        self.data = data
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x):
+        self.seen.data += 1
+        with torch.no_grad():
+            (self.weight.data if self.data else self.weight).clamp_(-0.01, 0.01)
+        return super().forward(x).flatten(1)
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("data", [True, False])
+def test_weights_and_buffers_that_a_forward_writes_into_stay(data, check):
+    network = interpret.wrap(nn.Sequential(Clamps(data)).eval(), input_size=8, check=check)
+    before, right = copy.deepcopy(network.module.state_dict()), by_hand(network.module, X)
+    assert torch.equal(network(X), right)
+    assert torch.equal(network.as_module()(X), right)
+    mine(network, list(X), ["0"], 1), sweep(network, X[0], 4, 4)
+    assert all(map(torch.equal, before.values(), network.module.state_dict().values()))
 
 
 CONTEXTS = {
@@ -324,3 +371,39 @@ def test_closures_and_lists_of_parts_belong_to_the_copy():
     assert network.layers == ("conv", "drop")
     assert torch.equal(network(X), by_hand(Held(), X))
     assert network.module.drop.training
+
+
+def passing_on(function):
+    @functools.wraps(function)
+    def passes(*arguments, kept=function):
+        return kept(*arguments)
+
+    return passes
+
+
+FORWARDS = {
+    "closure": lambda m: passing_on(passing_on(m.forward)),
+    "no_grad": lambda m: torch.no_grad()(m.forward),
+    "compile": lambda m: torch.compile(m.forward),
+    "partial": lambda m: functools.partial(type(m).forward, m),
+    "list": lambda m: lambda x, steps=[m.conv, m.flat]: steps[1](steps[0](x)),
+}
+
+
+@pytest.mark.parametrize("forward", FORWARDS)
+def test_a_forward_that_was_replaced_runs_on_the_copy(forward):
+    class Given(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv, self.flat = nn.Conv2d(3, 4, 8), nn.Flatten()
+
+        def forward(self, x):
+            return self.flat(self.conv(x))
+
+    module = Given().eval()
+    module.forward = FORWARDS[forward](module)
+    network = interpret.wrap(module, input_size=8)
+    assert network.layers == ("conv", "flat")
+    assert torch.equal(network(X), by_hand(Given(), X))
+    assert mine(network, list(X), k=1)["conv"].values.shape == (4, 1)

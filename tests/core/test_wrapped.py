@@ -9,6 +9,8 @@ from importlib import import_module
 import pytest
 import torch
 from torch import nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+from torch.optim.swa_utils import AveragedModel
 
 import interpret
 from interpret import ModelError
@@ -47,6 +49,8 @@ WRAPPERS = {
     "compile": lambda: torch.compile(plain()),
     "compile in place": compiled_in_place,
     "data parallel": lambda: nn.DataParallel(plain()),
+    "averaged": lambda: AveragedModel(plain()),
+    "checkpointed": lambda: checkpoint_wrapper(plain()),
     "both": lambda: torch.compile(nn.DataParallel(plain())),
 }
 
@@ -96,13 +100,25 @@ def traced():
             lambda: nn.Sequential(nn.LazyConv2d(3, 3)),
             r"LazyConv2d\) wait for the first input.*Call the module once",
         ),
+        (lambda: plain().to("meta"), r"'0' \(Conv2d\) are on the device 'meta'"),
     ],
-    ids=["script", "trace", "export", "lazy"],
+    ids=["script", "trace", "export", "lazy", "meta"],
 )
 @pytest.mark.filterwarnings("ignore:Lazy modules")
 def test_what_has_no_layers_is_refused_by_name(make, message):
     with pytest.raises(ModelError, match=message):
         wrapped(make())
+
+
+@pytest.mark.parametrize("make", [torch.jit.script, lambda part: torch.jit.trace(part, X)])
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+def test_a_part_that_is_torchscript_runs_and_is_no_layer(make):
+    network, right = plain(), wrapped(plain())
+    network[0] = make(network[0])
+    network = wrapped(network)
+    assert network.layers == ("1", "2", "3")
+    torch.testing.assert_close(network(X), right(X))
+    torch.testing.assert_close(sweep(network, X[0], 4, 4).logits, sweep(right, X[0], 4, 4).logits)
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules")
