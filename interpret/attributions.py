@@ -141,6 +141,12 @@ def check_classes(logits: Tensor, least: int = 2) -> None:
     Raises:
         ModelError: If they are of another shape.
     """
+    if not logits.is_floating_point():
+        raise ModelError(
+            f"The network's output holds {logits.dtype}; classes can be asked about only where each has a "
+            "real number. Say what gives it: interpret.wrap(module, output=…), or wrap a module that "
+            "returns logits."
+        )
     if logits.dim() != 2 or logits.shape[1] < least:
         shape = tuple(logits.shape[1:])
         number = "each class" if least == 1 else "each of two or more classes"

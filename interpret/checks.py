@@ -235,13 +235,15 @@ def _changes_at(module: nn.Module, x: Tensor, row: int, alone: _Alone, rounding:
 
 def _differs(known: Tensor, found: Tensor, row: int, rounding: float) -> bool:
     """Whether one image's values (1, ...) are others in a row of (2, ...); other shapes are left out."""
-    if known.shape[:1] != (1,) or found.shape != (2, *known.shape[1:]):
+    if known.layout is not torch.strided or known.shape[:1] != (1,) or found.shape != (2, *known.shape[1:]):
         return False
     return not _alike(known, found[row : row + 1], rounding)
 
 
 def _alike(one: Tensor, other: Tensor, rounding: float) -> bool:
     """Whether two tensors are equal but for rounding; not-a-numbers are equal."""
+    if one.is_complex():
+        one, other = torch.view_as_real(one.resolve_conj()), torch.view_as_real(other.resolve_conj())
     if not one.is_floating_point():
         return torch.equal(one, other)
     if one.numel() and (one - other).abs_().amax() <= rounding * one.abs().amax():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from interpret.modules import hookable_parts
@@ -55,6 +56,8 @@ class Operations(TorchDispatchMode):
         guarded: Tensors into which nothing may write: ``WritesError`` is raised before it happens.
     """
 
+    supports_higher_order_operators = True
+
     def __init__(self, module: nn.Module, *, keep: bool = False, guarded: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.listed: list[Operation] = []
@@ -87,6 +90,8 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        if not isinstance(func, OpOverload):  # torch.cond and its like, whose steps are not listed
+            return func(*args, **(kwargs or {}))
         if func._schema.is_mutable:
             self._note_writes(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))

@@ -82,7 +82,8 @@ def require_rows(output: Tensor, images: int) -> Tensor:
     if output.shape[:1] != (images,):
         raise ModelError(
             f"The output has shape {tuple(output.shape)} for {images} images, and must have a row for each. "
-            "Say what of the things the module returns is (n, classes): interpret.wrap(module, output=…)."
+            "Say what of the things the module returns is (n, classes): interpret.wrap(module, output=…). "
+            "A forward that ends in squeeze() loses the row of a single image: let it end in flatten(1)."
         )
     return output
 

@@ -179,11 +179,36 @@ def test_statistics_fixed_in_eval_mode_are_the_cure():
         lambda _, x: x + torch.rand(6, 1, 1, generator=torch.Generator().manual_seed(3)),
         lambda _, x: x * x.new_ones(x.shape[0], 6, 1, 1),
         lambda _, x: x / x.shape[0] * x.shape[0],
+        lambda _, x: torch.cond(x.sum() > 1e9, lambda x: x * 2, lambda x: x.clone(), (x,)),
     ],
-    ids=["nan", "inf", "constant", "step", "expand", "rounding", "p=0", "own generator", "ones", "count"],
+    ids=[
+        "nan",
+        "inf",
+        "constant",
+        "step",
+        "expand",
+        "rounding",
+        "p=0",
+        "own generator",
+        "ones",
+        "count",
+        "cond",
+    ],
 )
 def test_what_is_repeatable_and_of_one_image_is_not_misjudged(between):
     assert wrapped(between)(X).shape == (4, 4)
+
+
+def test_layers_of_complex_numbers_are_compared():
+    class Spectrum(nn.Module):
+        def forward(self, x):
+            return torch.fft.rfft2(x)
+
+    network = wrapped(lambda net, x: net.spectrum(x).abs(), spectrum=Spectrum())
+    assert network.layers == ("conv", "spectrum", "fc")
+    mixing = wrapped(lambda net, x: (net.spectrum(x) * x.mean()).abs(), spectrum=Spectrum())
+    with pytest.raises(ModelError, match="'mean' in"):
+        mixing(X)
 
 
 def test_a_forward_that_seeds_its_own_chance_is_repeatable():

@@ -379,3 +379,14 @@ def test_a_detector_is_told_at_once_why_it_has_no_graph():
         _ = network.graph
     with pytest.raises(ModelError, match=r"returns list \(0: dict\)"):
         sweep(network, X[0], 4, 4)
+
+
+def test_a_forward_that_ends_in_squeeze_is_told_the_cure():
+    network = wrapped(nn.Sequential(nn.Conv2d(3, 4, 8), Squeezed()).eval())
+    with pytest.raises(ModelError, match=r"squeeze\(\) loses the row of a single image.*flatten\(1\)"):
+        sweep(network, X[0], 4, 4)
+
+
+class Squeezed(nn.Module):
+    def forward(self, x):
+        return x.squeeze()

@@ -135,3 +135,11 @@ def test_an_incremental_engine_that_fails_is_never_believed(
     assert torch.equal(maps.logits, right.logits)
     with pytest.raises(ModelError, match="Use engine='full'"):
         sweep(network, x, 3, 3, engine="incremental")
+
+
+@pytest.mark.parametrize("output", [lambda y: y > 0, lambda y: y.long(), lambda y: y + 0j])
+def test_an_output_of_no_real_numbers_is_refused(output: Any) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 8), nn.Flatten()).eval()
+    network = wrap(module, input_size=8, output=output)
+    with pytest.raises(ModelError, match=r"each has a real number.*output="):
+        sweep(network, torch.zeros(3, 8, 8), 4, 4)
