@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar, get_args
@@ -140,8 +141,9 @@ class Network:
 
     def copy(self) -> Network:
         """A network of its own with the same weights, which can be changed."""
-        copied = self.of(deepcopy(self.module))
-        copied._current.findings = self._known().findings  # alike in all that was tested
+        known, copied = self._known(), self.of(deepcopy(self.module))
+        copied._current.findings = known.findings  # alike in all that was tested
+        copied._current.programs = known.programs
         return copied
 
     def of(self, module: nn.Module, input: InputSpec | None = None) -> Network:  # noqa: A002
@@ -191,7 +193,7 @@ class Network:
                         f"{type(self.module).__name__} cannot be traced: {dynamic} makes a tensor whose size "
                         "depends on values. What needs no graph still works."
                     )
-                known.graphs[key] = trace(self.module, shape, self.output)
+                known.graphs[key] = known.program(key, lambda: trace(self.module, shape, self.output))
             return known.graphs[key]
 
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
@@ -380,6 +382,7 @@ class _Known:
         self.findings: Findings | None = None
         self.layers: dict[str, Call] | None = None
         self.graphs: dict[Any, Graph] = {}
+        self.programs: dict[Any, Graph] = {}
         self.spare: list[nn.Module] = []
 
     def take(self) -> nn.Module:
@@ -388,6 +391,18 @@ class _Known:
             return self.spare.pop()
         except IndexError:
             return eval_copy(self.module)
+
+    def program(self, key: Any, traced: Callable[[], Graph]) -> Graph:
+        """The graph of this module: what the first of its copies was traced to, with its own weights.
+
+        Constants may be tensors of the module that was traced: such a graph is no other's.
+        """
+        if key in self.programs:
+            return replace(self.programs[key], module=self.module)
+        graph = traced()
+        if all(node.op != "constant" for node in graph.nodes):
+            self.programs[key] = replace(graph, module=nn.Module())  # keeps no weights
+        return graph
 
 
 def wrap(
