@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from math import nan
 from typing import Any, cast
 
@@ -97,6 +97,8 @@ class _Work:
     recipe: Recipe
     device: Device
     on_error: OnError
+    costs: dict[str, int] = field(default_factory=dict)
+    """Multiply-adds by row: the same for every seed."""
 
     def key(self, unit: _Unit) -> tuple[object, ...]:
         """Everything that one training depends on; its row is built and checked.
@@ -143,10 +145,12 @@ class _Work:
     def measured(self, unit: _Unit, key: tuple[object, ...]) -> VariantRun:
         """Train, and measure what the network costs."""
         network, recipe = self.network(unit), self.recipe_of(unit)
+        if unit.label not in self.costs:
+            self.costs[unit.label] = image_multiply_adds(network)
         return VariantRun(
             **_outcome(self.trained(unit, key)),
             parameters=parameter_count(network.module),
-            multiply_adds=image_multiply_adds(network),
+            multiply_adds=self.costs[unit.label],
             seconds=step_seconds(network, recipe, len(self.images.images)),
             classes=class_count(network),
         )

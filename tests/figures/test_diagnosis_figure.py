@@ -93,18 +93,17 @@ def test_projections_fill_their_place(count, wide, columns):
     assert panels.projection_columns(count, wide) == columns
 
 
-@pytest.mark.parametrize("name", ["strided", "small", "bare", "two_channels"])
+@pytest.mark.parametrize(
+    "name",
+    ["bare", "two_channels", *(pytest.param(name, marks=pytest.mark.slow) for name in ("strided", "small"))],
+)
 def test_contract(name, request):
     result = Diagnosis((request.getfixturevalue(name),))
     check_renderer(DiagnosisFigure(formats=("png", "svg", "pdf"), projections=5), result)
 
 
-def test_the_same_bytes_every_time(strided, small, tmp_path):
-    renderer = DiagnosisFigure(formats=("png", "svg", "pdf"))
-    result = Diagnosis((strided, small))
-    first = [path.read_bytes() for path in renderer.render(result, small_images(), tmp_path / "a")]
-    again = [path.read_bytes() for path in renderer.render(result, small_images(), tmp_path / "b")]
-    assert first == again
+def test_the_picture_is_large_enough_for_print(strided, small, tmp_path):
+    DiagnosisFigure().render(Diagnosis((strided, small)), small_images(), tmp_path / "a")
     with Image.open(tmp_path / "a" / "diagnosis.png") as image:
         assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
         assert np.asarray(image)[0, 0].tolist()[:3] == [255] * 3

@@ -61,10 +61,22 @@ def texts(result: Evolution, columns: int = 6) -> list[tuple[str, Any]]:
     return [(item.get_text(), item.get_window_extent(renderer)) for item in items if item.get_text()]
 
 
+ONE, FIVE, NINE = ["conv"], [f"layer{n}" for n in range(1, 6)], [f"features.{n}" for n in range(9)]
+MANY, FAR = (0, 1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 64, 70), (3, 4, 90)
+
+
 @pytest.mark.parametrize(
-    "names", [["conv"], [f"layer{n}" for n in range(1, 6)], [f"features.{n}" for n in range(9)]]
+    ("names", "epochs"),
+    [
+        (ONE, EPOCHS),
+        (FIVE, FAR),
+        (NINE, MANY),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [(ONE, MANY), (ONE, FAR), (FIVE, EPOCHS), (FIVE, MANY), (NINE, EPOCHS), (NINE, FAR)]
+        ),
+    ],
 )
-@pytest.mark.parametrize("epochs", [EPOCHS, (0, 1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 64, 70), (3, 4, 90)])
 def test_no_text_touches_another_or_leaves_the_figure(names: list[str], epochs: tuple[int, ...]) -> None:
     layers = {name: layer(epochs=epochs, seed=seed) for seed, name in enumerate(names)}
     result = evolution(epochs=epochs, **layers)
@@ -106,15 +118,10 @@ def test_poor_results_are_drawn(result: Evolution, tmp_path: Path) -> None:
         assert np.asarray(picture).std() > 1
 
 
-def test_all_formats_are_the_same_every_time(made: SimpleNamespace, tmp_path: Path) -> None:
-    renderer, images = EvolutionCurves(formats=("png", "svg", "pdf")), made.Squares()
-    first = renderer.render(evolution(conv=layer()), images, tmp_path / "1")
-    second = renderer.render(evolution(conv=layer()), images, tmp_path / "2")
-    assert [file.name for file in first] == [f"evolution-curves.{ending}" for ending in ("png", "svg", "pdf")]
-    assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
-    assert images.reads == []
-
-
-def test_it_keeps_its_promises(made: SimpleNamespace) -> None:
+def test_it_keeps_its_promises_and_reads_no_image(made: SimpleNamespace, tmp_path: Path) -> None:
     assert renderer_input(EvolutionCurves) is Evolution
-    check_renderer(EvolutionCurves(), evolution(conv=layer()), made.Squares())
+    renderer, images = EvolutionCurves(formats=("png", "svg", "pdf")), made.Squares()
+    files = renderer.render(evolution(conv=layer()), images, tmp_path)
+    assert [file.name for file in files] == [f"evolution-curves.{ending}" for ending in ("png", "svg", "pdf")]
+    check_renderer(renderer, evolution(conv=layer()), images)
+    assert images.reads == []

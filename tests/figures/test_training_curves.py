@@ -19,7 +19,11 @@ def training(epochs: int, *, validated: bool = True) -> Training:
 
 @pytest.mark.parametrize("found", [training(1), training(2), training(30), training(12, validated=False)])
 def test_it_is_drawn(found):
-    check_renderer(TrainingCurves(formats=("png", "svg", "pdf")), found)
+    check_renderer(TrainingCurves(), found)
+
+
+def test_all_formats_are_the_same_every_time():
+    check_renderer(TrainingCurves(formats=("png", "svg", "pdf")), training(5))
 
 
 def test_files_are_named_by_their_format(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,41 @@ PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
     ("probe", "topk"): {"layers": ["conv1", "relu2", "fc"], "k": 2, "batch_size": 2},
 }
 
+TESTS = Path(__file__).parents[1]
+ELSEWHERE: dict[Kind, dict[str, str]] = {
+    "probe": {
+        "ablation": "training/test_ablation.py",
+        "compare": "captum/test_compare.py",
+        "correspondence": "correspondence/test_correspondence.py",
+        "diagnosis": "diagnosis/test_diagnosis.py",
+        "evolution": "training/test_evolution.py",
+        "invariance": "invariance/test_probe.py",
+        "overlap": "datasets/test_overlap.py",
+        "scratch": "transfer/test_probe.py",
+        "transfer": "transfer/test_probe.py",
+    },
+    "renderer": {
+        "ablation_figure": "figures/test_ablation_figure.py",
+        "ablation_table": "figures/test_ablation_table.py",
+        "comparison_table": "figures/test_comparison_table.py",
+        "correspondence_figure": "figures/test_correspondence_figure.py",
+        "correspondence_table": "figures/test_correspondence_table.py",
+        "diagnosis_figure": "figures/test_diagnosis_figure.py",
+        "diagnosis_report": "figures/test_diagnosis_report.py",
+        "evolution_curves": "figures/test_evolution_curves.py",
+        "evolution_grid": "figures/test_evolution_grid.py",
+        "evolution_table": "figures/test_evolution_table.py",
+        "invariance_panels": "figures/test_invariance_panels.py",
+        "invariance_table": "figures/test_invariance_table.py",
+        "overlap_pairs": "figures/test_overlap_pairs.py",
+        "training_curves": "figures/test_training_curves.py",
+        "transfer_curve": "figures/test_transfer_figures.py",
+        "transfer_layers": "figures/test_transfer_figures.py",
+        "transfer_table": "figures/test_transfer_table.py",
+    },
+}
+"""Which files of the default suite ask a class for its promises, too; here they are asked in long trials."""
+
 
 def bundled(kind: Kind) -> list[str]:
     shelf = REGISTRY.of(kind)
@@ -99,7 +134,9 @@ def inputs_of(probe: Any) -> dict[str, Result]:
     return {key: result_of(item.type) for key, item in needed if item.required or key == further}
 
 
+@cache
 def result_of(wanted: type[Result]) -> Result:
+    """Made once: a renderer that changes it breaks a promise."""
     name = next(name for name, cls in REGISTRY.probes.items() if issubclass(probe_output(cls), wanted))
     probe = make("probe", name)
     return probe.run(small_network(), IMAGES, **inputs_of(probe))
@@ -139,13 +176,30 @@ def test_dataset(name, tmp_path):
     check_dataset(make("dataset", name, **({"path": str(tmp_path)} if name in FILES else {})))
 
 
-@pytest.mark.parametrize("name", bundled("probe"))
+def here(kind: Kind) -> list[Any]:
+    """All of a kind; those that a test of their own asks for the same are long trials."""
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if name in ELSEWHERE[kind] else [])
+        for name in bundled(kind)
+    ]
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_what_is_left_to_other_files_is_asked_there(kind):
+    assert ELSEWHERE[kind].keys() <= set(bundled(kind))
+    for name, file in ELSEWHERE[kind].items():
+        text = (TESTS / file).read_text()
+        assert f"check_{kind}(" in text
+        assert REGISTRY.lookup(kind, name).__name__ in text
+
+
+@pytest.mark.parametrize("name", here("probe"))
 def test_probe(name):
     probe = make("probe", name)
     check_probe(probe, images=IMAGES, **inputs_of(probe))
 
 
-@pytest.mark.parametrize("name", bundled("renderer"))
+@pytest.mark.parametrize("name", here("renderer"))
 def test_renderer(name):
     renderer = make("renderer", name)
     check_renderer(renderer, result_of(renderer_input(type(renderer))), IMAGES)

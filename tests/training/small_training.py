@@ -11,6 +11,7 @@ from torch import nn
 
 from interpret.images import Images, Sample, digest
 from interpret.network import Network, wrap
+from interpret.runner import run_pipeline
 from interpret_training import Recipe, Training, train
 from interpret_zoo import MeanImage
 
@@ -80,9 +81,20 @@ def learn(given: dict[str, Any], folder: Path, *, held: int = 24) -> Training:
     return train(small_network(), Stripes(), recipe, validation=Stripes(held, seed=1), folder=folder)
 
 
-def learn_together(given: dict[str, Any], folder: Path, rank: int, count: int, port: int) -> None:
-    """`learn` on 25 pictures as one of several processes, in the environment that torchrun gives each."""
+def join(rank: int, count: int, port: int) -> None:
+    """Make this one of several processes, in the environment that torchrun gives each."""
     found = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
     found |= {"GROUP_RANK": 0, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none"}
     os.environ.update({name: str(value) for name, value in found.items()})
+
+
+def learn_together(given: dict[str, Any], folder: Path, *place: int) -> None:
+    """`learn` on 25 pictures as one of several processes."""
+    join(*place)
     learn(given, folder, held=25)
+
+
+def run_together(path: Path, out: Path, *place: int) -> None:
+    """Run a pipeline as one of several processes."""
+    join(*place)
+    run_pipeline(path, out)

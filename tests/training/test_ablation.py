@@ -20,7 +20,7 @@ from interpret_training.cost import image_multiply_adds, parameter_count
 from interpret_training.pixels import read_pixels
 from interpret_training.read_once import ReadOnce
 
-HELD_OUT = 24
+SHOWN, HELD_OUT = 48, 24
 
 
 def probe(variants=None, **parameters):
@@ -37,7 +37,7 @@ def models(*widths):
 def run(widths=(4, 6), images=None, *, seeds=(0,), **recipe):
     chosen = Recipe(**RECIPE | recipe)
     held_out = Stripes(HELD_OUT, seed=1)
-    shown = Stripes() if images is None else images
+    shown = Stripes(SHOWN) if images is None else images
     return ablate(models(*widths), shown, chosen, validation=held_out, seeds=seeds, device="cpu")
 
 
@@ -54,7 +54,7 @@ def test_every_row_is_a_training_of_its_own(place):
         for column, seed in enumerate((3, 5)):
             alone = train(
                 model.load("cpu", seed=seed),
-                Stripes(),
+                Stripes(SHOWN),
                 Recipe(**RECIPE | {"seed": seed}),
                 validation=Stripes(HELD_OUT, seed=1),
                 folder=place / f"{row}-{seed}",
@@ -66,7 +66,7 @@ def test_every_row_is_a_training_of_its_own(place):
             history = found.histories[row][column]
             torch.testing.assert_close(history.loss, alone.history.loss, rtol=0, atol=0)
     assert found.epochs.tolist() == [[2, 2], [2, 2]]
-    assert (found.images, found.validated, found.crops, found.classes) == (96, HELD_OUT, 1, 3)
+    assert (found.images, found.validated, found.crops, found.classes) == (SHOWN, HELD_OUT, 1, 3)
     assert not found.diverged.any()
     assert (found.seconds > 0).all()
 
@@ -95,7 +95,7 @@ def test_ten_crops_are_reported_where_the_recipe_asks(place):
 
 def test_the_papers_errors_become_shares(place):
     paper = {"4": PaperErrors(train=35.1, validation5=18.1)}
-    found = ablate(models(4, 6), Stripes(), Recipe(**RECIPE), device="cpu", paper=paper)
+    found = ablate(models(4, 6), Stripes(SHOWN), Recipe(**RECIPE), device="cpu", paper=paper)
     torch.testing.assert_close(found.reported("train")[0], torch.tensor(0.351, dtype=torch.float64))
     assert found.reported("validation").isnan().all()
     assert found.reported("validation5").isnan().tolist() == [False, True]
@@ -109,13 +109,13 @@ def test_a_row_that_diverges_leaves_the_others(place):
     rows = models(4)
     recipe = Recipe(**RECIPE | {"init": "keep"})
     steep = probe([{"label": "steep", "model": {"target": "ablation_made:Steep"}}]).models()
-    found = ablate({**steep, **rows}, Stripes(), recipe, device="cpu", seeds=(0, 1))
+    found = ablate({**steep, **rows}, Stripes(SHOWN), recipe, device="cpu", seeds=(0, 1))
     assert found.diverged.tolist() == [[True, True], [False, False]]
     assert found.train[0].isnan().all()
     assert "diverged at step 1" in found.ended[0][0]
     assert "Checkpoints" not in found.ended[0][0]
     assert len(found.histories[0][0].loss) == 0
-    alone = ablate(rows, Stripes(), recipe, device="cpu", seeds=(0, 1))
+    alone = ablate(rows, Stripes(SHOWN), recipe, device="cpu", seeds=(0, 1))
     assert found.train[1].tolist() == alone.train[0].tolist()
     assert found.seconds[1].tolist() == alone.seconds[0].tolist()  # found again, not trained again
 
@@ -146,17 +146,17 @@ def test_a_further_row_or_seed_trains_only_itself(place):
 
 def test_what_a_kill_left_of_a_finished_training_goes(place):
     run((4,))
-    images = Stripes()
+    images = Stripes(SHOWN)
     rooms = set(place.iterdir())
     left = place / "left"
     left.mkdir()
     assert set(place.iterdir()) == rooms | {left}
-    assert run((4,), images).images == 96
+    assert run((4,), images).images == SHOWN
     assert set(place.iterdir()) == rooms | {left}
 
 
 def test_pictures_are_read_once(place):
-    images = Stripes()
+    images = Stripes(SHOWN)
     run((4, 6, 8), images)
     assert images.reads == len(images)
 

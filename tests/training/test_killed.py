@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_training import learn, learn_together
+from small_training import learn, learn_together, run_together
 
 from interpret.errors import StepError
 from interpret.runner import run_pipeline
@@ -99,6 +99,24 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
+def check_shared(path: Path, folder: Path) -> None:
+    """What two processes wrote is there, once, and is what one writes."""
+    one = run_pipeline(path, folder / "one")["learn"]
+    two = run_pipeline(path, folder / "two")
+    assert two.steps["learn"].status == "kept"
+    epochs = slice(0, 6)  # two; then a maximum flips on a rounding error, and the training amplifies it
+    torch.testing.assert_close(two["learn"].losses[epochs], one.losses[epochs], rtol=1e-5, atol=1e-6)
+
+
+def test_two_processes_share_the_training_step_of_a_pipeline(fork, tmp_path):
+    path, port = tmp_path / "learn.yaml", free_port()
+    path.write_text(PIPELINE)
+    both = [fork(run_together, path, tmp_path / "two", rank, 2, port) for rank in range(2)]
+    assert [ended(process) for process in both] == [0, 0]
+    check_shared(path, tmp_path)
+
+
+@pytest.mark.slow
 def test_torchrun_shares_the_training_step_of_a_pipeline(tmp_path):
     path = tmp_path / "learn.yaml"
     path.write_text(PIPELINE)
@@ -108,11 +126,7 @@ def test_torchrun_shares_the_training_step_of_a_pipeline(tmp_path):
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("Results are in") == 1
-    one = run_pipeline(path, tmp_path / "one")["learn"]
-    two = run_pipeline(path, tmp_path / "two")
-    assert two.steps["learn"].status == "kept"
-    epochs = slice(0, 6)  # two; then a maximum flips on a rounding error, and the training amplifies it
-    torch.testing.assert_close(two["learn"].losses[epochs], one.losses[epochs], rtol=1e-5, atol=1e-6)
+    check_shared(path, tmp_path)
 
 
 def test_processes_that_cannot_share_a_batch_are_refused():
