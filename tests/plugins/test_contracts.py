@@ -66,7 +66,12 @@ PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
     ("model", "zfnet"): {**SMALL, "width": 0.125},
     ("model", "alexnet"): {**SMALL, "width": 0.125},
     ("model", "torchvision"): {"arch": "squeezenet1_1", "input_size": 64},
-    ("model", "module"): {"target": "torch.nn:Flatten", "input_size": 1, "categories": 3},
+    ("model", "module"): {
+        "target": "torchvision.models:SqueezeNet",
+        "arguments": {"version": "1_1", "num_classes": 3},
+        "input_size": 32,
+        "categories": 3,
+    },
     ("dataset", "scenes"): {"limit": 12},
     ("probe", "train"): {"recipe": SHORT, "validation": None},
     ("probe", "ablation"): {
