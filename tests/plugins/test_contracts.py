@@ -67,7 +67,7 @@ PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
     ("model", "alexnet"): {**SMALL, "width": 0.125},
     ("model", "torchvision"): {"arch": "squeezenet1_1", "input_size": 64},
     ("model", "module"): {
-        "target": "torchvision.models:SqueezeNet",
+        "target": "torchvision.models.squeezenet:SqueezeNet",
         "arguments": {"version": "1_1", "num_classes": 3},
         "input_size": 32,
         "categories": 3,
