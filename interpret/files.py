@@ -26,6 +26,9 @@ from interpret.errors import InterpretError
 LARGEST_JSON = 1 << 28
 """Bytes of JSON that are read; it becomes some 20 times as many in memory."""
 
+_LONGEST_NAME = 255
+"""Bytes of one name in a path, on every file system in use."""
+
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.interpret-[0-9a-f]{16}\.part")
@@ -80,8 +83,16 @@ def is_inside(name: object) -> bool:
     if not isinstance(name, str) or "\0" in name or "\\" in name:
         return False
     path = PurePosixPath(name)
-    plain = path.as_posix() == name and name != "." and ".." not in path.parts
+    plain = path.as_posix() == name and name != "." and ".." not in path.parts and _can_exist(path)
     return plain and not path.is_absolute() and not PureWindowsPath(name).drive
+
+
+def _can_exist(path: PurePosixPath) -> bool:
+    """Whether a file system could hold such names: bytes, and not too many."""
+    try:
+        return all(len(os.fsencode(part)) <= _LONGEST_NAME for part in path.parts)
+    except UnicodeEncodeError:  # half a character
+        return False
 
 
 def require_plain(path: Path) -> None:
@@ -92,7 +103,7 @@ def require_plain(path: Path) -> None:
     """
     try:
         mode = path.lstat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         _refuse(path, f"cannot be looked at ({error.strerror})")

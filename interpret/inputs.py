@@ -54,7 +54,7 @@ class InputSpec:
             )
         if len(self.mean) != len(self.std) or not self.std or not _usable(self.mean, self.std):
             raise DatasetError(
-                "mean and std need one finite value for each channel, and std no zero. "
+                "mean and std need one value for each channel, by which pixels of 0 to 1 stay finite. "
                 f"Got {self.mean} and {self.std}."
             )
         if min(*self.size, self.resize or 1) < 1:
@@ -199,7 +199,9 @@ class InputSpec:
 
 
 def _usable(mean: tuple[float, ...], std: tuple[float, ...]) -> bool:
-    return all(map(math.isfinite, mean + std)) and all(std)
+    """Whether black and white become finite numbers, in the 32 bits that pixels are computed in."""
+    bounds = torch.tensor([[0.0], [1.0]]).sub(torch.tensor(mean)).div(torch.tensor(std))
+    return bool(bounds.isfinite().all())
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:

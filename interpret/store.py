@@ -173,7 +173,8 @@ class StepFolder:
                 _require_inside(source, item["$file"])
         drawn = self.path / "figures.json"
         for name in _names(read_json(drawn)):
-            _require_inside(drawn, name)
+            if isinstance(name, str):
+                require_kind(inside(self.path, name, drawn.name), folder=False)
 
     def complete(self, key: str) -> bool:
         """Whether the whole result of ``key`` is here, to the last bit."""
@@ -256,6 +257,8 @@ class StepFolder:
                 raise StepError(f"It wrote {name}, which is there already. Give its files another name.")
             if not is_inside(name) or file.is_symlink() or not file.is_file():
                 raise StepError(f"It wrote {name!r}: figures are plain files, and have no \\ in their names.")
+        for name in placed:
+            require_kind(inside(self.path, name), folder=False)
         for name, file in placed.items():
             target = inside(self.path, name)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -118,8 +118,11 @@ def read_zip(file: BinaryIO, size: int) -> TorchFile:
         archive = zipfile.ZipFile(file)
         members = {member.filename: member for member in archive.infolist()}
         root = next(name for name in members if name.endswith("/data.pkl")).removesuffix("data.pkl")
-        if members[f"{root}data.pkl"].file_size > LARGEST:
+        described = members[f"{root}data.pkl"]
+        if described.file_size > LARGEST:
             raise ValueError(f"its pickle is longer than {LARGEST:,} bytes")
+        if described.compress_type != zipfile.ZIP_STORED:
+            raise ValueError("its pickle is compressed, which torch.save never does")
         if f"{root}byteorder" in members and archive.read(f"{root}byteorder") != sys.byteorder.encode():
             raise ValueError("its numbers have the other byte order than this machine's")
         content = unpickle(archive.read(f"{root}data.pkl"))

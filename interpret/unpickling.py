@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 LARGEST = 1 << 25
 """Bytes of one pickle that are read, tensors not counted; its objects take up to 64 times as many."""
 
+MOST_READS = 1 << 23
+"""Pieces of one pickle that are read: its operations and what they hold; 100,000 tensors have 4 million."""
+
 _PLAIN = (str, int, float, bool, bytes, type(None))
 _DICTS = ("collections.OrderedDict", "collections.defaultdict", "collections.Counter", "builtins.dict")
 
@@ -102,7 +105,7 @@ class _Bounded:
     """The beginning of a file."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file, self.left = file, LARGEST
+        self.file, self.left, self.reads = file, LARGEST, 0
 
     def read(self, size: int) -> bytes:
         """So many bytes, or what is left."""
@@ -114,6 +117,9 @@ class _Bounded:
 
     def _counted(self, data: bytes) -> bytes:
         self.left -= len(data)
+        self.reads += 1
+        if self.reads > MOST_READS:
+            raise pickle.UnpicklingError(f"it has more than {MOST_READS:,} pieces, tensors not counted")
         if self.left < 0:
             raise pickle.UnpicklingError(f"it is longer than {LARGEST:,} bytes, tensors not counted")
         return data
@@ -222,6 +228,10 @@ class _Unpickler(pickle._Unpickler):  # the one in Python: that in C makes its m
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             target[_key(key)] = value
 
+    def frame(self) -> None:
+        """Pass over the length of a part: parts that are read as one would not be counted."""
+        self.read(8)
+
     def empty_set(self) -> None:
         """A set, which is not looked into."""
         self.stack_append(Inert("builtins.set", ()))
@@ -255,6 +265,7 @@ class _Unpickler(pickle._Unpickler):  # the one in Python: that in C makes its m
         pickle.ADDITEMS[0]: append_many,
         pickle.DICT[0]: dictionary,
         pickle.EMPTY_SET[0]: empty_set,
+        pickle.FRAME[0]: frame,
         pickle.FROZENSET[0]: frozen_set,
         pickle.BYTEARRAY8[0]: byte_array,
     }

@@ -103,7 +103,7 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
     from interpret.cli.work import run_pipeline  # noqa: PLC0415 - imports torch
 
     if options["out"] is None:
-        options["out"] = Path("runs") / path.stem
+        options["out"] = default_folder(path)
     run_pipeline(path, _registry(), as_json=as_json, **options)
 
 
@@ -178,6 +178,24 @@ def plugins(as_json: bool) -> None:
 
     table = show.plugins(registry())
     show.json(table) if as_json else show.plugin_table(table)
+
+
+def default_folder(pipeline: Path) -> Path:
+    """``runs/PIPELINE``: inside the folder the command is started in, or where the user's links lead.
+
+    Raises:
+        InterpretError: If a link leads to a folder with other files than a run's: who received a pipeline in
+            a folder has not chosen where the links in it lead.
+    """
+    stem = pipeline.stem if pipeline.stem.strip(".") else "pipeline"
+    out = Path("runs") / stem
+    linked = out.parent.is_symlink() or out.is_symlink()
+    if linked and out.is_dir() and any(out.iterdir()) and not (out / ".lock").exists():
+        raise InterpretError(
+            f"A link leads from {out} to {out.resolve()}, a folder of other files, which a run could change. "
+            "Say where this run belongs: --out FOLDER."
+        )
+    return out
 
 
 def find_pipeline(name: str | None) -> Path:

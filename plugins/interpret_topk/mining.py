@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from interpret.images import Images, as_images
 from interpret.network import Network
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called after every batch with the number of images done and of all."""
@@ -116,6 +119,11 @@ def merge(partials: Sequence[Exemplars]) -> Exemplars:
     layers = {name: _merge_layer([part[name] for part in seen], order) for name in seen[0].layers}
     broken = {name for part in seen for name in part.nan_images}
     count = sum(part.count for part in seen)
+    if broken:
+        logger.warning(
+            "Images that give NaN: %d of %d, such as %r. NaN neurons are left out: look at the weights.",
+            *(len(broken), count, min(broken)),
+        )
     return Exemplars(layers, order.winners(layers), skipped, count, tuple(sorted(broken)))
 
 

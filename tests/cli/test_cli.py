@@ -394,3 +394,31 @@ def test_a_plugin_that_ends_the_program_does_not_end_it_in_silence(monkeypatch, 
     monkeypatch.setattr("interpret.cli.work.read_pipeline", lambda *_, **__: sys.exit(0))
     assert call(["check", "my.yaml"]) == 1
     assert "something that was called ended the program with 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("link", ["runs", "runs/my"])
+def test_a_link_beside_a_pipeline_does_not_choose_the_folder_of_a_run(pipeline, tmp_path, capsys, link):
+    """What came with the pipeline may lead from ``runs`` to the user's own files."""
+    victim = tmp_path / "victim"
+    theirs = victim / "my" if link == "runs" else victim
+    (theirs / "first/shards").mkdir(parents=True)
+    (theirs / "first/shards/data").write_text("theirs")
+    Path(link).parent.mkdir(exist_ok=True)
+    Path(link).symlink_to(victim)
+    assert call(["run", "my.yaml"]) == 2
+    assert "--out FOLDER" in capsys.readouterr().err
+    assert [file.name for file in theirs.rglob("*")] == ["first", "shards", "data"]
+    assert call(["run", "my.yaml", "--out", "elsewhere"]) == 0
+
+
+def test_a_link_to_where_runs_belong_is_followed(pipeline, tmp_path):
+    (tmp_path / "large disk").mkdir()
+    Path("runs").symlink_to(tmp_path / "large disk")
+    assert [call(["run", "my.yaml"]) for _ in range(2)] == [0, 0]
+    assert (tmp_path / "large disk/my/first/result.json").is_file()
+
+
+def test_a_pipeline_named_by_dots_has_a_folder_of_its_own(pipeline):
+    pipeline.rename("...yaml")
+    assert call(["run", "...yaml"]) == 0
+    assert Path("runs/pipeline/first/result.json").is_file()

@@ -112,6 +112,8 @@ def test_bytes_are_never_taken_for_a_preprocessed_batch():
         {"std": (1.0, 0.0, 1.0)},
         {"std": (1.0, float("nan"), 1.0)},
         {"mean": (float("inf"), 0.0, 0.0)},
+        {"mean": (1e308, 0.0, 0.0)},
+        {"std": (1e-320, 1.0, 1.0)},
         {"mean": (0.0,)},
         {"mean": (), "std": ()},
         {"size": (0, 5)},

@@ -28,7 +28,8 @@ from interpret.files import (
 
 OUTSIDE = [
     "../victim.txt", "a/../../victim.txt", "..", ".", "", "/etc/passwd", "//etc/passwd", "a//b", "./a", "a/.",
-    "a/", "a\0b", "C:\\victim", "C:victim", "..\\victim", 1, None, ["a"], {"a": 1}, 1.5, True,
+    "a/", "a\0b", "C:\\victim", "C:victim", "..\\victim", 1, None, ["a"], {"a": 1}, 1.5, True, "\ud800",
+    "x" * 300, "é" * 200 + "/a",
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from interpret.images import Images
 from interpret.runner import run_pipeline
 
 SMALL = ("count: 1000", "count: 300")
+PAGE = "peaks/pages/peaks.txt"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,9 @@ def name_in_result(out: Path, name: object, *, old: bool) -> None:
 
 @pytest.mark.parametrize("old", [False, True], ids=["sealed", "unsealed"])
 @pytest.mark.parametrize("where", [name_in_figures, name_in_result])
-@pytest.mark.parametrize("name", ["../../victim/victim.txt", "/VICTIM", "..", "", "a\0b", "pages/../../x"])
+@pytest.mark.parametrize(
+    "name", ["../../victim/victim.txt", "/VICTIM", "..", "\ud800", "a\0b", "pages/../../x"]
+)
 def test_a_stored_name_that_leads_outside_is_refused_with_a_cure_that_works(
     received, known, where, name, old
 ):
@@ -169,13 +172,15 @@ def test_a_pipe_is_refused_and_never_waited_for(received, known, name):
         run_pipeline(path, out, registry=known)
 
 
-@pytest.mark.parametrize("name", ["peaks/result.json", "peaks/step.json", "manifest.json", ".lock"])
+@pytest.mark.parametrize("name", ["peaks/result.json", "peaks/step.json", "manifest.json", ".lock", PAGE])
 def test_a_folder_where_a_file_should_be_is_refused(received, known, name):
     path, out, _ = received
     (out / name).unlink()
     (out / name).mkdir()
     with pytest.raises(InterpretError, match="is a folder, where a file should be"):
         run_pipeline(path, out, registry=known)
+    (out / name).rmdir()
+    run_pipeline(path, out, registry=known)
 
 
 def test_a_planted_result_of_another_type_is_refused(received, known, tiny, write, tmp_path):

@@ -104,7 +104,7 @@ def test_channels_last_gives_the_same_neurons():
 
 
 @pytest.mark.parametrize("per_image", [1, 3])
-def test_nan_is_left_out_counted_and_named(per_image):
+def test_nan_is_left_out_counted_and_named(per_image, caplog):
     images = pictures(12)
     images.x[3][0, 2, 2] = torch.nan
     images.x[7][:] = torch.nan
@@ -115,6 +115,7 @@ def test_nan_is_left_out_counted_and_named(per_image):
     assert {images.ids[3], images.ids[7]} <= set(found.nan_images) <= {images.ids[i] for i in (3, 7, 8)}
     assert not found["conv"].values.isnan().any()
     assert found["conv"].nan.tolist() == [9 + 64] * 5
+    assert f"Images that give NaN: {len(found.nan_images)} of 12" in caplog.text
 
 
 def test_nothing_but_nan_is_an_empty_ranking():

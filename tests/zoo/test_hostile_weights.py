@@ -118,6 +118,27 @@ def test_a_pickle_longer_than_is_read_is_refused(monkeypatch):
         unpickle(pickle.dumps("x" * 2000))
 
 
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_pickle_of_more_pieces_than_are_read_is_refused(monkeypatch, protocol):
+    """A piece of one byte takes as long as a tensor's, also where protocol 4 hands many over at once."""
+    monkeypatch.setattr("interpret.unpickling.MOST_READS", 1000)
+    with pytest.raises(pickle.UnpicklingError, match="more than 1,000 pieces"):
+        unpickle(pickle.dumps([None] * 2000, protocol))
+    assert unpickle(pickle.dumps([None] * 100, protocol)) == [None] * 100
+
+
+def test_a_compressed_pickle_is_refused_before_it_grows(tmp_path):
+    torch.save({"a": torch.ones(4)}, tmp_path / "net.pth")
+    with zipfile.ZipFile(tmp_path / "net.pth") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(tmp_path / "net.pth", "w") as file:
+        for name, data in parts.items():
+            deflated = name.endswith("data.pkl")
+            file.writestr(name, data, zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED)
+    with pytest.raises(ModelError, match="its pickle is compressed"):
+        read_weights(tmp_path / "net.pth")
+
+
 def test_a_state_dict_that_holds_itself_is_refused(tmp_path):
     content = {"epoch": 1}
     content["state_dict"] = content
