@@ -113,7 +113,9 @@ class Network:
         Raises:
             ModelError: If the module cannot run, or has submodules none of which is ever called.
         """
-        known = self._known()
+        return self._layers(self._known())
+
+    def _layers(self, known: _Known) -> dict[str, Call]:
         if known.layers is None:
             known.layers = layer_names(self._findings(known).calls)
         if not known.layers and len(named_parts(self.module)) > 1:
@@ -159,7 +161,10 @@ class Network:
             UnknownNameError: If there is no such layer; the message shows the nearest names.
             ModelError: If the network has no layers at all.
         """
-        calls, name = self.calls, self.aliases.get(name, name)
+        return self._layer(self.calls, name)
+
+    def _layer(self, calls: Mapping[str, Call], name: str) -> str:
+        name = self.aliases.get(name, name)
         if name in calls:
             return name
         repeated = [layer for layer, call in calls.items() if call.module == name]
@@ -245,19 +250,20 @@ class Network:
     def _pass(
         self, x: Tensor, taps: Mapping[str, Callable[[Tensor], T]], *, whole: bool
     ) -> tuple[Any, dict[str, T]]:
-        calls = {name: self.calls[self.layer(name)] for name in taps}
+        known = self._known()
+        calls = self._layers(known) if taps else {}
         each: dict[Call, list[str]] = {}
-        for name, call in calls.items():
-            each.setdefault(call, []).append(name)
+        for name in taps:
+            each.setdefault(calls[self._layer(calls, name)], []).append(name)
 
         def tap(names: Sequence[str]) -> Callable[[Tensor], dict[str, T]]:
             return lambda output: {name: taps[name](output) for name in names}
 
         wanted = {call: tap(names) for call, names in each.items()}
         shape = _image_shape(x)
-        with self.running(shape) as module:
+        with self._running(known, shape) as module:
             try:
-                returned, found = record(module, self._given(x), wanted, whole=whole)
+                returned, found = record(module, self._given(known, x), wanted, whole=whole)
             except RuntimeError as error:
                 if shape == self.input.shape:
                     raise
@@ -292,7 +298,11 @@ class Network:
         Args:
             shape: Of one image (c, h, w), for the test on first use; default: the input's.
         """
-        known = self._known()
+        with self._running(self._known(), shape) as module:
+            yield module
+
+    @contextmanager
+    def _running(self, known: _Known, shape: Shape | None) -> Iterator[nn.Module]:
         findings = self._findings(known, shape)
         with plain(self.device):
             if findings.writes_buffers or findings.writes_weights:
@@ -302,10 +312,10 @@ class Network:
             yield copy
             known.spare.append(copy)  # not after an error: its state is anyone's guess
 
-    def _given(self, x: Tensor) -> Tensor:
+    def _given(self, known: _Known, x: Tensor) -> Tensor:
         """Images as the module gets them: not the caller's own, if it writes into them."""
         placed = self.place(x)
-        return placed.clone() if placed is x and self._findings(self._known()).writes_input else placed
+        return placed.clone() if placed is x and self._findings(known).writes_input else placed
 
     def place(self, x: Tensor) -> Tensor:
         """A tensor on the network's device, in its type.

@@ -82,7 +82,8 @@ class Incremental:
         self.rules = _rules(graph.input, order, self.exact)
         known = {graph.input, *self.rules, *(operand for node in self.rules for operand in node.operands)}
         values = graph.run(image[None], list(known))
-        endless = {node for node in known if not bool(values[node].isfinite().all())}
+        maps = (graph.input, *self.rules)
+        endless = {node for node in maps if not bool(values[node].isfinite().all())}
         self.rules = _rules(graph.input, order, self.exact, endless)
         self.inner = {graph.input, *self.rules}
         self.outer = [node for node in order if node not in self.inner]

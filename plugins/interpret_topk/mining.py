@@ -206,7 +206,7 @@ def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExempla
 def _names(network: Network, layers: Sequence[str]) -> list[str]:
     """The layers that were asked for, by the names used, each once."""
     names = [layers] if isinstance(layers, str) else layers or convolutions(network)
-    for name in names:
+    for name in set(names) - network.calls.keys():
         network.layer(name)
     return list(dict.fromkeys(names))
 
