@@ -207,13 +207,15 @@ def _below(name: str, places: Sequence[str]) -> ModuleSpec | None:
 def _unasked(folder: Path) -> bool:
     folder = folder.resolve()
     entries = [Path(entry).resolve() for entry in sys.path if entry]
-    asked = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    written = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    asked = [Path(entry).resolve() for entry in written if entry]
     if folder in asked or entries.count(folder) > 1:
         return False
     main = sys.modules.get("__main__")
-    as_module = getattr(main, "__spec__", None) is not None and folder == STARTED_IN.resolve()
+    as_module = getattr(main, "__spec__", None) is not None
+    left_empty = len(written) > 1 and "" in written  # PYTHONPATH=/nets:$PYTHONPATH where that was not set
     here = "" in sys.path and folder == Path.cwd().resolve() and folder not in entries
-    return here or as_module
+    return here or ((as_module or left_empty) and folder == STARTED_IN.resolve())
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

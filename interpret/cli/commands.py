@@ -214,7 +214,7 @@ def find_pipeline(name: str | None) -> Path:
         raise click.UsageError(f"Which pipeline? {found}Bundled: {', '.join(bundled)}.")
     path = user_path(name)
     try:
-        if path.is_file():
+        if path.exists() and not path.is_dir():
             return path
         if name in bundled:
             return bundled[name]

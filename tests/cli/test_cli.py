@@ -223,6 +223,7 @@ def test_check_as_json_lists_the_problems(pipeline, capsys):
         (["run", "nowhere/my.yaml"], "There is no pipeline 'nowhere/my.yaml'."),
         (["run", "quikstart"], "Did you mean 'quickstart'?"),
         (["run", "."], ". is a folder: give a pipeline, a YAML file."),
+        (["check", "/dev/null"], "/dev/null: The file cannot be read: It is a device, not a file."),
         (["run", "my.yaml", "--shard", "4/3"], "'4/3' is no share. Write 1/3, 2/3 and 3/3"),
         (["run", "my.yaml", "--shard", "0/3"], "'0/3' is no share"),
         (["run", "my.yaml", "--shard", "1/3", "--merge"], "--shard and --merge exclude each other"),

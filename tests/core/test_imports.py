@@ -1,5 +1,6 @@
 """What a stranger's pipeline names by import path is judged before anything is imported."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -149,7 +150,7 @@ def test_check_imports_nothing_and_says_what_a_run_will(bait, monkeypatch, capsy
     assert not Path("trap").exists()
 
 
-@pytest.mark.parametrize("started", ["notebook", "module"])
+@pytest.mark.parametrize("started", ["notebook", "module", "colon"])
 def test_a_module_that_merely_lies_where_the_command_was_started_is_not_taken(
     bait, monkeypatch, capsys, started
 ):
@@ -163,6 +164,10 @@ def test_a_module_that_merely_lies_where_the_command_was_started_is_not_taken(
     if started == "module":  # python -m puts the folder first, and says how it was started
         monkeypatch.setattr(sources, "STARTED_IN", here)
         monkeypatch.setattr(sys.modules["__main__"], "__spec__", object())
+    if started == "colon":  # PYTHONPATH=/nets:$PYTHONPATH, where that was not set
+        monkeypatch.setattr(sources, "STARTED_IN", here)
+        monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+        monkeypatch.setenv("PYTHONPATH", f"/nets{os.pathsep}")
     assert call(["check", "my.yaml"]) == 2
     assert "beside lies in the folder where the command was started" in capsys.readouterr().err
     assert not (bait / "trap").exists()
