@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from interpret.arguments import as_channels
 from interpret.errors import ModelError, UnknownNameError
 from interpret.files import parse_json, user_path
 from interpret.images import InputSpec
@@ -110,6 +111,11 @@ class ImageModel(Model):
             raise ValueError(f"'mean' has {len(self.mean)} channels and 'std' has {len(self.std)}")
         if self.std is not None and min(self.std) <= 0:
             raise ValueError("'std' must be greater than 0")
+        try:
+            as_channels(self.mean or (0,), (1,) * len(self.mean or (0,)))
+            as_channels((0,) * len(self.std or (1,)), self.std or (1,))
+        except ModelError as error:
+            raise ValueError(str(error)) from None
         return self
 
     def card(self) -> Card:
@@ -250,5 +256,8 @@ def _input_spec(stated: Stated) -> InputSpec:
     if len(mean) != len(std):
         raise ModelError(f"'mean' has {len(mean)} channels and 'std' has {len(std)}: give both.")
     return InputSpec(
-        stated.size or default.size, mean, std, stated.resize, stated.interpolation or default.interpolation
+        stated.size or default.size,
+        *as_channels(mean, std),
+        stated.resize,
+        stated.interpolation or default.interpolation,
     )

@@ -63,6 +63,13 @@ def test_metadata_is_honoured_and_parameters_stand_above_it(tmp_path):
     assert network.categories == ("a", "b")
 
 
+def test_a_mean_from_0_to_255_in_metadata_is_refused(tmp_path):
+    _, state = saved(tmp_path)
+    save_file(state, tmp_path / "net.safetensors", metadata={"mean": "123,117,104", "std": "1,1,1"})
+    with pytest.raises(ModelError, match="divide by 255"):
+        load(weights=str(tmp_path / "net.safetensors"))
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -268,6 +275,10 @@ def test_wrong_parameters_are_explained(tmp_path):
         load(arguments={"depth": 3})
     with pytest.raises(PluginError, match="'mean' has 3 channels and 'std' has 1"):
         load(mean=[0, 0, 0], std=[1])
+    with pytest.raises(PluginError, match=r"divide by 255: mean=\(0.4824"):
+        load(mean=[123, 117, 104])
+    with pytest.raises(PluginError, match=r"std is .58.0, .*divide by 255"):
+        load(std=[58, 57, 57])
     with pytest.raises(PluginError, match="at least 1 pixel"):
         load(input_size=0)
     path, _ = saved(tmp_path, arch="squeezenet1_0")
