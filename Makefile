@@ -4,7 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # A process for each core, each with one thread: the small arrays of tests only wait for further threads.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal
+# What was compiled is kept, whatever the shell says: each process would compile all tests and plugins anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal
 
 # An older processor, as far as the installed libraries let themselves be told: no vectors wider than SSE, other kernels
 # for products and transforms. numpy disables what it was built with; the names are those of numpy 2.4.
