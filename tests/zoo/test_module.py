@@ -198,7 +198,9 @@ def test_categories_must_be_as_many_as_outputs():
 
 @pytest.mark.data
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real weights and photographs of ../shared are not here")
-@pytest.mark.parametrize("target", ["bvlc_googlenet:GoogLeNet", "bvlc_googlenet:googlenet"])
+@pytest.mark.parametrize(
+    "target", ["bvlc_googlenet:GoogLeNet", pytest.param("bvlc_googlenet:googlenet", marks=pytest.mark.slow)]
+)
 def test_a_network_that_no_one_wrote_for_this_project(monkeypatch, target):
     monkeypatch.setenv("INTERPRET_ALLOW", "bvlc_googlenet" if target.endswith("googlenet") else "")
     monkeypatch.syspath_prepend(SHARED / "reference")
