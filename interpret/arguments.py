@@ -31,6 +31,10 @@ def as_size(value: Any) -> tuple[int, int]:
     return operator.index(sides[0]), operator.index(sides[1])
 
 
+def _kind(value: Any) -> str:
+    return "" if isinstance(value, int) else f" ({type(value).__name__}), not a whole number"
+
+
 def _is_positive(value: Any) -> bool:
     try:
         return not isinstance(value, bool) and operator.index(value) > 0
@@ -46,7 +50,7 @@ def require_count(name: str, value: Any) -> None:
         value: What was given for it.
     """
     if not _is_positive(value):
-        raise InterpretError(f"{name} must be at least 1, a whole number. Got {value!r}.")
+        raise InterpretError(f"{name} must be at least 1. Got {value!r}{_kind(value)}.")
 
 
 def as_resize(value: Any) -> int | None:

@@ -228,7 +228,7 @@ def test_unreadable_images_are_fatal_or_listed(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"k": "9"}, "k must be at least 1, a whole number. Got '9'"),
+        ({"k": "9"}, r"k must be at least 1. Got '9' \(str\), not a whole number"),
         ({"k": 2.0}, "k must be at least 1"),
         ({"per_image": 0}, "per_image must be at least 1"),
         ({"batch_size": "32"}, "batch_size must be at least 1"),
