@@ -239,12 +239,13 @@ class Network:
 
         Args:
             x: Preprocessed images.
-            layers: Names or aliases; or what to keep of each layer's output, by name.
+            layers: Names or aliases, or one; or what to keep of each layer's output, by name.
             reduce: What to keep of each layer's output (default: a copy). It is called during the pass, so
                 that nothing larger than its result stays in memory.
         """
         keep: Callable[[Tensor], T] = reduce or torch.clone  # type: ignore[assignment]
-        taps = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, keep)
+        names = [layers] if isinstance(layers, str) else layers
+        taps = names if isinstance(names, Mapping) else dict.fromkeys(names, keep)
         return self._pass(x, taps, whole=False)[1]
 
     def _pass(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -205,10 +205,12 @@ def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExempla
 
 def _names(network: Network, layers: Sequence[str]) -> list[str]:
     """The layers that were asked for, by the names used, each once."""
-    names = [layers] if isinstance(layers, str) else layers or convolutions(network)
-    for name in set(names) - network.calls.keys():
+    if not isinstance(layers, Iterable) or not all(isinstance(name, Hashable) for name in layers):
+        raise InterpretError(f"layers must be a list of names. Got {layers!r}.")
+    names = dict.fromkeys([layers] if isinstance(layers, str) else layers or convolutions(network))
+    for name in names.keys() - network.calls.keys():
         network.layer(name)
-    return list(dict.fromkeys(names))
+    return list(names)
 
 
 def convolutions(network: Network) -> list[str]:

@@ -131,3 +131,8 @@ def test_interpolation_is_a_name_of_pillow_or_of_torchvision():
 def test_an_input_beyond_memory_is_refused():
     with pytest.raises(ModelError, match="of at most 16384"):
         wrap(nn.Conv2d(3, 4, 3), input_size=10**6)
+
+
+def test_one_name_is_one_layer():
+    network = wrap(nn.Sequential(nn.ReLU(), nn.Conv2d(3, 2, 3)).eval(), input_size=8, aliases={"conv": "1"})
+    assert network.record(torch.zeros(1, 3, 8, 8), "conv")["conv"].shape == (1, 2, 6, 6)

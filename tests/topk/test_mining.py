@@ -282,3 +282,10 @@ def test_progress_counts_every_image():
     images = as_images(list(torch.zeros(7, 3, 8, 8)))
     mine(small(), images, ["conv"], batch_size=3, progress=lambda done, count: seen.append((done, count)))
     assert seen == [(3, 7), (6, 7), (7, 7)]
+
+
+@pytest.mark.parametrize("layers", [5, [["0"]]])
+def test_layers_are_a_list_of_names(layers):
+    network = wrap(nn.Sequential(nn.Conv2d(3, 2, 3)).eval(), input_size=8)
+    with pytest.raises(InterpretError, match="layers must be a list of names"):
+        mine(network, [torch.zeros(3, 8, 8)], layers)
