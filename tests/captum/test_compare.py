@@ -285,7 +285,7 @@ steps:
             42,
             "'probes.1.images' must be a parameter of captum.saliency.",
         ),
-        ("captum.saliency", 9, "'probes.1' must be a valid dictionary"),
+        ("captum.saliency", 9, "'probes.1' must be a mapping"),
     ],
 )
 def test_mistakes_in_a_nested_probe_are_found_at_their_place(spec, column, message, tmp_path):

@@ -57,9 +57,9 @@ def test_positions_are_those_of_a_hand_computed_crop() -> None:
 
 def test_positions_follow_a_picture_that_is_turned_upright() -> None:
     picture = Image.new("RGB", (30, 20))
-    picture.getexif()[274] = 6  # a quarter turn: 20 wide, 30 high
+    picture.getexif()[274] = 6  # a quarter turn: 20 wide, 30 high; (15, 9) of the file becomes (10, 15)
     spec = InputSpec((20, 20), (0.0,) * 3, (1.0,) * 3, resize=20)
-    assert positions(spec, Sample("a", picture, parts={"p": [(10, 15)]}))["p"] == [Position(10, 10)]
+    assert positions(spec, Sample("a", picture, parts={"p": [(15, 9)]}))["p"] == [Position(10, 10)]
 
 
 def test_positions_in_tensors_are_those_of_the_network() -> None:

@@ -100,7 +100,7 @@ def test_images_may_be_a_list_of_tensors(network) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"window": 0}, "must be int ≥ 1 or tuple"),
+        ({"window": 0}, "must be int ≥ 1 or \\[int ≥ 1, int ≥ 1\\]"),
         ({"stride": 0}, "stride"),
         ({"engine": "quick"}, "engine"),
         ({"target": True}, "target"),

@@ -130,7 +130,7 @@ def test_a_recipe_can_be_a_file(tmp_path):
     path.write_text("- epochs\n")
     with pytest.raises(PluginError, match="must be a mapping"):
         read_recipe(path)
-    with pytest.raises(PluginError, match="cannot be read"):
+    with pytest.raises(PipelineError, match=r"none.yaml: There is no such file"):
         read_recipe(tmp_path / "none.yaml")
     with pytest.raises(UnknownNameError, match="Did you mean 'imagenet-zfnet'"):
         read_recipe("imagenet_zfnet")

@@ -279,7 +279,7 @@ def test_wrong_parameters_are_explained(tmp_path):
         load(mean=[123, 117, 104])
     with pytest.raises(PluginError, match=r"std is .58.0, .*divide by 255"):
         load(std=[58, 57, 57])
-    with pytest.raises(PluginError, match="at least 1 pixel"):
+    with pytest.raises(PluginError, match="must be 1 to 4,096 pixels"):
         load(input_size=0)
     path, _ = saved(tmp_path, arch="squeezenet1_0")
     with pytest.raises(ModelError, match="do not fit SqueezeNet"):

@@ -81,7 +81,7 @@ def test_weights_of_ones_own_with_what_they_say(tmp_path):
     [
         ({"remove": [9]}, "'remove' names layer 9; there are layers 1, 2"),
         ({"widths": {8: 3}}, "'widths' names layer 8"),
-        ({"widths": {3: 0}}, "at least 1 unit"),
+        ({"widths": {3: 0}}, "must be 1 to 1,000,000 units"),
         ({"width": 0}, "'width' must be greater than 0"),
         ({"widht": 1}, "Did you mean 'width'"),
         ({"categories": 0}, "at least one"),
