@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def edited_json(draw: st.DrawFn, tree: Any) -> bytes:
     tree = json.loads(json.dumps(tree))
     for _ in range(draw(st.integers(1, 3))):
         owner, key = draw(st.sampled_from([*_places(tree), ([tree], 0)]))
-        value = draw(st.sampled_from(VALUES))
+        value = deepcopy(draw(st.sampled_from(VALUES)))
         if isinstance(owner, dict) and draw(st.integers(0, 3)) == 0:
             owner[draw(st.sampled_from(("", "x", "$file", "$type", "fields", "0")))] = owner.pop(key)
         elif owner == [tree] and not isinstance(tree, dict | list):
