@@ -200,8 +200,10 @@ class InputSpec:
 
 def _usable(mean: tuple[float, ...], std: tuple[float, ...]) -> bool:
     """Whether black and white become finite numbers, in the 32 bits that pixels are computed in."""
-    bounds = torch.tensor([[0.0], [1.0]]).sub(torch.tensor(mean)).div(torch.tensor(std))
-    return bool(bounds.isfinite().all())
+    with np.errstate(all="ignore"):
+        means, stds = np.array(mean, np.float32), np.array(std, np.float32)
+        bounds = (np.array([[0], [1]], np.float32) - means) / stds
+    return bool(np.isfinite(bounds).all())
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
