@@ -21,11 +21,11 @@ NETWORKS = [
     "alexnet",
     "resnet18",
     "squeezenet1_0",
-    "googlenet",
     "shufflenet_v2_x0_5",
     *(
         pytest.param(name, marks=SLOW)
         for name in (
+            "googlenet",
             "vgg11_bn",
             "resnext50_32x4d",
             "densenet121",
@@ -250,10 +250,10 @@ def test_a_gate_widens_the_field_to_the_image() -> None:
 
 
 def test_channels_last_blocks_keep_their_positions() -> None:
-    graph = trace(torchvision.models.convnext_tiny(weights=None), (3, 64, 64))
-    assert receptive_field(graph, "features.0").size == (4, 4)
-    assert receptive_field(graph, "features.1.0").size == (28, 28)
-    assert receptive_field(graph, "features.1").stride == (4, 4)
+    graph = trace(torchvision.models.convnext_tiny(weights=None).features[:2], (3, 64, 64))
+    assert receptive_field(graph, "0").size == (4, 4)
+    assert receptive_field(graph, "1.0").size == (28, 28)
+    assert receptive_field(graph, "1").stride == (4, 4)
 
 
 def test_the_boxes_of_an_identity_on_the_image_are_its_pixels() -> None:

@@ -140,11 +140,11 @@ NETWORKS = [
     ("alexnet", (3, 71, 80), ["features.4", "features.12", "classifier.6"]),
     ("resnet18", (3, 49, 64), ["layer1.0", "layer3", "fc"]),
     ("squeezenet1_0", (3, 65, 64), ["features.3", "features.12", "classifier.2"]),
-    ("googlenet", (3, 64, 65), ["inception3b", "inception5a.branch4"]),
-    ("mnasnet0_5", (3, 48, 49), ["layers.16"]),
     *(
         pytest.param(*row, marks=pytest.mark.slow)
         for row in (
+            ("googlenet", (3, 64, 65), ["inception3b", "inception5a.branch4"]),
+            ("mnasnet0_5", (3, 48, 49), ["layers.16"]),
             ("vgg11_bn", (3, 32, 39), ["features.14", "features.28"]),
             ("densenet121", (3, 48, 49), ["features.transition2"]),
             ("inception_v3", (3, 96, 80), ["Mixed_6b.branch7x7_2"]),

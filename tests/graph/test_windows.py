@@ -266,7 +266,7 @@ def test_long_strides_are_transposed_convolutions(kernel: tuple[int, int], strid
     [
         ("alexnet", "features.12", (3, 130, 100)),
         ("resnet18", "layer1.1", (3, 96, 80)),
-        ("googlenet", "inception3a", (3, 64, 64)),
+        pytest.param("googlenet", "inception3a", (3, 64, 64), marks=pytest.mark.slow),
         ("squeezenet1_1", "features.6", (3, 64, 64)),
         pytest.param("densenet121", "features.denseblock1.denselayer3", (3, 64, 64), marks=pytest.mark.slow),
     ],
