@@ -19,6 +19,9 @@ from interpret.graph.spans import Windows
 from interpret.network import Network
 from interpret.progress import track
 
+FAILURES = (RuntimeError, ValueError, TypeError, LookupError)
+"""What an engine raises that does not fit a network."""
+
 WORTH = 1.2
 """The incremental engine is chosen where full forward passes take so many times its multiply-adds."""
 
@@ -145,11 +148,34 @@ def pick_engine(choice: str, question: Question, rows: Windows, columns: Windows
         raise InterpretError(f"engine is {choice!r}; it must be one of 'auto', 'incremental', 'full'.")
     try:
         engine = Changes(question)
-    except (ModelError, RuntimeError, ValueError, TypeError, LookupError):
+    except (ModelError, *FAILURES):
         return Full(question)
     ours, full = engine.cost(rows, columns)
     pays = full > WORTH * ours
     return engine if pays and not _problem(engine, question, rows, columns) else Full(question)
+
+
+def answer_everywhere(
+    choice: str, engine: Full | Changes, question: Question, rows: Windows, columns: Windows
+) -> tuple[Full | Changes, Answers]:
+    """The answers at every place, and the engine they are from: ``auto`` turns to full passes at a failure.
+
+    Raises:
+        ModelError: If ``incremental`` is asked for and fails at a place.
+    """
+    try:
+        return engine, engine.answers(rows, columns)
+    except FAILURES as error:
+        if isinstance(engine, Full) or isinstance(error, torch.OutOfMemoryError):
+            raise
+        if choice == "incremental":
+            raise ModelError(_cannot(error)) from error
+    full = Full(question)
+    return full, full.answers(rows, columns)
+
+
+def _cannot(error: Exception) -> str:
+    return f"The incremental engine cannot compute this network ({error}). Use engine='full'."
 
 
 def _problem(engine: Changes, question: Question, rows: Windows, columns: Windows) -> str:
@@ -159,8 +185,8 @@ def _problem(engine: Changes, question: Question, rows: Windows, columns: Window
     right = Full(question).answers(*one)
     try:
         found = engine.answers(*one)
-    except (RuntimeError, ValueError, TypeError, LookupError) as error:
-        return f"The incremental engine cannot compute this network ({error}). Use engine='full'."
+    except FAILURES as error:
+        return _cannot(error)
     pairs = [(found.logits, right.logits), *((found.sums[name], right.sums[name]) for name in right.sums)]
     if all(_agree(mine, true) for mine, true in pairs):
         return ""

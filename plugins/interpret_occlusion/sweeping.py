@@ -16,7 +16,7 @@ from interpret.errors import InterpretError
 from interpret.network import Network
 from interpret_occlusion import checks
 from interpret_occlusion.approximate import Found, approximate
-from interpret_occlusion.engines import Question, pick_engine, sums
+from interpret_occlusion.engines import Question, answer_everywhere, pick_engine, sums
 from interpret_occlusion.occluder import Fill, filled, places
 from interpret_occlusion.results import Followed, OcclusionMaps
 
@@ -95,7 +95,8 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
     if engine == "approximate":
         found = approximate(exact, rows, columns, chosen, tolerance=tolerance, seed=seed)
     else:
-        found = Found(exact.answers(rows, columns), exact.cost(rows, columns))
+        exact, answers = answer_everywhere(engine, exact, question, rows, columns)
+        found = Found(answers, exact.cost(rows, columns))
     return OcclusionMaps(
         logits=found.answers.logits.cpu(),
         unoccluded=logits.cpu(),

@@ -10,6 +10,7 @@ from captum.attr import Occlusion
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
+from interpret.graph import change_rules
 from interpret.graph.changes import Change
 from interpret.network import Network, wrap
 from interpret_occlusion import sweep
@@ -133,6 +134,27 @@ def test_an_incremental_engine_that_fails_is_never_believed(
     maps = sweep(network, x, 3, 3)
     assert maps.engine == "full"
     assert torch.equal(maps.logits, right.logits)
+    with pytest.raises(ModelError, match="Use engine='full'"):
+        sweep(network, x, 3, 3, engine="incremental")
+
+
+def test_an_engine_that_fails_at_a_place_that_was_not_tried_gives_way(
+    x: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = network_of(4, nn.Tanh())
+    right, rule, calls = sweep(network, x, 3, 3, engine="full"), change_rules._by_value, []
+
+    def fails_later(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) > 1:
+            raise IndexError("index 1 is out of bounds")
+        return rule(*given)
+
+    monkeypatch.setattr("interpret.graph.change_rules._by_value", fails_later)
+    maps = sweep(network, x, 3, 3)
+    assert (maps.engine, len(calls)) == ("full", 2)
+    assert torch.equal(maps.logits, right.logits)
+    calls.clear()
     with pytest.raises(ModelError, match="Use engine='full'"):
         sweep(network, x, 3, 3, engine="incremental")
 
