@@ -117,6 +117,14 @@ def same_padding(arguments: Mapping[str, Any]) -> list[int]:
     return pads
 
 
+def _batch_norm(call: Call) -> Call:
+    """Batch norm in eval mode; by the statistics of the batch it is none of our words."""
+    arguments = dict(call.arguments)
+    learned = not arguments.pop("training")
+    del arguments["cudnn_enabled"]
+    return Call("batch_norm", batch_norm, arguments) if learned else call
+
+
 def _pool(call: Call) -> Call:
     arguments = dict(call.arguments)
     arguments["stride"] = arguments["stride"] or arguments["kernel_size"]
@@ -172,6 +180,7 @@ def _counted_from_front(call: Call) -> Call:
 _FORMS: dict[str, Callable[[Call], Call]] = {
     "convolution": _convolution,
     "conv2d": _conv2d,
+    "batch_norm": _batch_norm,
     "max_pool2d": _pool,
     "avg_pool2d": _pool,
     "pad": _pad,

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from interpret.contexts import plain
 from interpret.errors import ModelError
+from interpret.graph.functional import functional
 from interpret.graph.program import TRACED_BATCH, Graph
 from interpret.graph.translate import translate
 from interpret.modules import eval_copy, hookable_parts, unwrapped
@@ -51,7 +52,7 @@ def trace(module: nn.Module, input_shape: tuple[int, int, int], output: Output =
             tapped = _Tapped(copy, taps, output)
             with taps.listening(copy):
                 exported = torch.export.export(tapped, (example,), strict=False)
-                program = exported.run_decompositions({})  # no in-place operations any more
+                program = functional(exported)
         return translate(program, inner, number_calls(taps.names), taps.refusal)
     except Exception as error:
         raise ModelError(_explain(inner, input_shape, error)) from error
