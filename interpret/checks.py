@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from interpret.errors import InterpretError, ModelError
 from interpret.modules import clone, eval_copy, share
 from interpret.operations import Operation, Operations, WritesError, draws_of, python_draws
-from interpret.outputs import Output, pick_output, tensors_in
+from interpret.outputs import Output, OutputKind, is_dense, output_kind, pick_output, tensors_in
 from interpret.recording import Call, watching
 
 ROUNDING = 1e-4
@@ -45,6 +45,7 @@ class Findings:
     Attributes:
         calls: Every call of a submodule that returns a tensor, in the order in which the calls end.
         output: Shape of the output of one image; None where it is not known what the output is.
+        kind: What its numbers are.
         writes_input: Whether the forward may write into its input, so that it is given copies.
         writes_buffers: Whether the forward writes into its buffers, so that each pass has its own.
         writes_weights: Whether the forward writes into its weights, so that each pass has its own.
@@ -53,6 +54,7 @@ class Findings:
 
     calls: tuple[Call, ...]
     output: tuple[int, ...] | None = None
+    kind: OutputKind = "logits"
     writes_input: bool = True
     writes_buffers: bool = False
     writes_weights: bool = False
@@ -130,10 +132,12 @@ class _First:
 
     def findings(self, output: Output) -> Findings:
         """What it tells."""
+        found = _output(self.alone.returned, output)
         wrote, kept = self.operations.wrote, map(is_, self.copy.buffers(), self.buffers)
         return Findings(
             calls=tuple(self.alone.layers),
-            output=_output_shape(self.alone.returned, output),
+            output=None if found is None else tuple(found.shape),
+            kind="logits" if found is None else output_kind(found, self.operations.maker(found)),
             writes_input=wrote([self.image]),
             writes_buffers=not all(kept) or wrote(self.buffers),
             writes_weights=self.writes_weights,
@@ -172,9 +176,9 @@ def _sample(output: Tensor) -> Tensor:
     return values[:, ::step].clone()
 
 
-def _output_shape(returned: Any, output: Output) -> tuple[int, ...] | None:
+def _output(returned: Any, output: Output) -> Tensor | None:
     try:
-        return tuple(pick_output(returned, output).shape)
+        return pick_output(returned, output)
     except InterpretError:
         return None
 
@@ -235,7 +239,12 @@ def _changes_at(module: nn.Module, x: Tensor, row: int, alone: _Alone, rounding:
 
 def _differs(known: Tensor, found: Tensor, row: int, rounding: float) -> bool:
     """Whether one image's values (1, ...) are others in a row of (2, ...); other shapes are left out."""
-    if known.layout is not torch.strided or known.shape[:1] != (1,) or found.shape != (2, *known.shape[1:]):
+    if (
+        not is_dense(known)
+        or not is_dense(found)
+        or known.shape[:1] != (1,)
+        or found.shape != (2, *known.shape[1:])
+    ):
         return False
     return not _alike(known, found[row : row + 1], rounding)
 

@@ -33,7 +33,7 @@ from interpret.images import InputSpec, Picture
 from interpret.inputs import Interpolation
 from interpret.modules import clone as clone_tensor
 from interpret.modules import eval_copy, named_parts, require_visible, share, unwrapped
-from interpret.outputs import Output, OutputModule, pick_output, require_rows
+from interpret.outputs import Output, OutputKind, OutputModule, pick_output, require_rows
 from interpret.recording import Call, layer_names, record
 from interpret.snapshots import Snapshot
 
@@ -129,6 +129,15 @@ class Network:
     def layers(self) -> tuple[str, ...]:
         """The names of all layers in execution order; ``name:2`` is the second call of a module."""
         return tuple(self.calls)
+
+    @property
+    def output_kind(self) -> OutputKind:
+        """What the numbers of its outputs are, as found on first use; `interpret.outputs.as_probabilities`.
+
+        ``probabilities`` where they add up to 1 or a sigmoid makes them, ``log_probabilities`` where they are
+        logarithms of those, else ``logits``.
+        """
+        return self._findings(self._known()).kind
 
     @property
     def parts(self) -> dict[str, nn.Module]:

@@ -63,6 +63,7 @@ class Operations(TorchDispatchMode):
         self.listed: list[Operation] = []
         self._guarded = {_memory(tensor) for tensor in guarded}
         self._written: set[int] = set()
+        self._made: dict[int, str] = {}
         self._keep = keep
         self._running = [("", type(module).__name__)]
         self._module = module
@@ -97,12 +98,18 @@ class Operations(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         values = tuple(tensor.clone() for tensor in tensors_in(result)) if self._keep else ()
         name = func.overloadpacket.__name__
+        if not func.is_view:
+            self._made.update(dict.fromkeys(map(_memory, tensors_in(result)), name.rstrip("_")))
         self.listed.append(Operation(name, *self._running[-1], _is_random(func, args, kwargs or {}), values))
         return result
 
     def wrote(self, tensors: Iterable[Tensor]) -> bool:
         """Whether an operation wrote into the memory of one of some tensors."""
         return not self._written.isdisjoint(map(_memory, tensors))
+
+    def maker(self, tensor: Tensor) -> str:
+        """The last operation that made the values of a tensor; views make none."""
+        return self._made.get(_memory(tensor), "")
 
     def _note_writes(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         names = {item.name for item in func._schema.arguments if item.alias_info and item.alias_info.is_write}

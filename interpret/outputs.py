@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeGuard
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -13,6 +14,65 @@ from interpret.errors import ModelError
 
 Output: TypeAlias = str | int | Callable[[Any], Tensor] | None
 """A key, an attribute, an index, or a function of what is returned; None: the tensor, or its ``logits``."""
+
+
+OutputKind = Literal["logits", "log_probabilities", "probabilities"]
+"""What the numbers of an output are; ``logits`` become probabilities by a softmax, the others are some."""
+
+KINDS: Mapping[str, OutputKind] = {
+    "sigmoid": "probabilities",
+    "special_expit": "probabilities",
+    "log_sigmoid_forward": "log_probabilities",
+}
+"""What an operation at the end makes of each number by itself."""
+
+
+def output_kind(outputs: Float[Tensor, "n classes"], operation: str = "") -> OutputKind:
+    """What the numbers of outputs are, by their values: those of a softmax add up to 1.
+
+    Args:
+        outputs: What a network answers to some images.
+        operation: The operation that made them, as PyTorch calls it: sigmoids do not add up.
+    """
+    if outputs.dim() != 2 or not outputs.is_floating_point() or not outputs.numel():
+        return "logits"
+    if operation in KINDS:
+        return KINDS[operation]
+    values, rounding = outputs.double(), max(1e-5, 8 * torch.finfo(outputs.dtype).eps)
+    if outputs.shape[1] == 1 or bool((values > 1 + rounding).any()):
+        return "logits"
+    kinds: tuple[tuple[OutputKind, Tensor], ...] = (
+        ("probabilities", values),
+        ("log_probabilities", values.exp()),
+    )
+    for kind, shares in kinds:
+        if bool((shares >= 0).all()) and bool(((shares.sum(1) - 1).abs() <= rounding).all()):
+            return kind
+    return "logits"
+
+
+def as_probabilities(
+    outputs: Float[Tensor, "*place classes"], kind: OutputKind, axis: int = -1
+) -> Float[Tensor, "*place classes"]:
+    """The probabilities that outputs stand for: nothing is done to what are probabilities already.
+
+    Args:
+        outputs: What a network answers.
+        kind: What its numbers are; see ``Network.output_kind``.
+        axis: The axis of the classes.
+    """
+    if kind == "probabilities":
+        return outputs
+    return outputs.exp() if kind == "log_probabilities" else outputs.softmax(axis)
+
+
+def as_log_probabilities(
+    outputs: Float[Tensor, "*place classes"], kind: OutputKind, axis: int = -1
+) -> Float[Tensor, "*place classes"]:
+    """The logarithms of the probabilities that outputs stand for; see ``as_probabilities``."""
+    if kind == "log_probabilities":
+        return outputs
+    return outputs.log() if kind == "probabilities" else outputs.log_softmax(axis)
 
 
 def pick_output(returned: Any, output: Output = None) -> Float[Tensor, "n classes"]:
@@ -24,11 +84,14 @@ def pick_output(returned: Any, output: Output = None) -> Float[Tensor, "n classe
             called ``logits``, as a key or an attribute, that.
 
     Raises:
-        ModelError: If there is no such tensor; the message lists what was returned.
+        ModelError: If there is no such tensor, and the message lists what was returned; or if it is sparse,
+            nested or quantised.
     """
     found = _found(returned, output)
-    if isinstance(found, Tensor):
+    if is_dense(found):
         return found
+    if isinstance(found, Tensor):
+        raise ModelError(_not_dense(found, returned, output))
     if output is None:
         raise ModelError(
             f"The module returns {describe(returned)}, and it is not known what of it is the output "
@@ -39,6 +102,37 @@ def pick_output(returned: Any, output: Output = None) -> Float[Tensor, "n classe
         f"output={_written(output)} is {_kind(found)}, no tensor: the module returns {describe(returned)}. "
         f"For example, output={_example(returned)}."
     )
+
+
+def is_dense(value: Any) -> TypeGuard[Tensor]:
+    """Whether it is a tensor with all of its numbers in memory: not sparse, nested or quantised."""
+    if not isinstance(value, Tensor) or value.is_nested or value.is_quantized:
+        return False
+    return value.layout is torch.strided
+
+
+def _not_dense(found: Tensor, returned: Any, output: Output) -> str:
+    """That an output is not dense, and how to make it so."""
+    kind, call = str(found.layout).removeprefix("torch.").strip("_"), "to_dense()"
+    if found.is_nested:
+        kind, call = "nested", "to_padded_tensor(0.0)"
+    elif found.is_quantized:
+        kind, call = "quantised", "dequantize()"
+    cure = f"let the function end in .{call}"
+    if not callable(output):
+        cure = f"interpret.wrap(module, output=lambda returned: {_path(returned, output)}.{call})"
+    return (
+        f"The output is a {kind} tensor; analyses need all of its numbers in memory. Make it dense: {cure}."
+    )
+
+
+def _path(returned: Any, output: str | int | None) -> str:
+    """How the output is written in a function of what was returned."""
+    if isinstance(returned, Tensor):
+        return "returned"
+    key = "logits" if output is None else output
+    inside = isinstance(key, int) or (isinstance(returned, Mapping) and key in returned)
+    return f"returned[{key!r}]" if inside else f"returned.{key}"
 
 
 def _found(returned: Any, output: Output) -> Any:

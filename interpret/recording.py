@@ -20,13 +20,14 @@ from torch import Tensor, nn
 
 from interpret.graph.trace import number_calls
 from interpret.modules import hookable_parts
+from interpret.outputs import is_dense
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Call:
-    """The n-th call of a module that returns a tensor, counted from 1."""
+    """The n-th call of a module that returns a dense tensor, counted from 1."""
 
     module: str
     number: int = 1
@@ -52,7 +53,7 @@ def watching(
 
     def hook_for(name: str) -> Callable[..., None]:
         def hook(_part: nn.Module, _inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
+            if is_dense(output):
                 counts[name] += 1
                 see(Call(name, counts[name]), output)
 

@@ -22,7 +22,7 @@ from interpret.graph.functional import functional
 from interpret.graph.program import TRACED_BATCH, Graph
 from interpret.graph.translate import translate
 from interpret.modules import eval_copy, hookable_parts, unwrapped
-from interpret.outputs import Output, pick_output
+from interpret.outputs import Output, is_dense, pick_output
 
 _LOCK = RLock()
 """torch.export patches ``nn.Module`` while it traces: one thread at a time."""
@@ -85,7 +85,7 @@ class _Taps:
         """A forward hook that notes what the module called ``name`` returns."""
 
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
+            if is_dense(output):
                 self.names.append(name)
                 self.values.append(output.clone())  # a later in-place operation must not show in it
 

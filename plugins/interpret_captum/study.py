@@ -17,6 +17,7 @@ from interpret.errors import StepError
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
+from interpret.outputs import as_probabilities
 from interpret.progress import track
 from interpret.results import Result
 from interpret_captum import metrics
@@ -153,9 +154,14 @@ class Study:
             self.note("infidelity", place, torch.cat([item["infidelity"] for item in each]))
         self.parts |= curves
 
+    def _probabilities(self, logits: Tensor, axis: int) -> Tensor:
+        """Those of several classes; the softmax of one number is 1, whatever it is."""
+        check_classes(logits)
+        return as_probabilities(logits, self.network.output_kind, axis)
+
     def faithful(self, found: Attributions, image: int, maps: Float[Tensor, "1 c h w"]) -> dict[str, Tensor]:
         """Curves and infidelity of one map."""
-        x, score = self.image(image), score_of(self.network, found, image, _probabilities)
+        x, score = self.image(image), score_of(self.network, found, image, self._probabilities)
         side, order = min(x.shape[2:]), metrics.pixel_maps(maps)[0].to(x.device)
         grey, blurred = metrics.grey(x, self.network.input), metrics.blur(x, side * BLUR)
         sizes = {"steps": self.settings.steps, "batch_size": self.settings.batch_size}
@@ -323,12 +329,6 @@ def score_of(
         return (output[:, unit] if output.dim() == 2 else output[:, unit, y, x]).clone()
 
     return lambda images: network.record(images, [found.layer], pick)[found.layer]
-
-
-def _probabilities(logits: Tensor, axis: int) -> Tensor:
-    """The softmax of several classes; that of one number is 1, whatever it is."""
-    check_classes(logits)
-    return logits.softmax(axis)
 
 
 def explainer(probe: Probe, network: Network, found: Attributions, image: int) -> Explain:

@@ -16,7 +16,14 @@ from interpret.interfaces import Renderer
 from interpret_figures import display
 from interpret_figures.colours import Scale, category, tint
 from interpret_figures.layout import PAPER, Heading
-from interpret_figures.occlusion_text import channel_note, occluder, outcome, percent, shown_channels
+from interpret_figures.occlusion_text import (
+    channel_note,
+    kind_note,
+    occluder,
+    outcome,
+    percent,
+    shown_channels,
+)
 from interpret_figures.page import Format, save_page
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
@@ -110,10 +117,12 @@ class OcclusionOverlay(Renderer[Occlusions]):
         """What is on the page and how to read it."""
         count = len(result.maps)
         line = "" if self.contour is None else f" The line: {percent(self.contour)} of the largest fall."
+        first = result.maps[0]
+        what = self.of if self.of == "probability" or first.output_kind == "logits" else "output"
         return (
-            f"{count} image{'s' if count > 1 else ''}  ·  {occluder(result.maps[0])}",
-            f"Red: covering it lowers the {self.of} of the category above; blue: it raises it; each pixel "
-            f"averaged over the occluders that cover it.{line}{channel_note(result.maps[0])}",
+            f"{count} image{'s' if count > 1 else ''}  ·  {occluder(first)}",
+            f"Red: covering it lowers the {what} of the category above; blue: it raises it; each pixel "
+            f"averaged over the occluders that cover it.{line}{channel_note(first)}{kind_note(first)}",
         )
 
 

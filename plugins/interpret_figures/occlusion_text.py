@@ -19,7 +19,7 @@ def outcome(maps: OcclusionMaps) -> str:
         return (
             f"output {float(maps.unoccluded[0]):.3g} uncovered, {float(maps.logits.min()):.3g} at the lowest"
         )
-    without, least = float(maps.unoccluded.softmax(0)[maps.target]), float(maps.probability.min())
+    without, least = maps.unoccluded_probability, float(maps.probability.min())
     text = f"probability {chance(without)} uncovered, {chance(least)} at the lowest"
     if maps.engine != "approximate":
         return text
@@ -35,6 +35,15 @@ def shown_channels(maps: OcclusionMaps) -> list[int]:
 def channel_note(maps: OcclusionMaps) -> str:
     """What to say where not all channels are shown."""
     return "" if maps.channels in {1, 3} else f" Channel 0 of {maps.channels} is shown."
+
+
+def kind_note(maps: OcclusionMaps) -> str:
+    """What to say where probabilities are no softmax of the outputs."""
+    notes = {
+        "probabilities": " The network gives probabilities itself: no softmax is taken of them.",
+        "log_probabilities": " The network gives logarithms of probabilities: no softmax is taken of them.",
+    }
+    return notes.get(maps.output_kind, "")
 
 
 def shown(fill: Fill) -> str:
@@ -66,5 +75,5 @@ def facts(result: Occlusions) -> tuple[str, ...]:
         f"{count} image{'s' if count > 1 else ''}  ·  {occluder(maps)}  ·  engine {maps.engine}{saved}",
         "An occluder covers one place of the image after another. A cell of a map lies where its centre was; "
         "pale: it was nowhere there. The line across a colour bar is the value of the uncovered image."
-        f"{channel_note(maps)}",
+        f"{channel_note(maps)}{kind_note(maps)}",
     )

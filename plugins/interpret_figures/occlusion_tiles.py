@@ -9,6 +9,7 @@ from math import ceil
 import numpy as np
 from jaxtyping import UInt8
 
+from interpret.outputs import as_log_probabilities
 from interpret_deconv import LayerProjections
 from interpret_figures import display
 from interpret_figures.colours import ZERO, Entry, Scale, chance, label_pixels, legend, number, rgb, scale_for
@@ -112,8 +113,8 @@ class Panels:
         """The image under a veil where covering it leaves the target least probable."""
         picture = self.photographs.read(int(self.result.image[place]), shown_channels(maps)).numpy()
         pixels = display.resize(picture[None], self.tile, smooth=True)[0].copy()
-        chances = maps.logits.double().log_softmax(2)[..., maps.target]  # many are 1 when rounded
-        lowest = divmod(int(chances.argmin()), len(maps.columns))
+        chances = as_log_probabilities(maps.logits.double(), maps.output_kind)  # many are 1 when rounded
+        lowest = divmod(int(chances[..., maps.target].argmin()), len(maps.columns))
         veil(pixels, occluder_box(maps, lowest, self.tile))
         details = "in the square: the occluder, where covering leaves the target least probable"
         return Panel("a", "Image", details, pixels, self.result.ids[str(int(self.result.image[place]))])
@@ -158,7 +159,7 @@ class Panels:
         return display.mark(pixels, beyond).numpy()
 
     def _probability(self, maps: OcclusionMaps) -> Panel:
-        without = float(maps.unoccluded.softmax(0)[maps.target])
+        without = maps.unoccluded_probability
         pixels = spread(PROBABILITY.pixels(maps.probability.double().numpy()), maps, self.tile)
         details = "its probability at each place of the occluder"
         return Panel("d", "Target", details, pixels, f"{chance(without)} uncovered", PROBABILITY, without)

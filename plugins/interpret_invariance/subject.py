@@ -13,6 +13,7 @@ from torch import Tensor
 from interpret.attributions import check_classes
 from interpret.errors import ModelError
 from interpret.network import Network
+from interpret.outputs import as_probabilities
 from interpret_invariance.transforms import find_transformation, transform
 from interpret_invariance.warping import Border
 
@@ -63,8 +64,10 @@ class Subject:
         """
         same = amounts == find_transformation(kind).identity
         parts = [self._changed(kind, some, border) for some in torch.split(amounts[~same], batch_size)]
-        probability = self.logits.new_full((len(amounts),), float(self.logits.softmax(1)[0, target])).cpu()
-        probability[~same] = torch.cat([logits for logits, _ in parts]).softmax(1)[:, target].cpu()
+        logits = torch.cat([self.logits, *(logits for logits, _ in parts)])
+        found = as_probabilities(logits, self.network.output_kind)[:, target].cpu()
+        probability = found.new_full((len(amounts),), float(found[0]))
+        probability[~same] = found[1:]
         distance = {layer: torch.zeros_like(probability) for layer in self.features}
         for layer, curve in distance.items():
             curve[~same] = torch.cat([found[layer] for _, found in parts]).cpu()

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.graph.spans import Windows
+from interpret.outputs import OutputKind, as_probabilities
 from interpret_occlusion.engines import Answers, Engine
 
 COARSE = 4
@@ -50,7 +51,14 @@ def lines(first: int, last: int, step: int) -> list[int]:
 
 
 def approximate(
-    engine: Engine, rows: Windows, columns: Windows, target: int, *, tolerance: float, seed: int
+    engine: Engine,
+    rows: Windows,
+    columns: Windows,
+    target: int,
+    *,
+    tolerance: float,
+    seed: int,
+    kind: OutputKind = "logits",
 ) -> Found:
     """The answers at all places, many of them interpolated between computed ones.
 
@@ -61,8 +69,9 @@ def approximate(
         target: The class whose probability decides where the map changes.
         tolerance: Where computed places of a cell differ by more in this probability, it is computed finer.
         seed: Of the sample of interpolated places by which the error is measured.
+        kind: What the network's outputs are.
     """
-    sketch = Sketch(engine, rows, columns, target)
+    sketch = Sketch(engine, rows, columns, target, kind)
     height, width = len(rows.starts) - 1, len(columns.starts) - 1
     sketch.compute(lines(0, height, COARSE), lines(0, width, COARSE))
     cells = list(Cell(0, height, 0, width).split(COARSE))
@@ -83,10 +92,13 @@ class Sketch:
         rows: All rows of places.
         columns: All columns of places.
         target: The class that counts.
+        kind: What the network's outputs are.
     """
 
-    def __init__(self, engine: Engine, rows: Windows, columns: Windows, target: int) -> None:
-        self.engine, self.rows, self.columns, self.target = engine, rows, columns, target
+    def __init__(
+        self, engine: Engine, rows: Windows, columns: Windows, target: int, kind: OutputKind
+    ) -> None:
+        self.engine, self.rows, self.columns, self.target, self.kind = engine, rows, columns, target, kind
         self.known = torch.zeros(len(rows.starts), len(columns.starts), dtype=torch.bool)
         self.values: list[Tensor] = []
         self.layers: list[str] = []
@@ -136,7 +148,7 @@ class Sketch:
     @property
     def probability(self) -> Float[Tensor, "rows columns"]:
         """The target's probability as far as it is filled."""
-        return self.values[0].softmax(2)[..., self.target]
+        return as_probabilities(self.values[0], self.kind)[..., self.target]
 
     def interpolate(self, cell: Cell) -> None:
         """Fill what is not known in a cell, linearly along rows and columns between its corners."""

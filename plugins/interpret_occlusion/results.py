@@ -11,6 +11,7 @@ from torch import Tensor
 from interpret.attributions import Attributions
 from interpret.errors import InterpretError
 from interpret.images import InputSpec
+from interpret.outputs import OutputKind, as_probabilities
 from interpret.results import Record, Result
 from interpret_deconv import LayerProjections
 from interpret_occlusion.occluder import Fill
@@ -47,6 +48,8 @@ class OcclusionMaps(Result):
         fill: What the occluder shows, in pixels from 0 to 1: a grey, a colour, ``mean``, ``blur`` or
             ``noise``.
         followed: What became of each layer's units, by the names the layers were asked for.
+        output_kind: What the outputs are: ``logits``, of which a softmax makes probabilities, or what
+            the network gives as ``probabilities`` or ``log_probabilities`` itself.
         engine: ``incremental``, ``full`` or ``approximate``.
         multiply_adds: How many the engine took, and how many full forward passes at every place take.
         interpolated: Share of the places that are interpolated; 0 unless the engine is ``approximate``.
@@ -64,6 +67,7 @@ class OcclusionMaps(Result):
     channels: int
     fill: Fill = 0.5
     followed: dict[str, Followed] = field(default_factory=dict)
+    output_kind: OutputKind = "logits"
     engine: str = "full"
     multiply_adds: tuple[int, int] = (0, 0)
     interpolated: float = 0.0
@@ -102,15 +106,23 @@ class OcclusionMaps(Result):
         """
         return self._shares(self.unoccluded)[self.target] - self.probability
 
-    @staticmethod
-    def _shares(logits: Float[Tensor, "*place classes"]) -> Float[Tensor, "*place classes"]:
-        """Probabilities of several classes."""
-        if logits.shape[-1] == 1:
+    @property
+    def unoccluded_probability(self) -> float:
+        """The probability of the target without the occluder.
+
+        Raises:
+            InterpretError: If the network has one output, which has no probability.
+        """
+        return float(self._shares(self.unoccluded)[self.target])
+
+    def _shares(self, logits: Float[Tensor, "*place classes"]) -> Float[Tensor, "*place classes"]:
+        """Probabilities of the classes."""
+        if logits.shape[-1] == 1 and self.output_kind == "logits":
             raise InterpretError(
                 "The network has one output, and one number has no probability. Look at logits[..., 0] or "
                 "attribution(); in figures, draw occlusion_overlay with `of: logit`."
             )
-        return logits.softmax(-1)
+        return as_probabilities(logits, self.output_kind)
 
     def attribution(self) -> Float[Tensor, "c h w"]:
         """For each pixel, how much the target's logit falls, averaged over the occluders that cover it.

@@ -78,7 +78,8 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
     x = network.place(network.preprocess(checks.one_image(network, x)))
     rows, columns = places(x.shape[1], height, down), places(x.shape[2], width, across)
     followed, logits = _unoccluded(network, x, layers, units, strongest)
-    if engine == "approximate" and len(logits) == 1:
+    kind = network.output_kind
+    if engine == "approximate" and len(logits) == 1 and kind == "logits":
         raise InterpretError(
             "engine='approximate' refines where a probability changes, and one output gives none. "
             "Use engine='auto'."
@@ -93,7 +94,7 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
     )
     exact = pick_engine("auto" if engine == "approximate" else engine, question, rows, columns)
     if engine == "approximate":
-        found = approximate(exact, rows, columns, chosen, tolerance=tolerance, seed=seed)
+        found = approximate(exact, rows, columns, chosen, tolerance=tolerance, seed=seed, kind=kind)
     else:
         exact, answers = answer_everywhere(engine, exact, question, rows, columns)
         found = Found(answers, exact.cost(rows, columns))
@@ -111,6 +112,7 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
             layer: Followed(follow.unit, found.answers.sums[layer].cpu(), follow.unoccluded)
             for layer, follow in followed.items()
         },
+        output_kind=kind,
         engine=engine if engine == "approximate" else exact.name,
         multiply_adds=found.multiply_adds,
         interpolated=found.interpolated,

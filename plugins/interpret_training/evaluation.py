@@ -13,6 +13,7 @@ from interpret.batches import OnError
 from interpret.errors import InterpretError
 from interpret.images import as_images
 from interpret.network import Network
+from interpret.outputs import as_probabilities
 from interpret_training.crops import CENTRE, cut, ten_views
 from interpret_training.loading import Batch, Preparation
 from interpret_training.pixels import Pixels, read_pixels
@@ -87,12 +88,12 @@ def probabilities(
     """
     fixed = ten_views(pixels.spec.size, network.input.size)
     views = [fixed.rows(slice(at, at + 1)) for at in range(10)] if crops == 10 else [fixed.rows(CENTRE)]
-    prepare, parts = Preparation.of(network), []
+    prepare, kind, parts = Preparation.of(network), network.output_kind, []
     for chosen in torch.split(torch.arange(len(pixels)), batch_size):
         whole, labels = pixels.take(chosen), pixels.labels[chosen]
         each = (view.expand(len(chosen)) for view in views)
         batches = (Batch(cut(whole, view, network.input.size), view, labels) for view in each)
-        outputs = [network(prepare(batch)).float().softmax(1) for batch in batches]
+        outputs = [as_probabilities(network(prepare(batch)).float(), kind) for batch in batches]
         parts.append(torch.stack(outputs).mean(0).cpu())
     return torch.cat(parts)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.network import Network
+from interpret.outputs import as_log_probabilities
 from interpret_training.chance import SharedDropout, number
 from interpret_training.clipping import clip_filters, first_convolution
 from interpret_training.evaluation import errors
@@ -34,7 +35,7 @@ class Learner(LightningModule):
         super().__init__()
         self.key = key
         self.module, self.recipe, self.validated = network.module, recipe, validated
-        self.asked, self.prepare = network, Preparation.of(network)
+        self.asked, self.prepare, self.kind = network, Preparation.of(network), network.output_kind
         self.first, self.divisor = first_convolution(network), torch.tensor(network.input.divisor)
         self.dropout = SharedDropout()
         self.history: dict[str, list[float]] = {name: [] for name in COLUMNS}
@@ -126,7 +127,8 @@ class Learner(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Count the errors of one batch."""
         outputs = self.module(self.prepare(batch))
-        self.count(self.checked, outputs, batch, F.cross_entropy(outputs, batch.labels))
+        loss = F.nll_loss(as_log_probabilities(outputs, self.kind), batch.labels)
+        self.count(self.checked, outputs, batch, loss)
 
     def on_validation_epoch_end(self) -> None:
         """What an early end is decided by."""
