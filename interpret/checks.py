@@ -46,6 +46,7 @@ class Findings:
         calls: Every call of a submodule that returns a tensor, in the order in which the calls end.
         output: Shape of the output of one image; None where it is not known what the output is.
         kind: What its numbers are.
+        each_image: Modules that are called more often for two images than for one.
         writes_input: Whether the forward may write into its input, so that it is given copies.
         writes_buffers: Whether the forward writes into its buffers, so that each pass has its own.
         writes_weights: Whether the forward writes into its weights, so that each pass has its own.
@@ -55,6 +56,7 @@ class Findings:
     calls: tuple[Call, ...]
     output: tuple[int, ...] | None = None
     kind: OutputKind = "logits"
+    each_image: frozenset[str] = frozenset()
     writes_input: bool = True
     writes_buffers: bool = False
     writes_weights: bool = False
@@ -98,14 +100,15 @@ def examine(module: nn.Module, x: Float[Tensor, "2 c h w"], output: Output = Non
     first = _first_of(module, x[:1])
     copy, listed = first.copy, first.operations.listed
     state, python = _random_state(x), python_draws()
-    suspicious = _changes(copy, x, first.alone, ROUNDING)
+    more: list[str] = []
+    suspicious = _changes(copy, x, first.alone, ROUNDING, more)
     random = [item for item in listed if item.random]
     drawn = random if random and not torch.equal(state, _random_state(x)) else []
     if python != python_draws() and not drawn:
         drawn = _drawn_in_python(copy, x)
     if suspicious or drawn:
         _confirm(module, x, drawn)
-    found = first.findings(output)
+    found = replace(first.findings(output), each_image=frozenset(more))
     return (
         found if _alike(x[:1], first.image, 0) else replace(found, writes_input=True)
     )  # by NumPy: nobody listened
@@ -216,19 +219,34 @@ def _short(error: Exception) -> str:
     return lines[0][:300].rstrip(".") if lines else "no message"
 
 
-def _changes(module: nn.Module, x: Float[Tensor, "2 c h w"], alone: _Alone, rounding: float) -> bool:
-    """Whether the first image gives other numbers beside the second, in front of it or behind."""
+def _changes(
+    module: nn.Module,
+    x: Float[Tensor, "2 c h w"],
+    alone: _Alone,
+    rounding: float,
+    more: list[str] | None = None,
+) -> bool:
+    """Whether the first image gives other numbers beside the second, in front of it or behind.
+
+    ``more`` gets the modules that are called more often.
+    """
+    more = [] if more is None else more
     return any(
-        _changes_at(module, x[order], row, alone, rounding) for row, order in enumerate(([0, 1], [1, 0]))
+        _changes_at(module, x[order], row, alone, rounding, more)
+        for row, order in enumerate(([0, 1], [1, 0]))
     )
 
 
-def _changes_at(module: nn.Module, x: Tensor, row: int, alone: _Alone, rounding: float) -> bool:
+def _changes_at(
+    module: nn.Module, x: Tensor, row: int, alone: _Alone, rounding: float, more: list[str]
+) -> bool:
     changed: list[Call] = []
 
     def see(call: Call, output: Tensor) -> None:
         known = alone.layers.get(call)
-        if known is not None and not changed and _differs(known, _sample(output), row, rounding):
+        if known is None:
+            more.append(call.module)
+        elif not changed and _differs(known, _sample(output), row, rounding):
             changed.append(call)
 
     with watching(module, see):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import ParametrizationList
 
 from interpret.errors import ModelError
 
@@ -64,9 +65,27 @@ def named_parts(module: nn.Module) -> dict[str, nn.Module]:
 
 
 def hookable_parts(module: nn.Module) -> dict[str, nn.Module]:
-    """The parts inside that can have hooks, by name; those that are TorchScript cannot."""
-    parts = named_parts(module).items()
-    return {name: part for name, part in parts if name and not isinstance(part, torch.jit.ScriptModule)}
+    """The parts inside that make activations and can have hooks, by name.
+
+    TorchScript cannot have any; parametrizations (``weight_norm``, ``spectral_norm``) make weights.
+    """
+    parts = named_parts(module)
+    inside = tuple(f"{name}." for name, part in parts.items() if isinstance(part, ParametrizationList))
+    return {
+        name: part
+        for name, part in parts.items()
+        if name and not isinstance(part, torch.jit.ScriptModule) and not f"{name}.".startswith(inside)
+    }
+
+
+def scripted_parts(module: nn.Module) -> dict[str, nn.Module]:
+    """The outermost parts that are TorchScript, by name."""
+    found: dict[str, nn.Module] = {}
+    for name, part in named_parts(module).items():
+        inside = any(name.startswith(f"{outer}.") for outer in found)
+        if isinstance(part, torch.jit.ScriptModule) and not inside:
+            found[name] = part
+    return found
 
 
 def require_visible(module: nn.Module) -> None:

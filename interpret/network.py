@@ -32,7 +32,7 @@ from interpret.graph.trace import trace
 from interpret.images import InputSpec, Picture
 from interpret.inputs import Interpolation
 from interpret.modules import clone as clone_tensor
-from interpret.modules import eval_copy, named_parts, require_visible, share, unwrapped
+from interpret.modules import eval_copy, named_parts, require_visible, scripted_parts, share, unwrapped
 from interpret.outputs import Output, OutputKind, OutputModule, pick_output, require_rows
 from interpret.recording import Call, layer_names, record
 from interpret.snapshots import Snapshot
@@ -186,6 +186,18 @@ class Network:
             )
         raise UnknownNameError("layer", name, [*self.aliases, *calls])
 
+    def _call(self, known: _Known, name: str, images: int) -> Call:
+        """The call behind a layer's name, in a pass of some images."""
+        calls = self._layers(known)
+        call = calls[self._layer(calls, name)]
+        if images > 1 and call.module in self._findings(known).each_image:
+            raise ModelError(
+                f"The forward of {type(self.module).__name__} calls layer {name!r} once for each image of a "
+                "batch, so the layer never sees the batch. Let the forward pass all images through it at "
+                "once, self.layer(x), in place of a loop; or give one image at a time."
+            )
+        return call
+
     @property
     def graph(self) -> Graph:
         """The network as a program of known operations, for its own input size."""
@@ -207,8 +219,21 @@ class Network:
                         f"{type(self.module).__name__} cannot be traced: {dynamic} makes a tensor whose size "
                         "depends on values. What needs no graph still works."
                     )
-                known.graphs[key] = known.program(key, lambda: trace(self.module, shape, self.output))
+                known.graphs[key] = known.program(key, lambda: self._traced(shape))
             return known.graphs[key]
+
+    def _traced(self, shape: Shape) -> Graph:
+        try:
+            return trace(self.module, shape, self.output)
+        except ModelError as error:
+            for name, part in scripted_parts(self.module).items():
+                raise ModelError(
+                    f"{type(self.module).__name__} cannot be traced: its layer {name!r} "
+                    f"({type(part).__name__}) is TorchScript, whose code runs outside Python. Put the "
+                    "nn.Module it was made from in its place (the one given to torch.jit.script or "
+                    "torch.jit.trace). What needs no graph still works."
+                ) from error
+            raise
 
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
         """One photograph as the network takes it; see ``InputSpec.preprocess``."""
@@ -261,10 +286,9 @@ class Network:
         self, x: Tensor, taps: Mapping[str, Callable[[Tensor], T]], *, whole: bool
     ) -> tuple[Any, dict[str, T]]:
         known = self._known()
-        calls = self._layers(known) if taps else {}
         each: dict[Call, list[str]] = {}
         for name in taps:
-            each.setdefault(calls[self._layer(calls, name)], []).append(name)
+            each.setdefault(self._call(known, name, len(x)), []).append(name)
 
         def tap(names: Sequence[str]) -> Callable[[Tensor], dict[str, T]]:
             return lambda output: {name: taps[name](output) for name in names}
