@@ -118,7 +118,12 @@ def find_class(network: Network, classes: int, target: int | str) -> int:
     if isinstance(target, str):
         found = find_output(target, network.categories)
         if found is None:
-            raise UnknownNameError("category", target, network.categories)
+            raise UnknownNameError(
+                "category",
+                target,
+                network.categories,
+                f"A class can also be given by its index, 0 to {classes - 1}.",
+            )
         return found
     try:
         index = operator.index(target)

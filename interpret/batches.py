@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.arguments import require_count
-from interpret.errors import DatasetError, InterpretError
+from interpret.errors import DatasetError, InterpretError, clause
 from interpret.images import Images
 from interpret.interrupts import check_interrupt
 from interpret.network import Network
@@ -98,7 +98,7 @@ def _read(network: Network, images: Images, place: int) -> _Picture:
     except DatasetError as error:
         return error
     except OSError as error:  # of a data set that opens its pictures itself
-        return DatasetError(f"It cannot be read: {error}.")
+        return DatasetError(f"It cannot be read: {clause(error)}.")
 
 
 def _batch(

@@ -232,13 +232,13 @@ def _changes(
     """
     more = [] if more is None else more
     return any(
-        _changes_at(module, x[order], row, alone, rounding, more)
+        _changes_at(module, x[order], row, alone, rounding, more=more)
         for row, order in enumerate(([0, 1], [1, 0]))
     )
 
 
 def _changes_at(
-    module: nn.Module, x: Tensor, row: int, alone: _Alone, rounding: float, more: list[str]
+    module: nn.Module, x: Tensor, row: int, alone: _Alone, rounding: float, *, more: list[str]
 ) -> bool:
     changed: list[Call] = []
 

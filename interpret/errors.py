@@ -34,11 +34,12 @@ class UnknownNameError(InterpretError):
         kind: What was looked for, in the user's words (``"layer"``, ``"probe"``).
         name: The name that was given.
         known: Every valid name.
+        hint: What else helps, in a sentence.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        super().__init__(f"There is no {kind} {name!r}. {suggest(name, self.known)}")
+        super().__init__(f"There is no {kind} {name!r}. {suggest(name, self.known)} {hint}".rstrip())
 
 
 @dataclass(frozen=True)
@@ -75,5 +76,10 @@ def suggest(name: str, known: Sequence[str]) -> str:
         return f"Did you mean {' or '.join(repr(item) for item in close)}?"
     if not known:
         return "Nothing of that kind is available here."
-    shown = ", ".join(sorted(known)[:12])
-    return f"Known: {shown}{', …' if len(known) > 12 else ''}."
+    names = sorted(set(known))
+    return f"Known: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."
+
+
+def clause(error: object) -> str:
+    """What an error says, as part of a sentence: without its full stop; its type if it says nothing."""
+    return str(error).strip().removesuffix(".") or type(error).__name__

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from interpret.arrays import as_picture
-from interpret.errors import DatasetError
+from interpret.errors import DatasetError, clause
 from interpret.inputs import InputSpec
 from interpret.items import digest, item_hash, item_id, split
 from interpret.labels import as_categories, as_label, as_labels
@@ -251,7 +251,8 @@ class _Given(Images):
             raise
         except Exception as error:
             raise DatasetError(
-                f"The {type(self.items).__name__} fails at its item {index}: {type(error).__name__}: {error}."
+                f"The {type(self.items).__name__} fails at its item {index}: {type(error).__name__}: "
+                f"{clause(error)}."
             ) from error
 
     def fingerprint(self) -> str:

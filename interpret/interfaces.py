@@ -19,7 +19,7 @@ from torch import nn
 
 from interpret.budget import bounded
 from interpret.entry import takes_network
-from interpret.errors import InterpretError, ModelError, PluginError
+from interpret.errors import InterpretError, ModelError, PluginError, clause
 from interpret.images import Images, InputSpec, as_images
 from interpret.imports import Target
 from interpret.network import Network
@@ -270,7 +270,7 @@ def _hints(owner: type, method: Callable[..., Any]) -> dict[str, Any]:
         return get_type_hints(method)
     except NameError as error:
         raise PluginError(
-            f"{owner.__name__}: the annotations of {method.__name__} cannot be read: {error}. "
+            f"{owner.__name__}: the annotations of {method.__name__} cannot be read: {clause(error)}. "
             "Import the result types at the top of the module, not under TYPE_CHECKING."
         ) from error
 

@@ -26,7 +26,7 @@ from interpret.arguments import (
 )
 from interpret.checks import Findings, examine, first_pass, noise_images
 from interpret.contexts import plain, usable
-from interpret.errors import DatasetError, ModelError, UnknownNameError
+from interpret.errors import DatasetError, ModelError, UnknownNameError, clause
 from interpret.graph.program import Graph
 from interpret.graph.trace import trace
 from interpret.images import InputSpec, Picture
@@ -302,7 +302,7 @@ class Network:
                 if shape == self.input.shape:
                     raise
                 raise ModelError(
-                    f"The network cannot run on images of shape {shape}: {error}. It was wrapped for "
+                    f"The network cannot run on images of shape {shape}: {clause(error)}. It was wrapped for "
                     f"images of shape {self.input.shape} (channels, height, width)."
                 ) from error
         values = {name: value for part in found.values() for name, value in part.items()}

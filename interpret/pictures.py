@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from interpret.depths import Scale, by_tiles, eight_bits, is_deep, scale_of
-from interpret.errors import DatasetError
+from interpret.errors import DatasetError, clause
 from interpret.reading import open_file, printable
 from interpret.turns import Turn, turn_of
 
@@ -78,13 +78,14 @@ def open_turned(path: str | Path) -> tuple[Image.Image, Turn]:
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(
-            f"{name} is too large: {error}. Pictures of up to {MAX_PIXELS:,} pixels are read. Scale it down "
-            "first."
+            f"{name} is too large: {clause(error)}. Pictures of up to {MAX_PIXELS:,} pixels are read. Scale it "
+            "down first."
         ) from None
     except Exception as error:  # what Pillow raises for damaged files has no common type
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise DatasetError(
-            f"{name} cannot be read: {reason}. The file may be cut short or damaged: replace or remove it."
+            f"{name} cannot be read: {clause(reason)}. The file may be cut short or damaged: replace or remove "
+            "it."
         ) from error
 
 
@@ -116,7 +117,7 @@ def _refused() -> Iterator[None]:
     except DatasetError:
         raise
     except Exception as error:
-        raise DatasetError(f"The picture cannot be read: {error}.") from error
+        raise DatasetError(f"The picture cannot be read: {clause(error)}.") from error
 
 
 def _decode(image: Image.Image) -> tuple[Image.Image, Turn]:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from interpret.errors import InterpretError
+from interpret.errors import InterpretError, clause
 from interpret.files import (
     LARGEST_JSON,
     file_hash,
@@ -76,8 +76,9 @@ def load(folder: Path) -> Result:
     except InterpretError:
         raise
     except Exception as error:  # a stranger's file can be wrong in any way, also in a plugin's own checks
-        why = str(error) or type(error).__name__
-        raise InterpretError(f"The result in {folder} cannot be read: {why}. Run the step again.") from error
+        raise InterpretError(
+            f"The result in {folder} cannot be read: {clause(error)}. Run the step again."
+        ) from error
     if not isinstance(result, Result):
         raise InterpretError(f"{folder} holds a {type(result).__name__}, which is no result.")
     return result

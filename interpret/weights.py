@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from interpret.errors import ModelError
+from interpret.errors import ModelError, clause
 from interpret.files import user_path
 from interpret.reading import open_file
 from interpret.weightsfiles import (
@@ -121,7 +121,7 @@ def extract(path: str | Path, out: str | Path) -> None:
     try:
         save_file({name: tensor.clone().contiguous() for name, tensor in tensors.items()}, target)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{target} cannot be written: {error}.") from error
+        raise ModelError(f"{target} cannot be written: {clause(error)}.") from error
 
 
 def load_into(module: nn.Module, weights: Weights, *, ignore: Iterable[str] = ()) -> None:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from safetensors import safe_open
 from torch import Tensor
 
-from interpret.errors import InterpretError, ModelError, nearest
+from interpret.errors import InterpretError, ModelError, clause, nearest
 from interpret.extracting import is_module, module_tensors
 from interpret.files import user_path
 from interpret.reading import open_file
@@ -115,8 +115,8 @@ def read_held(path: Path) -> Held:
             return _state_dict(path, _torch_file(path, file, start, size))
         except (ValueError, OSError) as error:
             raise ModelError(
-                f"{path} is not a whole weights file ({error}). Expected safetensors, or what {SAVE} writes. "
-                "Fetch or save it again."
+                f"{path} is not a whole weights file ({clause(error)}). Expected safetensors, or what {SAVE} "
+                "writes. Fetch or save it again."
             ) from error
 
 
@@ -134,7 +134,7 @@ def read_modules(path: Path) -> dict[str, Tensor]:
             network = next(filter(is_module, found), None)
             return {name: opened.tensor(item) for name, item in module_tensors(network)}
     except (ValueError, OSError) as error:
-        raise ModelError(f"{path} holds no whole network that can be read ({error}).") from error
+        raise ModelError(f"{path} holds no whole network that can be read ({clause(error)}).") from error
 
 
 def is_safetensors(start: bytes) -> bool:
@@ -167,7 +167,9 @@ def read_safetensors(path: Path, *, tensors: bool = True) -> Held:
             names = opened.keys() if tensors else ()
             return Held({name: opened.get_tensor(name) for name in names}, dict(opened.metadata() or {}))
     except Exception as error:  # a broken file fails in as many ways as bytes can
-        raise ModelError(f"{path} is not a whole safetensors file ({error}). Fetch it again.") from error
+        raise ModelError(
+            f"{path} is not a whole safetensors file ({clause(error)}). Fetch it again."
+        ) from error
 
 
 def listed(names: list[str]) -> str:
@@ -258,7 +260,7 @@ def _state_dict(path: Path, file: TorchFile) -> Held:
             found[name] = file.tensor(described)
         except TensorError as error:
             raise ModelError(
-                f"{path} was refused whole: {name} is {error}. Save ordinary tensors only: {SAVE}."
+                f"{path} was refused whole: {name} is {clause(error)}. Save ordinary tensors only: {SAVE}."
             ) from error
     left_out = {str(name): what(item) for name, item in items.items() if not is_tensor(item)}
     return Held(found, {}, ".".join(keys), tuple(beside), left_out)

@@ -22,7 +22,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import Resolver
 from yaml.scanner import Scanner
 
-from interpret.errors import PipelineError, Problem
+from interpret.errors import PipelineError, Problem, clause
 from interpret.reading import printable, read_text
 from interpret.values import flaw
 
@@ -161,7 +161,7 @@ def read_yaml(path: Path) -> YamlText:
     except FileNotFoundError:
         message = "There is no such file."
     except OSError as error:
-        message = f"The file cannot be read: {error.strerror or error}."
+        message = f"The file cannot be read: {clause(error.strerror or error)}."
     except UnicodeDecodeError as error:
         message = f"The file cannot be read: it is not UTF-8 text ({error.reason} at byte {error.start})."
     except RecursionError:

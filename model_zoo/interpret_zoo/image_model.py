@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import Field, field_validator, model_validator
 
 from interpret.arguments import as_channels
-from interpret.errors import ModelError, UnknownNameError
+from interpret.errors import ModelError, UnknownNameError, clause
 from interpret.files import parse_json, user_path
 from interpret.images import InputSpec
 from interpret.inputs import Interpolation
@@ -176,7 +176,7 @@ def read_categories(path: str | Path) -> tuple[str, ...]:
         names = _json_names(parse_json(text.encode())) if is_json else text.splitlines()
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise ModelError(
-            f"The categories in {path} cannot be read ({type(error).__name__}: {error}). "
+            f"The categories in {path} cannot be read ({type(error).__name__}: {clause(error)}). "
             'Give a text file with one name a line, or JSON: ["tench", …] or {"0": "tench", …}.'
         ) from error
     found = tuple(name.strip() for name in names if name.strip())
@@ -221,7 +221,7 @@ def read_stated(path: str | Path) -> Stated:
             _interpolation(said.get("interpolation")),
         )
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
-        raise ModelError(f"The metadata of {path} cannot be read: {error}.") from error
+        raise ModelError(f"The metadata of {path} cannot be read: {clause(error)}.") from error
 
 
 def _interpolation(name: str | None) -> Interpolation | None:

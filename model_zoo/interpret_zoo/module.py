@@ -9,7 +9,7 @@ import torch
 from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
-from interpret.errors import InterpretError, ModelError
+from interpret.errors import InterpretError, ModelError, clause
 from interpret.imports import FORM, Target, check_target, import_target, signature
 from interpret.interfaces import Device
 from interpret.network import Network
@@ -57,7 +57,7 @@ class Module(ImageModel):
         except Exception as error:
             raise ModelError(
                 f"{self.target}{signature(maker)} cannot be made with the arguments {self.arguments!s:.200}: "
-                f"{type(error).__name__}: {error!s:.500}."
+                f"{type(error).__name__}: {clause(error):.500}."
             ) from error
         if not isinstance(module, nn.Module):
             raise ModelError(f"{self.target} returned a {type(module).__name__}, not an nn.Module.")

@@ -13,7 +13,7 @@ import torch
 from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
-from interpret.errors import ModelError, suggest
+from interpret.errors import ModelError, clause, suggest
 from interpret.values import plain_arguments
 from interpret.weights import Weights, load_into, read_weights
 from interpret_zoo.image_model import ImageModel, Stated
@@ -61,7 +61,9 @@ class Torchvision(ImageModel):
         try:
             module: nn.Module = networks().get_model(self.arch, weights=None, **arguments)
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-            raise ModelError(f"torchvision cannot build {self.arch} with {arguments}: {error}.") from error
+            raise ModelError(
+                f"torchvision cannot build {self.arch} with {arguments}: {clause(error)}."
+            ) from error
         return module
 
     def _usual_arguments(self) -> dict[str, Any]:
@@ -136,8 +138,8 @@ def download(url: str, folder: Path) -> Path:
         )
     except (OSError, RuntimeError) as error:
         raise ModelError(
-            f"The weights {path.name} cannot be downloaded: {error}. Without a network connection, fetch "
-            f"{url} elsewhere, put it into {folder}, or give its path as 'weights'."
+            f"The weights {path.name} cannot be downloaded: {clause(error)}. Without a network connection, "
+            f"fetch {url} elsewhere, put it into {folder}, or give its path as 'weights'."
         ) from error
     return path
 

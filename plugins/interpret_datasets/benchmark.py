@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from interpret.errors import DatasetError, UnknownNameError
+from interpret.errors import DatasetError, UnknownNameError, clause
 from interpret.interfaces import Dataset
 from interpret_datasets.folder import FolderImages, spread
 from interpret_datasets.walking import kind_of, require_folder, run_steps
@@ -135,7 +135,7 @@ def fetch(name: str, page: str, download: Callable[[], object]) -> None:
         download()
     except Exception as error:  # what the network, the archive and the disk can do has no common type
         raise DatasetError(
-            f"The download of {name} failed: {error}. Get the files from {page} and unpack them, "
+            f"The download of {name} failed: {clause(error)}. Get the files from {page} and unpack them, "
             "then give the folder as dataset option 'path'."
         ) from error
 

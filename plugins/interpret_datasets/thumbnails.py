@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.batches import READERS, OnError
-from interpret.errors import DatasetError
+from interpret.errors import DatasetError, clause
 from interpret.images import Images, Picture, upright
 from interpret.progress import track
 
@@ -97,4 +97,4 @@ def _read(images: Images, size: int, place: int) -> Tensor | DatasetError:
     except DatasetError as error:
         return error
     except OSError as error:  # of a data set that opens its pictures itself
-        return DatasetError(f"It cannot be read: {error}.")
+        return DatasetError(f"It cannot be read: {clause(error)}.")

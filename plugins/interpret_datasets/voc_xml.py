@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from interpret.errors import DatasetError, UnknownNameError
+from interpret.errors import DatasetError, UnknownNameError, clause
 from interpret.images import Object
 from interpret.reading import read_file
 
@@ -78,9 +78,9 @@ def _parse(path: Path) -> ET.Element:
     try:
         return ET.fromstring(text)  # noqa: S314 - entities are refused above
     except ET.ParseError as error:
-        raise DatasetError(f"{path} is not XML: {error}.") from None
+        raise DatasetError(f"{path} is not XML: {clause(error)}.") from None
     except (ValueError, LookupError) as error:
-        raise DatasetError(f"{path} is not XML in UTF-8: {error}. Save it as such.") from None
+        raise DatasetError(f"{path} is not XML in UTF-8: {clause(error)}. Save it as such.") from None
 
 
 def _size(root: ET.Element) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.errors import InterpretError, ModelError
+from interpret.errors import InterpretError, ModelError, clause
 from interpret.graph.incremental import Incremental, Wanted
 from interpret.graph.program import multiply_adds
 from interpret.graph.spans import Windows
@@ -175,7 +175,7 @@ def answer_everywhere(
 
 
 def _cannot(error: Exception) -> str:
-    return f"The incremental engine cannot compute this network ({error}). Use engine='full'."
+    return f"The incremental engine cannot compute this network ({clause(error)}). Use engine='full'."
 
 
 def _problem(engine: Changes, question: Question, rows: Windows, columns: Windows) -> str:
