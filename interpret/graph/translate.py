@@ -117,8 +117,8 @@ class _Translator:
 
     def _elsewhere(self) -> bool:
         """Whether the number of images while tracing is the size of anything else, too."""
-        sizes = (node.traced[1 if node.varies else 0 :] for node in self.nodes)
-        return any(TRACED_BATCH in size for size in sizes)
+        given = (node for node in self.nodes if node.varies or node.op in ("parameter", "constant"))
+        return any(node.traced.count(TRACED_BATCH) > int(node.varies) for node in given)
 
     def _bind(self, target: OpOverload, node: fx.Node) -> dict[str, Any]:
         """Every argument by name, with our nodes in place of the program's."""
