@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -228,11 +229,14 @@ def fitted(text: str, inches: float, size: float, *, bold: bool = False) -> str:
     """A text, cut with an ellipsis where it is longer than its place."""
     if text_inches(text, size, bold=bold) <= inches:
         return text
-    for length in range(len(text) - 1, 0, -1):
-        shorter = f"{text[:length].rstrip()}…"
-        if text_inches(shorter, size, bold=bold) <= inches:
-            return shorter
-    return "…"
+
+    def shorter(length: int) -> str:
+        return f"{text[:length].rstrip()}…"
+
+    # a further letter makes no text shorter: a kern takes less than the narrowest letter adds
+    lengths = range(1, len(text))
+    most = bisect_right(lengths, inches, key=lambda length: text_inches(shorter(length), size, bold=bold))
+    return shorter(most)
 
 
 def paragraph(text: str, inches: float, size: float, most: int) -> list[str]:

@@ -77,12 +77,12 @@ def test_poor_results_are_drawn(tmp_path: Path, seeds: tuple[int, ...], validate
 
 
 def test_the_same_result_gives_the_same_bytes(tmp_path: Path) -> None:
-    renderer = AblationFigure(formats=("png", "svg", "pdf"))
-    files = [renderer.render(ablation(), None, tmp_path / name) for name in ("one", "two")]  # type: ignore[arg-type]
+    renderer = AblationFigure(formats=("png", "svg"))
+    files = [renderer.render(ablation(ROWS[:2]), None, tmp_path / name) for name in ("one", "two")]  # type: ignore[arg-type]
     for one, two in zip(*files, strict=True):
         assert one.read_bytes() == two.read_bytes()
 
 
 def test_it_keeps_its_promises(made: SimpleNamespace) -> None:
     assert renderer_input(AblationFigure) is Ablation
-    check_renderer(AblationFigure(), ablation(), made.Squares())
+    check_renderer(AblationFigure(), ablation(ROWS[:2]), made.Squares())

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from torch import nn
 
@@ -48,16 +47,23 @@ def two_channels():
 
 def texts(figure):
     """Every text that can be seen, with its box in pixels."""
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw(renderer)
+    figure.draw_without_rendering()
     found = [text for axes in figure.axes for text in axes.texts if axes.get_visible()] + list(figure.texts)
     for axes in figure.axes:
         found += [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.xaxis.label] if axes.axison else []
     shown = [text for text in found if text.get_visible() and text.get_text()]
-    return [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
+    return [(text.get_text(), text.get_window_extent()) for text in shown]
 
 
-@pytest.mark.parametrize("names", [["strided"], ["small", "strided"], ["bare", "two_channels", "strided"]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["strided"], marks=pytest.mark.slow),
+        ["small", "strided"],
+        pytest.param(["bare", "two_channels", "strided"], marks=pytest.mark.slow),
+        ["bare", "two_channels"],
+    ],
+)
 def test_no_text_leaves_the_page_or_covers_another(names, request):
     figure = draw(Diagnosis(tuple(request.getfixturevalue(name) for name in names)))
     boxes = texts(figure)
@@ -99,11 +105,11 @@ def test_projections_fill_their_place(count, wide, columns):
 )
 def test_contract(name, request):
     result = Diagnosis((request.getfixturevalue(name),))
-    check_renderer(DiagnosisFigure(formats=("png", "svg", "pdf"), projections=5), result)
+    check_renderer(DiagnosisFigure(formats=("png", "svg"), projections=5), result)
 
 
-def test_the_picture_is_large_enough_for_print(strided, small, tmp_path):
-    DiagnosisFigure().render(Diagnosis((strided, small)), small_images(), tmp_path / "a")
+def test_the_picture_is_large_enough_for_print(small, tmp_path):
+    DiagnosisFigure().render(Diagnosis((small,)), small_images(), tmp_path / "a")
     with Image.open(tmp_path / "a" / "diagnosis.png") as image:
         assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
         assert np.asarray(image)[0, 0].tolist()[:3] == [255] * 3

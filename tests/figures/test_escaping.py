@@ -249,13 +249,16 @@ DRAWN = ("$\\frac$", "$x$ _{", "a\nb\x1b[31m", "\udcff \x00 \N{RIGHT-TO-LEFT OVE
 
 def test_labels_are_drawn_as_they_are_written(results, made, tmp_path):
     """A formula that cannot be set, controls and bytes that are no text neither raise nor vanish."""
+    pairs = near()
     drawn = {
         AblationFigure: ablation([(name, 1, 2, 3) for name in DRAWN]),
         DiagnosisFigure: Diagnosis((replace(results[diagnosis_report].networks[0], label="".join(DRAWN)),)),
         EvolutionCurves: replace(evolution(), layers={name: layer() for name in DRAWN}),
         EvolutionGrid: replace(evolution(), layers={name.replace("/", ""): layer() for name in DRAWN[:1]}),
-        InvariancePanels: replace(invariances(layers=DRAWN[:2]), categories=(*DRAWN, "x")),
-        OverlapPairs: replace(near(), ids=((DRAWN[0], DRAWN[3]),) * len(near().ids)),
+        InvariancePanels: replace(invariances("scale", layers=DRAWN[:2], images=4), categories=(*DRAWN, "x")),
+        OverlapPairs: replace(
+            pairs, ids=((DRAWN[0], DRAWN[3]),) * len(pairs.ids), pictures=pairs.pictures[:1]
+        ),
         TransferCurve: transfer(network(DRAWN[0], DRAWN[1:], ["svm"])),
         TransferLayers: transfer(network(DRAWN[3], DRAWN[:2], ["svm"])),
     }

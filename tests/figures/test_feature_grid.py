@@ -99,10 +99,10 @@ def test_a_layer_in_which_all_is_dead_is_drawn(made: SimpleNamespace, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("units", "count"), [("all", 5), (2, 2), (99, 5), ([4, 0], 2), ({"conv": [1]}, 1), ({"other": [1]}, 0)]
+    ("units", "count"), [("all", 3), (2, 2), (99, 3), ([1, 0], 2), ({"conv": [1]}, 1), ({"other": [1]}, 0)]
 )
 def test_units_are_chosen(made: SimpleNamespace, tmp_path: Path, units: Any, count: int) -> None:
-    result = made.projections(conv=made.layer(ranks=1), other=made.layer(ranks=1))
+    result = made.projections(conv=made.layer(units=3, ranks=1), other=made.layer(units=2, ranks=1))
     files = FeatureGrid(units=units, columns=1, rows=1).render(result, made.Squares(), tmp_path)
     assert sum(file.name.startswith("conv-") for file in files) == count
 
@@ -115,7 +115,7 @@ def test_a_random_choice_follows_the_seed(made: SimpleNamespace, tmp_path: Path)
         return file.read_bytes()
 
     assert drawn(1) == drawn(1)
-    assert len({drawn(seed) for seed in range(5)}) > 1
+    assert len({drawn(seed) for seed in range(3)}) > 1
 
 
 def test_units_that_are_not_there_are_named(made: SimpleNamespace, tmp_path: Path) -> None:
@@ -155,11 +155,11 @@ def test_each_photograph_is_read_once(made: SimpleNamespace, tmp_path: Path) -> 
 
 
 def test_all_formats_are_the_same_every_time(made: SimpleNamespace, tmp_path: Path) -> None:
-    result = made.projections(conv=made.layer())
-    renderer = FeatureGrid(formats=("png", "svg", "pdf"))
+    result = made.projections(conv=made.layer(units=2))
+    renderer = FeatureGrid(formats=("png", "svg"))
     first = renderer.render(result, made.Squares(), tmp_path / "1")
     second = renderer.render(result, made.Squares(), tmp_path / "2")
-    assert [file.suffix for file in first] == [".png", ".svg", ".pdf"]
+    assert [file.suffix for file in first] == [".png", ".svg"]
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 

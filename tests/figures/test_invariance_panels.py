@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from invariance_cases import NAMES, invariances
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from interpret import DatasetError
@@ -32,8 +31,7 @@ def sheet(result: Invariances, images: Images, *, relative: bool = True, shown: 
 
 
 def texts(figure: Any) -> list[tuple[str, Any]]:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
+    figure.draw_without_rendering()
     items = list(figure.texts)
     for axes in (axes for axes in figure.axes if axes.axison):
         for axis in (axes.xaxis, axes.yaxis):
@@ -42,18 +40,21 @@ def texts(figure: Any) -> list[tuple[str, Any]]:
                 axis.label,
                 *(tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high),
             ]
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    return [(item.get_text(), item.get_window_extent(renderer)) for item in items if item.get_text()]
+    return [(item.get_text(), item.get_window_extent()) for item in items if item.get_text()]
 
 
 @pytest.mark.parametrize(
     ("images", "layers"),
-    [(1, ["conv"]), (5, ["layer1", "layer7"]), (12, ["a.very.long.name.of.a.layer", "b", "c"])],
+    [
+        (1, ["conv"]),
+        pytest.param(5, ["layer1", "layer7"], marks=pytest.mark.slow),
+        (12, ["a.very.long.name.of.a.layer", "b", "c"]),
+    ],
 )
 def test_no_text_touches_another_or_leaves_the_figure(
     made: SimpleNamespace, images: int, layers: Any
 ) -> None:
-    result = invariances(images=images, layers=layers)
+    result = invariances("vertical_translation", "rotation", images=images, layers=layers)
     page = sheet(result, made.Squares(20))
     figure = page.draw()
     width, height = figure.get_size_inches() * DPI
@@ -68,10 +69,10 @@ def test_no_text_touches_another_or_leaves_the_figure(
 
 
 def test_every_image_has_a_line_of_its_colour_in_every_panel(made: SimpleNamespace) -> None:
-    result = invariances()
+    result = invariances("vertical_translation", "scale")
     figure = sheet(result, made.Squares()).draw()
     panels = [axes for axes in figure.axes if len(axes.lines) > 1]
-    assert len(panels) == 3 * 3  # transformations x (two layers and the probability)
+    assert len(panels) == 2 * 3  # transformations x (two layers and the probability)
     expected = [
         values
         for kind, curves in result.curves.items()
@@ -84,11 +85,11 @@ def test_every_image_has_a_line_of_its_colour_in_every_panel(made: SimpleNamespa
             np.testing.assert_allclose(line.get_ydata(), curve)
     said = {text for text, _ in texts(figure)}
     assert said >= set(NAMES)
-    assert said >= {"Vertical translation", "Scale", "Rotation", "layer7: relative distance", "pixels, down"}
+    assert said >= {"Vertical translation", "Scale", "layer7: relative distance", "pixels, down"}
 
 
 def test_relative_distances_share_a_scale_and_raw_ones_do_not(made: SimpleNamespace) -> None:
-    result = invariances()
+    result = invariances("vertical_translation", "scale", images=2)
     relative = [axes for axes in sheet(result, made.Squares()).draw().axes if len(axes.lines) > 1]
     assert len({axes.get_ylim() for axes in relative[0::3] + relative[1::3]}) == 1
     raw = [axes for axes in sheet(result, made.Squares(), relative=False).draw().axes if len(axes.lines) > 1]
@@ -100,7 +101,7 @@ def test_relative_distances_share_a_scale_and_raw_ones_do_not(made: SimpleNamesp
 
 
 def test_curves_without_numbers_leave_gaps(made: SimpleNamespace) -> None:
-    result = replace(invariances(images=1), norm={"layer1": torch.zeros(1), "layer7": torch.ones(1)})
+    result = replace(invariances("scale", images=1), norm={"layer1": torch.zeros(1), "layer7": torch.ones(1)})
     figure = sheet(result, made.Squares()).draw()
     assert texts(figure)
 
@@ -144,7 +145,7 @@ def test_the_strip_shows_what_the_network_saw() -> None:
 
 def test_one_and_many_channels() -> None:
     grey = InputSpec((16, 16), (0.5,), (0.25,), resize=16)
-    figure = sheet(invariances(spec=grey, images=2), Noise("L")).draw()
+    figure = sheet(invariances("scale", spec=grey, images=2), Noise("L")).draw()
     assert not any("Channel" in text for text, _ in texts(figure))
 
     class Cubes(Noise):
@@ -152,7 +153,7 @@ def test_one_and_many_channels() -> None:
             return Sample(self.ids[index], torch.rand(5, 16, 16))
 
     many = InputSpec((16, 16), (0.5,) * 5, (0.25,) * 5)
-    said = " ".join(text for text, _ in texts(sheet(invariances(spec=many, images=2), Cubes()).draw()))
+    said = " ".join(text for text, _ in texts(sheet(invariances("scale", spec=many), Cubes()).draw()))
     assert "Channel 0 of 5 is shown" in said
 
 
@@ -170,7 +171,7 @@ def test_the_identity_is_always_shown() -> None:
 
 
 def test_what_is_said(made: SimpleNamespace) -> None:
-    twice = invariances(images=3, target=(1, 1, 2))
+    twice = invariances("scale", images=3, target=(1, 1, 2))
     said = [text for text, _ in texts(sheet(twice, made.Squares()).draw())]
     assert "Shih-Tzu (image 2)" in said
     assert "Shih-Tzu (image 3)" in said
@@ -186,16 +187,15 @@ def test_what_is_said(made: SimpleNamespace) -> None:
 
 
 def test_pages(made: SimpleNamespace, tmp_path: Path) -> None:
-    result, images = invariances("scale", images=7), made.Squares(12)
-    files = InvariancePanels(images=3, formats=("png", "svg")).render(result, images, tmp_path)
+    result, images = invariances("scale", layers=["conv"], images=3), made.Squares()
+    renderer = InvariancePanels(images=2, formats=("png", "svg"))
+    files = renderer.render(result, images, tmp_path)
     assert [file.name for file in files] == [
-        f"invariance-{page}.{ending}" for page in (1, 2, 3) for ending in ("png", "svg")
+        f"invariance-{page}.{ending}" for page in (1, 2) for ending in ("png", "svg")
     ]
-    assert sorted(images.reads) == list(range(2, 9))  # each photograph once
-    again = InvariancePanels(images=3, formats=("png", "svg")).render(
-        result, made.Squares(12), tmp_path / "b"
-    )
-    assert [file.read_bytes() for file in files] == [file.read_bytes() for file in again]
+    assert sorted(images.reads) == [2, 3, 4]  # each photograph once
+    again = InvariancePanels(images=2, formats=("svg",)).render(result, made.Squares(), tmp_path / "b")
+    assert [file.read_bytes() for file in files[1::2]] == [file.read_bytes() for file in again]
 
 
 def test_another_dataset_is_refused(tmp_path: Path, made: SimpleNamespace) -> None:
@@ -207,4 +207,4 @@ def test_another_dataset_is_refused(tmp_path: Path, made: SimpleNamespace) -> No
 
 def test_contract(made: SimpleNamespace) -> None:
     assert renderer_input(InvariancePanels) is Invariances
-    check_renderer(InvariancePanels(), invariances(images=2), made.Squares())
+    check_renderer(InvariancePanels(), invariances("rotation", images=2), made.Squares())

@@ -113,6 +113,11 @@ def test_text_is_cut_where_its_place_ends():
     assert cut.endswith("…")
     assert text_inches(cut, 6) <= 1
     assert text_inches(cut[:-1] + "xxx", 6) > 1
+    text = "AVAWA.T.i fi \N{COMBINING DIAERESIS}West  Highland   white"  # kerns, blanks, a mark without width
+    for inches in (0.05, 0.3, 0.55, 0.8, 1.05):
+        shorter = (f"{text[:length].rstrip()}…" for length in range(len(text) - 1, 0, -1))
+        longest = next((one for one in shorter if text_inches(one, 6) <= inches), "…")
+        assert fitted(text, inches, 6) == longest
     lines = paragraph("one two three " + "four" * 40 + " five six seven", 1, 6, 3)
     assert len(lines) == 3
     assert lines[0] == "one two three"

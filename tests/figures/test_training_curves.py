@@ -17,13 +17,23 @@ def training(epochs: int, *, validated: bool = True) -> Training:
     return Training({"batch": 16, "seed": 0}, history, fall, (), scores, 100)
 
 
-@pytest.mark.parametrize("found", [training(1), training(2), training(30), training(12, validated=False)])
+@pytest.mark.parametrize(
+    "found",
+    [
+        training(1),
+        training(12, validated=False),
+        *(pytest.param(training(epochs), marks=pytest.mark.slow) for epochs in (2, 30)),
+    ],
+)
 def test_it_is_drawn(found):
     check_renderer(TrainingCurves(), found)
 
 
-def test_all_formats_are_the_same_every_time():
-    check_renderer(TrainingCurves(formats=("png", "svg", "pdf")), training(5))
+def test_all_formats_are_the_same_every_time(tmp_path):
+    renderer = TrainingCurves(formats=("png", "svg", "pdf"))
+    first, second = (renderer.render(training(5), [], tmp_path / name) for name in "ab")
+    assert [file.suffix for file in first] == [".png", ".svg", ".pdf"]
+    assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 
 def test_files_are_named_by_their_format(tmp_path):

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from transfer_cases import LAYERS, NAN, network, scratch, split, transfer
 
@@ -123,8 +122,7 @@ def test_one_size_is_no_curve(tmp_path: Path) -> None:
 
 def texts(figure: Figure) -> list[tuple[str, object]]:
     """Everything that is written, and where."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
+    figure.draw_without_rendering()
     items = list(figure.texts)
     for axes in figure.axes:
         labels = [*axes.get_yticklabels(), axes.xaxis.label, axes.yaxis.label]
@@ -178,4 +176,4 @@ def test_they_keep_their_promises(
 ) -> None:
     assert renderer_input(renderer) is Transfer
     small = transfer(network(layers=["layer1", "layer2"], kinds=("svm",)), scratch())
-    check_renderer(renderer(formats=("png", "svg", "pdf"), paper="caltech101"), small, made.Squares())
+    check_renderer(renderer(formats=("svg",), paper="caltech101"), small, made.Squares())

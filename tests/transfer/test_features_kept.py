@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
@@ -64,8 +65,27 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def test_a_killed_pass_goes_on_where_it_was(fork, tmp_path):
-    killed, straight = tmp_path / "killed", tmp_path / "straight"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Features of all layers, extracted at once: to compare with, and to be copied."""
+    folder, threads = tmp_path_factory.mktemp("whole"), torch.get_num_threads()
+    torch.set_num_threads(1)
+    with working_in(folder):
+        extract(network(), equal(COUNT), LAYERS, batch_size=BATCH)
+    torch.set_num_threads(threads)
+    return folder
+
+
+@pytest.fixture
+def copied(whole, tmp_path):
+    """A room of this test that holds them."""
+    shutil.copytree(whole, tmp_path / "copied")
+    with working_in(tmp_path / "copied"):
+        yield tmp_path / "copied"
+
+
+def test_a_killed_pass_goes_on_where_it_was(fork, whole, tmp_path):
+    killed = tmp_path / "killed"
     killed.mkdir()
     process = fork(job, COUNT, 0.001, killed)
     while len(list(killed.rglob("*.sha256"))) < len(LAYERS) and process.is_alive():
@@ -81,17 +101,14 @@ def test_a_killed_pass_goes_on_where_it_was(fork, tmp_path):
     checked(made, counting)
     with working_in(killed / "rooms"):
         extract(made, images, LAYERS, batch_size=BATCH)
-    whole = len(done) // len(LAYERS)
-    assert images.reads == 600 - 256 * whole
-    assert counting.calls == PASSES - 16 * whole
+    there = len(done) // len(LAYERS)
+    assert images.reads == 600 - 256 * there
+    assert counting.calls == PASSES - 16 * there
     assert {
         name: (path.stat().st_mtime_ns, path.read_bytes()) for name, path in chunks(killed).items()
     }.items() >= (done.items())
     assert not list(killed.rglob("*.part"))
-
-    with working_in(straight):
-        extract(network(), equal(COUNT), LAYERS, batch_size=BATCH)
-    equal_on_disk(tensors(killed / "rooms"), tensors(straight))
+    equal_on_disk(tensors(killed / "rooms"), tensors(whole))
 
 
 def test_the_process_that_is_killed_does_the_same_work(tmp_path):
@@ -101,14 +118,14 @@ def test_the_process_that_is_killed_does_the_same_work(tmp_path):
     equal_on_disk(tensors(tmp_path / "rooms"), tensors(tmp_path / "here"))
 
 
-def test_nothing_is_read_twice(own_room):
+def test_nothing_is_read_twice(copied):
     made, images = network(), equal(COUNT)
     first = extract(made, images, LAYERS, batch_size=BATCH)
+    assert len(first["fc"].files) == 3
     counting = Counting(made.module.conv1)
     checked(made, counting)
     assert extract(made, images, LAYERS[::-1], batch_size=BATCH) == first
-    assert images.reads == 600
-    assert counting.calls == 0
+    assert images.reads == counting.calls == 0
 
 
 def test_a_further_layer_is_all_that_is_computed(own_room):
@@ -125,19 +142,17 @@ def test_a_further_layer_is_all_that_is_computed(own_room):
     assert after.items() > before.items()
 
 
-def test_one_missing_chunk_is_all_that_is_computed(own_room):
+def test_one_missing_chunk_is_all_that_is_computed(copied, whole):
     made, images = network(), equal(COUNT)
-    extract(made, images, LAYERS, batch_size=BATCH)
-    first = tensors(own_room)
-    gone = list(chunks(own_room).values())[1]
+    gone = list(chunks(copied).values())[1]
     gone.unlink()
-    images.reads, counting = 0, Counting(made.module.conv1)
+    counting = Counting(made.module.conv1)
     checked(made, counting)
     extract(made, images, LAYERS, batch_size=BATCH)
     start, stop = map(int, gone.stem.split("-"))
     assert images.reads == stop - start
     assert counting.calls == -(-(stop - start) // BATCH)
-    equal_on_disk(tensors(own_room), first)
+    equal_on_disk(tensors(copied), tensors(whole))
 
 
 def flip(path):

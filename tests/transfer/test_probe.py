@@ -17,18 +17,18 @@ from interpret_transfer.classifiers import STRENGTHS
 from interpret_transfer.probe import beside
 
 SHORT = {"epochs": 1, "batch": 4, "init": "he", "checkpoints": [], "test_crops": 1}
-HELD_OUT = {"name": "scenes", "split": "val", "limit": 24}
+HELD_OUT = {"name": "scenes", "split": "val", "limit": 12}
 PIPELINE = """\
 version: 1
 models: {net: {name: zfnet, width: 0.0625, input_size: 64, categories: 10}}
-datasets: {drawn: {name: scenes, split: val, limit: 60}}
+datasets: {drawn: {name: scenes, split: val, limit: 30}}
 steps:
-  layers: {probe: transfer, layers: [layer1, layer5], train: [2, 4], test: 3, folds: 2, strengths: [1]}
+  layers: {probe: transfer, layers: [layer1, layer5], train: [1, 2], test: 1, folds: 2, strengths: [1]}
   trained:
     probe: scratch
     recipe: {epochs: 1, batch: 8, init: he, checkpoints: []}
-    train: [2, 4]
-    test: 3
+    train: [1, 2]
+    test: 1
     folds: 2
     inputs: {other: layers}
 """
@@ -87,7 +87,7 @@ def test_a_mistake_in_the_data_set_to_test_on_shows_at_once(held_out, message):
 def test_the_data_set_to_test_on_belongs_to_the_step():
     (dataset,) = TransferLayers(held_out=HELD_OUT).nested()
     assert dataset.name == "scenes"
-    assert dataset.limit == 24
+    assert dataset.limit == 12
     assert TransferLayers().nested() == []
 
 
@@ -95,8 +95,15 @@ def test_the_data_set_to_test_on_belongs_to_the_step():
     "given",
     [
         {"train": [1], "layers": ["relu1", "fc"], "folds": 2},
-        {"train": [1, 2], "classifiers": ["svm", "softmax"], "scaling": "standard", "layers": ["pool2"]},
-        {"train": [1], "crops": 10, "batch_size": 3, "scaling": "none"},
+        {"train": [1, 2], "classifiers": ["svm", "softmax"], "scaling": "standard", "strengths": [1]},
+        {
+            "train": [1],
+            "crops": 10,
+            "batch_size": 3,
+            "scaling": "none",
+            "layers": ["pool2"],
+            "strengths": [1],
+        },
     ],
 )
 def test_the_contract_of_transfer(own_room, given):
@@ -121,7 +128,9 @@ def test_the_probe_is_the_function(own_room):
 
 
 def result(own_room, **given):
-    return TransferLayers(**{"train": [2], "folds": 2, "layers": ["fc"], **given}).run(network(), equal(6))
+    return TransferLayers(**{"train": [2], "folds": 2, "layers": ["fc"], "strengths": [1], **given}).run(
+        network(), equal(6)
+    )
 
 
 def test_results_of_one_task_stand_in_one_table(own_room):
@@ -144,10 +153,10 @@ def test_results_of_other_tasks_do_not(own_room, given):
 
 def test_images_to_test_on_are_opened(own_room):
     made = interpret.load_model("zfnet", width=0.0625, input_size=64, categories=4)
-    images = interpret.load_dataset("scenes", split="train", limit=40)
+    images = interpret.load_dataset("scenes", split="train", limit=20)
     found = TransferLayers(held_out=HELD_OUT, layers=["layer5"], strengths=[1]).run(made, images)
     assert found.measure == "average precision"
-    assert (found.sizes, found.tested) == ((40,), 24)
+    assert (found.sizes, found.tested) == ((20,), 12)
     assert 0 < float(found["layer5"].mean) <= 1
     assert found.categories == images.categories
 
@@ -167,7 +176,7 @@ def test_a_pipeline_runs_to_its_end(tmp_path):
     both = found["trained"]
     assert isinstance(both, Transfer)
     assert [row.layer for one in both.networks for row in one.layers] == ["layer1", "layer5", ""]
-    assert both.sizes == (2, 4)
+    assert both.sizes == (1, 2)
     assert torch.equal(both["layer5"].quality, found["layers"]["layer5"].quality)
     for one in both.networks:
         for row in one.layers:
@@ -191,6 +200,6 @@ def test_mistakes_show_before_anything_runs(tmp_path, change, message):
 
 
 def test_steps_about_other_splits_do_not_share_a_table(tmp_path):
-    path = write(tmp_path, ("folds: 2\n    inputs", "folds: 3\n    inputs"))
+    path = write(tmp_path, ("train: [1, 2]", "train: [1]"), ("folds: 2\n    inputs", "folds: 1\n    inputs"))
     with pytest.raises(StepError, match="they cannot stand in one table"):
         run_pipeline(path, tmp_path / "out")

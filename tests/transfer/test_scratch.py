@@ -74,7 +74,7 @@ def test_what_is_told_of_it(found):
 def test_enough_epochs_learn_the_colours():
     images = equal(12)
     found = run(
-        images, TINY.model_copy(update={"epochs": 30, "radius": None, "deviation": 0.01}), train=[8], folds=1
+        images, TINY.model_copy(update={"epochs": 15, "radius": None, "deviation": 0.01}), train=[8], folds=1
     )
     assert float(found.networks[0].layers[0].mean) > 0.9
 

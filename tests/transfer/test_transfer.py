@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,10 +28,12 @@ def run(images, layers=LAYERS, *, made=None, **options):
     )
 
 
+BOTH = Method(classifiers=("svm", "softmax"), strengths=(10.0,))
+
+
 @pytest.mark.parametrize("scaling", ["length", "standard", "none"])
 def test_colours_are_learned(scaling):
-    method = Method(classifiers=("svm", "softmax"), scaling=scaling)
-    found = run(equal(12), method=method)
+    found = run(equal(6), method=replace(BOTH, scaling=scaling))
     (one,) = found.networks
     assert [(row.layer, row.classifier) for row in one.layers] == [
         (layer, kind) for layer in LAYERS for kind in ("svm", "softmax")
@@ -167,7 +170,7 @@ def test_categories_without_names_have_numbers():
 
 
 def test_a_result_survives_its_file(tmp_path):
-    found = run(equal(9), train=[2, 4], method=Method(classifiers=("svm", "softmax")))
+    found = run(equal(5), train=[2, 4], folds=2, method=BOTH)
     found.save(tmp_path)
     again = load(tmp_path)
     assert isinstance(again, Transfer)
@@ -193,7 +196,7 @@ def test_a_result_survives_its_file(tmp_path):
 
 
 def test_the_svm_stands_for_a_layer():
-    found = run(equal(9), method=Method(classifiers=("svm", "softmax")))
+    found = run(equal(5), ["fc"], folds=1, method=BOTH)
     assert found["fc"].classifier == "svm"
     with pytest.raises(UnknownNameError, match="There is no layer of the result 'fc2'"):
         found["fc2"]
@@ -213,7 +216,7 @@ def test_layers_that_are_taken_by_themselves():
     assert default_layers(network()) == ["layer1", "layer2"]
     assert default_layers(network(aliases=False)) == ["relu1", "relu2", "relu3"]
     assert default_layers(small_network()) == ["relu1", "relu2"]
-    assert [row.layer for row in run(equal(6), ()).networks[0].layers] == ["layer1", "layer2"]
+    assert [row.layer for row in run(equal(5), (), folds=1).networks[0].layers] == ["layer1", "layer2"]
 
 
 def test_a_label_that_is_missing_is_named():

@@ -131,7 +131,8 @@ def test_exclusive_leaves_images_without_a_label_out_of_the_training():
 
 
 def test_a_svm_can_be_exclusive_too():
-    found = run(part(1), part(2), exclusive=True, method=Method(classifiers=("svm", "softmax")))
+    method = Method(classifiers=("svm", "softmax"), strengths=(10.0,))
+    found = run(part(1), part(2), exclusive=True, method=method)
     assert [row.classifier for row in found.networks[0].layers] == ["svm", "softmax"] * 3
 
 
