@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import nn
 
 from interpret.budget import bounded
@@ -91,6 +91,14 @@ class Model(Plugin):
     )
     sha256: str | None = Field(None, description="Hash the weights file must have.")
 
+    @model_validator(mode="after")
+    def _hash_of_something(self) -> Self:
+        if self.sha256 and self.weights is None:
+            raise ValueError(
+                "'sha256' is the hash of a weights file, and none is given: give 'weights', or leave it out"
+            )
+        return self
+
     @abstractmethod
     def build(self) -> nn.Module:
         """The architecture, initialised as its recipe says."""
@@ -102,7 +110,8 @@ class Model(Plugin):
     def load_weights(self, module: nn.Module) -> None:
         """Put the weights into the module; called only where ``weights`` is given."""
         if self.weights is not None:
-            load_into(module, read_weights(self.weights, sha256=self.sha256 or ""))
+            names = module.state_dict().keys()
+            load_into(module, read_weights(self.weights, sha256=self.sha256 or "", names=names))
 
     def load(self, device: Device = "auto", seed: int = 0) -> Network:
         """The network in eval mode; without weights it is initialised with ``seed``."""

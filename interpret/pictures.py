@@ -78,14 +78,14 @@ def open_turned(path: str | Path) -> tuple[Image.Image, Turn]:
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(
-            f"{name} is too large: {clause(error)}. Pictures of up to {MAX_PIXELS:,} pixels are read. Scale it "
-            "down first."
+            f"{name} is too large: {clause(error)}. Pictures of up to {MAX_PIXELS:,} pixels are read. Scale "
+            "it down first."
         ) from None
     except Exception as error:  # what Pillow raises for damaged files has no common type
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise DatasetError(
-            f"{name} cannot be read: {clause(reason)}. The file may be cut short or damaged: replace or remove "
-            "it."
+            f"{name} cannot be read: {clause(reason)}. The file may be cut short or damaged: replace "
+            "or remove it."
         ) from error
 
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from interpret.numpyarrays import array_tensor, is_array
 from interpret.unpickling import LARGEST, Inert, Named, Stored, unpickle, unpickle_next
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -75,6 +76,11 @@ class TorchFile:
         Raises:
             TensorError: If it is none of ordinary layout, or reaches beyond the bytes in the file.
         """
+        if is_array(described):
+            try:
+                return array_tensor(described)
+            except ValueError as error:
+                raise TensorError(str(error)) from error
         plain = _unwrapped(described)
         if not isinstance(plain, Inert) or plain.name not in _STRIDED:
             raise TensorError(what(plain))

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from interpret.errors import ModelError, clause
 from interpret.files import user_path
 from interpret.reading import open_file
+from interpret.statedicts import listed
 from interpret.weightsfiles import (
     begins_as_safetensors,
     existing_file,
-    listed,
     read_held,
     read_modules,
     read_safetensors,
@@ -60,15 +60,17 @@ class Weights:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_weights(path: str | Path, *, sha256: str = "") -> Weights:
+def read_weights(path: str | Path, *, sha256: str = "", names: Collection[str] = ()) -> Weights:
     """Read a safetensors file, or what ``torch.save`` wrote: a state dict, alone or in a checkpoint.
 
     The format is taken from the content, not from the file's name. Nothing in the file is executed:
-    objects of any class may lie beside the tensors, and stay descriptions.
+    objects of any class may lie beside the tensors, and stay descriptions. Arrays of numpy by name count as
+    tensors.
 
     Args:
         path: The file.
         sha256: Expected hash of the file, or its first 8 or more digits; empty to accept any.
+        names: The names of the network's tensors, by which one of several state dicts in a file is chosen.
 
     Raises:
         ModelError: If the file is missing, is another than expected, is broken, or holds no tensors by name.
@@ -76,7 +78,7 @@ def read_weights(path: str | Path, *, sha256: str = "") -> Weights:
     path = existing_file(path)
     digest = file_hash(path)
     check_hash(path, digest, sha256)
-    held = read_held(path)
+    held = read_held(path, names)
     if held.beside:
         log.warning(
             "%s: the weights under %r were taken; there are others under %s. To take those, save them alone.",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import pickle
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from safetensors import safe_open
 from torch import Tensor
@@ -17,21 +16,14 @@ from interpret.errors import InterpretError, ModelError, clause, nearest
 from interpret.extracting import is_module, module_tensors
 from interpret.files import user_path
 from interpret.reading import open_file
-from interpret.torchfiles import MAGIC, TensorError, TorchFile, is_tensor, read_legacy, read_zip, what
-from interpret.unpickling import Inert, Named, Stored, mapping, unpickle_next
+from interpret.statedicts import EXTRACT, SAVE, Held, listed, state_dict
+from interpret.torchfiles import MAGIC, TorchFile, read_legacy, read_zip, what
+from interpret.unpickling import mapping, unpickle_next
 
 log = logging.getLogger(__name__)
 
-SHOWN = 5
-"""How many tensors of each kind a message lists."""
-
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Keys under which training scripts keep the state dict, most usual first."""
-
 LARGEST_HEADER = 1 << 25
 """Bytes of a safetensors header that are read; that of 100,000 tensors has a third."""
-
-SAVE = "torch.save(network.state_dict(), path)"
 
 _SHARDS = (
     "an index of weights that lie in several files. Put them into one: import torch; from interpret.weights "
@@ -39,10 +31,6 @@ _SHARDS = (
     'read_weights(file).tensors.items()}, "one.pth")'
 )
 _ELSEWHERE = f"Convert them to PyTorch where they were made, and save them there with {SAVE}"
-_EXTRACT = (
-    "Take the weights out, which runs nothing: from interpret.weights import extract; "
-    'extract(path, "weights.safetensors")'
-)
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the weights. Fetch these: git lfs pull"),
     (b"<", "a page of the web, not weights. Fetch the file itself: its address is the one behind 'download'"),
@@ -55,30 +43,11 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf", "a 7z archive. Unpack it, and give the weights file in it"),
 )
 _MEMBERS: tuple[tuple[str, str], ...] = (
-    ("constants.pkl", f"TorchScript: a program and its weights. {_EXTRACT}"),
+    ("constants.pkl", f"TorchScript: a program and its weights. {EXTRACT}"),
     ("model.weights.h5", f"an archive of Keras. {_ELSEWHERE}"),
     ("archive_format", f"a program of torch.export. Where it was made, save the weights alone: {SAVE}"),
     (".npy", f"an archive of numpy. {_ELSEWHERE}"),
 )
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a file holds.
-
-    Attributes:
-        tensors: Tensors by name.
-        metadata: What a safetensors file says about itself.
-        key: Under which keys they lie, joined by dots; empty at the top.
-        beside: Other keys under which tensors lie, such as those of a moving average.
-        left_out: What lies among the tensors and is none, by its name.
-    """
-
-    tensors: Mapping[str, Tensor]
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    key: str = ""
-    beside: tuple[str, ...] = ()
-    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def existing_file(path: str | Path) -> Path:
@@ -101,8 +70,12 @@ def existing_file(path: str | Path) -> Path:
     return path
 
 
-def read_held(path: Path) -> Held:
+def read_held(path: Path, names: Collection[str] = ()) -> Held:
     """The tensors in a file, whatever its name says of its format.
+
+    Args:
+        path: The file.
+        names: The names of the network's tensors, by which one of several state dicts is chosen.
 
     Raises:
         ModelError: If it is of another format, is not whole, or holds no tensors by name.
@@ -112,7 +85,7 @@ def read_held(path: Path) -> Held:
         if is_safetensors(start):
             return read_safetensors(path)
         try:
-            return _state_dict(path, _torch_file(path, file, start, size))
+            return state_dict(path, _torch_file(path, file, start, size), names)
         except (ValueError, OSError) as error:
             raise ModelError(
                 f"{path} is not a whole weights file ({clause(error)}). Expected safetensors, or what {SAVE} "
@@ -170,12 +143,6 @@ def read_safetensors(path: Path, *, tensors: bool = True) -> Held:
         raise ModelError(
             f"{path} is not a whole safetensors file ({clause(error)}). Fetch it again."
         ) from error
-
-
-def listed(names: list[str]) -> str:
-    """Some names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _start(file: BinaryIO) -> bytes:
@@ -239,88 +206,6 @@ def _read_pickle(path: Path, file: BinaryIO, size: int) -> TorchFile:
         f"{path} was refused, and nothing in it was run: Python's pickle wrote it, not torch.save ({held}). "
         f"Save tensors only: {SAVE}, or safetensors."
     )
-
-
-def _state_dict(path: Path, file: TorchFile) -> Held:
-    """The tensors by name, also where a training script wrapped them."""
-    keys, beside, content = list[str](), list[str](), file.content
-    while len(keys) < len(WRAPPERS) and (key := _wrapper(content)):
-        keys.append(key)
-        items = mapping(content) or {}
-        holders = _holders(content)
-        beside += [str(name) for name in items if name != key and name in holders]
-        content = items[key]
-    items = mapping(content) or {}
-    tensors = {str(name): item for name, item in items.items() if is_tensor(item)}
-    if not tensors:
-        raise ModelError(_no_tensors(path, content))
-    found = {}
-    for name, described in tensors.items():
-        try:
-            found[name] = file.tensor(described)
-        except TensorError as error:
-            raise ModelError(
-                f"{path} was refused whole: {name} is {clause(error)}. Save ordinary tensors only: {SAVE}."
-            ) from error
-    left_out = {str(name): what(item) for name, item in items.items() if not is_tensor(item)}
-    return Held(found, {}, ".".join(keys), tuple(beside), left_out)
-
-
-def _wrapper(content: Any) -> str:
-    """The key under which the state dict lies; empty where it is not wrapped.
-
-    Of the usual keys the first that leads to tensors; else the only key of all that does.
-    """
-    items, holders = mapping(content) or {}, _holders(content)
-    usual = [key for key in WRAPPERS if mapping(items.get(key))]
-    for key in usual:
-        if key in holders or not _holders(items[key]).isdisjoint(WRAPPERS):
-            return key
-    alone = len(holders) == 1 and not any(is_tensor(item) or is_module(item) for item in items.values())
-    return str(next(iter(holders))) if alone else next(iter(usual), "")
-
-
-def _holders(content: Any) -> set[Any]:
-    """The keys under which tensors lie; a mapping that many keys share is looked through once."""
-    items = mapping(content) or {}
-    holds = {place: _has_tensors(item) for place, item in {id(item): item for item in items.values()}.items()}
-    return {name for name, item in items.items() if holds[id(item)]}
-
-
-def _has_tensors(item: Any) -> bool:
-    return any(map(is_tensor, (mapping(item) or {}).values()))
-
-
-def _no_tensors(path: Path, content: Any) -> str:
-    """Why there is no state dict in a file."""
-    items = mapping(content)
-    if is_tensor(content):
-        return f"{path} holds one Tensor, not tensors by name (a state dict). Save {SAVE}."
-    if not items and not _is_object(content):
-        return f"{path} holds {what(content)}, not tensors by name (a state dict). Save {SAVE}."
-    holders = _holders(content)
-    if held := [str(name) for name in items or {} if name in holders]:
-        return (
-            f"{path} holds tensors under {listed(held)}, and it is not known which of these are the "
-            f"network's. Save those alone: torch.save(torch.load(path)[{held[0]!r}], new_path)."
-        )
-    named = items or {"it": content}
-    if foreign := [f"{name} is {what(item)}" for name, item in named.items() if _is_object(item)]:
-        whole = any(map(is_module, named.values()))
-        cure = _EXTRACT if whole else f"Save tensors only: {SAVE}, or safetensors"
-        return (
-            f"{path} was refused, and nothing in it was run: {listed(foreign)}, "
-            f"{'a whole network' if whole else 'and none is a tensor'}, not a state_dict. {cure}."
-        )
-    return (
-        f"{path} holds no tensors by name, but {listed(list(map(str, named)))}. Save the state dict alone, "
-        f"or under one of the keys {', '.join(WRAPPERS)}."
-    )
-
-
-def _is_object(item: object) -> bool:
-    """Whether a file makes it by a name, and not as a plain value."""
-    return isinstance(item, Inert | Named | Stored)
 
 
 def _nearest_file(path: Path) -> str:

@@ -107,7 +107,8 @@ class Torchvision(ImageModel):
         published, path = self.published(), Path(self.weights or "")
         if published and path.name != Path(published.url).name:  # a name, not a file
             path = download(published.url, Path(torch.hub.get_dir()) / "checkpoints")
-        weights = read_weights(path, sha256=self.sha256 or (hash_in_name(published.url) if published else ""))
+        expected = self.sha256 or (hash_in_name(published.url) if published else "")
+        weights = read_weights(path, sha256=expected, names=module.state_dict().keys())
         load_into(
             module, _renamed(weights) if self.arch.startswith("densenet") else weights, ignore=AUXILIARY
         )

@@ -111,7 +111,8 @@ def _read(path: Path, reader: Callable[[Path], T]) -> T:
         raise
     except Exception as error:  # scipy, torch and JSON complain in many ways about a file that is another
         raise DatasetError(
-            f"{path} cannot be understood: {type(error).__name__}: {clause(error)}. Unpack it again, or remove it."
+            f"{path} cannot be understood: {type(error).__name__}: {clause(error)}. Unpack it again, or "
+            "remove it."
         ) from error
 
 
