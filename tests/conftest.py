@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import signal
 from collections.abc import Callable, Generator
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 IMPORTED = ["interpret.runner", "interpret_topk", "interpret_training.learner", "interpret_transfer"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # inherited in the background of a script: no test could stop a run
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
