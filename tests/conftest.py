@@ -14,7 +14,9 @@ import pytest
 
 IMPORTED = ["interpret.runner", "interpret_topk", "interpret_training.learner", "interpret_transfer"]
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # inherited in the background of a script: no test could stop a run
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # inherited in the background of a script: no test could stop a run
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -28,7 +28,7 @@ steps:
       - {label: narrow}
       - label: wide
         model: {arguments: {width: 6}}
-    seeds: [0, 1]
+    seeds: [0]
     recipe: {epochs: 8, batch: 8, rate: 0.01, init: he, radius: null, patience: 2}
     validation: 0.25
 """
@@ -55,23 +55,23 @@ def reproducible(found: Ablation, folder: Path) -> tuple[bytes, ...]:
     return tuple((folder / f"result.{ending}").read_bytes() for ending in ("json", "safetensors"))
 
 
-def test_a_killed_ablation_continues_with_the_same_numbers(fork, tmp_path):
+def test_a_killed_ablation_continues_with_the_same_numbers(fork, tmp_path, one_thread):
     path = tmp_path / "pipeline.yaml"
     path.write_text(PIPELINE)
-    straight, killed = fork(job, path, tmp_path / "straight"), fork(job, path, out := tmp_path / "killed")
-    while not (len(finished(out)) >= 2 and list(out.glob(f".work/*/{STATE}"))) and killed.is_alive():
+    killed = fork(job, path, out := tmp_path / "killed")
+    while not (finished(out) and list(out.glob(f".work/*/{STATE}"))) and killed.is_alive():
         time.sleep(0.005)
     killed.kill()
     assert ended(killed) == -signal.SIGKILL
     before = finished(out)
-    assert 2 <= len(before) < 4
+    assert len(before) == 1
     assert not (out / "table" / "result.json").exists()
-    assert ended(fork(job, path, out)) == 0
-    assert ended(straight) == 0
+    for folder in (out, tmp_path / "straight"):
+        run_pipeline(path, folder, registry=registry())
     after = finished(out)
-    assert len(after) == 4
+    assert len(after) == 2
     assert after.items() >= before.items()
-    assert len(list((out / ".work").iterdir())) == 4, "the rooms of the trainings are gone"
+    assert len(list((out / ".work").iterdir())) == 2, "the rooms of the trainings are gone"
     one, other = (results.load(folder / "table") for folder in (out, tmp_path / "straight"))
     assert reproducible(one, tmp_path / "1") == reproducible(other, tmp_path / "2")
     assert {field.name for field in fields(one)} > {"train", "validation", "validation5", "histories"}
@@ -83,7 +83,7 @@ def test_a_killed_ablation_continues_with_the_same_numbers(fork, tmp_path):
     assert changed.labels == ("further", "wide")
     assert changed.validation[1].tolist() == one.validation[1].tolist()
     assert changed.seconds[1].tolist() == one.seconds[1].tolist()
-    assert len(finished(out)) == 6
+    assert len(finished(out)) == 3
     assert finished(out).items() >= after.items()
 
 
@@ -94,7 +94,7 @@ def test_a_killed_ablation_continues_with_the_same_numbers(fork, tmp_path):
         ("label: wide", "label: narrow", 10, "'variants.1.label' must be unlike the others"),
         ("resize: 18", "resize: 0", 7, "'base.resize' must be greater than or equal to 1. Got"),
         ("label: wide", "label: wide\n        paper: {train: many}", 11, "'variants.1.paper.train' must be"),
-        ("seeds: [0, 1]", "seeds: [1, 1]", 12, "'seeds' must be different numbers"),
+        ("seeds: [0]", "seeds: [1, 1]", 12, "'seeds' must be different numbers"),
     ],
 )
 def test_mistakes_are_shown_at_their_line(tmp_path, old, new, line, message):

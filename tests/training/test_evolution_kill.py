@@ -12,7 +12,7 @@ from interpret.runner import run_pipeline
 sys.path.insert(0, str(Path(__file__).parent))
 from evolution_made import job, network, registry, train
 
-COUNT, LAYERS, EPOCHS = 30, 2, (0, 1, 2)
+COUNT, LAYERS, EPOCHS = 12, 2, (0, 1, 2)
 PIPELINE = """\
 version: 1
 models: {{net: {{name: tiny}}}}

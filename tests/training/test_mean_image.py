@@ -57,9 +57,9 @@ def test_training_gives_the_network_its_mean(tmp_path):
     torch.testing.assert_close(found.module[0].mean, found.input.normalize(mean))
 
 
-@pytest.mark.parametrize("engine", ["full", "windows"])
-def test_projections_pass_it(engine):
-    """The projection of a network that subtracts a mean is that of one that is shown what is left."""
+@pytest.fixture(scope="module")
+def pair():
+    """A network that subtracts a mean, and the same without it."""
     with_mean = interpret.load_model("zfnet", input_size=64, width=0.125, categories=4, mean_image=True)
     without = interpret.load_model("zfnet", input_size=64, width=0.125, categories=4)
     with_mean.module.mean.mean.normal_()
@@ -68,6 +68,13 @@ def test_projections_pass_it(engine):
     without.module.load_state_dict(
         {name: value for name, value in with_mean.module.state_dict().items() if name != "mean.mean"}
     )
+    return with_mean, without
+
+
+@pytest.mark.parametrize("engine", ["full", "windows"])
+def test_projections_pass_it(engine, pair):
+    """The projection of a network that subtracts a mean is that of one that is shown what is left."""
+    with_mean, without = pair
     x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     neurons = [Neuron(image, "layer2", 3, y, 1) for image in (0, 1) for y in (0, 1, 2)]
     found = project(with_mean, x, neurons, engine=engine)
