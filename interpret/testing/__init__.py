@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -55,7 +55,13 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 def small_network() -> Network:
     """A network of 3 x 16 x 16 inputs and 4 categories, layers conv1 to pool2 and fc; always the same."""
-    with torch.random.fork_rng(devices=[]):
+    return _small_network(torch.get_default_dtype(), torch.get_default_device()).copy()
+
+
+@cache
+def _small_network(*_surroundings: object) -> Network:
+    """Made once, as PyTorch's defaults are: copies share what is traced, which takes most of a test's time."""
+    with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         layers = {
             "conv1": nn.Conv2d(3, 6, 3, padding=1),

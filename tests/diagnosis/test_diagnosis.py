@@ -1,5 +1,7 @@
 """The whole diagnosis: healthy, untrained and deliberately broken networks, and every kind of network."""
 
+from functools import cache
+
 import pytest
 import torch
 from torch import nn
@@ -10,11 +12,20 @@ from interpret.interfaces import probe_inputs
 from interpret.testing import check_probe, small_images, small_network
 from interpret_diagnosis import Diagnose, Diagnosis, Thresholds, diagnose
 
-SCENES = interpret.load_dataset("scenes", split="val", limit=100)
+@cache
+def scenes():
+    """100 pictures that are drawn once."""
+    return [sample.image for sample in interpret.load_dataset("scenes", split="val", limit=100)]
+
+
+@cache
+def original():
+    return interpret.load_model("zfnet", weights="scenes")
 
 
 def trained():
-    return interpret.load_model("zfnet", weights="scenes")
+    """A copy to break; all share what was traced."""
+    return original().copy()
 
 
 def names(found):
@@ -27,8 +38,8 @@ def only(found, name):
     return finding[0]
 
 
-def quick(network, images=SCENES, **options):
-    return diagnose(network, images, **{"mined": 40, "moved": 4, "units": 16, **options})
+def quick(network, images=None, **options):
+    return diagnose(network, images or scenes(), **{"mined": 10, "moved": 1, "units": 4, **options})
 
 
 @pytest.fixture(scope="module")
