@@ -60,7 +60,7 @@ def small_network() -> Network:
 
 @cache
 def _small_network(*_surroundings: object) -> Network:
-    """Made once, as PyTorch's defaults are: copies share what is traced, which takes most of a test's time."""
+    """Made once, as PyTorch's defaults are: copies share what is traced, most of a test's time."""
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         layers = {
