@@ -16,6 +16,7 @@ from torch import Tensor
 from interpret.depths import Scale, by_tiles, eight_bits, is_deep, scale_of
 from interpret.errors import DatasetError, clause
 from interpret.reading import open_file, printable
+from interpret.scans import more_scans_than
 from interpret.turns import Turn, turn_of
 
 Picture: TypeAlias = Image.Image | Tensor
@@ -29,6 +30,12 @@ MAX_PIXELS = 100_000_000
 
 LARGE = 16_000_000
 """Pictures of more pixels are decoded one at a time, whatever the number of threads that read."""
+
+MAX_SCANS = 100
+"""JPEGs of more scans are refused, as libtiff does: ten are usual, and each goes over the whole picture."""
+
+MAX_SCANNED = 3_000_000_000
+"""Pixels times scans that are decoded: half a minute of a decoder's time, in the worst case."""
 
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of TIFF
 _TRANSPARENT = {"PA", "LA", "RGBA", "La", "RGBa"}
@@ -134,7 +141,21 @@ def _decode(image: Image.Image) -> tuple[Image.Image, Turn]:
     return picture, turn
 
 
+def _require_few_scans(image: Image.Image) -> None:
+    """Refuse a JPEG that was not decoded yet and would take minutes: thousands of scans take little room."""
+    file = getattr(image, "fp", None)
+    if image.format not in {"JPEG", "MPO"} or file is None or file.closed:
+        return
+    most = min(MAX_SCANS, MAX_SCANNED // max(image.width * image.height, 1))
+    if more_scans_than(file, most):
+        raise DatasetError(
+            f"It is a JPEG of more than {most} scans, each of which goes over the whole picture. Save it "
+            "anew with another program, or remove it."
+        )
+
+
 def _upright(image: Image.Image) -> Image.Image:
+    _require_few_scans(image)
     scale = scale_of(image)
     turned = image if turn_of(image).orientation == 1 else ImageOps.exif_transpose(image)
     turned.load()

@@ -98,10 +98,10 @@ def training_key(network: Network, images: Images, recipe: Recipe, validation: I
 def _claim(folder: Path, key: str) -> Training | None:
     """The training that is whole in the folder already; None where it is to be begun or continued."""
     note = folder / "training.json"
-    known, damaged = read_sealed(note).get("key"), "sha256" in read_json(note)
-    if known is None and not damaged:
-        known = read_json(note).get("key")  # written by an earlier version
-    if known not in {None, key}:
+    known, other = read_sealed(note).get("key"), read_json(note)
+    if known is None and "sha256" not in other and other.get("key") != key:
+        known = other.get("key")  # written by an earlier version: not believed, but not overwritten either
+    if known is not None and known != key:
         raise InterpretError(
             f"{folder} holds another training: network, images, recipe or code have changed since. "
             "Choose another folder, or remove this one."

@@ -3,7 +3,9 @@ import pickle
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import ExifTags, Image
 from pydantic import ValidationError
 
 from interpret.batches import batches
@@ -167,6 +169,30 @@ def test_the_fingerprint_follows_labels_and_pictures(tmp_path):
     assert second != first
     os.utime(tmp_path / "images" / "cat.png", (1, 1))
     assert AnimalPose(path=tmp_path).open().fingerprint() not in {first, second}
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_and_parts_turn_with_the_picture(tmp_path, orientation, cut):
+    """The label file counts stored pixels: box and parts lie where they lay, whole and in a crop."""
+    labels = changed(0, bbox=[2, 1, 7, 4], keypoints=[[2, 3, 1], [6, 1, 1], [0, 0, 0]])
+    folder = make_animals(tmp_path, labels)
+    stored = np.zeros((10, 20, 3), dtype=np.uint8)
+    stored[1:4, 2:7] = (9, 255, 9)
+    stored[3, 2], stored[1, 6] = (100, 255, 9), (200, 255, 9)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(stored).save(folder / "images" / "dogs.png", exif=exif)
+    crop = {"parts": ("left eye", "right eye"), "crop": 1.5} if cut else {}
+    sample = AnimalPose(path=folder, **crop).open()[0]
+    pixels = np.asarray(sample.image)
+    if not cut:
+        assert sample.image.size == ((20, 10) if orientation < 5 else (10, 20))
+    for part, red in (("left eye", 100), ("right eye", 200)):
+        ((x, y),) = sample.parts[part]
+        assert pixels[round(y), round(x), 0] == red
+    rows, columns = np.nonzero(pixels[..., 1])
+    assert sample.box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
 
 
 def test_a_crop_is_a_square_around_the_parts(tmp_path):

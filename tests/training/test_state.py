@@ -1,5 +1,6 @@
 """What a stopped training goes on from: whole or not believed, and never code."""
 
+import json
 import pickle
 import signal
 import tempfile
@@ -10,7 +11,8 @@ import torch
 from small_training import QUICK, Stripes, small_network
 
 from interpret.checksums import checksum_of, is_intact, write_checked
-from interpret.errors import ModelError
+from interpret.errors import InterpretError, ModelError
+from interpret.files import read_sealed
 from interpret_training import train
 from interpret_training.checkpoints import read_checkpoints, write_checkpoint
 from interpret_training.keeping import KeepState
@@ -169,3 +171,27 @@ def test_a_checkpoint_that_has_changed_is_refused_until_its_checksum_goes(tmp_pa
         read_checkpoints(tmp_path)
     (tmp_path / "epoch-0001.safetensors.sha256").unlink()
     assert [one.file for one in read_checkpoints(tmp_path)] == [file]
+
+
+def test_a_note_without_its_checksum_is_not_believed_and_what_it_names_is_not_overwritten(tmp_path):
+    """A training that it says is whole is trained anew, to the same; one that is another's is left alone."""
+    once, note = QUICK.model_copy(update={"epochs": 1, "checkpoints": ()}), tmp_path / "training.json"
+    train(small_network(), IMAGES, once, folder=tmp_path)
+    before, key = written(tmp_path), read_sealed(note)["key"]
+    for text, reads in (
+        (note.read_text(), False),
+        (json.dumps({"key": key}), True),
+        ("{", True),
+        ("[1]", True),
+    ):
+        note.write_text(text)
+        images = Stripes(32)
+        train(small_network(), images, once, folder=tmp_path)
+        assert (images.reads > 0) == reads
+        assert written(tmp_path) == before
+        assert read_sealed(note) == {"key": key}
+    for other in ("another", [1]):
+        note.write_text(json.dumps({"key": other}))
+        with pytest.raises(InterpretError, match="holds another training"):
+            train(small_network(), IMAGES, once, folder=tmp_path)
+        assert written(tmp_path) == before
