@@ -14,6 +14,7 @@ from interpret.graph.topdown import remember, seed_signals, top_down
 from interpret.network import Network
 from interpret_deconv.asking import Asked, AsksNeuron, Explain
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
+from interpret_deconv.derivatives import whole_gradient
 from interpret_deconv.neurons import Neuron
 from interpret_deconv.projection import project
 
@@ -74,10 +75,13 @@ def project_classes(
     """
     channels, height, width = x.shape[1:]
     graph = network.graph_for((channels, height, width))
+    nowhere, images = torch.zeros_like(classes), torch.arange(len(x), device=x.device)
+    ones = torch.ones(len(x), dtype=x.dtype)
+    signal = seed_signals(graph.output, classes, nowhere, nowhere, ones).to(x.device)
+    if gradient := whole_gradient(network, graph, "", rules):
+        return gradient(x, signal, images)
     memory = remember(graph, x, [graph.output], rules)
-    nowhere = torch.zeros_like(classes)
-    signal = seed_signals(graph.output, classes, nowhere, nowhere, torch.ones(len(x), dtype=x.dtype))
-    return top_down(memory, graph.output, signal.to(x.device), range(len(x)))
+    return top_down(memory, graph.output, signal, images)
 
 
 def _neurons(asked: Asked) -> list[Neuron]:

@@ -93,7 +93,7 @@ class Deconv(Probe):
     def _work(self, network: Network, exemplars: Exemplars, layer: str) -> _Work:
         mined = exemplars[layer]
         rules = as_rules(self.rule, self.unpool, self.lrn, self.nonlinear)
-        projector = LayerProjector.of(network.graph, network.layer(layer), rules, self.engine)
+        projector = LayerProjector.of(network, network.graph, network.layer(layer), rules, self.engine)
         chosen = torch.zeros_like(mined.image, dtype=torch.bool)
         chosen[self._units(layer, len(mined.image)), : self.ranks] = True
         chosen &= (mined.image >= 0) & ~mined.dead[:, None]

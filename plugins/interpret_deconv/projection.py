@@ -15,12 +15,13 @@ from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.program import Graph, Node
 from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.graph.rules import Rules, moves_images
-from interpret.graph.topdown import by_autograd, remember, seed_signals, top_down
+from interpret.graph.rules import Rules
+from interpret.graph.topdown import remember, seed_signals, top_down
 from interpret.graph.window_sweep import window_top_down
 from interpret.graph.windows import Plan, Seeds, plan_windows
 from interpret.network import Network
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine, check_seed
+from interpret_deconv.derivatives import Gradient, whole_gradient
 from interpret_deconv.neurons import Neuron, as_neurons, as_seeds
 
 MEMORY = 512 * 2**20
@@ -76,7 +77,7 @@ def project(
     projections = images.new_zeros(len(neurons), *images.shape[1:])
     for name in dict.fromkeys(neuron.layer for neuron in neurons):
         mine = [i for i, neuron in enumerate(neurons) if neuron.layer == name]
-        layer = LayerProjector.of(graph, network.layer(name), rules, engine)
+        layer = LayerProjector.of(network, graph, network.layer(name), rules, engine)
         seeds = as_seeds(graph, layer.node, images, [neurons[i] for i in mine], seed)
         canvases = projections if len(mine) == len(neurons) else projections[mine]
         layer.paint(images, seeds, canvases, torch.zeros(len(mine), 2, dtype=torch.int64))
@@ -107,7 +108,7 @@ class LayerProjector:
         rules: What is done on the way down.
         plan: The windows, if they are used.
         field: The receptive field of the layer.
-        whole: Whether autograd goes through the whole network at once.
+        gradient: Autograd through the whole network at once, where that is needed.
     """
 
     graph: Graph
@@ -115,10 +116,10 @@ class LayerProjector:
     rules: Rules
     plan: Plan | None
     field: ReceptiveField
-    whole: bool = False
+    gradient: Gradient | None = None
 
     @classmethod
-    def of(cls, graph: Graph, layer: str, rules: Rules, engine: Engine) -> LayerProjector:
+    def of(cls, network: Network, graph: Graph, layer: str, rules: Rules, engine: Engine) -> LayerProjector:
         """The projector of a layer, by the engine that is asked for or else the cheaper one.
 
         Raises:
@@ -126,11 +127,11 @@ class LayerProjector:
                 where only windows may be used.
         """
         node = graph.layer(layer)
-        path = [below for below in graph.signal_path(node) if below is not graph.input]
-        whole = rules.true_gradient and any(map(moves_images, path))
-        for below in () if whole else path:
-            rules.remembered(below)
-        plan = None if engine == "full" or whole else plan_windows(graph, node, rules)
+        gradient = whole_gradient(network, graph, layer, rules)
+        for below in () if gradient else graph.signal_path(node):
+            if below is not graph.input:
+                rules.remembered(below)
+        plan = None if engine == "full" or gradient else plan_windows(graph, node, rules)
         if plan is None and engine == "windows":
             raise ModelError(
                 f"Layer {layer!r} has no windows: unpool='overwrite', or an operation under it, reads whole "
@@ -138,7 +139,7 @@ class LayerProjector:
             )
         if plan is not None and engine == "auto" and not plan.pays:
             plan = None
-        return cls(graph, layer, rules, plan, receptive_field(graph, layer), whole)
+        return cls(graph, layer, rules, plan, receptive_field(graph, layer), gradient)
 
     @property
     def node(self) -> Node:
@@ -208,8 +209,8 @@ class LayerProjector:
         values = sum(prod(node.shape) for node in self.graph.path(self.node))
         count = max(1, MEMORY // (4 * values))
         for images in torch.split(torch.unique(seeds.image), count):
-            if self.whole:
-                yield from self._by_autograd(x, seeds, images, count)
+            if self.gradient:
+                yield from self._by_autograd(self.gradient, x, seeds, images, count)
                 continue
             memory = remember(self.graph, x[images.to(x.device)], [self.node], self.rules)
             for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
@@ -219,12 +220,12 @@ class LayerProjector:
                 yield part, top_down(memory, self.node, signal, place)
 
     def _by_autograd(
-        self, x: Tensor, seeds: Seeds, images: Tensor, count: int
+        self, gradient: Gradient, x: Tensor, seeds: Seeds, images: Tensor, count: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
         for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
             mine = seeds.take(part)
             signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
-            yield part, by_autograd(self.graph, self.node, x, signal, mine.image.to(x.device))
+            yield part, gradient(x, signal, mine.image.to(x.device))
 
 
 def _paste(pieces: Tensor, canvases: Tensor, places: Sequence[int], shifts: Sequence[Sequence[int]]) -> None:
