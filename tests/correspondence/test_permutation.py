@@ -52,8 +52,9 @@ def test_sampled_orders_give_the_chance_of_all_orders(seed: int) -> None:
     assert found == pytest.approx(expected, abs=4 * (expected * (1 - expected) / 4000) ** 0.5 + 1e-3)
 
 
-def test_under_the_null_hypothesis_chances_are_uniform() -> None:
-    random, trials = seeded(0), 400
+@pytest.mark.parametrize("trials", [80, pytest.param(400, marks=pytest.mark.slow)])
+def test_under_the_null_hypothesis_chances_are_uniform(trials: int) -> None:
+    random = seeded(0)
     found = torch.tensor([permutation_test(across(null(random)), 99, random) for _ in range(trials)])
     for level in (0.05, 0.1, 0.25, 0.5, 0.75):
         share, deviation = float((found <= level).double().mean()), (level * (1 - level) / trials) ** 0.5

@@ -70,7 +70,7 @@ def check_run(name, folder, monkeypatch, **less):
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", pytest.param("googlenet", marks=pytest.mark.slow)])
 def test_a_few_photographs(name, tmp_path, monkeypatch):
-    check_run(name, tmp_path, monkeypatch, photographs=12, units=2)
+    check_run(name, tmp_path, monkeypatch, photographs=9, units=1)
 
 
 @pytest.mark.slow

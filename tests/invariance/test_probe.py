@@ -59,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     pipeline = yaml.safe_load(EXAMPLE.read_text())
     for step in pipeline["steps"].values():
-        step["steps"] = 27
+        step["steps"] = 15
     (folder / "invariance.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
     return run_pipeline(folder / "invariance.yaml", folder / "run")
 

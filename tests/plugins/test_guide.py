@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,27 +12,15 @@ import pytest
 
 from interpret import testing
 
+sys.path.insert(0, str(Path(__file__).parent))
+from elsewhere import type_commands
+
 GUIDE = (Path(__file__).parents[2] / "docs" / "writing-a-plugin.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for language, _, text in BLOCKS if language == "console" for line in text.splitlines()]
 READ_RESULT = next(text for language, info, text in BLOCKS if info == "run")
 SKETCH = next(text for language, info, text in BLOCKS if (language, info) == ("python", ""))
 
-TYPE_COMMANDS = """
-import io, json, shlex, sys
-from contextlib import redirect_stdout
-from interpret.cli.shell import call
-
-shown = {}
-for line in json.loads(sys.argv[1]):
-    with redirect_stdout(io.StringIO()) as out:
-        assert call(shlex.split(line)[1:]) == 0, line
-    shown[line] = out.getvalue()
-with redirect_stdout(io.StringIO()) as out:
-    exec(sys.argv[2])
-shown["python"] = out.getvalue()
-print(json.dumps(shown))
-"""
 CHECK_SKETCH = f"""
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,32 +42,35 @@ def folder(tmp_path_factory) -> Path:
         if info.startswith("file="):
             (folder / info.removeprefix("file=")).write_text(text)
     options = "--quiet --no-deps --no-build-isolation --no-index --target site"
-    python(folder, "-m", "pip", "install", *options.split(), ".")
+    command = [sys.executable, "-m", "pip", "install", *options.split(), "."]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
-def python(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(folder / "site")}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def printed(folder, fork):
+    """What the commands of the guide print, then its program and the check of its test and sketch."""
+    process = fork(type_commands, folder, COMMANDS[1:], READ_RESULT, CHECK_SKETCH)
+    process.join(120)
+    assert process.exitcode == 0
+    return json.loads((folder / "shown.json").read_text())
 
 
-def test_every_command_works(folder):
+def test_every_command_works(printed):
     assert COMMANDS[0] == "pip install -e ."
     assert all(line.startswith("interpret ") for line in COMMANDS[1:])
-    shown = json.loads(python(folder, "-c", TYPE_COMMANDS, json.dumps(COMMANDS[1:]), READ_RESULT))
+    shown, (program, _) = printed
     assert "interpret-selectivity[selectivity]" in shown["interpret plugins"]
     assert "problem interpret-selectivity" not in shown["interpret plugins"]
     assert "The layer whose units are asked" in shown["interpret describe selectivity"]
     assert "no mistakes" in shown["interpret check selective.yaml"]
-    assert re.search(r"\d+ of \d+ units of layer3 are dead", shown["python"])
+    assert re.search(r"\d+ of \d+ units of layer3 are dead", program)
 
 
-def test_its_test_passes_and_its_sketch_fits(folder):
-    assert python(folder, "-c", CHECK_SKETCH).strip() == "Selectivity"
+def test_its_test_passes_and_its_sketch_fits(printed):
+    _, (_, sketch) = printed
+    assert sketch.strip() == "Selectivity"
 
 
 def test_the_guide_names_every_check():

@@ -15,12 +15,12 @@ PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "imagenette-144"
 
 
 def test_a_run_becomes_weights_series_and_card(tmp_path, monkeypatch):
-    images = interpret.load_dataset("scenes", limit=40, size=72)
+    images = interpret.load_dataset("scenes", limit=20, size=72)
     small = {"width": 0.0625, "input_size": 64, "resize": 72, "categories": list(images.categories)}
     given = {**imagenette.PARAMETERS, **small}
     monkeypatch.setattr(imagenette, "PARAMETERS", given)
     network = interpret.load_model("zfnet", **given)
-    recipe = Recipe(epochs=2, batch=20, rate=1e-3, init="he", mean="pixel", checkpoints=(1,))
+    recipe = Recipe(epochs=2, batch=10, rate=1e-3, init="he", mean="pixel", checkpoints=(1,))
     found = train(network, images, recipe, validation=images, folder=tmp_path / "run")
     card = imagenette.ship(found, tmp_path / "out")
     assert card.epochs == (1, 2)

@@ -39,21 +39,21 @@ def test_jitter_only_moves_and_mirrors():
 
 
 def test_a_small_run_writes_weights_that_load(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(recipe, "SCENES", 64)
-    monkeypatch.setattr(recipe, "HELD_OUT", 20)
-    monkeypatch.setattr(recipe, "EPOCHS", 2)
-    monkeypatch.setattr(recipe, "BATCH", 16)
+    monkeypatch.setattr(recipe, "SCENES", 20)
+    monkeypatch.setattr(recipe, "HELD_OUT", 10)
+    monkeypatch.setattr(recipe, "EPOCHS", 1)
+    monkeypatch.setattr(recipe, "BATCH", 10)
     monkeypatch.setattr(sys, "argv", ["scenes", "--out", str(tmp_path)])
     recipe.main()
     assert "| license | BSD-3-Clause |" in capsys.readouterr().out
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".md", ".safetensors"]
     weights = str(tmp_path / "zfnet-scenes.safetensors")
     network = interpret.load_model("zfnet", weights=weights, categories=10, **recipe.PARAMETERS)
-    assert 0 <= recipe.accuracy(network, recipe.scenes("val", 20)) <= 1
+    assert 0 <= recipe.accuracy(network, recipe.scenes("val", 10)) <= 1
 
 
 def test_evaluation_measures_the_weights_that_come_along(monkeypatch, capsys):
-    monkeypatch.setattr(recipe, "HELD_OUT", 100)
+    monkeypatch.setattr(recipe, "HELD_OUT", 50)
     monkeypatch.setattr(sys, "argv", ["scenes", "--evaluate"])
     recipe.main()
     share = float(capsys.readouterr().out.partition("%")[0])

@@ -286,7 +286,7 @@ def test_wrong_parameters_are_explained(tmp_path):
         load(weights=str(path))
 
 
-PHOTOGRAPHS = sorted((DATA / "imagenet-sample").glob("*.jpg"))[::10]
+PHOTOGRAPHS = sorted((DATA / "imagenet-sample").glob("*.jpg"))[::20]
 
 
 def by_hand(arch, file):

@@ -175,6 +175,6 @@ def test_parameters_survive_a_file():
 
 def test_embedded_weights_know_held_out_scenes():
     network = load(weights="scenes")
-    images = interpret.load_dataset("scenes", split="test", limit=200)
+    images = interpret.load_dataset("scenes", split="test", limit=60)
     found = network(torch.stack([network.preprocess(sample.image) for sample in images])).argmax(1)
     assert (found == torch.tensor(images.labels)).float().mean() >= 0.95
