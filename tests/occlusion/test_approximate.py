@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,7 @@ def spot() -> tuple[Network, Tensor]:
     return wrap(Spot(), input_size=64, mean=(0.0,), std=(1.0,)), torch.ones(1, 64, 64)
 
 
+@cache
 def maps(engine: str, **given: object) -> OcclusionMaps:
     network, x = spot()
     return sweep(network, x, 8, 2, fill=0.0, target=0, engine=engine, **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ class Untraceable(Small):
 
 
 def small(cls: type[Small] = Small, classes: int = 4) -> Network:
+    """Copies share what is traced."""
+    return made(cls, classes).copy()
+
+
+@cache
+def made(cls: type[Small], classes: int) -> Network:
     torch.manual_seed(0)
     names = [f"class {i}" for i in range(classes)]
     return wrap(cls(classes).double().eval(), input_size=(40, 56), mean=MEAN, std=STD, categories=names)
