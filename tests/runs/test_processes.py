@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,7 +21,6 @@ datasets: {val: {name: noise, count: 6000}}
 steps:
   peaks: {probe: topk, layers: [layer1, "0"], k: 9}
 """
-HERE = Path(__file__).parent
 
 
 def stored(folder: Path) -> dict[str, bytes]:
@@ -106,22 +103,13 @@ def test_shard_processes_keep_a_whole_run_out(start, write, tmp_path, known):
     assert finished(process) == 0
 
 
-FULL = """\
-import resource, sys
-import tiny_plugin
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-tiny_plugin.job(sys.argv[1], sys.argv[2])
-"""
-
-
-def test_a_full_disk_fails_one_step_and_loses_nothing(write, tmp_path, known):
+def test_a_full_disk_fails_one_step_and_loses_nothing(start, write, tmp_path, known):
     """A limit on the size of files stands for the disk: the kernel refuses to write in the same way."""
     path, out = write(("probe: jitter,", "probe: jitter, size: 100000,")), tmp_path / "out"
-    command = [sys.executable, "-c", FULL, str(path), str(out)]
-    ended = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1, ended.stderr
-    assert "Step 'jitter'" in ended.stdout
-    assert "make room and run the same command again" in ended.stdout
+    assert finished(start(path, out, largest=200_000, log=tmp_path / "log")) == 1
+    said = (tmp_path / "log").read_text()
+    assert "Step 'jitter'" in said
+    assert "make room and run the same command again" in said
     steps = json.loads((out / "manifest.json").read_text())["steps"]
     found = {name: step["status"] for name, step in steps.items()}
     assert found == {"peaks": "done", "jitter": "failed", "lonely": "done"}

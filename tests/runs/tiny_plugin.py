@@ -1,6 +1,7 @@
 """A plugin small enough to run in milliseconds: a network, a dataset, two probes, two renderers."""
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -261,13 +262,25 @@ def killed_at(moment: int) -> None:
         setattr(os, name, touching(getattr(os, name)))
 
 
-def job(path: str, out: str, *, kill_at: int | None = None, **options: Any) -> None:
-    """Run a pipeline in a process of its own."""
+def job(
+    path: str,
+    out: str,
+    *,
+    kill_at: int | None = None,
+    largest: int | None = None,
+    log: Path | None = None,
+    **options: Any,
+) -> None:
+    """Run a pipeline in a process of its own, where files are so large at most; its error goes to ``log``."""
     torch.set_num_threads(1)
+    if largest is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     if kill_at is not None:
         killed_at(kill_at)
     try:
         run_pipeline(path, out, registry=registry(), **options)
     except InterpretError as error:
+        if log:
+            log.write_text(str(error))
         print(error, flush=True)
         sys.exit(1)
