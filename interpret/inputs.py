@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -14,8 +15,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from interpret.arguments import as_channels, as_interpolation, as_resize, as_size
 from interpret.arrays import as_picture
-from interpret.errors import DatasetError
+from interpret.errors import DatasetError, ModelError
 from interpret.pictures import Picture, open_image, upright
 
 Interpolation: TypeAlias = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
@@ -208,3 +210,49 @@ def _usable(mean: tuple[float, ...], std: tuple[float, ...]) -> bool:
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
+
+
+def as_input_spec(
+    input_size: int | tuple[int, int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    resize: int | None,
+    interpolation: Interpolation,
+) -> InputSpec:
+    """What a user says of a network's input, checked; see ``interpret.wrap``.
+
+    Raises:
+        ModelError: If an argument makes no sense.
+    """
+    scaling = as_interpolation(interpolation, get_args(Interpolation))
+    return InputSpec(as_size(input_size), *as_channels(mean, std), as_resize(resize), scaling)
+
+
+def image_shape(x: Tensor) -> tuple[int, int, int]:
+    """Shape of one image of a batch.
+
+    Raises:
+        ModelError: If it is no batch of images.
+    """
+    if not isinstance(x, Tensor) or x.dim() != 4:
+        found = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise ModelError(
+            f"A network takes a batch of preprocessed images (n, c, h, w). Got {found}. "
+            "One image x (c, h, w) is the batch x[None]."
+        )
+    _, channels, height, width = x.shape
+    return channels, height, width
+
+
+def require_preprocessed(x: Tensor) -> None:
+    """Refuse a tensor of bytes or other whole numbers.
+
+    Raises:
+        DatasetError: If it holds no floating-point numbers.
+    """
+    if not x.is_floating_point():
+        raise DatasetError(
+            f"A tensor of {x.dtype} has not been preprocessed. Give network.preprocess(x) for one image of "
+            "bytes, network.input.normalize(x / 255) for several, or x.float() if the network takes such "
+            "numbers."
+        )

@@ -88,6 +88,18 @@ def scripted_parts(module: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
+def require_module(given: Any) -> None:
+    """Refuse what is no module.
+
+    Raises:
+        ModelError: If it is something else.
+    """
+    if not isinstance(given, nn.Module):
+        raise ModelError(
+            f"wrap() takes an nn.Module, such as torchvision.models.resnet18(). Got {type(given).__name__}."
+        )
+
+
 def require_visible(module: nn.Module) -> None:
     """Refuse what has no layers to see, or no weights yet.
 

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from threading import RLock
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from interpret.arguments import (
-    as_aliases,
-    as_categories,
-    as_channels,
-    as_interpolation,
-    as_resize,
-    as_size,
-    require_names_for_all,
-)
+from interpret.arguments import as_aliases, as_categories, require_names_for_all
 from interpret.checks import Findings, examine, first_pass, noise_images
 from interpret.contexts import plain, usable
-from interpret.errors import DatasetError, ModelError, UnknownNameError, clause
+from interpret.errors import ModelError, clause
 from interpret.graph.program import Graph
-from interpret.graph.trace import trace
 from interpret.images import InputSpec, Picture
-from interpret.inputs import Interpolation
-from interpret.modules import clone as clone_tensor
-from interpret.modules import eval_copy, named_parts, require_visible, scripted_parts, share, unwrapped
-from interpret.outputs import Output, OutputKind, OutputModule, pick_output, require_rows
-from interpret.recording import Call, layer_names, record
-from interpret.snapshots import Snapshot
+from interpret.inputs import Interpolation, as_input_spec, image_shape, require_preprocessed
+from interpret.known import Known, Shape, find_layer
+from interpret.modules import named_parts, require_module, require_visible, unwrapped
+from interpret.outputs import Output, OutputKind, OutputModule, pick_output, require_output, require_rows
+from interpret.recording import Call, record
+from interpret.snapshots import state_hash
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
-Shape = tuple[int, int, int]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -81,7 +69,7 @@ class Network:
         self.categories = tuple(categories)
         self.aliases = dict(aliases or {})
         self.output, self.check = output, check
-        self._lock, self._current = RLock(), _Known(self.module)
+        self._lock, self._current = RLock(), Known(self.module)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but locks and what can be found out again."""
@@ -89,7 +77,7 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._lock, self._current = RLock(), _Known(self.module)
+        self._lock, self._current = RLock(), Known(self.module)
 
     @property
     def device(self) -> torch.device:
@@ -113,17 +101,8 @@ class Network:
         Raises:
             ModelError: If the module cannot run, or has submodules none of which is ever called.
         """
-        return self._layers(self._known())
-
-    def _layers(self, known: _Known) -> dict[str, Call]:
-        if known.layers is None:
-            known.layers = layer_names(self._findings(known).calls)
-        if not known.layers and len(named_parts(self.module)) > 1:
-            raise ModelError(
-                f"{type(self.module).__name__} has no layers to see: its forward calls no submodule. "
-                "Call them as modules: self.conv(x), not self.conv.forward(x)."
-            )
-        return known.layers
+        known = self._known()
+        return known.calls(self._findings(known))
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -170,33 +149,7 @@ class Network:
             UnknownNameError: If there is no such layer; the message shows the nearest names.
             ModelError: If the network has no layers at all.
         """
-        return self._layer(self.calls, name)
-
-    def _layer(self, calls: Mapping[str, Call], name: str) -> str:
-        name = self.aliases.get(name, name)
-        if name in calls:
-            return name
-        repeated = [layer for layer, call in calls.items() if call.module == name]
-        if repeated:
-            return repeated[-1]
-        if not calls:
-            raise ModelError(
-                f"{type(self.module).__name__} has no submodules, and layers are their calls. "
-                "Its output can be asked about, or make its steps modules."
-            )
-        raise UnknownNameError("layer", name, [*self.aliases, *calls])
-
-    def _call(self, known: _Known, name: str, images: int) -> Call:
-        """The call behind a layer's name, in a pass of some images."""
-        calls = self._layers(known)
-        call = calls[self._layer(calls, name)]
-        if images > 1 and call.module in self._findings(known).each_image:
-            raise ModelError(
-                f"The forward of {type(self.module).__name__} calls layer {name!r} once for each image of a "
-                "batch, so the layer never sees the batch. Let the forward pass all images through it at "
-                "once, self.layer(x), in place of a loop; or give one image at a time."
-            )
-        return call
+        return find_layer(self.module, self.calls, self.aliases, name)
 
     @property
     def graph(self) -> Graph:
@@ -210,30 +163,7 @@ class Network:
             ModelError: If the network cannot be exported; the message says why.
         """
         known = self._known()
-        key = (shape, self.dtype, torch.get_default_dtype())
-        with known.lock:
-            if key not in known.graphs:
-                dynamic = self._findings(known, shape).dynamic
-                if dynamic is not None:
-                    raise ModelError(
-                        f"{type(self.module).__name__} cannot be traced: {dynamic} makes a tensor whose size "
-                        "depends on values. What needs no graph still works."
-                    )
-                known.graphs[key] = known.program(key, lambda: self._traced(shape))
-            return known.graphs[key]
-
-    def _traced(self, shape: Shape) -> Graph:
-        try:
-            return trace(self.module, shape, self.output)
-        except ModelError as error:
-            for name, part in scripted_parts(self.module).items():
-                raise ModelError(
-                    f"{type(self.module).__name__} cannot be traced: its layer {name!r} "
-                    f"({type(part).__name__}) is TorchScript, whose code runs outside Python. Put the "
-                    "nn.Module it was made from in its place (the one given to torch.jit.script or "
-                    "torch.jit.trace). What needs no graph still works."
-                ) from error
-            raise
+        return known.graph(self._findings(known, shape), shape, self.dtype, self.output)
 
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
         """One photograph as the network takes it; see ``InputSpec.preprocess``."""
@@ -285,19 +215,22 @@ class Network:
     def _pass(
         self, x: Tensor, taps: Mapping[str, Callable[[Tensor], T]], *, whole: bool
     ) -> tuple[Any, dict[str, T]]:
-        known = self._known()
+        known, shape = self._known(), image_shape(x)
+        findings = self._findings(known, None if taps else shape)
         each: dict[Call, list[str]] = {}
         for name in taps:
-            each.setdefault(self._call(known, name, len(x)), []).append(name)
+            layer = find_layer(self.module, known.calls(findings), self.aliases, name)
+            each.setdefault(known.call(findings, layer, images=len(x)), []).append(name)
 
         def tap(names: Sequence[str]) -> Callable[[Tensor], dict[str, T]]:
             return lambda output: {name: taps[name](output) for name in names}
 
         wanted = {call: tap(names) for call, names in each.items()}
-        shape = _image_shape(x)
-        with self._running(known, shape) as module:
+        with known.running(findings, self.device) as module:
             try:
-                returned, found = record(module, self._given(known, x), wanted, whole=whole)
+                placed = self.place(x)
+                given = placed.clone() if placed is x and findings.writes_input else placed
+                returned, found = record(module, given, wanted, whole=whole)
             except RuntimeError as error:
                 if shape == self.input.shape:
                     raise
@@ -317,13 +250,8 @@ class Network:
         Example:
             >>> captum.attr.Saliency(network.as_module()).attribute(x, target=3)
         """
-        findings = self._findings(self._known())
-        return OutputModule(self._own_copy(findings), self.output, copies=findings.writes_input)
-
-    def _own_copy(self, findings: Findings) -> nn.Module:
-        """A copy that shares what its forward does not write into."""
-        own = clone_tensor if findings.writes_weights else share
-        return eval_copy(self.module, own, clone_tensor if findings.writes_buffers else share)
+        findings = self._findings(known := self._known())
+        return OutputModule(known.own_copy(findings), self.output, copies=findings.writes_input)
 
     @contextmanager
     def running(self, shape: Shape | None = None) -> Iterator[nn.Module]:
@@ -332,24 +260,9 @@ class Network:
         Args:
             shape: Of one image (c, h, w), for the test on first use; default: the input's.
         """
-        with self._running(self._known(), shape) as module:
+        known = self._known()
+        with known.running(self._findings(known, shape), self.device) as module:
             yield module
-
-    @contextmanager
-    def _running(self, known: _Known, shape: Shape | None) -> Iterator[nn.Module]:
-        findings = self._findings(known, shape)
-        with plain(self.device):
-            if findings.writes_buffers or findings.writes_weights:
-                yield self._own_copy(findings)
-                return
-            copy = known.take()
-            yield copy
-            known.spare.append(copy)  # not after an error: its state is anyone's guess
-
-    def _given(self, known: _Known, x: Tensor) -> Tensor:
-        """Images as the module gets them: not the caller's own, if it writes into them."""
-        placed = self.place(x)
-        return placed.clone() if placed is x and self._findings(known).writes_input else placed
 
     def place(self, x: Tensor) -> Tensor:
         """A tensor on the network's device, in its type.
@@ -357,34 +270,25 @@ class Network:
         Raises:
             DatasetError: If it holds no floating-point numbers: bytes have not been preprocessed.
         """
-        if not x.is_floating_point():
-            raise DatasetError(
-                f"A tensor of {x.dtype} has not been preprocessed. Give network.preprocess(x) for one image "
-                "of bytes, network.input.normalize(x / 255) for several, or x.float() if the network takes "
-                "such numbers."
-            )
+        require_preprocessed(x)
         return usable(x.to(device=self.device, dtype=self.dtype))
 
-    def _known(self) -> _Known:
+    def _known(self) -> Known:
         """What is known of the module as it is now."""
         if not self._current.snapshot.holds(self.module):
             with self._lock:
                 if not self._current.snapshot.holds(self.module):
-                    self._current = _Known(self.module)
+                    self._current = Known(self.module)
         return self._current
 
-    def _findings(self, known: _Known, shape: Shape | None = None) -> Findings:
+    def _findings(self, known: Known, shape: Shape | None = None) -> Findings:
         """What the first passes told; they are made by whoever comes first."""
-        with known.lock:
-            if known.findings is None:
-                known.findings = self._examined(shape or self.input.shape)
-            return known.findings
+        return known.examined(lambda: self._examined(shape or self.input.shape))
 
     def _examined(self, shape: Shape) -> Findings:
         with plain(self.device):
             pixels = noise_images(shape)
-            fits = shape[0] == self.input.shape[0]
-            x = self.place(self.input.normalize(pixels) if fits else pixels)
+            x = self.place(self.input.normalize(pixels) if shape[0] == self.input.shape[0] else pixels)
             findings = (examine if self.check else first_pass)(self.module, x, self.output)
         if self.check:
             require_names_for_all(self.categories, findings.output)
@@ -395,58 +299,7 @@ class Network:
 
         Checkpoints share an architecture: results must be keyed by the weights too.
         """
-        state = hashlib.sha256(f"{self.module!r}{self.input}{self.categories}".encode())
-        for name, tensor in self.module.state_dict().items():
-            state.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-            state.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        return state.hexdigest()[:32]
-
-
-def _image_shape(x: Tensor) -> Shape:
-    """Shape of one image of a batch.
-
-    Raises:
-        ModelError: If it is no batch of images.
-    """
-    if not isinstance(x, Tensor) or x.dim() != 4:
-        found = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        raise ModelError(
-            f"A network takes a batch of preprocessed images (n, c, h, w). Got {found}. "
-            "One image x (c, h, w) is the batch x[None]."
-        )
-    _, channels, height, width = x.shape
-    return channels, height, width
-
-
-class _Known:
-    """What was found out about a module; forgotten when it changes."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module, self.snapshot, self.lock = module, Snapshot(module), RLock()
-        self.findings: Findings | None = None
-        self.layers: dict[str, Call] | None = None
-        self.graphs: dict[Any, Graph] = {}
-        self.programs: dict[Any, Graph] = {}
-        self.spare: list[nn.Module] = []
-
-    def take(self) -> nn.Module:
-        """A copy that nobody uses."""
-        try:
-            return self.spare.pop()
-        except IndexError:
-            return eval_copy(self.module)
-
-    def program(self, key: Any, traced: Callable[[], Graph]) -> Graph:
-        """The graph of this module: what the first of its copies was traced to, with its own weights.
-
-        Constants may be tensors of the module that was traced: such a graph is no other's.
-        """
-        if key in self.programs:
-            return replace(self.programs[key], module=self.module)
-        graph = traced()
-        if all(node.op != "constant" for node in graph.nodes):
-            self.programs[key] = replace(graph, module=nn.Module())  # keeps no weights
-        return graph
+        return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}")
 
 
 def wrap(
@@ -491,17 +344,7 @@ def wrap(
         >>> network.layers[:3]
         ('conv1', 'bn1', 'relu')
     """
-    if not isinstance(module, nn.Module):
-        raise ModelError(
-            f"wrap() takes an nn.Module, such as torchvision.models.resnet18(). Got {type(module).__name__}."
-        )
-    if output is not None and (
-        isinstance(output, bool) or not (isinstance(output, str | int) or callable(output))
-    ):
-        raise ModelError(
-            f"output is {output!r}; it must be a key, an attribute's name, an index, or a function of what "
-            "the module returns."
-        )
-    scaling = as_interpolation(interpolation, get_args(Interpolation))
-    spec = InputSpec(as_size(input_size), *as_channels(mean, std), as_resize(resize), scaling)
+    require_module(module)
+    require_output(output)
+    spec = as_input_spec(input_size, mean, std, resize, interpolation)
     return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)

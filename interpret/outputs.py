@@ -152,6 +152,20 @@ def _item(returned: Any, key: str | int) -> Any:
     return getattr(returned, key, None)
 
 
+def require_output(output: Any) -> None:
+    """Refuse what cannot say which part of what is returned is the output.
+
+    Raises:
+        ModelError: If it is no key, attribute, index or function.
+    """
+    named = isinstance(output, str | int) and not isinstance(output, bool)
+    if not (output is None or named or callable(output)):
+        raise ModelError(
+            f"output is {output!r}; it must be a key, an attribute's name, an index, or a function of what "
+            "the module returns."
+        )
+
+
 class OutputModule(nn.Module):
     """From images to outputs (n, classes), whatever else the module returns."""
 

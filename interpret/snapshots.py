@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from operator import is_
 from typing import Any
@@ -128,3 +129,12 @@ def _content(value: Any, depth: int = 3) -> Any:
 
 def _version(tensor: Tensor) -> int:
     return -1 if tensor.is_inference() else tensor._version
+
+
+def state_hash(module: nn.Module, said: str) -> str:
+    """A hash of all values of a module's state dict, and of what else is said of it."""
+    state = hashlib.sha256(said.encode())
+    for name, tensor in module.state_dict().items():
+        state.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        state.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return state.hexdigest()[:32]
