@@ -16,6 +16,9 @@ from torch import Tensor
 ROUNDING = 1e-12
 """Statistics that are nearer to each other are the same one, summed in another order."""
 
+AT_ONCE = 2**18
+"""So many distances are averaged at once, at most: 2 MB."""
+
 
 def permutation_test(
     distance: Float[Tensor, "image mask image mask"], permutations: int, random: torch.Generator
@@ -34,15 +37,17 @@ def permutation_test(
     images, masks = distance.shape[:2]
     first, second = torch.triu_indices(images, images, 1)
 
-    def statistic(order: Int[Tensor, "image mask"]) -> Tensor:
-        mean = distance[first[:, None], order[first], second[:, None], order[second]].nanmean(0)
-        return mean[0] - mean[1:].nanmean()
+    def statistics(order: Int[Tensor, "order image mask"]) -> Float[Tensor, " order"]:
+        mean = distance[first[:, None], order[:, first], second[:, None], order[:, second]].nanmean(1)
+        return mean[:, 0] - mean[:, 1:].nanmean(1)
 
-    seen = statistic(torch.arange(masks).expand(images, masks))
-    lower = sum(
-        bool(statistic(torch.rand(images, masks, generator=random).argsort(1)) <= seen + ROUNDING)
-        for _ in range(permutations)
-    )
+    seen = statistics(torch.arange(masks).expand(1, images, masks))
+    together = max(AT_ONCE // max(len(first) * masks, 1), 1)
+    lower = 0
+    for start in range(0, permutations, together):
+        count = min(together, permutations - start)
+        keys = torch.stack([torch.rand(images, masks, generator=random) for _ in range(count)])
+        lower += int((statistics(keys.argsort(2)) <= seen + ROUNDING).sum())
     return (1 + lower) / (1 + permutations)
 
 
