@@ -1,5 +1,6 @@
 """Costs: what is held at the peak is measured, whatever came before."""
 
+import gc
 import sys
 import time
 from math import isnan
@@ -56,6 +57,20 @@ def test_runs_are_interleaved_and_medians_taken():
 
         return work
 
-    costs = metrics.interleaved([run("a", [0.3, 0.0, 0.0]), run("b", [0.05, 0.05, 0.05])], repeats=3)
+    costs = metrics.interleaved([run("a", [0.1, 0.0, 0.0]), run("b", [0.05, 0.05, 0.05])], repeats=3)
     assert order == ["a", "b"] * 3
     assert costs[0].seconds < 0.05 <= costs[1].seconds  # a's slow first run is no median
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_the_garbage_collector_was_told_to_pass_over_stays_so(frozen):
+    before = gc.get_freeze_count()
+    gc.unfreeze()
+    try:
+        if frozen:
+            gc.freeze()
+        metrics.interleaved([lambda: None], repeats=1)
+        assert bool(gc.get_freeze_count()) == frozen
+    finally:
+        if before:
+            gc.freeze()

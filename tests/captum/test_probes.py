@@ -33,6 +33,7 @@ from small_probes import (
     squeezenet,
 )
 
+SLOW = pytest.mark.slow
 CLASS, NEURON = {"target": 1}, {"layer": "conv2", "unit": 2, "position": [2, 1]}
 
 
@@ -70,7 +71,8 @@ def test_equal_to_ours_on_a_small_alexnet(probe: str, question: dict[str, Any]) 
 
 @pytest.mark.parametrize("probe", list(RULES))
 @pytest.mark.parametrize(
-    "question", [{"target": 281}, {"layer": "layer3.1.conv2"}, {"layer": "layer1", "unit": 5}]
+    "question",
+    [{"target": 281}, {"layer": "layer1", "unit": 5}, pytest.param({"layer": "layer3.1.conv2"}, marks=SLOW)],
 )
 def test_equal_to_ours_on_resnet18(probe: str, question: dict[str, Any]) -> None:
     images = of_seed(2, 2, 3, 48, 40)

@@ -73,13 +73,19 @@ def measure(run: Callable[[], object], device: torch.device | None = None) -> Co
 
 @contextmanager
 def _settled() -> Iterator[None]:
-    """Let the garbage collector pass over what is there now: all of torch takes it half a second."""
+    """Let the garbage collector pass over what is there now: all of torch takes it half a second.
+
+    Where a program has told it to pass over things already, it goes on to do so.
+    """
+    ours = not gc.get_freeze_count()
     gc.collect()
-    gc.freeze()
+    if ours:
+        gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if ours:
+            gc.unfreeze()
 
 
 class _Resident:
