@@ -57,6 +57,9 @@ def _one_of_several(name: str, target: OpOverload, item: int, arguments: dict[st
         return _pool(Call("max_pool2d", aten.max_pool2d.default, dict(arguments)))
     if name in ("split", "split_with_sizes"):
         return _part(item, **arguments)
+    if name == "chunk":
+        size = arguments["self"].traced[arguments["dim"]]
+        return _part(item, arguments["self"], arguments["dim"], -(-size // arguments["chunks"]))
     if name == "unbind":
         return Call(
             "select", aten.select.int, {"self": arguments["self"], "dim": arguments["dim"], "index": item}

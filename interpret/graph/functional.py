@@ -12,7 +12,8 @@ from torch.export import ExportedProgram
 
 FRESH = frozenset(
     {"conv2d", "linear", "batch_norm", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "cat", "clone"}
-    | {"local_response_norm", "layer_norm", "mean", "gelu", "softplus", "log_softmax", "softmax"}
+    | {"local_response_norm", "layer_norm", "mean", "sum", "gelu", "softplus", "log_softmax", "softmax"}
+    | {"matmul", "scaled_dot_product_attention", "upsample_nearest2d", "upsample_bilinear2d"}
 )
 """Plain operations whose values are tensors of their own."""
 
@@ -22,8 +23,11 @@ IN_PLACE = frozenset(
 )
 """Plain operations, tensors of their own, of which PyTorch has a form that writes into its first operand."""
 
-VIEWS = frozenset({"flatten", "view", "permute", "dropout"})
-"""Plain operations whose values may be their operands under another shape."""
+SHARING = frozenset(
+    {"flatten", "view", "reshape", "unflatten", "contiguous", "permute", "transpose", "select", "slice"}
+    | {"unsqueeze", "squeeze", "expand", "dropout", "split", "chunk", "getitem", "alias"}
+)
+"""Plain operations whose values may be parts of their operands under another shape."""
 
 
 def functional(program: ExportedProgram) -> ExportedProgram:
@@ -39,20 +43,20 @@ def functional(program: ExportedProgram) -> ExportedProgram:
     if not all(map(_is_plain, calls)) or not all(map(_writes_unseen, filter(_writes, calls))):
         decomposed: ExportedProgram = program.run_decompositions({})
         return decomposed
-    for node in calls:
-        node.target = _plain_form(node.target)
+    for node in (node for node in calls if _name(node).endswith("_")):
+        node.target = _plain_form(cast("OpOverload", node.target))
     return program
 
 
 def _is_plain(node: fx.Node) -> bool:
     """Whether the vocabulary takes a call as it stands."""
-    if not isinstance(node.target, OpOverload) or node.target.namespace not in ("aten", "interpret"):
+    if isinstance(node.target, OpOverload) and node.target.namespace not in ("aten", "interpret"):
         return False
     if _name(node) == "batch_norm":
         return node.args[5:6] == (False,)  # not by the statistics of the batch
     if _name(node) in ("dropout", "dropout_"):
         return node.args[2:3] == (False,)
-    return _name(node).removesuffix("_") in FRESH | IN_PLACE | VIEWS
+    return _name(node).removesuffix("_") in FRESH | IN_PLACE | SHARING
 
 
 def _writes(node: fx.Node) -> bool:
@@ -77,13 +81,11 @@ def _is_fresh(node: fx.Node, names: Collection[str]) -> bool:
 
 
 def _plain_form(target: OpOverload) -> OpOverload:
-    if not target.overloadpacket.__name__.endswith("_"):
-        return target
     packet = getattr(torch.ops.aten, target.overloadpacket.__name__.removesuffix("_"))
     form: OpOverload = getattr(packet, target._overloadname)
     return form
 
 
 def _name(node: fx.Node) -> str:
-    name: str = cast("OpOverload", node.target).overloadpacket.__name__
-    return name
+    """PyTorch's name of an operation, without its overload; Python's own of anything else."""
+    return str(getattr(getattr(node.target, "overloadpacket", node.target), "__name__", node.target))

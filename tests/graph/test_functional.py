@@ -31,8 +31,16 @@ class Plain(nn.Module):
         self.convolutions = nn.ModuleList([nn.Conv2d(4, 4, 3, padding=1) for _ in self.steps])
         self.head = nn.Sequential(nn.Dropout(), nn.Linear(4, 5))
 
+    def shuffled(self, x: Tensor) -> Tensor:
+        count, channels, rows, columns = x.shape
+        x = x.view(count, 2, channels // 2, rows, columns).transpose(1, 2).contiguous()
+        first, second = x.reshape(count, channels, rows, columns).chunk(2, dim=1)
+        third, fourth = torch.split(second, 1, dim=1)
+        picked = first.select(1, 0).unsqueeze(1).expand(-1, 2, -1, -1)
+        return F.interpolate(torch.cat([picked, third, fourth[:, :, :]], 1), scale_factor=2)
+
     def forward(self, x: Tensor) -> Tensor:
-        x = self.pools(self.squeeze(self.stem(x)))
+        x = self.pools(self.shuffled(self.squeeze(self.stem(x))))
         for convolution, step in zip(self.convolutions, self.steps, strict=True):
             x = step(convolution(x)) + x
         x = F.adaptive_avg_pool2d(torch.cat([x, x], 3), 1)
