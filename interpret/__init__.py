@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from interpret.library import load_dataset, load_model, load_probe, load_renderer, load_result
     from interpret.network import Network, wrap
     from interpret.results import Record, Result
-    from interpret.runner import Run, run_pipeline
+    from interpret.runner import run_pipeline
+    from interpret.runs import Run
 
     __version__: str
 
@@ -82,7 +83,8 @@ _HOMES = {
     "library": "load_dataset load_model load_probe load_renderer load_result",
     "network": "Network wrap",
     "results": "Record Result",
-    "runner": "Run run_pipeline",
+    "runner": "run_pipeline",
+    "runs": "Run",
 }
 
 

@@ -12,27 +12,35 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions
-from inspect import isabstract, isroutine
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import pluggy
-from pydantic import PydanticUserError
 
-from interpret import hookspecs
-from interpret.errors import PluginError, UnknownNameError, nearest
-from interpret.interfaces import (
-    Dataset,
-    Executor,
-    Model,
-    Plugin,
-    Probe,
-    Renderer,
-    probe_inputs,
-    probe_output,
-    renderer_input,
-)
-from interpret.results import Result
+from interpret.errors import UnknownNameError
+from interpret.flaws import KINDS, RESERVED, Kind, flaw, hook_flaws, new_manager, shown
+from interpret.interfaces import Dataset, Executor, Model, Plugin, Probe, Renderer
+
+__all__ = [
+    "BUNDLED",
+    "DISABLE",
+    "GROUP",
+    "KINDS",
+    "RESERVED",
+    "Found",
+    "Kind",
+    "Loaded",
+    "Origin",
+    "PluginProblem",
+    "Registry",
+    "classify",
+    "disabled",
+    "find",
+    "flaw",
+    "load",
+    "load_registry",
+    "registry",
+]
 
 GROUP = "interpret"
 BUNDLED = "interpret-cnn"
@@ -41,27 +49,6 @@ DISABLE = "INTERPRET_DISABLE_PLUGINS"
 
 BROKEN_METADATA = (TypeError, ValueError, KeyError, OSError)
 """What reading the metadata of a damaged installation raises; no installer writes such."""
-
-WORD = r"[a-z][a-z0-9_]*"
-"""A name is such a word, or two with a dot between them: the family and the member."""
-
-Kind: TypeAlias = Literal["model", "dataset", "probe", "renderer", "executor"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-BASES: Mapping[Kind, type[Plugin]] = {
-    "model": Model,
-    "dataset": Dataset,
-    "probe": Probe,
-    "renderer": Renderer,
-    "executor": Executor,
-}
-RESERVED: Mapping[Kind, frozenset[str]] = {
-    "model": frozenset({"name", "device"}),
-    "dataset": frozenset({"name"}),
-    "probe": frozenset({"probe", "inputs", "render", "model", "weights", "dataset", "images"}),
-    "renderer": frozenset({"name"}),
-    "executor": frozenset({"name"}),
-}
-"""Keys that mean something else in a pipeline: no parameter can have these names."""
 
 
 @dataclass(frozen=True)
@@ -221,44 +208,24 @@ def classify(loaded: Sequence[Loaded], problems: Sequence[PluginProblem] = ()) -
     )
 
 
-def flaw(kind: Kind, offered: object) -> str | None:
-    """What is wrong with a plugin class, in one sentence; None if nothing is.
-
-    Args:
-        kind: What it is offered as.
-        offered: The class, or whatever was given instead.
-    """
-    base = BASES[kind]
-    if not isinstance(offered, type) or not issubclass(offered, base):
-        return f"{_show(offered)} is no {base.__name__} class."
-    if isabstract(offered):
-        return f"{offered.__name__} lacks {', '.join(sorted(offered.__abstractmethods__))}."
-    if not re.fullmatch(rf"{WORD}(\.{WORD})?", str(offered.name)):
-        return (
-            f"{offered.__name__}.name is {offered.name!r}; it must be a word in snake_case, or two "
-            "such words with a dot between them."
-        )
-    return _field_flaw(kind, offered) or _annotation_flaw(offered)
-
-
 class _Intake:
     """The registry while it is being filled."""
 
     def __init__(self) -> None:
-        self.manager = _manager()
+        self.manager = new_manager()
         self.shelves: dict[Kind, dict[str, type[Any]]] = {kind: {} for kind in KINDS}
         self.origins: dict[type[Plugin], Origin] = {}
         self.problems: list[PluginProblem] = []
 
     def add(self, item: Loaded) -> None:
-        alone = _manager()
+        alone = new_manager()
         try:
             alone.register(item.plugin, str(item.origin))
             self.manager.register(item.plugin, str(item.origin))
         except (pluggy.PluginValidationError, ValueError) as error:
             self.refuse(item.origin, " ".join(str(error).split()), error)
             return
-        for message in _hook_flaws(alone, item.plugin):
+        for message in hook_flaws(alone, item.plugin):
             self.refuse(item.origin, message)
         for kind in KINDS:
             for offered in self.ask(item.origin, kind, getattr(alone.hook, f"register_{kind}s")):
@@ -274,7 +241,7 @@ class _Intake:
         offered = answers[0] if answers else []
         if isinstance(offered, list | tuple):
             return offered
-        self.refuse(origin, f"register_{kind}s must return a list of classes. Got {_show(offered)}.")
+        self.refuse(origin, f"register_{kind}s must return a list of classes. Got {shown(offered)}.")
         return []
 
     def place(self, origin: Origin, kind: Kind, offered: Any) -> None:
@@ -293,79 +260,6 @@ class _Intake:
 
     def refuse(self, origin: Origin, message: str, error: BaseException | None = None) -> None:
         self.problems.append(PluginProblem(origin, message, error))
-
-
-def _manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager("interpret")
-    manager.add_hookspecs(hookspecs)
-    return manager
-
-
-def _hook_flaws(manager: pluggy.PluginManager, plugin: object) -> list[str]:
-    """Hooks that are misspelt or not marked, and a plugin without any; ``manager`` holds only this plugin."""
-    hooks = [hook for hook in vars(manager.hook).values() if isinstance(hook, pluggy.HookCaller)]
-    known = [hook.name for hook in hooks if hook.has_spec()]
-    marked = {hook.name for hook in hooks if hook.get_hookimpls()}
-    flaws = [_unknown(name, known) for name in sorted(marked.difference(known))]
-    functions = {name for name in dir(plugin) if name.startswith("register_")} - marked
-    for name in sorted(name for name in functions if isroutine(getattr(plugin, name, None))):
-        if name in known:
-            flaws.append(f"{name!r} is not marked with @interpret.hookimpl.")
-        elif _close(name, known):
-            flaws.append(_unknown(name, known))
-    if not marked and not flaws:
-        flaws.append(
-            "it implements no hook: mark functions such as register_probes with @interpret.hookimpl."
-        )
-    return flaws
-
-
-def _unknown(name: str, known: Sequence[str]) -> str:
-    hint = f"Did you mean {close!r}?" if (close := _close(name, known)) else f"Hooks: {', '.join(known)}."
-    return f"{name!r} is no hook. {hint}"
-
-
-def _close(name: str, known: Sequence[str]) -> str:
-    """The hook that a name is a slip of the pen for, or nothing."""
-    best = next(iter(nearest(name, known, 1)), "")
-    return best if abs(len(best) - len(name)) <= 2 else ""
-
-
-def _field_flaw(kind: Kind, plugin: type[Plugin]) -> str | None:
-    taken = RESERVED[kind].intersection(plugin.model_fields)
-    if kind == "probe":
-        taken |= {"network"}.intersection(plugin.model_fields)
-    if taken:
-        return (
-            f"{plugin.__name__}.{min(taken)} has a name that is reserved in pipelines: rename the parameter."
-        )
-    for name, item in plugin.model_fields.items():
-        if not (item.description or "").strip():
-            return f"{plugin.__name__}.{name} has no description: use Field(…, description=…)."
-    try:
-        plugin.model_json_schema()
-    except PydanticUserError as error:
-        return f"{plugin.__name__} has a parameter that YAML cannot hold: {error.message}."
-    return None
-
-
-def _annotation_flaw(plugin: type[Plugin]) -> str | None:
-    try:
-        if issubclass(plugin, Probe):
-            probe_inputs(plugin)
-            return _result_flaw(probe_output(plugin))
-        if issubclass(plugin, Renderer):
-            renderer_input(plugin)
-    except PluginError as error:
-        return str(error)
-    return None
-
-
-def _result_flaw(result: type[Result]) -> str | None:
-    """Results are compared, saved and loaded by their fields."""
-    if "__dataclass_fields__" in vars(result):
-        return None
-    return f"{result.__name__} is no dataclass: write @dataclass(frozen=True) before it."
 
 
 def _distribution_name(distribution: Distribution) -> str:
@@ -391,7 +285,3 @@ def _handles(origin: Origin) -> set[str]:
 
 def _name_of(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__))
-
-
-def _show(offered: object) -> str:
-    return offered.__name__ if isinstance(offered, type) else f"{offered!r:.60}"

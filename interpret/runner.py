@@ -14,23 +14,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, sleep
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 
 from interpret import plugins
 from interpret.drawing import Drawing, reason
-from interpret.errors import DatasetError, InterpretError, StepError, UnknownNameError
+from interpret.errors import DatasetError, InterpretError, StepError
 from interpret.files import user_path
 from interpret.images import Images, digest
 from interpret.imports import allowing
-from interpret.interfaces import (
-    Executor,
-    ShardedProbe,
-    WeightsResult,
-    probe_output,
-    shard_grid,
-)
+from interpret.interfaces import Executor, ShardedProbe, WeightsResult, probe_output, shard_grid
 from interpret.interrupts import check_interrupt, stopping
 from interpret.network import Network
 from interpret.pipeline import Pipeline, Step, read_pipeline, written
@@ -38,48 +32,12 @@ from interpret.plugins import Registry
 from interpret.progress import Progress, StepListener, listening
 from interpret.provenance import Provenance
 from interpret.results import Result
+from interpret.runs import Run, Status, StepRun
 from interpret.store import RunFolder, StepFolder
 from interpret.workspace import follows, keeping_parts, resumption, working_in
 
-Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
 KEPT = "The same command keeps what is done."
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StepRun:
-    """What became of a step.
-
-    Attributes:
-        name: The step.
-        status: ``done``: computed now; ``kept``: nothing had changed; ``drawn``: result kept, figures new;
-            ``sharded``: this process's shards are stored; ``waiting``: for ``--merge``; ``failed``;
-            ``blocked``: a step it needs failed.
-        seconds: How long it took.
-        files: What the renderers wrote.
-        error: Why it failed.
-        skipped: How many images were left out because they cannot be read.
-    """
-
-    name: str
-    status: Status
-    seconds: float = 0.0
-    files: tuple[Path, ...] = ()
-    error: str = ""
-    skipped: int = 0
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run; ``run["strongest"]`` is the result of that step."""
-
-    folder: Path
-    steps: Mapping[str, StepRun] = field(default_factory=dict)
-
-    def __getitem__(self, step: str) -> Result:
-        if step not in self.steps:
-            raise UnknownNameError("step", step, self.steps)
-        return RunFolder(self.folder).step(step).load()
 
 
 def run_pipeline(

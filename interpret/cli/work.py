@@ -17,7 +17,7 @@ from interpret.errors import PipelineError
 from interpret.pipeline import read_pipeline
 from interpret.plugins import Registry
 from interpret.reading import printable
-from interpret.runner import Run, StepRun
+from interpret.runs import Run, StepRun
 
 MEANING = {
     "done": "done",
