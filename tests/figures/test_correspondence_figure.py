@@ -92,8 +92,9 @@ def test_masks_show_what_they_showed(made: SimpleNamespace, fill) -> None:
 def test_other_channels(channels, formats, tmp_path) -> None:
     spec = InputSpec((12, 20), (0.5,) * channels, (0.25,) * channels)
     images = as_images([torch.zeros(channels, 12, 20)] * 4)
-    result = replace(correspondence(spec=spec), ids={str(place): str(place) for place in range(4)})
-    files = CorrespondenceFigure(formats=formats).render(result, images, tmp_path)
+    known = correspondence(("nose",), ("fc7",), draws=1, spec=spec)
+    result = replace(known, ids={str(place): str(place) for place in range(4)})
+    files = CorrespondenceFigure(images=2, formats=formats).render(result, images, tmp_path)
     assert [file.suffix for file in files] == [f".{ending}" for ending in formats] * 2
 
 
@@ -193,4 +194,4 @@ def test_bad_input(made: SimpleNamespace, tmp_path) -> None:
 
 def test_it_keeps_its_promises(made: SimpleNamespace) -> None:
     assert renderer_input(CorrespondenceFigure) is Correspondence
-    check_renderer(CorrespondenceFigure(paper={"fc7": 7}), correspondence(lacking=[(1, 0)]), made.Squares())
+    check_renderer(CorrespondenceFigure(paper={"fc7": 7}, images=2), correspondence(lacking=[(1, 0)]), made.Squares())

@@ -124,8 +124,8 @@ def test_labels_name_epochs_and_units_in_order_and_fit(made: SimpleNamespace) ->
 
 
 def test_many_units_go_over_several_pages(made: SimpleNamespace, tmp_path: Path) -> None:
-    result = evolution(conv=layer(range(5)), other=layer([1]))
-    files = EvolutionGrid(rows=2).render(result, made.Squares(), tmp_path / "new" / "folder")
+    result = evolution(conv=layer(range(3)), other=layer([1]))
+    files = EvolutionGrid(rows=1).render(result, made.Squares(), tmp_path / "new" / "folder")
     assert [file.name for file in files] == ["evolution-1.png", "evolution-2.png", "evolution-3.png"]
     assert pixels(files[0]).shape[1] > pixels(files[1]).shape[1]  # the second layer is on the first page only
 

@@ -128,16 +128,19 @@ def test_nothing_is_read_twice(copied):
     assert images.reads == counting.calls == 0
 
 
-def test_a_further_layer_is_all_that_is_computed(own_room):
+def test_a_further_layer_is_all_that_is_computed(copied):
     made, images = network(), equal(COUNT)
-    extract(made, images, ["layer1", "fc"], batch_size=BATCH)
-    before = {name: path.stat().st_mtime_ns for name, path in chunks(own_room).items()}
+    for file in extract(made, images, ["layer2"], batch_size=BATCH)["layer2"].files:
+        file.unlink()
+        checksum_of(file).unlink()
+    before = {name: path.stat().st_mtime_ns for name, path in chunks(copied).items()}
+    assert len(before) == 6
     counting, later = Counting(made.module.conv1), Counting(made.module.fc)
     checked(made, counting, later)
     extract(made, images, LAYERS, batch_size=BATCH)
     assert counting.calls == PASSES
     assert later.calls == 0  # the pass ends where the new layer is
-    after = {name: path.stat().st_mtime_ns for name, path in chunks(own_room).items()}
+    after = {name: path.stat().st_mtime_ns for name, path in chunks(copied).items()}
     assert len(after) == 9
     assert after.items() > before.items()
 
@@ -172,16 +175,16 @@ def flip(path):
         lambda path: checksum_of(path).unlink(),
     ],
 )
-def test_a_damaged_chunk_is_computed_again(own_room, damage):
-    made, images = network(), equal(100)
-    one = extract(made, images, ["layer1", "fc"])["fc"]
+def test_a_damaged_chunk_is_computed_again(copied, damage):
+    made, images = network(), equal(COUNT)
+    one = extract(made, images, ["layer1", "fc"], batch_size=BATCH)["fc"]
     right = one.columns(0, 10)
-    images.reads = 0
-    damage(one.files[1])
-    again = extract(made, images, ["layer1", "fc"])["fc"]
+    assert images.reads == 0
+    damage(one.files[2])
+    again = extract(made, images, ["layer1", "fc"], batch_size=BATCH)["fc"]
     assert again.files == one.files
     assert torch.equal(again.columns(0, 10), right)
-    assert images.reads == 300 - 256
+    assert images.reads == 600 - 512
 
 
 @pytest.mark.parametrize(
