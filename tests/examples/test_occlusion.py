@@ -49,7 +49,7 @@ def test_the_whole_example(tmp_path):
     assert all(len(projections["layer5"].unit) == 4 for projections in found.features)
 
 
-def run_on(folder, tmp_path, stride):
+def run_on(folder, tmp_path, stride, faces=FACES):
     """The example with SqueezeNet 1.1 and the photographs in a folder; those with dogs are covered."""
     pipeline = yaml.safe_load(EXAMPLE.read_text())
     weights = str(DATA / "weights" / "squeezenet1_1-imagenet.safetensors")
@@ -57,7 +57,7 @@ def run_on(folder, tmp_path, stride):
     pipeline["datasets"]["val"] = {"name": "folder", "path": str(folder)}
     pipeline["steps"]["strongest"]["layers"] = ["features.12"]
     names = sorted(path.name for path in folder.glob("*.jpg"))
-    images = [names.index(name) for name in FACES]
+    images = [names.index(name) for name in faces]
     question = {"layers": ["features.12"], "window": 48, "stride": stride, "images": images}
     pipeline["steps"]["covered"] |= question
     path = tmp_path / "photographs.yaml"
@@ -75,10 +75,10 @@ def on_face(maps, face):
     return inside, apart
 
 
-def check_dogs(found, tmp_path):
+def check_dogs(found, tmp_path, faces=FACES):
     ids = [found.ids[str(place)] for place in found.image.tolist()]
-    assert [Path(name).name for name in ids] == list(FACES)
-    for maps, face, name in zip(found.maps, FACES.values(), ids, strict=True):
+    assert [Path(name).name for name in ids] == list(faces)
+    for maps, face, name in zip(found.maps, faces.values(), ids, strict=True):
         inside, apart = on_face(maps, face)
         assert maps.target in DOGS
         assert maps.probability[apart].mean() > 0.7 * float(maps.unoccluded.softmax(0)[maps.target]), name
@@ -87,7 +87,7 @@ def check_dogs(found, tmp_path):
         instead = set(maps.label[inside].tolist()) - {maps.target}
         assert instead, name
         assert maps.response["features.12"][inside].mean() < maps.response["features.12"][apart].mean(), name
-    sheepdog = found.maps[2]
+    sheepdog = found.maps[-1]
     inside, _ = on_face(sheepdog, FACES["229_n02105641_Old_English_sheepdog.jpg"])
     assert found.categories[int(torch.mode(sheepdog.label[inside]).values)] == "fur coat"
     assert (tmp_path / "run" / "covered" / "occlusion-1.png").exists()
@@ -98,10 +98,11 @@ def check_dogs(found, tmp_path):
 def test_covering_a_dogs_face_hides_the_dog(tmp_path):
     folder = tmp_path / "photographs"
     folder.mkdir()
-    for name in [*FACES, "161_n02088238_basset.jpg", "203_n02098286_West_Highland_white_terrier.jpg"]:
+    for name in [*FACES, "161_n02088238_basset.jpg"]:
         shutil.copy(PHOTOGRAPHS / name, folder)
-    found = run_on(folder, tmp_path, stride=16)
-    check_dogs(found, tmp_path)
+    two = {name: FACES[name] for name in (min(FACES), max(FACES))}
+    found = run_on(folder, tmp_path, stride=16, faces=two)
+    check_dogs(found, tmp_path, two)
     assert all(len(projections["features.12"].unit) > 1 for projections in found.features)
 
 

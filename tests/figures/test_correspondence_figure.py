@@ -194,4 +194,6 @@ def test_bad_input(made: SimpleNamespace, tmp_path) -> None:
 
 def test_it_keeps_its_promises(made: SimpleNamespace) -> None:
     assert renderer_input(CorrespondenceFigure) is Correspondence
-    check_renderer(CorrespondenceFigure(paper={"fc7": 7}, images=2), correspondence(lacking=[(1, 0)]), made.Squares())
+    check_renderer(
+        CorrespondenceFigure(paper={"fc7": 7}, images=2), correspondence(lacking=[(1, 0)]), made.Squares()
+    )
