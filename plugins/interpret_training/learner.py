@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.network import Network
-from interpret.outputs import as_log_probabilities
+from interpret.outputs import OutputKind, as_log_probabilities, output_kind
 from interpret_training.chance import SharedDropout, number
 from interpret_training.clipping import clip_filters, first_convolution
 from interpret_training.evaluation import errors
@@ -36,6 +36,7 @@ class Learner(LightningModule):
         self.key = key
         self.module, self.recipe, self.validated = network.module, recipe, validated
         self.asked, self.prepare, self.kind = network, Preparation.of(network), network.output_kind
+        self.taught: OutputKind | None = None  # of train mode, where many modules give logits
         self.first, self.divisor = first_convolution(network), torch.tensor(network.input.divisor)
         self.dropout = SharedDropout()
         self.history: dict[str, list[float]] = {name: [] for name in COLUMNS}
@@ -86,7 +87,8 @@ class Learner(LightningModule):
         torch.manual_seed(number(self.recipe.seed, "step", self.global_step))
         with self.dropout.on(self.module):
             outputs = self.module(self.prepare(batch))
-        loss = F.cross_entropy(outputs, batch.labels)
+        self.taught = self.taught or output_kind(outputs.detach())
+        loss = loss_of(outputs, batch.labels, self.taught)
         if not torch.isfinite(loss):
             raise self.diverged(f"the loss is {float(loss.detach())}", batch)
         self.count(self.seen, outputs.detach(), batch, loss.detach())
@@ -127,7 +129,7 @@ class Learner(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Count the errors of one batch."""
         outputs = self.module(self.prepare(batch))
-        loss = F.nll_loss(as_log_probabilities(outputs, self.kind), batch.labels)
+        loss = loss_of(outputs, batch.labels, self.kind)
         self.count(self.checked, outputs, batch, loss)
 
     def on_validation_epoch_end(self) -> None:
@@ -186,6 +188,13 @@ class Learner(LightningModule):
         finite = self.asked.record(x, self.asked.layers, lambda output: bool(torch.isfinite(output).all()))
         layer = next((name for name, fine in finite.items() if not fine), None)
         return f" The first layer that is not finite is {layer}." if layer else ""
+
+
+def loss_of(outputs: Tensor, labels: Tensor, kind: OutputKind) -> Tensor:
+    """The mean negative logarithm of the labels' probabilities, which outputs may be already."""
+    if kind == "logits":
+        return F.cross_entropy(outputs, labels)
+    return F.nll_loss(as_log_probabilities(outputs.float(), kind), labels)
 
 
 COLUMNS = ("rate", "loss", "error", "validation_loss", "validation_error", "validation_error5")
