@@ -127,30 +127,33 @@ def top_down(
 
 
 def by_autograd(
-    graph: Graph,
-    layer: Node,
+    value: Callable[[Tensor], Tensor],
+    place: str,
     x: Float[Tensor, "n c h w"],
     signal: Float[Tensor, "k ..."],
     images: Int[Tensor, " k"],
 ) -> Float[Tensor, "k c h w"]:
-    """The gradient of a whole network: the way down where an operation in between has no image axis in front.
+    """The gradient of a whole network at once: the way down where none goes from operation to operation.
 
     Args:
-        graph: The network.
-        layer: The node the signals start at.
+        value: What a layer makes of images.
+        place: Where that is, for messages.
         x: Images.
         signal: The signals, in the layer's shape.
         images: For each signal, its image.
+
+    Raises:
+        ModelError: If autograd cannot follow the way.
     """
     with torch.enable_grad():
         leaf = x[images].detach().requires_grad_()
-        made = graph.run(leaf, [layer])[layer]
+        made = value(leaf)
         if not made.requires_grad:
             return torch.zeros_like(leaf)
         try:
             (found,) = torch.autograd.grad(made, leaf, signal, allow_unused=True)
         except (RuntimeError, NotImplementedError) as error:
-            raise ModelError(f"The way to {layer.place} has no gradient in PyTorch: {error}") from error
+            raise ModelError(f"The way to {place} has no gradient in PyTorch: {error}") from error
     return torch.zeros_like(leaf) if found is None else found.detach()
 
 
