@@ -50,7 +50,19 @@ def translate(program: ExportedProgram, module: nn.Module, layers: Sequence[str]
     named = {name: tap for name, tap in zip(layers, taps, strict=True) if tap.varies}
     whole = Graph(module, tuple(translator.nodes), named, translator.input, output, refusal)
     kept = [whole.input, *named.values(), *([] if output is None else [output])]
-    return replace(whole, nodes=tuple(whole.needed(kept)))
+    nodes = tuple(whole.needed(kept))
+    _refuse_single_images(nodes)
+    return replace(whole, nodes=nodes)
+
+
+def _refuse_single_images(nodes: Sequence[Node]) -> None:
+    """Raise ModelError where a forward takes an image out of the batch: no graph has it for any number."""
+    for node in nodes:
+        if node.op in ("select", "slice") and node.operands[0].batched and node.arguments["dim"] == 0:
+            raise ModelError(
+                f"{node.place} takes single images out of the batch. Compute on the whole batch at once, "
+                "without a loop over its images"
+            )
 
 
 class _Translator:

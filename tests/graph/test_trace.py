@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from interpret.errors import InterpretError, ModelError, UnknownNameError
 from interpret.graph import Graph, trace
 from interpret.graph.program import multiply_adds
+from interpret.network import wrap
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "bvlc_googlenet.py"
 AUX = {"transform_input": True, "aux_logits": True, "init_weights": False}
@@ -302,3 +304,24 @@ def test_channels_last_images_run_too() -> None:
     graph = trace(module, (3, 8, 8))
     x = torch.randn(2, 3, 8, 8).to(memory_format=torch.channels_last)
     torch.testing.assert_close(graph.run(x)[graph.output], module(x))
+
+
+class OneByOne(nn.Module):
+    """Goes through the images of a batch in a loop."""
+
+    def __init__(self, images: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.convolution, self.images = nn.Conv2d(3, 4, 3), images
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.convolution(image.view(1, 3, 8, 8)).mean((2, 3)) for image in self.images(x)])
+
+
+@pytest.mark.parametrize("images", [list, torch.unbind, lambda x: x.split(1), lambda x: x.chunk(len(x))])
+def test_a_loop_over_images_has_no_graph_and_is_named(images: Callable[[Tensor], Any]) -> None:
+    """No program has it for any number of images; what needs no graph works."""
+    module = OneByOne(images).eval()
+    with pytest.raises(ModelError, match=r"OneByOne.* takes single images out of the batch\. Compute on the"):
+        trace(module, (3, 8, 8))
+    network, x = wrap(module, input_size=8), torch.rand(3, 3, 8, 8)
+    torch.testing.assert_close(network(x), torch.cat([network(image[None]) for image in x]))
