@@ -26,6 +26,17 @@ def generator(*purpose: object) -> torch.Generator:
     return torch.Generator().manual_seed(number(*purpose))
 
 
+def seed_global(device: torch.device, *purpose: object) -> None:
+    """Seed what modules draw from that know no generator, on the CPU and on ``device``.
+
+    The generators of accelerators that nothing runs on are left alone: it takes as long as a small step.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(number(*purpose))
+    else:
+        torch.manual_seed(number(*purpose))
+
+
 def order(count: int, seed: int, epoch: int) -> Int[Tensor, " count"]:
     """The order of the images in one epoch."""
     return torch.randperm(count, generator=generator(seed, "order", epoch))

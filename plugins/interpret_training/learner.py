@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from interpret.network import Network
 from interpret.outputs import OutputKind, as_log_probabilities, output_kind
-from interpret_training.chance import SharedDropout, number
+from interpret_training.chance import SharedDropout, seed_global
 from interpret_training.clipping import clip_filters, first_convolution
 from interpret_training.evaluation import errors
 from interpret_training.loading import Batch, Preparation
@@ -84,7 +84,7 @@ class Learner(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002 - Lightning's words
         """The loss of one batch."""
         self.dropout.purpose = (self.recipe.seed, "dropout", self.global_step)
-        torch.manual_seed(number(self.recipe.seed, "step", self.global_step))
+        seed_global(self.device, self.recipe.seed, "step", self.global_step)
         with self.dropout.on(self.module):
             outputs = self.module(self.prepare(batch))
         self.taught = self.taught or output_kind(outputs.detach())

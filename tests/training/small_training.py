@@ -1,6 +1,7 @@
 """A network, photographs of three plain categories, and a recipe that trains them in a second."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ QUICK = Recipe(epochs=3, batch=16, rate=0.05, init="keep", checkpoints=(1, 2), p
 
 def small_network(dropout: float = 0.5, *, mean: bool = False) -> Network:
     """Two convolutions and two linear layers for 16 x 16 pixels; always the same."""
+    return _small_network(dropout, mean).copy()
+
+
+@cache
+def _small_network(dropout: float, mean: bool) -> Network:
+    """Made and looked into once."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         parts: list[nn.Module] = [
@@ -39,7 +46,9 @@ def small_network(dropout: float = 0.5, *, mean: bool = False) -> Network:
     module = nn.Sequential(*([MeanImage(3, (SIZE, SIZE), (WHOLE, WHOLE))] if mean else []), *parts)
     categories = ("rows", "columns", "plain")
     given = {"input_size": SIZE, "resize": WHOLE, "mean": [0.5] * 3, "std": [0.25] * 3}
-    return wrap(module.eval(), categories=categories, **given)
+    network = wrap(module.eval(), categories=categories, **given)
+    assert network.layers
+    return network
 
 
 class Stripes(Images):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from interpret_training.chance import generator
+from interpret_training.chance import generator, number, seed_global
 from interpret_training.crops import Views, center, cut, draw_views, ten_views
 
 
@@ -75,3 +75,10 @@ def test_rows_are_the_views_of_some_images():
 def test_the_centre_is_rounded_as_preprocessing_rounds():
     assert center((256, 256), (224, 224)) == (16, 16)
     assert center((73, 74), (64, 64)) == (round(4.5), 5)
+
+
+def test_what_modules_draw_from_is_seeded_as_pytorch_does_it():
+    torch.manual_seed(number(3, "step", 7))
+    expected = torch.rand(5)
+    seed_global(torch.device("cpu"), 3, "step", 7)
+    assert torch.equal(torch.rand(5), expected)

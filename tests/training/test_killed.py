@@ -20,12 +20,12 @@ from interpret_training.state import STATE
 from interpret_training.training import check_share
 
 INTERPRET = str(Path(sys.executable).parent / "interpret")
-LONG = {"epochs": 20, "checkpoints": (1, 2, 12), "stop": 12, "patience": 3}
+LONG = {"epochs": 14, "checkpoints": (1, 2, 9), "stop": 9, "patience": 3}
 
 PIPELINE = """\
 version: 1
 models: {net: {name: zfnet, width: 0.0625, input_size: 64, categories: 10, mean_image: true}}
-datasets: {drawn: {name: scenes, split: train, limit: 60, size: 64}}
+datasets: {drawn: {name: scenes, split: train, limit: 40, size: 64}}
 steps:
   learn:
     probe: train
@@ -111,9 +111,7 @@ def check_shared(path: Path, folder: Path) -> None:
     one = run_pipeline(path, folder / "one")["learn"]
     two = run_pipeline(path, folder / "two")
     assert two.steps["learn"].status == "kept"
-    assert (
-        len(one.losses) == 6
-    )  # two epochs; then a rounding error flips a maximum, and the training amplifies it
+    assert len(one.losses) == 4  # of two epochs; later a rounding error flips a maximum and is amplified
     torch.testing.assert_close(two["learn"].losses, one.losses, rtol=1e-5, atol=1e-6)
 
 
