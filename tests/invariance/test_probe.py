@@ -60,6 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     pipeline = yaml.safe_load(EXAMPLE.read_text())
     for step in pipeline["steps"].values():
         step["steps"] = 15
+    pipeline["steps"]["further"]["images"] = [18]
     (folder / "invariance.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
     return run_pipeline(folder / "invariance.yaml", folder / "run")
 
