@@ -17,7 +17,7 @@ STORED = "peaks/shards/*/*/result.json"
 MINING = """\
 version: 1
 models: {net: {name: tiny}}
-datasets: {val: {name: noise, count: 6000}}
+datasets: {val: {name: noise, count: 4000}}
 steps:
   peaks: {probe: topk, layers: [layer1, "0"], k: 9}
 """
