@@ -17,6 +17,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from interpret.modules import hookable_parts
 from interpret.outputs import tensors_in
 
+CARRYING = (
+    frozenset({"clone", "_to_copy", "cat", "stack", "index", "index_select", "nan_to_num"})
+    | frozenset(
+        {"clamp", "clamp_min", "clamp_max", "mean", "amax", "max", "avg_pool2d", "_adaptive_avg_pool2d"}
+    )
+    | frozenset({"adaptive_max_pool2d", "max_pool2d_with_indices"})
+)
+"""Operations after which numbers are of the kind that they were before: copies, choices, bounds, averages."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -99,7 +108,8 @@ class Operations(TorchDispatchMode):
         values = tuple(tensor.clone() for tensor in tensors_in(result)) if self._keep else ()
         name = func.overloadpacket.__name__
         if not func.is_view:
-            self._made.update(dict.fromkeys(map(_memory, tensors_in(result)), name.rstrip("_")))
+            maker = self._maker(name.rstrip("_"), args)
+            self._made.update(dict.fromkeys(map(_memory, tensors_in(result)), maker))
         self.listed.append(Operation(name, *self._running[-1], _is_random(func, args, kwargs or {}), values))
         return result
 
@@ -108,8 +118,13 @@ class Operations(TorchDispatchMode):
         return not self._written.isdisjoint(map(_memory, tensors))
 
     def maker(self, tensor: Tensor) -> str:
-        """The last operation that made the values of a tensor; views make none."""
+        """The last operation that made the values of a tensor: no view, copy or average of others."""
         return self._made.get(_memory(tensor), "")
+
+    def _maker(self, name: str, args: Sequence[Any]) -> str:
+        """The operation itself, or what made all that it carries on."""
+        makers = {self.maker(tensor) for tensor in tensors_in(args[:1])} if name in CARRYING else set()
+        return makers.pop() if len(makers) == 1 else name
 
     def _note_writes(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         names = {item.name for item in func._schema.arguments if item.alias_info and item.alias_info.is_write}

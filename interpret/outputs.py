@@ -22,9 +22,14 @@ OutputKind = Literal["logits", "log_probabilities", "probabilities"]
 KINDS: Mapping[str, OutputKind] = {
     "sigmoid": "probabilities",
     "special_expit": "probabilities",
+    "hardsigmoid": "probabilities",
+    "_softmax": "probabilities",
     "log_sigmoid_forward": "log_probabilities",
+    "_log_softmax": "log_probabilities",
+    "addmm": "logits",
+    "convolution": "logits",
 }
-"""What an operation at the end makes of each number by itself."""
+"""What an operation at the end makes, whatever the numbers add up to: biases alone may add up to 1."""
 
 
 def output_kind(outputs: Float[Tensor, "n classes"], operation: str = "") -> OutputKind:
@@ -32,11 +37,11 @@ def output_kind(outputs: Float[Tensor, "n classes"], operation: str = "") -> Out
 
     Args:
         outputs: What a network answers to some images.
-        operation: The operation that made them, as PyTorch calls it: sigmoids do not add up.
+        operation: The operation that made them, as PyTorch calls it, if it is known: sigmoids do not add up.
     """
     if outputs.dim() != 2 or not outputs.is_floating_point() or not outputs.numel():
         return "logits"
-    if operation in KINDS:
+    if operation in KINDS and (outputs.shape[1] > 1 or "softmax" not in operation):
         return KINDS[operation]
     values, rounding = outputs.double(), max(1e-5, 8 * torch.finfo(outputs.dtype).eps)
     if outputs.shape[1] == 1 or bool((values > 1 + rounding).any()):
@@ -72,7 +77,9 @@ def as_log_probabilities(
     """The logarithms of the probabilities that outputs stand for; see ``as_probabilities``."""
     if kind == "log_probabilities":
         return outputs
-    return outputs.log() if kind == "probabilities" else outputs.log_softmax(axis)
+    if kind == "probabilities":
+        return outputs.clamp_min(torch.finfo(outputs.dtype).tiny).log()  # also where one is 0 when rounded
+    return outputs.log_softmax(axis)
 
 
 def pick_output(returned: Any, output: Output = None) -> Float[Tensor, "n classes"]:

@@ -35,8 +35,8 @@ class Learner(LightningModule):
         super().__init__()
         self.key = key
         self.module, self.recipe, self.validated = network.module, recipe, validated
-        self.asked, self.prepare, self.kind = network, Preparation.of(network), network.output_kind
-        self.taught: OutputKind | None = None  # of train mode, where many modules give logits
+        self.asked, self.prepare = network, Preparation.of(network)
+        self.kinds: dict[bool, OutputKind] = {}  # by mode: in train mode many modules give logits
         self.first, self.divisor = first_convolution(network), torch.tensor(network.input.divisor)
         self.dropout = SharedDropout()
         self.history: dict[str, list[float]] = {name: [] for name in COLUMNS}
@@ -87,8 +87,7 @@ class Learner(LightningModule):
         seed_global(self.device, self.recipe.seed, "step", self.global_step)
         with self.dropout.on(self.module):
             outputs = self.module(self.prepare(batch))
-        self.taught = self.taught or output_kind(outputs.detach())
-        loss = loss_of(outputs, batch.labels, self.taught)
+        loss = self.loss(outputs, batch.labels)
         if not torch.isfinite(loss):
             raise self.diverged(f"the loss is {float(loss.detach())}", batch)
         self.count(self.seen, outputs.detach(), batch, loss.detach())
@@ -113,6 +112,13 @@ class Learner(LightningModule):
         self.losses.append(float(loss))
         self.log("step_loss", float(loss), sync_dist=True)
 
+    def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The loss by what the outputs are in this mode: what sigmoids make does not add up, as if logits."""
+        if self.training not in self.kinds:
+            logits = self.asked.output_kind == "logits"
+            self.kinds[self.training] = "logits" if logits else output_kind(outputs.detach())
+        return loss_of(outputs, labels, self.kinds[self.training])
+
     def clip(self) -> None:
         """Scale filters above the radius back to it; those that read the image at the paper's input scale."""
         if self.recipe.radius is None:
@@ -129,7 +135,7 @@ class Learner(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Count the errors of one batch."""
         outputs = self.module(self.prepare(batch))
-        loss = loss_of(outputs, batch.labels, self.kind)
+        loss = self.loss(outputs, batch.labels)
         self.count(self.checked, outputs, batch, loss)
 
     def on_validation_epoch_end(self) -> None:

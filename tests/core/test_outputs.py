@@ -129,6 +129,13 @@ ENDS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "positive numbers": (lambda y: y.abs(), "logits"),
     "negative numbers": (lambda y: -y.abs(), "logits"),
     "half": (lambda y: y.half().softmax(1), "probabilities"),
+    "sigmoid, cast, chosen, bounded": (
+        lambda y: y.sigmoid().double()[:, [2, 0, 1]].clamp(1e-6, 1),
+        "probabilities",
+    ),
+    "mean of two sigmoids": (lambda y: torch.stack([y, 2 * y]).sigmoid().mean(0), "probabilities"),
+    "two softmaxes": (lambda y: torch.cat([y.softmax(1), y.softmax(1)], 1), "probabilities"),
+    "sigmoids beside logits": (lambda y: torch.cat([y.sigmoid(), y], 1), "logits"),
 }
 
 
@@ -155,6 +162,19 @@ def test_probabilities_are_what_the_network_gives(name: str, *, check: bool) -> 
     torch.testing.assert_close(
         as_log_probabilities(network(x), network.output_kind), expected.log(), rtol=1e-3, atol=1e-6
     )
+
+
+def test_logits_whose_biases_add_up_to_one_are_logits() -> None:
+    """A head that starts as the logarithms of shares, with weights of zero."""
+    head = nn.Linear(3 * SIZE**2, 3)
+    nn.init.zeros_(head.weight)
+    with torch.no_grad():
+        head.bias.copy_(torch.tensor([0.5, 0.3, 0.2]).log())
+    assert wrapped(nn.Sequential(nn.Flatten(), head)).output_kind == "logits"
+
+
+def test_a_probability_that_is_zero_when_rounded_has_a_logarithm() -> None:
+    assert as_log_probabilities(torch.tensor([[1.0, 0.0]]), "probabilities").isfinite().all()
 
 
 @pytest.mark.parametrize("engine", ["incremental", "full", "approximate"])

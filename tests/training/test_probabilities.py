@@ -45,3 +45,13 @@ def test_the_loss_takes_no_second_softmax(tmp_path: Any, end: Callable[..., Tens
     torch.testing.assert_close(weights(trained[0]), weights(trained[1]), rtol=1e-3, atol=1e-4)
     losses = [evaluate(network, checked, crops=1).loss for network in trained]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_sigmoids_have_one_loss_in_training_and_validation(tmp_path: Any) -> None:
+    """What does not add up is taught as it was before; no other loss stands beside it."""
+    ending = Ending(small_network(dropout=0.0).module, lambda y, _: y.sigmoid(), always=True)
+    plain = small_network()
+    still = QUICK.model_copy(update={"epochs": 1, "checkpoints": (), "rate": 1e-9})
+    network = Network(ending, plain.input, plain.categories)
+    history = train(network, Stripes(24), still, validation=Stripes(24), folder=tmp_path).history
+    torch.testing.assert_close(history.loss, history.validation_loss, rtol=0.01, atol=0)  # views are drawn
