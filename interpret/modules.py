@@ -32,8 +32,19 @@ WRAPPERS = {
 SIMPLE = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
 
 
+WHOLE = (
+    "Collect them (torch.distributed.checkpoint.state_dict.get_model_state_dict with full_state_dict=True), "
+    "load them into a module of one process, and wrap that."
+)
+"""What to do with weights of which each process holds a part."""
+
+
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The module inside PyTorch's wrappers, such as ``torch.compile`` and ``DataParallel``."""
+    """The module inside PyTorch's wrappers, such as ``torch.compile`` and ``DataParallel``.
+
+    Raises:
+        ModelError: If the wrapper keeps a part of the weights in each process.
+    """
     while (inner := _inner(module)) is not None:
         module = inner
     return module
@@ -41,6 +52,8 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 def _inner(module: nn.Module) -> nn.Module | None:
     name = WRAPPERS.get(type(module).__name__)
+    if getattr(getattr(module, "sharding_strategy", None), "name", "NO_SHARD") != "NO_SHARD":
+        raise ModelError(f"{type(module).__name__} keeps a part of the weights in each process. {WHOLE}")
     return vars(module)["_modules"].get(name) if name else None
 
 
@@ -105,7 +118,7 @@ def require_visible(module: nn.Module) -> None:
 
     Raises:
         ModelError: For TorchScript, for a program that torch.export wrote, and for modules whose weights wait
-            for the first input (``nn.LazyConv2d``).
+            for the first input (``nn.LazyConv2d``), are on no device, or are spread over processes.
     """
     kind = type(module).__name__
     if isinstance(module, torch.jit.ScriptModule):
@@ -119,6 +132,10 @@ def require_visible(module: nn.Module) -> None:
             "Wrap the nn.Module that was exported."
         )
     for name, part in named_parts(module).items():
+        if any(hasattr(tensor, "full_tensor") for tensor in _own_tensors(part)):  # a DTensor
+            raise ModelError(
+                f"The weights of {name or kind!r} ({type(part).__name__}) are spread over processes. {WHOLE}"
+            )
         if any(tensor.is_meta for tensor in _own_tensors(part) if not is_lazy(tensor)):
             raise ModelError(
                 f"The weights of {name or kind!r} ({type(part).__name__}) are on the device 'meta', which "
