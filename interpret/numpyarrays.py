@@ -32,7 +32,7 @@ def array_tensor(described: Inert) -> Tensor:
     """
     data, kind, shape, order = _parts(described)
     dtype = _dtype(kind)
-    shape = tuple(shape.args[0]) if isinstance(shape, Inert) else shape
+    shape = _argument(shape) if isinstance(shape, Inert) else shape
     if not isinstance(shape, tuple) or len(shape) > 64 or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError("an array without a shape")
     if len(data) != prod(shape) * dtype.itemsize:
@@ -45,17 +45,18 @@ def _parts(described: Inert) -> tuple[bytes, Any, Any, bool]:
     """Bytes, type, shape, and whether columns come first."""
     if described.name in _FILLED and len(described.args) == 4:
         data, kind, shape, order = described.args
-        return _bytes(data), kind, shape, order == "F"
+        return plain_bytes(data), kind, shape, order == "F"
     if isinstance(described.state, tuple) and len(described.state) == 5:
         _, shape, kind, columns, data = described.state
-        return _bytes(data), kind, shape, bool(columns)
+        return plain_bytes(data), kind, shape, bool(columns)
     raise ValueError("an array that is not whole")
 
 
-def _bytes(data: Any) -> bytes:
+def plain_bytes(data: Any) -> bytes:
     """Bytes; old pickles write them as text."""
-    if isinstance(data, Inert) and data.name == "_codecs.encode" and isinstance(data.args[0], str):
-        return data.args[0].encode("latin1")
+    text = _argument(data) if isinstance(data, Inert) and data.name == "_codecs.encode" else None
+    if isinstance(text, str):
+        return text.encode("latin1")
     if isinstance(data, Inert) and data.name.endswith(".bytes") and not data.args:
         return b""
     if not isinstance(data, bytes):
@@ -63,9 +64,14 @@ def _bytes(data: Any) -> bytes:
     return data
 
 
+def _argument(described: Inert) -> Any:
+    """What an object is made of first; None if of nothing."""
+    return described.args[0] if described.args else None
+
+
 def _dtype(described: Any) -> np.dtype[Any]:
     """The type of numbers that a pickle describes."""
-    name = described.args[0] if isinstance(described, Inert) and described.args else None
+    name = _argument(described) if isinstance(described, Inert) else None
     if not isinstance(name, str) or not _NUMBERS.fullmatch(name):
         raise ValueError(f"an array of {name if isinstance(name, str) else 'an unknown type'}")
     state = described.state

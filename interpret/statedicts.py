@@ -18,6 +18,9 @@ from interpret.unpickling import Inert, Named, Stored, mapping
 SHOWN = 5
 """How many tensors of each kind a message lists."""
 
+LONGEST = 200
+"""Letters of a name that a message shows."""
+
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 """Keys under which training scripts keep the state dict, most usual first."""
 
@@ -54,7 +57,7 @@ class Held:
 def listed(names: list[str]) -> str:
     """Some names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:SHOWN]) + more
 
 
 def state_dict(path: Path, file: TorchFile, names: Collection[str] = ()) -> Held:
@@ -142,12 +145,18 @@ def _places(keys: Keys, content: Any) -> Iterator[Place]:
         waiting += [((*path, key), value) for key, value in items.items() if mapping(value) is not None]
 
 
+def holds_numbers(content: Any) -> bool:
+    """Whether tensors or arrays lie by name anywhere in what was saved."""
+    return any(True for _ in _places((), content))
+
+
 def _fits(content: Any, names: Collection[str]) -> bool:
     """Whether a mapping has all names of the network's tensors, also behind a prefix."""
     wanted = {name for name in names if not name.endswith("num_batches_tracked")}
+    deepest = max((name.count(".") for name in wanted), default=0) + 1
     for name, item in (mapping(content) or {}).items():
         if _holds_numbers(item):
-            parts = str(name).split(".")
+            parts = str(name).split(".")[-deepest:]
             wanted.difference_update(".".join(parts[place:]) for place in range(len(parts)))
     return not wanted
 

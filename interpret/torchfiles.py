@@ -7,6 +7,7 @@ tensor is made from the description of one, where all of it lies within the byte
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 import sys
@@ -18,11 +19,14 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from interpret.numpyarrays import array_tensor, is_array
-from interpret.unpickling import LARGEST, Inert, Named, Stored, unpickle, unpickle_next
+from interpret.numpyarrays import array_tensor, is_array, plain_bytes
+from interpret.unpickling import Inert, Named, Stored, unpickle, unpickle_next
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """The number that files of before PyTorch 1.6 begin with, as a pickle."""
+
+SHARED = 16
+"""So many times a file's bytes may arrays take: one that has several names is copied for each."""
 
 _STORAGES = {
     "Float": torch.float32,
@@ -65,10 +69,12 @@ class TorchFile:
     Attributes:
         content: What was saved: plain values, ``Inert`` objects for all others, tensors among them.
         storage: The bytes behind a reference, as a tensor of bytes; the same for the same reference.
+        room: Bytes that numbers inside the pickle may still take, of which one piece may be named many times.
     """
 
     content: Any
     storage: Callable[[Stored], Tensor]
+    room: list[int]
 
     def tensor(self, described: Any) -> Tensor:
         """The tensor that an object of ``content`` describes.
@@ -78,22 +84,40 @@ class TorchFile:
         """
         if is_array(described):
             try:
-                return array_tensor(described)
+                return self._counted(array_tensor(described))
             except ValueError as error:
                 raise TensorError(str(error)) from error
         plain = _unwrapped(described)
         if not isinstance(plain, Inert) or plain.name not in _STRIDED:
             raise TensorError(what(plain))
-        args = plain.args
-        if len(args) < _STRIDED[plain.name] or not isinstance(args[0], Stored):
+        args, (stored, storage) = plain.args, self._numbers(plain)
+        if len(args) < _STRIDED[plain.name] or not isinstance(stored, Stored):
             raise TensorError("a tensor that is not whole")
         if any(isinstance(item, dict) and (item.get("conj") or item.get("neg")) for item in args[6:]):
             raise TensorError("a conjugate or negative view: save tensor.resolve_conj().resolve_neg()")
-        dtype = _dtype(args[6] if plain.name == f"{_REBUILD}tensor_v3" else _storage_class(args[0]))
-        data = self.storage(args[0])
+        dtype = _dtype(args[6] if plain.name == f"{_REBUILD}tensor_v3" else _storage_class(stored))
+        data = storage(stored)
         if len(data) % dtype.itemsize:
             raise TensorError("a tensor whose bytes are no whole numbers")
         return _strided(data.view(dtype), *args[1:4])
+
+    def _numbers(self, tensor: Inert) -> tuple[Any, Callable[[Stored], Tensor]]:
+        """The reference to a tensor's numbers, and what follows it; Python's pickle keeps a file for each."""
+        source = tensor.args[0] if tensor.args else None
+        if not isinstance(source, Inert) or source.name != "torch.storage._load_from_bytes":
+            return source, self.storage
+        try:
+            data = plain_bytes(source.args[0] if source.args else None)
+            file = read_legacy(io.BytesIO(data), len(data))
+        except ValueError as error:
+            raise TensorError(f"damaged ({error})") from error
+        return file.content, lambda stored: self._counted(file.storage(stored))
+
+    def _counted(self, numbers: Tensor) -> Tensor:
+        self.room[0] -= numbers.nbytes
+        if self.room[0] < 0:
+            raise TensorError(f"one of tensors that take {SHARED} times the bytes of the file")
+        return numbers
 
 
 def is_tensor(described: Any) -> bool:
@@ -125,8 +149,8 @@ def read_zip(file: BinaryIO, size: int) -> TorchFile:
         members = {member.filename: member for member in archive.infolist()}
         root = next(name for name in members if name.endswith("/data.pkl")).removesuffix("data.pkl")
         described = members[f"{root}data.pkl"]
-        if described.file_size > LARGEST:
-            raise ValueError(f"its pickle is longer than {LARGEST:,} bytes")
+        if described.file_size > size:
+            raise ValueError("its pickle is longer than the file")
         if described.compress_type != zipfile.ZIP_STORED:
             raise ValueError("its pickle is compressed, which torch.save never does")
         if f"{root}byteorder" in members and archive.read(f"{root}byteorder") != sys.byteorder.encode():
@@ -143,7 +167,7 @@ def read_zip(file: BinaryIO, size: int) -> TorchFile:
             raise TensorError("compressed, which torch.save never does")
         return member.file_size, lambda: archive.read(member)
 
-    return TorchFile(content, _Storages(read, size))
+    return TorchFile(content, _Storages(read, size), [SHARED * size])
 
 
 def read_legacy(file: BinaryIO, size: int) -> TorchFile:
@@ -175,7 +199,7 @@ def read_legacy(file: BinaryIO, size: int) -> TorchFile:
         place, length = places[key]
         return length, lambda: _bytes_at(file, place, length)
 
-    return TorchFile(content, _Storages(read, size))
+    return TorchFile(content, _Storages(read, size), [SHARED * size])
 
 
 def _bytes_at(file: BinaryIO, place: int, length: int) -> bytes:

@@ -14,7 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 LARGEST = 1 << 25
-"""Bytes of one pickle that are read, tensors not counted; its objects take up to 64 times as many."""
+"""Bytes of one pickle that are read, without its tensors and long pieces; its objects take up to 64 times as
+many."""
+
+LONG = 1 << 12
+"""Bytes beyond which a piece is not counted: a text or an array, which takes no more memory than a tensor."""
 
 MOST_READS = 1 << 23
 """Pieces of one pickle that are read: its operations and what they hold; 100,000 tensors have 4 million."""
@@ -106,9 +110,16 @@ class _Bounded:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.left, self.reads = file, LARGEST, 0
+        place = file.tell()
+        self.end = file.seek(0, io.SEEK_END)
+        file.seek(place)
 
     def read(self, size: int) -> bytes:
         """So many bytes, or what is left."""
+        if size > LONG:
+            data = self.file.read(min(size, self.end - self.file.tell()))
+            self.left += len(data)
+            return self._counted(data)
         return self._counted(self.file.read(min(size, self.left + 1)))
 
     def readline(self) -> bytes:

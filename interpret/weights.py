@@ -222,9 +222,11 @@ def strip_prefixes(tensors: Mapping[str, Tensor], expected: Iterable[str]) -> di
 def _prefixes(names: Iterable[str], wanted: set[str]) -> Counter[str]:
     """For each beginning of the names that ends with a dot, or is empty, how many wanted names follow it."""
     hits = Counter[str]()
+    deepest = max((name.count(".") for name in wanted), default=0) + 1
     for name in names:
-        places = [0, *(match.end() for match in re.finditer(r"\.", name))]
-        hits.update(name[:place] for place in places if name[place:] in wanted)
+        parts = name.rsplit(".", deepest)  # a stranger's name can have a million
+        ends = (".".join(parts[place:]) for place in range(len(parts)))
+        hits.update(name.removesuffix(end) for end in ends if end in wanted)
     return hits
 
 

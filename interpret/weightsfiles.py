@@ -16,9 +16,9 @@ from interpret.errors import InterpretError, ModelError, clause, nearest
 from interpret.extracting import is_module, module_tensors
 from interpret.files import user_path
 from interpret.reading import open_file
-from interpret.statedicts import EXTRACT, SAVE, Held, listed, state_dict
-from interpret.torchfiles import MAGIC, TorchFile, read_legacy, read_zip, what
-from interpret.unpickling import mapping, unpickle_next
+from interpret.statedicts import EXTRACT, SAVE, Held, holds_numbers, listed, state_dict
+from interpret.torchfiles import MAGIC, SHARED, TensorError, TorchFile, read_legacy, read_zip, what
+from interpret.unpickling import Stored, mapping, unpickle_next
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ def _refuse_other_archives(path: Path, file: BinaryIO) -> None:
 
 
 def _read_pickle(path: Path, file: BinaryIO, size: int) -> TorchFile:
-    """A file of before PyTorch 1.6; other pickles are refused, and described for that, not run."""
+    """A file of before PyTorch 1.6, or what Python pickled by name; others are described and refused."""
     try:
         content = unpickle_next(file)
     except pickle.UnpicklingError as error:
@@ -200,12 +200,19 @@ def _read_pickle(path: Path, file: BinaryIO, size: int) -> TorchFile:
     if content == MAGIC:
         file.seek(0)
         return read_legacy(file, size)
+    if holds_numbers(content):
+        return TorchFile(content, _no_storage, [SHARED * size])
     found = mapping(content)
     held = listed([f"{name} is {what(item)}" for name, item in (found or {"it": content}).items()])
     raise ModelError(
         f"{path} was refused, and nothing in it was run: Python's pickle wrote it, not torch.save ({held}). "
         f"Save tensors only: {SAVE}, or safetensors."
     )
+
+
+def _no_storage(_stored: Stored) -> Tensor:
+    """Python's pickle keeps numbers where they are used."""
+    raise TensorError("a tensor whose numbers are not in the file")
 
 
 def _nearest_file(path: Path) -> str:

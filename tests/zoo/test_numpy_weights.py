@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -57,6 +60,56 @@ def test_arrays_by_name_are_weights(tmp_path: Path, protocol: int, *, zipped: bo
     assert same(loaded(tmp_path / "net.pth"), net())
 
 
+@pytest.mark.parametrize("numpy", [False, True])
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_what_python_pickled_by_name_is_weights(tmp_path: Path, protocol: int, *, numpy: bool) -> None:
+    state = arrays(net()) if numpy else net().state_dict()
+    with (tmp_path / "net.pkl").open("wb") as file:
+        pickle.dump({"model": state, "__author__": "x"}, file, protocol)
+    assert same(loaded(tmp_path / "net.pkl"), net())
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_arrays_may_be_longer_than_what_is_read_of_a_pickle_without_them(
+    tmp_path: Path, protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a ResNet-18 take 45 MB."""
+    monkeypatch.setattr("interpret.unpickling.LARGEST", 2000)
+    array = np.arange(4000.0)
+    torch.save({"weight": array}, tmp_path / "net.pth", pickle_protocol=protocol)
+    assert torch.equal(read_weights(tmp_path / "net.pth").tensors["weight"], torch.from_numpy(array))
+
+
+@pytest.mark.parametrize("numpy", [False, True])
+def test_one_piece_of_numbers_named_many_times_takes_no_more_memory(tmp_path: Path, *, numpy: bool) -> None:
+    """Python's pickle writes what it has written already as a number: 300 names for the same 8 kB."""
+    data, made = b"\0" * 8000, io.BytesIO()
+    torch.save(
+        torch.zeros(1000, dtype=torch.float64).untyped_storage(), made, _use_new_zipfile_serialization=False
+    )
+    load, rebuild = torch.storage._load_from_bytes, torch._utils._rebuild_tensor_v2
+    file = made.getvalue()
+    items = (
+        Lying((1, (1000,), np.dtype("f8"), False, data))
+        if numpy
+        else Calling(rebuild, Calling(load, file), 0, (1000,), (1,), False, OrderedDict())
+        for _ in range(300)
+    )
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps({str(place): item for place, item in enumerate(items)}))
+    assert (tmp_path / "net.pkl").stat().st_size < 40_000
+    with pytest.raises(ModelError, match="is one of tensors that take 16 times the bytes of the file"):
+        read_weights(tmp_path / "net.pkl")
+
+
+@pytest.mark.parametrize("name", ["a." * 300_000 + "w", "module." * 300_000 + "conv.weight"])
+def test_a_name_of_very_many_parts_is_compared_at_once(tmp_path: Path, name: str) -> None:
+    """By its last parts: all of its endings would take minutes."""
+    torch.save({**net().state_dict(), name: torch.zeros(2)}, tmp_path / "net.pth")
+    with pytest.raises(ModelError, match=r"unexpected \(1\): (a\.|module\.){20}") as refusal:
+        loaded(tmp_path / "net.pth")
+    assert len(str(refusal.value)) < 1000
+
+
 @pytest.mark.parametrize("protocol", [2, 5])
 @pytest.mark.parametrize(
     "array",
@@ -108,6 +161,16 @@ class Lying:
         return made[0], made[1], self.state
 
 
+class Calling:
+    """Pickled as a call with other arguments than it takes."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call
+
+
 @pytest.mark.parametrize(
     "state",
     [
@@ -117,8 +180,12 @@ class Lying:
         (1, (2,), "f4", False, b"\0" * 8),
         (1, (2,), np.dtype("f4"), False, [0.0, 1.0]),
         (1, (2,)),
+        (1, torch.Size, np.dtype("f4"), False, b"\0" * 8),
+        (1, Calling(torch.Size), np.dtype("f4"), False, b"\0" * 8),
+        (1, Calling(torch.Size, 5), np.dtype("f4"), False, b"\0" * 8),
+        (1, (2,), Calling(np.dtype), False, b"\0" * 8),
+        (1, (2,), np.dtype("f4"), False, Calling(codecs.encode)),
     ],
-    ids=["larger than its bytes", "negative", "no shape", "no type", "no bytes", "cut"],
 )
 def test_descriptions_of_arrays_that_lie_are_refused(tmp_path: Path, state: tuple[Any, ...]) -> None:
     torch.save({"weight": Lying(state)}, tmp_path / "net.pth")
