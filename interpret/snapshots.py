@@ -127,6 +127,11 @@ def _content(value: Any, depth: int = 3) -> Any:
     return [(key, _content(item, depth - 1)) for key, item in items.items()]
 
 
+def writes(module: nn.Module) -> int:
+    """How often values were written into a module's weights and buffers; ``tensor.data`` is not counted."""
+    return sum(map(_version, (*module.parameters(), *module.buffers())))
+
+
 def _version(tensor: Tensor) -> int:
     return -1 if tensor.is_inference() else tensor._version
 

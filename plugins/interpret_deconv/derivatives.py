@@ -22,6 +22,7 @@ from interpret.graph.topdown import by_autograd
 from interpret.network import Network
 from interpret.outputs import pick_output
 from interpret.recording import Call, watching
+from interpret.snapshots import writes
 
 Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images, signals in a layer, and the image of each signal, to the gradient in pixels."""
@@ -29,7 +30,8 @@ Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 ROUNDING = 1e-3
 """How far two gradients may be apart, in parts of the largest value; others than equal ones are far off."""
 
-_alike: WeakKeyDictionary[Graph, dict[str, bool]] = WeakKeyDictionary()
+_alike: WeakKeyDictionary[Graph, dict[tuple[str, int], bool]] = WeakKeyDictionary()
+"""By layer, and by how often values were written into the weights: of zeros nothing shows."""
 
 
 def whole_gradient(network: Network, graph: Graph, layer: str, rules: Rules) -> Gradient | None:
@@ -62,19 +64,20 @@ def whole_gradient(network: Network, graph: Graph, layer: str, rules: Rules) -> 
 
 
 def derives_alike(network: Network, graph: Graph, layer: str) -> bool:
-    """Whether the gradient of a layer is the same through the graph and through the module; tested once.
+    """Whether the gradient of a layer is the same through the graph and through the module.
 
-    A network with ``check=False`` is not tested, nor one that autograd cannot follow.
+    It is tested once for each state of the weights; not of a network with ``check=False``, nor of one that
+    autograd cannot follow.
 
     Args:
         network: The network.
         graph: What it was traced to.
         layer: The name of a layer; empty: the network's output.
     """
-    known = _alike.setdefault(graph, {})
-    if layer not in known:
-        known[layer] = not network.check or _same_gradient(network, graph, layer)
-    return known[layer]
+    known, key = _alike.setdefault(graph, {}), (layer, writes(network.module))
+    if key not in known:
+        known[key] = not network.check or _same_gradient(network, graph, layer)
+    return known[key]
 
 
 def _same_gradient(network: Network, graph: Graph, layer: str) -> bool:

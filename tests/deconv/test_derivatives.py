@@ -107,3 +107,16 @@ def test_who_answers_for_the_network_gets_the_derivative_of_its_operations() -> 
     tested = project(network(Reversed.apply), X, [Neuron(0, "second", 1, 2, 2)], "gradient")
     found = project(subject, X, [Neuron(0, "second", 1, 2, 2)], "gradient")
     torch.testing.assert_close(found, -tested, rtol=1e-9, atol=1e-12)
+
+
+def test_weights_that_were_zero_are_tested_again() -> None:
+    """A branch that starts with a weight of zero hides what it declares."""
+    subject, neurons = network(Reversed.apply), [Neuron(0, "second", 1, 2, 2)]
+    weights = subject.module.first.weight.detach().clone()
+    with torch.no_grad():
+        subject.module.first.weight.zero_()
+    assert not project(subject, X, neurons, "gradient").any()
+    with torch.no_grad():
+        subject.module.first.weight.copy_(weights)
+    expected = project(network(Reversed.apply), X, neurons, "gradient")
+    torch.testing.assert_close(project(subject, X, neurons, "gradient"), expected, rtol=0, atol=0)
