@@ -111,6 +111,7 @@ class Graph:
         input: The node of the images (n, c, h, w).
         answer: The node of the network's output, if it is known which of the things it returns that is.
         refusal: Why it is not known.
+        fixed: The names of layers that no image reaches, made of weights alone.
     """
 
     module: nn.Module
@@ -119,6 +120,7 @@ class Graph:
     input: Node
     answer: Node | None
     refusal: str = ""
+    fixed: Collection[str] = ()
 
     @property
     def output(self) -> Node:
@@ -136,9 +138,15 @@ class Graph:
 
         Raises:
             UnknownNameError: If there is no such layer.
+            ModelError: If no image reaches it.
         """
         if name in self.layers:
             return self.layers[name]
+        if name in self.fixed:
+            raise ModelError(
+                f"Layer {name!r} is the same for every image: it is made of weights alone. "
+                "Choose a layer that the image reaches."
+            )
         calls = [node for key, node in self.layers.items() if key.rpartition(":")[0] == name]
         if not calls:
             raise UnknownNameError("layer", name, self.layers)

@@ -48,7 +48,8 @@ def translate(program: ExportedProgram, module: nn.Module, layers: Sequence[str]
     found = [translator.known[item] for item, spec in specs if spec.kind == OutputKind.USER_OUTPUT]
     output, taps = (None, found) if refusal else (found[0], found[1:])
     named = {name: tap for name, tap in zip(layers, taps, strict=True) if tap.varies}
-    whole = Graph(module, tuple(translator.nodes), named, translator.input, output, refusal)
+    fixed = [name for name in layers if name not in named]
+    whole = Graph(module, tuple(translator.nodes), named, translator.input, output, refusal, fixed)
     kept = [whole.input, *named.values(), *([] if output is None else [output])]
     nodes = tuple(whole.needed(kept))
     _refuse_single_images(nodes)

@@ -325,3 +325,23 @@ def test_a_loop_over_images_has_no_graph_and_is_named(images: Callable[[Tensor],
         trace(module, (3, 8, 8))
     network, x = wrap(module, input_size=8), torch.rand(3, 3, 8, 8)
     torch.testing.assert_close(network(x), torch.cat([network(image[None]) for image in x]))
+
+
+class Biased(nn.Module):
+    """Adds what a layer makes of numbers that are no image's, as relative positions are embedded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution, self.positions = nn.Conv2d(3, 4, 3), nn.Linear(2, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias: Tensor = self.positions(torch.ones(2))
+        return self.convolution(x) + bias[:, None, None]
+
+
+def test_a_layer_that_no_image_reaches_is_named_as_such() -> None:
+    network = wrap(Biased(), input_size=8)
+    assert network.layers == ("convolution", "positions")
+    assert list(network.graph.layers) == ["convolution"]
+    with pytest.raises(ModelError, match="'positions' is the same for every image"):
+        network.graph.layer("positions")
