@@ -341,7 +341,7 @@ class Biased(nn.Module):
 
 def test_a_layer_that_no_image_reaches_is_named_as_such() -> None:
     network = wrap(Biased(), input_size=8)
-    assert network.layers == ("convolution", "positions")
+    assert network.layers == ("positions", "convolution")
     assert list(network.graph.layers) == ["convolution"]
     with pytest.raises(ModelError, match="'positions' is the same for every image"):
         network.graph.layer("positions")
