@@ -17,7 +17,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interpret.contexts import plain
 from interpret.errors import InterpretError, ModelError
+from interpret.graph.program import Graph
 from interpret.modules import clone, eval_copy, share
 from interpret.operations import Operation, Operations, WritesError, draws_of, python_draws
 from interpret.outputs import Output, OutputKind, is_dense, output_kind, pick_output, tensors_in
@@ -112,6 +114,35 @@ def examine(module: nn.Module, x: Float[Tensor, "2 c h w"], output: Output = Non
     return (
         found if _alike(x[:1], first.image, 0) else replace(found, writes_input=True)
     )  # by NumPy: nobody listened
+
+
+@torch.no_grad()
+def require_same_numbers(
+    graph: Graph, module: nn.Module, x: Float[Tensor, "1 c h w"], output: Output
+) -> None:
+    """Refuse a graph that computes other numbers than the module that it was traced from.
+
+    Args:
+        graph: The graph.
+        module: A copy in eval mode that nobody else uses.
+        x: An image.
+        output: What of the things it returns is the output.
+
+    Raises:
+        ModelError: If it does.
+    """
+    if graph.answer is None:
+        return
+    with plain(x.device):
+        true = pick_output(_run(module, x.clone()), output)
+        found = graph.run(x)[graph.output]
+    rounding = max(ROUNDING, 100 * torch.finfo(true.dtype).eps) if true.is_floating_point() else 0
+    if not _alike(true, found, rounding):
+        raise ModelError(
+            f"{type(graph.module).__name__} cannot be traced: its operations give other numbers than the "
+            "module gives (one may write into what it reads, as x.mul_(x[:, :1].expand_as(x)) does, and "
+            "PyTorch promises nothing then). What needs no graph still works."
+        )
 
 
 @dataclass(frozen=True)

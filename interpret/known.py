@@ -9,9 +9,9 @@ from threading import RLock
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from interpret.checks import Findings
+from interpret.checks import Findings, require_same_numbers
 from interpret.contexts import plain
 from interpret.errors import ModelError, UnknownNameError
 from interpret.graph.program import Graph
@@ -77,8 +77,22 @@ class Known:
             )
         return call
 
-    def graph(self, findings: Findings, shape: Shape, dtype: torch.dtype, output: Output) -> Graph:
+    def graph(
+        self,
+        findings: Findings,
+        shape: Shape,
+        dtype: torch.dtype,
+        output: Output,
+        image: Callable[[], Tensor] | None,
+    ) -> Graph:
         """The program for images of a shape and a type.
+
+        Args:
+            findings: What the first passes told.
+            shape: Of one image.
+            dtype: Of images and weights.
+            output: What of the things that the module returns is the output.
+            image: Makes an image (1, c, h, w) on which a new program is compared with the module, if it is.
 
         Raises:
             ModelError: If the module cannot be exported; the message says why.
@@ -91,8 +105,16 @@ class Known:
                         f"{type(self.module).__name__} cannot be traced: {findings.dynamic} makes a tensor "
                         "whose size depends on values. What needs no graph still works."
                     )
-                self._graphs[key] = self._program(key, lambda: _traced(self.module, shape, output))
+                self._graphs[key] = self._program(key, lambda: self._traced(findings, shape, output, image))
             return self._graphs[key]
+
+    def _traced(
+        self, findings: Findings, shape: Shape, output: Output, image: Callable[[], Tensor] | None
+    ) -> Graph:
+        graph = _traced(self.module, shape, output)
+        if image is not None:
+            require_same_numbers(graph, self.own_copy(findings), image(), output)
+        return graph
 
     def _program(self, key: Any, traced: Callable[[], Graph]) -> Graph:
         """The graph of this module: what the first of its copies was traced to, with its own weights.

@@ -163,7 +163,8 @@ class Network:
             ModelError: If the network cannot be exported; the message says why.
         """
         known = self._known()
-        return known.graph(self._findings(known, shape), shape, self.dtype, self.output)
+        image = (lambda: self._noise(shape)[:1]) if self.check else None
+        return known.graph(self._findings(known, shape), shape, self.dtype, self.output, image)
 
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
         """One photograph as the network takes it; see ``InputSpec.preprocess``."""
@@ -287,12 +288,15 @@ class Network:
 
     def _examined(self, shape: Shape) -> Findings:
         with plain(self.device):
-            pixels = noise_images(shape)
-            x = self.place(self.input.normalize(pixels) if shape[0] == self.input.shape[0] else pixels)
-            findings = (examine if self.check else first_pass)(self.module, x, self.output)
+            findings = (examine if self.check else first_pass)(self.module, self._noise(shape), self.output)
         if self.check:
             require_names_for_all(self.categories, findings.output)
         return findings
+
+    def _noise(self, shape: Shape) -> Float[Tensor, "2 c h w"]:
+        """Two images on which the module is tested."""
+        pixels = noise_images(shape)
+        return self.place(self.input.normalize(pixels) if shape[0] == self.input.shape[0] else pixels)
 
     def fingerprint(self) -> str:
         """A hash of architecture, weights and input specification, computed anew at each call.

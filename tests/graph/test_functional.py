@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
+from interpret.errors import ModelError
 from interpret.graph import Graph, trace
 from interpret.graph.program import Node
+from interpret.network import wrap
 
 
 class Plain(nn.Module):
@@ -134,3 +136,11 @@ def test_what_is_written_and_read_again_is_seen(function: Callable[[Tensor], Any
     torch.testing.assert_close(
         graph.run(x)[graph.output], expected[0] if function is kept else expected, rtol=0, atol=0
     )
+
+
+def test_what_pytorch_leaves_undefined_has_no_graph() -> None:
+    """It depends on the order in which a kernel goes through memory: the module answers, a program cannot."""
+    network = wrap(Seen(lambda x: x.mul_(x[:, :1].expand_as(x)).mean((2, 3))).eval(), input_size=8)
+    assert network(torch.rand(2, 3, 8, 8)).shape == (2, 4)
+    with pytest.raises(ModelError, match="Seen cannot be traced: its operations give other numbers than the"):
+        _ = network.graph
