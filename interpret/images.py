@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from interpret.arrays import as_picture
+from interpret.contents import content_hashes
 from interpret.errors import DatasetError, clause
 from interpret.inputs import InputSpec
 from interpret.items import digest, item_hash, item_id, split
@@ -32,6 +33,7 @@ __all__ = [
     "Picture",
     "Sample",
     "as_images",
+    "content_hashes",
     "digest",
     "open_image",
     "require_unique",
@@ -119,7 +121,10 @@ class Images(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash that changes when any image, label or setting of the dataset changes."""
+        """A hash that changes when any image, label or setting of the dataset changes, and only then.
+
+        Of files it takes what they hold, see `interpret.contents.content_hashes`: copies are the same images.
+        """
 
     @property
     def labels(self) -> Sequence[int | None]:

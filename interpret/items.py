@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from interpret.arrays import as_picture
+from interpret.contents import content_hash
 from interpret.errors import DatasetError
 from interpret.pictures import upright
 from interpret.reading import printable
@@ -42,7 +43,7 @@ def item_id(item: Any, index: int) -> str:
 
 
 def item_hash(item: Any) -> str:
-    """A hash of a picture and its label; of a path, its size and time of change."""
+    """A hash of a picture and its label; of a path, what the file holds, wherever it lies."""
     try:
         picture, label = split(item)
         return digest(_picture_hash(picture), label)
@@ -52,11 +53,7 @@ def item_hash(item: Any) -> str:
 
 def _picture_hash(picture: Any) -> str:
     if isinstance(picture, str | Path):
-        try:
-            status = Path(picture).stat()
-        except (OSError, ValueError):
-            return digest(picture)
-        return digest(picture, status.st_size, status.st_mtime_ns)
+        return content_hash(picture) or digest(picture)
     known = as_picture(picture)
     if isinstance(known, Image.Image):
         seen = upright(known)

@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
+from interpret.dependencies import Code, classes_of, code_files
 from interpret.images import Images, digest
 from interpret.interfaces import Dataset, Plugin, Renderer
 from interpret.network import Network
 from interpret.pipeline import Pipeline, Step, written
-from interpret.plugins import Registry
-from interpret.store import code_version
+from interpret.plugins import BUNDLED, Registry
 
 PACKAGES = ("interpret-cnn", "torch", "torchvision", "numpy", "safetensors", "pillow")
 
@@ -44,23 +44,37 @@ class Provenance:
         return {name: self._model(name, network) for name, network in self.networks.items()}
 
     def _model(self, name: str, network: Network) -> dict[str, Any]:
-        model = self.pipeline.models[name].model
         return {
             "weights": network.fingerprint(),
             "device": network.device.type,
             "dtype": str(network.dtype),
             "aliases": dict(network.aliases),
-            "code": digest(code_version(type(model)), code_version(type(network.module))),
+            "code": _version(self._model_code(name)),
         }
 
     @cached_property
     def datasets(self) -> dict[str, Any]:
         """The fingerprint of every dataset."""
-        code = {name: code_version(type(self.pipeline.datasets[name])) for name in self.images}
         return {
-            name: {"fingerprint": images.fingerprint(), "images": len(images), "code": code[name]}
+            name: {
+                "fingerprint": images.fingerprint(),
+                "images": len(images),
+                "code": _version(self._dataset_code(name)),
+            }
             for name, images in self.images.items()
         }
+
+    def _model_code(self, name: str) -> dict[str, str]:
+        model = self.pipeline.models[name].model
+        return code_files(*_code(model), *classes_of(self.networks[name].module))
+
+    def _dataset_code(self, name: str) -> dict[str, str]:
+        return code_files(*_code(self.pipeline.datasets[name]), type(self.images[name].whole))
+
+    def code(self, step: Step) -> dict[str, str]:
+        """Every file that a step's own key counts, with its hash: of its probe, its model and its dataset."""
+        probe = code_files(*_code(step.probe))
+        return {**probe, **self._model_code(step.model), **self._dataset_code(step.dataset)}
 
     @cached_property
     def keys(self) -> dict[str, str]:
@@ -93,9 +107,13 @@ class Provenance:
         return digest(self.keys[step.name], folder, parameters, *self._code(renderer))
 
     def _code(self, plugin: Plugin) -> list[str]:
-        parts = [plugin, *plugin.nested()]
-        code = [item for part in parts for item in (*self.origin(part), code_version(type(part)))]
-        return [*code, code_version(Plugin), torch.__version__]
+        sources = [self._source(part) for part in (plugin, *plugin.nested())]
+        return [*sources, _version(code_files(*_code(plugin))), torch.__version__]
+
+    def _source(self, plugin: Plugin) -> str:
+        """Where a plugin comes from; with the version where it may have code that is not Python's."""
+        name, number = self.origin(plugin)
+        return name if name.startswith(f"{BUNDLED}[") else f"{name} {number}"
 
     def origin(self, plugin: Plugin) -> tuple[str, str]:
         """The distribution a plugin comes from, and its version."""
@@ -111,7 +129,14 @@ class Provenance:
             "plugins": self._plugins(),
             "models": self.models,
             "datasets": self.datasets,
+            "code": dict(sorted(self._all_code().items())),
         }
+
+    def _all_code(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for step in self.pipeline.steps.values():
+            found |= self.code(step)
+        return found
 
     def _plugins(self) -> dict[str, Any]:
         used: list[Plugin] = [choice.model for choice in self.pipeline.models.values()]
@@ -120,3 +145,12 @@ class Provenance:
             used += [step.probe, *step.probe.nested(), *step.renderers]
         origins = {type(plugin).name: self.origin(plugin) for plugin in used}
         return {name: {"origin": origin, "version": number} for name, (origin, number) in origins.items()}
+
+
+def _code(plugin: Plugin) -> list[Code]:
+    """The classes of a plugin and of those that do its work with it, and the modules its parameters name."""
+    return [type(plugin), *map(type, plugin.nested()), *(target.module for target in plugin.imports())]
+
+
+def _version(files: Mapping[str, str]) -> str:
+    return digest(*sorted(files.items()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 from unicodedata import category
 
 _KINDS = {
@@ -22,7 +22,7 @@ _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _TURNS = frozenset(map(chr, (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str | Path) -> BufferedReader:
     """A regular file, or a link to one, opened for reading; nothing else is even opened.
 
     A named pipe would wait for ever for somebody who writes, and a device such as ``/dev/zero`` never ends.

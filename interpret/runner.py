@@ -150,6 +150,7 @@ class _Runner:
                 "key": self.origins.keys[name],
                 "seconds": round(run.seconds, 3),
                 "error": run.error,
+                "code": sorted(self.origins.code(self.pipeline.steps[name])),
             }
             for name, run in runs.items()
         }

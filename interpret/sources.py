@@ -65,30 +65,31 @@ class Source:
         found: Definition | None = None
         for part in name.split("."):
             kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-            found = next((s for s in _statements(body) if isinstance(s, kinds) and s.name == part), None)
+            found = next((s for s in statements(body) if isinstance(s, kinds) and s.name == part), None)
             body = found.body if isinstance(found, ast.ClassDef) else ()
         return found
 
     @cached_property
     def classes(self) -> list[str]:
         """The names of its classes that begin with no underscore."""
-        found = (s.name for s in _statements(self.tree.body) if isinstance(s, ast.ClassDef))
+        found = (s.name for s in statements(self.tree.body) if isinstance(s, ast.ClassDef))
         return [name for name in found if not name.startswith("_")]
 
     def bindings(self, name: str) -> Iterator[str]:
         """The full dotted names that ``name`` may stand for by imports and plain assignments."""
-        for statement in _statements(self.tree.body):
+        for statement in statements(self.tree.body):
             if isinstance(statement, ast.Import):
                 yield from (_imported(alias) for alias in statement.names if _bound(alias) == name)
             elif isinstance(statement, ast.ImportFrom):
-                base = self._absolute(statement)
+                base = self.absolute(statement)
                 yield from (f"{base}.{item.name}" for item in statement.names if _bound(item) == name)
                 yield from (f"{base}.{name}" for item in statement.names if item.name == "*")
             elif isinstance(statement, ast.Assign) and _assigns(statement, name):
                 value = dotted(statement.value)
                 yield from [f"{self.module}.{value}"] if value and value != name else []
 
-    def _absolute(self, statement: ast.ImportFrom) -> str:
+    def absolute(self, statement: ast.ImportFrom) -> str:
+        """The full name of the module that names are imported from."""
         if not statement.level:
             return statement.module or ""
         parts = self.package.split(".")
@@ -144,11 +145,21 @@ def read_source(module: str) -> Source | None:
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return None
-        tree = ast.parse(path.read_bytes())
-    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        tree = parse_source(path.read_bytes())
+    except OSError:
+        return None
+    if tree is None:
         return None
     package = module if spec.submodule_search_locations is not None else module.rpartition(".")[0]
     return Source(module, path, package, tree)
+
+
+def parse_source(data: bytes) -> ast.Module | None:
+    """The statements of a source file; None where Python cannot read it."""
+    try:
+        return ast.parse(data)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def module_spec(module: str) -> ModuleSpec | None:
@@ -218,15 +229,15 @@ def _unasked(folder: Path) -> bool:
     return here or ((as_module or left_empty) and folder == STARTED_IN.resolve())
 
 
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements of a module, those inside ``if``, ``try`` and ``with`` among them."""
     for statement in body:
         yield statement
         if isinstance(statement, ast.If | ast.Try | ast.With):
             for part in ("body", "orelse", "finalbody"):
-                yield from _statements(getattr(statement, part, ()))
+                yield from statements(getattr(statement, part, ()))
             for handler in getattr(statement, "handlers", ()):
-                yield from _statements(handler.body)
+                yield from statements(handler.body)
 
 
 def _bound(alias: ast.alias) -> str:

@@ -8,19 +8,17 @@ checksum, and is believed only while that fits. The folder may be a stranger's: 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import stat
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from interpret import results
+from interpret.dependencies import code_version
 from interpret.errors import InterpretError, StepError
 from interpret.files import (
     LARGEST_JSON,
@@ -39,7 +37,6 @@ from interpret.files import (
     write_atomically,
     write_sealed,
 )
-from interpret.images import digest
 from interpret.records import files_of
 from interpret.results import Result, whole
 
@@ -47,8 +44,6 @@ __all__ = ["RunFolder", "StepFolder", "code_version", "read_json", "whole", "wri
 
 OWN_FILES = frozenset({"result.json", "result.safetensors", "step.json", "figures.json"})
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_VERSIONED = frozenset({"torch", "torchvision"})
-"""Packages whose version says enough: they are large, and nobody edits them."""
 
 
 @dataclass(frozen=True)
@@ -327,21 +322,3 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a mapping whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
-
-
-def code_version(cls: type) -> str:
-    """A hash of the source files of the package that a class comes from."""
-    package = cls.__module__.partition(".")[0]
-    return _package_version(package if package in sys.modules else cls.__module__)
-
-
-@cache
-def _package_version(package: str) -> str:
-    module = sys.modules[package]
-    if package in _VERSIONED:
-        return digest(package, module.__version__)
-    folders = [Path(folder) for folder in getattr(module, "__path__", [])]
-    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    if not files and getattr(module, "__file__", None):
-        files = [Path(str(module.__file__))]
-    return digest(package, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))

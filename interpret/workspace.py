@@ -18,15 +18,18 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from time import sleep
+from types import FunctionType
 from typing import TypeVar, cast
 
 from interpret import results
 from interpret.checksums import SUFFIX
+from interpret.contents import remembering
+from interpret.dependencies import code_version
 from interpret.errors import InterpretError
 from interpret.files import write_atomically
 from interpret.images import digest
 from interpret.results import Result
-from interpret.store import code_version, whole
+from interpret.store import whole
 
 R = TypeVar("R", bound=Result)
 K = TypeVar("K", bound=Result)
@@ -72,6 +75,11 @@ class _Workspace:
         self.asked.append(path)
         return path
 
+    def hashes(self) -> Path:
+        """The file in which hashes of users' files are remembered."""
+        name = digest("hashes of files")
+        return (self.folder / name if follows() else self.open(name)) / "hashes.json"
+
     def empty(self, path: Path) -> None:
         """Forget what is in a room; further processes of ``torchrun`` wait until the first one has."""
         note, this_run = path.with_name(f".{path.name}.emptied"), _torchrun().encode()
@@ -101,7 +109,8 @@ def working_in(folder: Path, *, anew: bool = False) -> Iterator[None]:
     workspace = _Workspace(folder, anew)
     token = _workspace.set(workspace)
     try:
-        yield
+        with remembering(workspace.hashes, writes=not follows()):
+            yield
     finally:
         _workspace.reset(token)
         for name in workspace.opened if anew and not follows() else ():
@@ -114,9 +123,10 @@ def room(*content: object) -> Path:
     What is written there has a checksum, by which it is believed: see `interpret.checksums`, or `kept`.
 
     Args:
-        *content: Everything the work depends on, as text; a class stands for the code of its package.
+        *content: Everything the work depends on, as text; a class or function stands for the code it runs
+            with: its module and what that imports, see ``interpret.dependencies``.
     """
-    parts = (code_version(part) if isinstance(part, type) else part for part in content)
+    parts = (code_version(part) if isinstance(part, type | FunctionType) else part for part in content)
     return (_workspace.get() or _temporary()).open(digest(*parts))
 
 

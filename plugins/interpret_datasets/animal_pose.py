@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError, model_valid
 
 from interpret.errors import DatasetError, UnknownNameError
 from interpret.files import user_path
-from interpret.images import Images, Sample, digest, require_unique
+from interpret.images import Images, Sample, content_hashes, digest, require_unique
 from interpret.interfaces import Dataset
 from interpret.pictures import open_turned
 from interpret.reading import read_file
@@ -25,7 +25,6 @@ from interpret_datasets.annotated import (
     require_position_inside,
 )
 from interpret_datasets.cropping import cropped, square_around
-from interpret_datasets.folder import file_stamp
 
 LARGEST = 2**27
 """Bytes of a label file that are read; the official one has 4 million."""
@@ -175,10 +174,10 @@ class AnimalImages(Images):
             raise DatasetError(f"{sample.id} cannot be cropped. {error}") from None
 
     def fingerprint(self) -> str:
-        """A hash of everything the label file says, and of every picture's size and time of change."""
-        stamps = (file_stamp(self.root / "images" / animal.file) for animal in self.animals)
+        """A hash of everything the label file says, and of every picture's content."""
+        hashes = content_hashes(self.root / "images" / animal.file for animal in self.animals)
         seen = () if self.crop is None else (self.crop, *self.around)
-        return digest("animal_pose", *self.categories, *self.animals, *stamps, *seen)
+        return digest("animal_pose", *self.categories, *self.animals, *hashes, *seen)
 
 
 class _Category(BaseModel):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from interpret.errors import DatasetError, UnknownNameError
 from interpret.files import user_path
-from interpret.images import Images, Sample, digest, open_image, require_unique
+from interpret.images import Images, Sample, content_hashes, digest, open_image, require_unique
 from interpret.interfaces import Dataset
 from interpret.reading import printable
 from interpret_datasets.walking import SUFFIXES, find, tell
@@ -97,9 +97,9 @@ class FolderImages(Images):
         return Sample(self._ids[index], open_image(self.root / self.files[index]), self._labels[index])
 
     def fingerprint(self) -> str:
-        """A hash of every file's relative path, label, size and time of change."""
-        stamps = (file_stamp(self.root / file) for file in self.files)
-        return digest("folder", *self.categories, *zip(self._ids, self._labels, stamps, strict=True))
+        """A hash of every file's relative path, label and content."""
+        hashes = content_hashes(self.root / file for file in self.files)
+        return digest("folder", *self.categories, *zip(self._ids, self._labels, hashes, strict=True))
 
 
 def find_pictures(root: Path) -> list[str]:
@@ -154,15 +154,6 @@ def natural(path: str) -> tuple[list[list[str | int]], str]:
     """A key that sorts folder by folder and numbers by their value: ``a2`` before ``a10``."""
     parts = [re.split(r"(\d+)", part.casefold()) for part in path.split("/")]
     return [[int(piece) if place % 2 else piece for place, piece in enumerate(part)] for part in parts], path
-
-
-def file_stamp(path: Path) -> tuple[int, int] | None:
-    """Size in bytes and time of change in nanoseconds; None where there is no such file."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
 
 
 def _top(file: str) -> str:

@@ -11,12 +11,12 @@ from pydantic import Field
 
 from interpret.errors import DatasetError
 from interpret.files import user_path
-from interpret.images import Images, Object, Sample, digest, require_unique
+from interpret.images import Images, Object, Sample, content_hashes, digest, require_unique
 from interpret.interfaces import Dataset
 from interpret.pictures import open_turned
 from interpret_datasets.annotated import read_lines, require_box_inside, require_inside, require_pictures
 from interpret_datasets.benchmark import fetch, locate
-from interpret_datasets.folder import file_stamp, spread
+from interpret_datasets.folder import spread
 from interpret_datasets.voc_xml import CATEGORIES, Annotation, read_annotation
 
 Single: TypeAlias = Literal["largest", "first", "none"]
@@ -152,9 +152,9 @@ class VocImages(Images):
         return Sample(name, picture, label, box, objects=known.objects).turned(turn)
 
     def fingerprint(self) -> str:
-        """A hash of every annotation, the rule for labels, and every picture's size and time of change."""
-        stamps = (file_stamp(self.folder / f"{name}.jpg") for name in self._ids)
-        return digest("voc", *zip(self._ids, self.annotations, self.main, stamps, strict=True))
+        """A hash of every annotation, the rule for labels, and every picture's content."""
+        hashes = content_hashes(self.folder / f"{name}.jpg" for name in self._ids)
+        return digest("voc", *zip(self._ids, self.annotations, self.main, hashes, strict=True))
 
 
 def main_object(objects: Sequence[Object], rule: Single) -> Object | None:

@@ -114,7 +114,7 @@ class _Work:
         except InterpretError as error:
             raise StepError(f"The row {unit.label!r} cannot be trained: {error}") from error
         key = training_key(network, shown, self.recipe_of(unit), held_out)
-        return key, network.device.type, self.on_error, type(unit.model), type(network.module)
+        return key, network.device.type, self.on_error, type(unit.model), _Unit
 
     def network(self, unit: _Unit) -> Network:
         """The network with its initial weights."""

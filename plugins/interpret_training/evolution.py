@@ -13,7 +13,7 @@ from torch import Tensor
 from interpret.batches import OnError
 from interpret.entry import takes_network
 from interpret.errors import InterpretError, StepError, UnknownNameError
-from interpret.images import as_images
+from interpret.images import as_images, digest
 from interpret.network import Network
 from interpret.progress import track
 from interpret_deconv import Deconv, LayerProjections, Projections
@@ -81,7 +81,7 @@ def evolve(
         raise InterpretError("There are no checkpoints: give at least one, two or more to compare them.")
     layers = list(dict.fromkeys([layers] if isinstance(layers, str) else layers)) or default_layers(network)
     check_units(network, layers, units)
-    miner = Miner(images, images.fingerprint(), k, batch_size, on_error)
+    miner = Miner(images, digest(images.fingerprint(), *images.ids), k, batch_size, on_error)
     projector = Deconv(rule=rule, nonlinear=nonlinear, ranks=1, batch_size=batch_size)
     rows, stages = dict[str, list[int]](), list[_Stage]()
     for checkpoint in track(series[::-1]):  # the last one first: it says which units live

@@ -12,6 +12,7 @@ import torch
 
 from interpret import results
 from interpret.batches import OnError
+from interpret.dependencies import classes_of
 from interpret.images import Images, digest
 from interpret.network import Network
 from interpret.workspace import find_result, room
@@ -26,7 +27,7 @@ class Miner:
 
     Attributes:
         images: The images.
-        fingerprint: Their hash.
+        fingerprint: A hash of them and of their ids, which the results hold.
         k: How many neurons to keep of each unit.
         batch_size: Images in one forward pass.
         on_error: What to do with images that cannot be read.
@@ -63,7 +64,7 @@ class Miner:
         return room(
             "mining", checkpoint.sha256, architecture(network), network.layer(layer),
             self.fingerprint, self.k, self.batch_size, self.on_error,
-            torch.__version__, Exemplars, Network, type(network.module), type(self.images.whole),
+            torch.__version__, Miner, *classes_of(network.module), type(self.images.whole),
         )  # fmt: skip
 
 

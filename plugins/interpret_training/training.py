@@ -17,12 +17,13 @@ import torch
 
 from interpret.batches import OnError
 from interpret.checksums import remove_checked
+from interpret.dependencies import classes_of, code_version
 from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError, StepError
 from interpret.files import read_sealed, write_sealed
 from interpret.images import Images, as_images, digest
 from interpret.network import Network
-from interpret.store import code_version, read_json
+from interpret.store import read_json
 from interpret.workspace import find_result, follows, processes, room
 from interpret_training.checkpoints import CHECKPOINTS, stored_checkpoint, write_checkpoint
 from interpret_training.evaluation import class_count, probabilities, score
@@ -91,8 +92,8 @@ def train(
 def training_key(network: Network, images: Images, recipe: Recipe, validation: Images | None) -> str:
     """A hash of everything a training depends on."""
     data = [part.fingerprint() for part in (images, validation) if part is not None]
-    code = (code_version(Recipe), code_version(Network), torch.__version__)
-    return digest(network.fingerprint(), recipe.model_dump_json(), *data, *code)
+    code = code_version(train, *classes_of(network.module))
+    return digest(network.fingerprint(), recipe.model_dump_json(), *data, code, torch.__version__)
 
 
 def _claim(folder: Path, key: str) -> Training | None:

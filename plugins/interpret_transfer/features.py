@@ -18,6 +18,7 @@ from torch import Tensor
 
 from interpret.batches import OnError, batches
 from interpret.checksums import is_intact, write_checked
+from interpret.dependencies import classes_of
 from interpret.entry import takes_network
 from interpret.errors import DatasetError
 from interpret.images import Images, as_images
@@ -98,7 +99,7 @@ def extract(
     images, names = as_images(images), list(dict.fromkeys(layers))
     weights, content = network.fingerprint(), images.fingerprint()
     how = _How(crops, batch_size, on_error)
-    code = (torch.__version__, Network, Preparation, Features)
+    code = (torch.__version__, Features, *classes_of(network.module))
     key = (weights, network.device.type, content, *how, *code)
     rooms = {name: room("features", network.layer(name), *key) for name in names}
     grid = shard_grid(len(images), batch_size)
