@@ -75,8 +75,8 @@ def _files(module: str, drawing: bool) -> Mapping[str, str]:
 
 def forget_code() -> None:
     """Read all source anew the next time: for tests, and for who edits modules and reloads them."""
-    _files.cache_clear()
-    _known_modules.cache_clear()
+    for found in (_files, _known_modules, _folder, _is_installation, _owners):
+        found.cache_clear()
 
 
 @dataclass

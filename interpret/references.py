@@ -124,8 +124,9 @@ class _Uses:
         return cls(attributes, frozenset(alone), tuple(called))
 
     def parts(self, name: str) -> tuple[str, ...] | None:
-        """The attributes that are used of a name; None where it is used as a whole."""
-        return None if name in self.alone else tuple(sorted(self.attributes.get(name, ())))
+        """The attributes that are used of a name; None where it is handed on, or imported for its effects."""
+        used = self.attributes.get(name)
+        return tuple(sorted(used)) if used and name not in self.alone else None
 
 
 def _called(source: Source, node: ast.Call) -> list[str]:

@@ -238,7 +238,7 @@ def file_hash(path: Path) -> str:
     """
     try:
         with open_file(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"The weights file {path} cannot be read: {error.strerror}.") from error
 

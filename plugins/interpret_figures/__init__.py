@@ -19,7 +19,8 @@ from interpret_figures.evolution_curves import EvolutionCurves
 from interpret_figures.evolution_grid import EvolutionGrid
 from interpret_figures.evolution_table import EvolutionTable
 from interpret_figures.feature_grid import FeatureGrid
-from interpret_figures.filters import FilterGrid, Filters, FirstLayerFilters, first_filters
+from interpret_figures.filter_grid import FilterGrid
+from interpret_figures.filters import Filters, FirstLayerFilters, first_filters
 from interpret_figures.invariance_panels import InvariancePanels
 from interpret_figures.invariance_table import InvarianceTable
 from interpret_figures.occlusion_overlay import OcclusionOverlay
