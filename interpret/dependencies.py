@@ -180,19 +180,19 @@ class _Walk:
 
     def _next(self, module: Module) -> Iterator[str]:
         for taken in module.imports:
-            for home, own in self._homes(taken) if taken.module in self.scope else ():
+            for home, own in self._homes(module, taken) if taken.module in self.scope else ():
                 if home in self.scope and (self.drawing or not self.modules.is_renderer(home, own)):
                     yield home
 
-    def _homes(self, taken: Import) -> Iterator[tuple[str, str]]:
+    def _homes(self, module: Module, taken: Import) -> Iterator[tuple[str, str]]:
         """Where what is taken is defined; of a package, what is used of it."""
         for home, own in self.modules.homes(taken.module, taken.name):
             known = self.modules[home]
-            if known and known.package and not own and taken.parts is not None:
-                for part in taken.parts:
-                    yield from self.modules.homes(home, part)
-            else:
+            parts = module.parts(taken) if known and known.package and taken.bound and not own else None
+            if parts is None:
                 yield home, own
+            for part in parts or ():
+                yield from self.modules.homes(home, part)
 
 
 def _shown(name: str, module: Module) -> str:

@@ -6,7 +6,9 @@ import ast
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
 from typing import TypeAlias
@@ -23,12 +25,14 @@ class Import:
     Attributes:
         module: The other module.
         name: What is taken from it; empty where that is the module itself.
-        parts: What is used of it, if it is a package; None: all.
+        bound: What it is called here.
+        apart: Attributes of it that are imports of their own.
     """
 
     module: str
     name: str = ""
-    parts: tuple[str, ...] | None = None
+    bound: str = ""
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,22 +57,33 @@ class Module:
     bases: Names = field(default_factory=dict)
     defined: frozenset[str] = frozenset()
 
+    def parts(self, taken: Import) -> tuple[str, ...] | None:
+        """The attributes used of an import; None where it is handed on, or imported for its effects."""
+        uses = _uses(self.path.read_bytes())
+        used = uses.attributes.get(taken.bound, set())
+        if taken.bound in uses.alone or not (used or taken.apart):
+            return None
+        return tuple(sorted(used - {*taken.apart}))
+
 
 def read_module(name: str) -> Module | None:
     """A module; None where it has no file of its own."""
     path = module_file(name)
     try:
-        data = b"" if path is None else path.read_bytes()
+        return None if path is None else _parsed(name, path, path.read_bytes())
     except OSError:
         return None
-    if path is None:
-        return None
+
+
+@cache
+def _parsed(name: str, path: Path, data: bytes) -> Module:
     known, package = hashlib.sha256(data).hexdigest(), path.name.startswith("__init__.")
     tree = parse_source(data) if path.suffix == ".py" else None
     if tree is None:
         return Module(path, known, package)
     source = Source(name, path, name if package else name.rpartition(".")[0], tree)
-    return Module(path, known, package, tuple(dict.fromkeys(_imports(source))), *_names(source))
+    imports = [*_imports(source), *(_called(source) if b"import_module" in data else ())]
+    return Module(path, known, package, tuple(dict.fromkeys(imports)), *_names(source))
 
 
 def module_file(name: str) -> Path | None:
@@ -81,63 +96,49 @@ def module_file(name: str) -> Path | None:
 
 def _imports(source: Source) -> Iterator[Import]:
     """What a module imports, anywhere in it, but not for type checkers alone."""
-    uses = _Uses.of(source)
     for statement in _running(source.tree.body):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
-                yield Import(alias.name, "", uses.parts(alias.asname or alias.name))
-                top, _, rest = alias.name.partition(".")
-                if (
-                    rest
-                    and not alias.asname
-                    and (others := uses.attributes.get(top, set()) - {*rest.split(".")})
-                ):
-                    yield Import(top, "", tuple(sorted(others)))
+                yield Import(alias.name, "", alias.asname or alias.name)
+                top, *rest = alias.name.split(".")
+                if rest and not alias.asname:
+                    yield Import(top, "", top, tuple(rest[:1]))
         elif isinstance(statement, ast.ImportFrom):
             base = source.absolute(statement)
             for alias in statement.names:
                 name = "" if alias.name == "*" else alias.name
-                yield Import(base, name, uses.parts(alias.asname or alias.name))
-    yield from (Import(name) for name in uses.called)
+                yield Import(base, name, alias.asname or alias.name)
 
 
 @dataclass(frozen=True)
 class _Uses:
-    """How a module uses its names: with which attributes, handed on alone, and imported by calls."""
+    """How a module uses its names: with which attributes, and which alone."""
 
     attributes: Mapping[str, set[str]]
     alone: frozenset[str]
-    called: tuple[str, ...]
-
-    @classmethod
-    def of(cls, source: Source) -> _Uses:
-        attributes: dict[str, set[str]] = {}
-        inner, alone, called = set[int](), set[str](), list[str]()
-        for node in ast.walk(source.tree):  # what is inside comes after what it is inside of
-            if isinstance(node, ast.Attribute):
-                attributes.setdefault(dotted(node.value), set()).add(node.attr)
-                inner.add(id(node.value))
-            elif isinstance(node, ast.Call):
-                called += _called(source, node)
-            if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inner:
-                alone.add(dotted(node))
-        return cls(attributes, frozenset(alone), tuple(called))
-
-    def parts(self, name: str) -> tuple[str, ...] | None:
-        """The attributes that are used of a name; None where it is handed on, or imported for its effects."""
-        used = self.attributes.get(name)
-        return tuple(sorted(used)) if used and name not in self.alone else None
 
 
-def _called(source: Source, node: ast.Call) -> list[str]:
-    """The module that a call of ``import_module`` names, if the name is written out."""
-    if not (node.args and dotted(node.func).rpartition(".")[2] == "import_module"):
-        return []
-    value = getattr(node.args[0], "value", None)
-    try:
-        return [resolve_name(value, source.package)] if isinstance(value, str) else []
-    except (ImportError, ValueError):
-        return []
+@cache
+def _uses(data: bytes) -> _Uses:
+    attributes: dict[str, set[str]] = {}
+    inner, alone = set[int](), set[str]()
+    for node in ast.walk(parse_source(data) or ast.Module([], [])):  # outer nodes come before inner ones
+        if isinstance(node, ast.Attribute):
+            attributes.setdefault(dotted(node.value), set()).add(node.attr)
+            inner.add(id(node.value))
+        if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inner:
+            alone.add(dotted(node))
+    return _Uses(attributes, frozenset(alone))
+
+
+def _called(source: Source) -> Iterator[Import]:
+    """The modules that calls of ``import_module`` name, where the name is written out."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and node.args and dotted(node.func).endswith("import_module"):
+            value = getattr(node.args[0], "value", None)
+            with suppress(ImportError, ValueError):
+                if isinstance(value, str):
+                    yield Import(resolve_name(value, source.package))
 
 
 def _running(body: list[ast.stmt]) -> Iterator[ast.stmt]:
