@@ -66,14 +66,14 @@ class Provenance:
 
     def _model_code(self, name: str) -> dict[str, str]:
         model = self.pipeline.models[name].model
-        return code_files(*_code(model), *classes_of(self.networks[name].module))
+        return code_files(*code_of(model), *classes_of(self.networks[name].module))
 
     def _dataset_code(self, name: str) -> dict[str, str]:
-        return code_files(*_code(self.pipeline.datasets[name]), type(self.images[name].whole))
+        return code_files(*code_of(self.pipeline.datasets[name]), type(self.images[name].whole))
 
     def code(self, step: Step) -> dict[str, str]:
         """Every file that a step's own key counts, with its hash: of its probe, its model and its dataset."""
-        probe = code_files(*_code(step.probe))
+        probe = code_files(*code_of(step.probe))
         return {**probe, **self._model_code(step.model), **self._dataset_code(step.dataset)}
 
     @cached_property
@@ -108,7 +108,7 @@ class Provenance:
 
     def _code(self, plugin: Plugin) -> list[str]:
         sources = [self._source(part) for part in (plugin, *plugin.nested())]
-        return [*sources, _version(code_files(*_code(plugin))), torch.__version__]
+        return [*sources, _version(code_files(*code_of(plugin))), torch.__version__]
 
     def _source(self, plugin: Plugin) -> str:
         """Where a plugin comes from; with the version where it may have code that is not Python's."""
@@ -147,7 +147,7 @@ class Provenance:
         return {name: {"origin": origin, "version": number} for name, (origin, number) in origins.items()}
 
 
-def _code(plugin: Plugin) -> list[Code]:
+def code_of(plugin: Plugin) -> list[Code]:
     """The classes of a plugin and of those that do its work with it, and the modules its parameters name."""
     return [type(plugin), *map(type, plugin.nested()), *(target.module for target in plugin.imports())]
 

@@ -14,7 +14,7 @@ from interpret.testing import check_dataset, small_network
 from interpret_datasets import AnimalPose
 
 sys.path.insert(0, str(Path(__file__).parent))
-from labelled_made import animal_labels, make_animals
+from labelled_made import animal_labels, make_animals, picture
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "animal-pose"
 
@@ -168,6 +168,8 @@ def test_the_fingerprint_follows_labels_and_pictures(tmp_path):
     second = AnimalPose(path=tmp_path).open().fingerprint()
     assert second != first
     os.utime(tmp_path / "images" / "cat.png", (1, 1))
+    assert AnimalPose(path=tmp_path).open().fingerprint() == second
+    picture(tmp_path / "images" / "cat.png", tone=9)
     assert AnimalPose(path=tmp_path).open().fingerprint() not in {first, second}
 
 

@@ -196,7 +196,7 @@ def test_the_fingerprint_sees_every_change(tmp_path):
         open_folder(tmp_path, limit=1).fingerprint(),
     ]
     status = (tmp_path / "a" / "1.png").stat()
-    picture(tmp_path / "a" / "1.png", size=(7, 5))
+    picture(tmp_path / "a" / "1.png", tone=7)
     os.utime(tmp_path / "a" / "1.png", ns=(status.st_atime_ns, status.st_mtime_ns))
     prints.append(open_folder(tmp_path).fingerprint())
     (tmp_path / "a" / "1.png").rename(tmp_path / "a" / "3.png")
