@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -24,10 +25,14 @@ _SETTLED = 1_000_000_000
 _SAVE = 30.0
 """Seconds of reading after which what was learnt is stored: a killed run does not lose more."""
 
+_TELL = 10.0
+"""Seconds of reading after which users are told."""
+
 _TOGETHER = 64
 """Files that the threads are given at a time; between them Ctrl-C ends the work."""
 
 _hashes: dict[str, str] = {}
+_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -109,6 +114,7 @@ def content_hashes(paths: Iterable[str | Path]) -> list[str | None]:
         >>> digest("my_dataset", *self.labels, *content_hashes(self.files))
     """
     waiting, found = list(paths), list[str | None]()
+    asked, told = time.monotonic(), False
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(waiting), _TOGETHER):
             check_interrupt()
@@ -117,6 +123,13 @@ def content_hashes(paths: Iterable[str | Path]) -> list[str | None]:
             missing = [path for path, one in zip(some, known, strict=True) if one is None]
             read = map(_noted, pool.map(_read, missing))
             found += [one or next(read) for one in known]
+            if not told and time.monotonic() - asked > _TELL:
+                told = True
+                _logger.warning(
+                    "%s of %s files were read to know what they hold; a later run remembers them.",
+                    f"{len(found):,}",
+                    f"{len(waiting):,}",
+                )
     if memory := _memory.get():
         memory.save()
     return found

@@ -14,7 +14,8 @@ import torch
 
 from interpret.dependencies import Code, classes_of, code_files
 from interpret.images import Images, digest
-from interpret.interfaces import Dataset, Plugin, Renderer
+from interpret.interfaces import Dataset, Plugin, Probe, Renderer
+from interpret.library import DATASET_OF, dataset_of
 from interpret.network import Network
 from interpret.pipeline import Pipeline, Step, written
 from interpret.plugins import BUNDLED, Registry
@@ -71,10 +72,17 @@ class Provenance:
     def _dataset_code(self, name: str) -> dict[str, str]:
         return code_files(*code_of(self.pipeline.datasets[name]), type(self.images[name].whole))
 
-    def code(self, step: Step) -> dict[str, str]:
-        """Every file that a step's own key counts, with its hash: of its probe, its model and its dataset."""
-        probe = code_files(*code_of(step.probe))
-        return {**probe, **self._model_code(step.model), **self._dataset_code(step.dataset)}
+    @cached_property
+    def code(self) -> dict[str, dict[str, str]]:
+        """Every file that each step's own key counts, with its hash: of its probe, model and dataset."""
+        return {
+            step.name: {
+                **code_files(*code_of(step.probe)),
+                **self._model_code(step.model),
+                **self._dataset_code(step.dataset),
+            }
+            for step in self.pipeline.steps.values()
+        }
 
     @cached_property
     def keys(self) -> dict[str, str]:
@@ -86,7 +94,7 @@ class Provenance:
 
     def _key(self, step: Step, keys: Mapping[str, str]) -> str:
         about = {
-            "probe": written(step.probe),
+            "probe": _asked(step.probe),
             "model": self.models[step.model],
             "data": self.datasets[step.dataset],
             "images": step.images,
@@ -129,14 +137,8 @@ class Provenance:
             "plugins": self._plugins(),
             "models": self.models,
             "datasets": self.datasets,
-            "code": dict(sorted(self._all_code().items())),
+            "code": {path: known for files in self.code.values() for path, known in files.items()},
         }
-
-    def _all_code(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for step in self.pipeline.steps.values():
-            found |= self.code(step)
-        return found
 
     def _plugins(self) -> dict[str, Any]:
         used: list[Plugin] = [choice.model for choice in self.pipeline.models.values()]
@@ -145,6 +147,16 @@ class Provenance:
             used += [step.probe, *step.probe.nested(), *step.renderers]
         origins = {type(plugin).name: self.origin(plugin) for plugin in used}
         return {name: {"origin": origin, "version": number} for name, (origin, number) in origins.items()}
+
+
+def _asked(probe: Probe) -> dict[str, Any]:
+    """What a step's probe is asked; a further dataset counts by what it holds, not by where it lies."""
+    asked, nested = written(probe), probe.nested()
+    for name, parameter in type(probe).model_fields.items():
+        value = getattr(probe, name)
+        if DATASET_OF in parameter.metadata and isinstance(value, Mapping) and dataset_of(value) in nested:
+            asked[name] = {"name": value["name"]}
+    return asked
 
 
 def code_of(plugin: Plugin) -> list[Code]:

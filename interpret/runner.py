@@ -150,7 +150,7 @@ class _Runner:
                 "key": self.origins.keys[name],
                 "seconds": round(run.seconds, 3),
                 "error": run.error,
-                "code": sorted(self.origins.code(self.pipeline.steps[name])),
+                "code": sorted(self.origins.code[name]),
             }
             for name, run in runs.items()
         }

@@ -257,6 +257,24 @@ steps: {{strongest: {{probe: topk, layers: ["0"], k: 1}}}}
     assert run() == ("done", 1)
 
 
+def test_a_further_dataset_counts_by_what_it_holds(photographs, write, tmp_path):
+    folder, _ = photographs
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    network, images = wrap(nn.Conv2d(3, 2, 3), input_size=8), as_images([torch.zeros(3, 8, 8)])
+
+    def key(path, **settings):
+        others = json.dumps({"name": "folder", "path": str(path), **settings})
+        step = f"steps: {{near: {{probe: overlap, others: {others}}}}}"
+        pipeline = read_pipeline(write(text=f"{ANALYSES.partition('steps')[0]}{step}\n"), registry())
+        return Provenance(pipeline, registry(), {"net": network}, {"val": images}).keys["near"]
+
+    before = key(folder)
+    assert key(tmp_path / "elsewhere") == before
+    assert key(tmp_path / "elsewhere", limit=4) != before
+    (tmp_path / "elsewhere" / "3.png").unlink()
+    assert key(tmp_path / "elsewhere") != before
+
+
 def test_hashes_that_were_damaged_are_made_again(photographs, tmp_path):
     folder, reading = photographs
     paths, file = sorted(folder.iterdir()), tmp_path / "hashes.json"
