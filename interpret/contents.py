@@ -19,8 +19,11 @@ from interpret.files import read_sealed, write_sealed
 from interpret.interrupts import check_interrupt
 from interpret.reading import open_file
 
-_SETTLED = 1_000_000_000
+_SETTLED = 50_000_000
 """Nanoseconds after which another change of a file surely gives it another time."""
+
+_COARSE = 2_000_000_000
+"""The same on disks that write down whole seconds."""
 
 _SAVE = 30.0
 """Seconds of reading after which what was learnt is stored: a killed run does not lose more."""
@@ -178,7 +181,7 @@ def _read(path: str | Path) -> _Content | None:
     except (OSError, ValueError):
         return None
     age -= max(before.st_mtime_ns, before.st_ctime_ns)
-    settled = age > _SETTLED and _stamp(before) == _stamp(after)
+    settled = age > (_SETTLED if before.st_ctime_ns % 10**9 else _COARSE) and _stamp(before) == _stamp(after)
     return _Content(found, _stamp(before) if settled else "")
 
 

@@ -3,16 +3,18 @@
 They are found by reading source; nothing is imported for it. A package's ``__init__`` counts only where what
 is taken from it is defined there: an import of a name leads to the module that defines it, so that a probe
 does not count the renderers that its package offers too. Code of this project and of the own distribution
-counts; of torch and torchvision, which nobody edits, the version.
+counts; of torch and torchvision, which nobody edits, the version; of another installed library, from which a
+network has parts, the package as a whole.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -44,8 +46,8 @@ def code_files(*objects: Code) -> dict[str, str]:
         *objects: Classes, functions, and modules by name. What a renderer imports counts for renderers alone.
 
     Returns:
-        The SHA-256 of every file, by its path from the folder of its package; the version of torch or
-        torchvision, by that name.
+        The SHA-256 of every file, by its path from the folder of its package; of a library one hash, or the
+        version of torch or torchvision, by its name.
     """
     found: dict[str, str] = {}
     for item in objects:
@@ -70,12 +72,14 @@ def _files(module: str, drawing: bool) -> Mapping[str, str]:
     top = module.partition(".")[0]
     if top in _VERSIONED:
         return {top: str(sys.modules[top].__version__)}
+    if _is_library(top):
+        return {top: _package_hash(top)}
     return _Walk(_known_modules(), _Scope(top), drawing).files(module)
 
 
 def forget_code() -> None:
     """Read all source anew the next time: for tests, and for who edits modules and reloads them."""
-    for found in (_files, _known_modules, _folder, _is_installation, _owners):
+    for found in (_files, _known_modules, _folder, _is_installation, _owners, _plugins):
         found.cache_clear()
 
 
@@ -221,6 +225,29 @@ def _folder(top: str) -> Path | None:
 @cache
 def _is_installation(folder: Path) -> bool:
     return any(folder.glob("*.dist-info"))
+
+
+def _is_library(top: str) -> bool:
+    """Whether a package is installed, and neither ours nor of a distribution that offers plugins."""
+    folder = _folder(top)
+    if _is_ours(top) or folder is None or not _is_installation(folder):
+        return False
+    return not set(_owners().get(top, ())) & _plugins()
+
+
+def _package_hash(top: str) -> str:
+    """A hash of all source of a package: there may be thousands of files, so they are not parsed."""
+    path = module_file(top)
+    if path is None:
+        return ""
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    return digest(*(hashlib.sha256(file.read_bytes()).hexdigest() for file in files))
+
+
+@cache
+def _plugins() -> frozenset[str]:
+    """The distributions that offer plugins."""
+    return frozenset(point.dist.name for point in entry_points(group=OURS) if point.dist)
 
 
 @cache

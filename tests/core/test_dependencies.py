@@ -126,6 +126,23 @@ def test_modules_beside_the_own_package_count_and_others_do_not(shop):
     assert found == {"shop/probe.py", "beside.py"}
 
 
+def test_an_installed_library_counts_as_a_whole_and_an_installed_plugin_by_its_imports(shop, tmp_path):
+    files = {"shop____init__": "", "shop__probe": "import beside", "shop__other": "", "beside": ""}
+    info = tmp_path / "shop-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: shop\nVersion: 1.0\n")
+    (info / "top_level.txt").write_text("shop\n")
+    library = shop(**files)
+    assert library == {"shop"}
+    before = code_version("shop.probe")
+    shop(shop__other="x = 1")
+    assert code_version("shop.probe") != before
+    (info / "entry_points.txt").write_text("[interpret]\nshop = shop\n")
+    assert shop() == {"shop/probe.py"}
+    (info / "top_level.txt").write_text("shop\nbeside\n")
+    assert shop() == {"shop/probe.py", "beside.py"}
+
+
 def test_a_file_that_changes_changes_the_version_and_one_that_does_not_count_does_not(shop):
     files = {"shop____init__": "from shop.view import view", "shop__probe": "from shop.work import f\n"}
 
