@@ -39,6 +39,9 @@ class Plugin(BaseModel, ABC):
     name: ClassVar[str] = ""
     """What users write to choose it: a word in snake_case, or a family and a word (``captum.saliency``)."""
 
+    removed: ClassVar[Mapping[str, str]] = {}
+    """Parameters that it had once, each with a sentence on what became of it."""
+
     @field_validator("*", mode="before")
     @classmethod
     def _possible(cls, value: Any) -> Any:

@@ -33,6 +33,9 @@ class Record:
 
     registered: ClassVar[dict[str, type[Any]]] = {}
 
+    removed: ClassVar[frozenset[str]] = frozenset()
+    """Fields that it had once: files that hold them still load, without them."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         Record.registered[_kind(cls)] = cls
@@ -134,7 +137,8 @@ class Decoder:
         cls = Record.registered.get(kind)
         if cls is None:
             raise InterpretError(f"No plugin here defines {kind[:200]}: install the plugin that made it.")
-        items = {name: self.decode(item) for name, item in fields.items()}
+        removed: frozenset[str] = getattr(cls, "removed", frozenset())
+        items = {name: self.decode(item) for name, item in fields.items() if name not in removed}
         known = {item.name for item in dataclasses.fields(cls) if item.init}
         if unknown := items.keys() - known:
             raise TypeError(f"{cls.__name__} has no field {min(unknown)[:80]!r}")

@@ -20,11 +20,7 @@ def outcome(maps: OcclusionMaps) -> str:
             f"output {float(maps.unoccluded[0]):.3g} uncovered, {float(maps.logits.min()):.3g} at the lowest"
         )
     without, least = maps.unoccluded_probability, float(maps.probability.min())
-    text = f"probability {chance(without)} uncovered, {chance(least)} at the lowest"
-    if maps.engine != "approximate":
-        return text
-    share = f"{percent(maps.interpolated)} of the places interpolated"
-    return f"{text}  ·  {share}, measured error {chance(maps.error)}"
+    return f"probability {chance(without)} uncovered, {chance(least)} at the lowest"
 
 
 def shown_channels(maps: OcclusionMaps) -> list[int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.errors import ModelError
@@ -16,6 +17,7 @@ from interpret.network import Network
 from interpret.progress import track
 from interpret.workspace import kept_part
 from interpret_deconv import LayerProjections
+from interpret_occlusion.checks import NO_APPROXIMATE, NO_TOLERANCE
 from interpret_occlusion.features import project_unit
 from interpret_occlusion.occluder import Fill
 from interpret_occlusion.results import OcclusionMaps, Occlusions
@@ -29,6 +31,7 @@ class Occlusion(Probe):
     """What the network answers while a grey square covers one place after another (Zeiler & Fergus 2014)."""
 
     name: ClassVar[str] = "occlusion"
+    removed: ClassVar[Mapping[str, str]] = {"tolerance": NO_TOLERANCE}
 
     window: Pixels | tuple[Pixels, Pixels] = Field(
         16, description="Height and width of the occluder in pixels, or one number for both."
@@ -52,21 +55,20 @@ class Occlusion(Probe):
     strongest: Strongest = Field("peak", description="Strongest by the peak of its map, or by its sum.")
     engine: Choice = Field(
         "auto",
-        description="What changes only (incremental), whole passes (full), the cheaper one, or approximate.",
-    )
-    tolerance: float = Field(
-        0.05,
-        ge=0,
-        le=1_000_000,
-        description="Approximate refines where neighbouring probabilities differ by more.",
+        description="What changes only (incremental), whole passes (full), or the cheaper one (auto).",
     )
     others: int = Field(
         3, ge=0, le=100, description="Exemplars of each followed unit that are projected too."
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Occluded images in one full forward pass.")
-    seed: int = Field(
-        0, ge=0, description="Start of the noise, and of the sample that measures an approximation."
-    )
+    seed: int = Field(0, ge=0, description="Start of the noise.")
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _exact(cls, value: Any) -> Any:
+        if value == "approximate":
+            raise ValueError(NO_APPROXIMATE)
+        return value
 
     def run(self, network: Network, images: Images, exemplars: Exemplars | None = None) -> Occlusions:
         """One sweep for each image, which is stored when it is done: a step that was stopped goes on there.
@@ -120,7 +122,6 @@ class Occlusion(Probe):
             strongest=self.strongest,
             seed=self.seed,
             batch_size=self.batch_size,
-            tolerance=self.tolerance,
         )
 
     def _features(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -50,12 +51,12 @@ class OcclusionMaps(Result):
         followed: What became of each layer's units, by the names the layers were asked for.
         output_kind: What the outputs are: ``logits``, of which a softmax makes probabilities, or what
             the network gives as ``probabilities`` or ``log_probabilities`` itself.
-        engine: ``incremental``, ``full`` or ``approximate``.
+        engine: ``incremental`` or ``full``; of a result stored before also ``approximate``, which is gone and
+            interpolated some of the places.
         multiply_adds: How many the engine took, and how many full forward passes at every place take.
-        interpolated: Share of the places that are interpolated; 0 unless the engine is ``approximate``.
-        error: Largest difference of the target's probability between map and exact value, measured at a
-            sample of the interpolated places.
     """
+
+    removed: ClassVar[frozenset[str]] = frozenset({"interpolated", "error"})
 
     logits: Float[Tensor, "rows columns classes"]
     unoccluded: Float[Tensor, " classes"]
@@ -70,8 +71,6 @@ class OcclusionMaps(Result):
     output_kind: OutputKind = "logits"
     engine: str = "full"
     multiply_adds: tuple[int, int] = (0, 0)
-    interpolated: float = 0.0
-    error: float = 0.0
 
     @property
     def offsets(self) -> tuple[Int[Tensor, " rows"], Int[Tensor, " columns"]]:

@@ -15,15 +15,15 @@ from interpret.entry import takes_network
 from interpret.errors import InterpretError
 from interpret.network import Network
 from interpret_occlusion import checks
-from interpret_occlusion.approximate import Found, approximate
 from interpret_occlusion.engines import Question, answer_everywhere, pick_engine, sums
 from interpret_occlusion.occluder import Fill, filled, places
 from interpret_occlusion.results import Followed, OcclusionMaps
 
-Choice = Literal["auto", "incremental", "full", "approximate"]
+Choice = Literal["auto", "incremental", "full"]
 Strongest = Literal["peak", "sum"]
 
 
+@checks.without_tolerance
 @takes_network
 def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the rest by name
     network: Network,
@@ -39,7 +39,6 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
     strongest: Strongest = "peak",
     seed: int = 0,
     batch_size: int = 32,
-    tolerance: float = 0.05,
 ) -> OcclusionMaps:
     """Slide an occluder over an image and note what the network answers at every place.
 
@@ -54,36 +53,29 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
             a network with one output it is 0.
         layers: Layers whose strongest unit is followed; it is chosen once, in the unoccluded image.
         engine: ``incremental`` computes only what changes, ``full`` passes each occluded image through the
-            whole network, ``auto`` takes the cheaper one; all are exact. ``approximate`` computes a coarse
-            map and refines it where it changes.
+            whole network, ``auto`` takes the cheaper one; all are exact.
         units: Further units to follow, by layer.
         strongest: Strongest by the ``peak`` of its map or by its ``sum``.
-        seed: Of the noise, and of the sample by which ``approximate`` measures its error.
+        seed: Of the noise.
         batch_size: Occluded images in one full forward pass.
-        tolerance: ``approximate`` refines where neighbouring probabilities of the target differ by more.
 
     Raises:
         InterpretError: If the occluder does not fit into the image, or a choice does not exist.
         ModelError: If the network does not answer with one value for each of its classes.
         UnknownNameError: If there is no such layer or category.
     """
+    if str(engine) == "approximate":
+        raise InterpretError(f"engine {checks.NO_APPROXIMATE}.")
     _check("engine", engine, get_args(Choice))
     _check("strongest", strongest, get_args(Strongest))
     height, width = checks.pixels("window", window)
     down, across = checks.pixels("stride", stride)
     batch_size = checks.whole("batch_size", batch_size, range(1, sys.maxsize), "a whole number from 1 on")
     seed = checks.whole("seed", seed, checks.SEEDS, "a whole number of 64 bits")
-    tolerance = checks.share("tolerance", tolerance)
     layers, units = checks.names("layers", layers), checks.units_by_layer(units or {})
     x = network.place(network.preprocess(checks.one_image(network, x)))
     rows, columns = places(x.shape[1], height, down), places(x.shape[2], width, across)
     followed, logits = _unoccluded(network, x, layers, units, strongest)
-    kind = network.output_kind
-    if engine == "approximate" and len(logits) == 1 and kind == "logits":
-        raise InterpretError(
-            "engine='approximate' refines where a probability changes, and one output gives none. "
-            "Use engine='auto'."
-        )
     chosen = int(logits.argmax()) if target is None else find_class(network, len(logits), target)
     question = Question(
         network,
@@ -92,14 +84,10 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
         {layer: follow.unit for layer, follow in followed.items()},
         batch_size,
     )
-    exact = pick_engine("auto" if engine == "approximate" else engine, question, rows, columns)
-    if engine == "approximate":
-        found = approximate(exact, rows, columns, chosen, tolerance=tolerance, seed=seed, kind=kind)
-    else:
-        exact, answers = answer_everywhere(engine, exact, question, rows, columns)
-        found = Found(answers, exact.cost(rows, columns))
+    picked = pick_engine(engine, question, rows, columns)
+    picked, answers = answer_everywhere(engine, picked, question, rows, columns)
     return OcclusionMaps(
-        logits=found.answers.logits.cpu(),
+        logits=answers.logits.cpu(),
         unoccluded=logits.cpu(),
         target=chosen,
         rows=torch.tensor(rows.starts),
@@ -109,14 +97,12 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
         channels=len(x),
         fill=fill,
         followed={
-            layer: Followed(follow.unit, found.answers.sums[layer].cpu(), follow.unoccluded)
+            layer: Followed(follow.unit, answers.sums[layer].cpu(), follow.unoccluded)
             for layer, follow in followed.items()
         },
-        output_kind=kind,
-        engine=engine if engine == "approximate" else exact.name,
-        multiply_adds=found.multiply_adds,
-        interpolated=found.interpolated,
-        error=found.error,
+        output_kind=network.output_kind,
+        engine=picked.name,
+        multiply_adds=picked.cost(rows, columns),
     )
 
 

@@ -13,12 +13,12 @@ from torchvision import models
 
 import interpret
 from interpret.network import Network, wrap
-from interpret_occlusion import OcclusionMaps, sweep
+from interpret_occlusion import sweep
 
 WINDOW, STRIDE = 16, 8
 LARGER, SPARSER, PLACES = 32, 24, 81
 BATCHES = (1, 4, 16, 64)
-REPEATS, SCENES = 3, 20
+REPEATS = 3
 TARGETS = {"zfnet": 4, "alexnet": 3, "vgg16": 10, "resnet18": 2, "squeezenet1_1": 2}
 
 
@@ -28,7 +28,6 @@ def rows() -> Iterator[Row]:
         torch.manual_seed(0)
         known = name == "zfnet"
         yield row(name, interpret.load_model(name) if known else wrap(models.get_model(name).eval()), target)
-    yield approximated()
 
 
 def row(name: str, network: Network, target: int) -> Row:
@@ -47,34 +46,6 @@ def row(name: str, network: Network, target: int) -> Row:
         peer,
         peer / ours,
         f">= {max(target, 0.8 * full / spent):.1f}",
-    )
-
-
-def approximated() -> Row:
-    """The approximate mode on scenes, with its true error: over all places, not over a sample."""
-    network = interpret.load_model("zfnet", weights="scenes")
-    scenes = interpret.load_dataset("scenes", split="test", limit=SCENES)
-    pictures = [network.preprocess(sample.image) for sample in scenes]
-
-    def swept(engine: str) -> list[OcclusionMaps]:
-        return [
-            sweep(network, x, 32, 2, target=label, engine=engine)
-            for x, label in zip(pictures, scenes.labels, strict=True)
-        ]
-
-    found, exact = swept("approximate"), swept("auto")
-    errors = [float((a.probability - b.probability).abs().max()) for a, b in zip(found, exact, strict=True)]
-    kept = sum(maps.interpolated for maps in found) / SCENES
-    worst = sum(error > maps.error + 1e-6 for error, maps in zip(errors, found, strict=True))
-    ours, peer = interleaved(lambda: swept("approximate"), lambda: swept("auto"), REPEATS)
-    return Row(
-        f"approximate, {SCENES} scenes: {kept:.0%} interpolated; largest error {max(errors):.2f}, mean "
-        f"{sum(errors) / SCENES:.3f}; larger than stated in {worst}",
-        "our exact maps, window 32, stride 2",
-        ours,
-        peer,
-        peer / ours,
-        "",
     )
 
 

@@ -177,11 +177,11 @@ def test_a_probability_that_is_zero_when_rounded_has_a_logarithm() -> None:
     assert as_log_probabilities(torch.tensor([[1.0, 0.0]]), "probabilities").isfinite().all()
 
 
-@pytest.mark.parametrize("engine", ["incremental", "full", "approximate"])
+@pytest.mark.parametrize("engine", ["incremental", "full"])
 @pytest.mark.parametrize("name", ["softmax", "log-softmax", "logits", "sigmoid"])
 def test_a_sweep_shows_the_probabilities_that_the_network_gives(name: str, engine: Any) -> None:
     module = Ending(ENDS[name][0])
-    maps = sweep(wrapped(module), images()[0], 4, 2, target=1, engine=engine, tolerance=0.0)
+    maps = sweep(wrapped(module), images()[0], 4, 2, target=1, engine=engine)
     covered = images()[:1].clone()
     covered[:, :, 2:6, 4:8] = (0.5 - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(IMAGENET_STD)[
         :, None, None

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 import torch
@@ -366,3 +366,21 @@ def test_a_field_that_is_not_as_declared_cannot_be_saved(tmp_path):
 )
 def test_values_are_compared_with_annotations(value, hint, expected):
     assert fits(value, hint) is expected
+
+
+@dataclass(frozen=True)
+class Shrunk(Result):
+    kept: int
+
+    removed: ClassVar[frozenset[str]] = frozenset({"gone"})
+
+
+@pytest.mark.parametrize("name", ["gone", "strange"])
+def test_a_field_that_was_removed_is_left_out_and_a_strange_one_is_refused(tmp_path, name):
+    Shrunk(7).save(tmp_path)
+    forge(tmp_path, lambda record: record["result"]["fields"].update({name: {"$tensor": "nowhere"}}))
+    if name == "gone":
+        assert load(tmp_path) == Shrunk(7)
+    else:
+        with pytest.raises(InterpretError, match="cannot be read"):
+            load(tmp_path)
