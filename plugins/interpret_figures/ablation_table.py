@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
 from typing import ClassVar
@@ -11,16 +11,8 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret_figures.escaping import MISSING, PLUS_MINUS, latex_note, markdown_paragraph
-from interpret_figures.tables import (
-    TableFormat,
-    csv_text,
-    digits,
-    latex_table,
-    markdown_table,
-    said,
-    save_table,
-)
+from interpret_figures.escaping import MISSING, PLUS_MINUS
+from interpret_figures.tables import Document, Paragraph, Table, TableFormat, digits, drop_empty_columns
 from interpret_training.ablation_results import MEASURES, Ablation, Measure
 
 TITLES: dict[Measure, str] = {"train": "train top-1", "validation": "val top-1", "validation5": "val top-5"}
@@ -41,11 +33,17 @@ class AblationTable(Renderer[Ablation]):
 
     def render(self, result: Ablation, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``ablation.md``, ``ablation.csv`` and ``ablation.tex``; no image is read."""
-        return save_table(result, folder / "ablation", WRITERS, self.formats)
+        return document(result).save(folder / "ablation", self.formats)
 
 
-def cells(result: Ablation) -> tuple[list[str], list[list[str]]]:
-    """The head of the table and its rows, as people read them; columns that say nothing are left out."""
+def document(result: Ablation) -> Document:
+    """The table, and under it at what scale it was made; a line of bare numbers for each training."""
+    texts = (caption(result), *_failures(result))
+    return Document([_table(result), *map(Paragraph, texts)], COLUMNS, _records(result))
+
+
+def _table(result: Ablation) -> Table:
+    """The table as people read it; columns that say nothing are left out."""
     columns = [("model", list(result.labels))]
     for measure in MEASURES:
         columns.append((TITLES[measure], _errors(result, measure)))
@@ -54,7 +52,7 @@ def cells(result: Ablation) -> tuple[list[str], list[list[str]]]:
     columns.append(("parameters, M", [million(value) for value in result.parameters.tolist()]))
     columns.append(("multiply-adds, M", [million(value) for value in result.multiply_adds.tolist()]))
     columns.append(("s per 1000 images", [f"{value:.3g}" for value in result.speed().tolist()]))
-    return said(columns)
+    return drop_empty_columns(columns)
 
 
 def percent(value: float) -> str:
@@ -103,16 +101,7 @@ def chance(result: Ablation, first: int = 1) -> float:
     return 100 * (1 - min(first, result.classes) / result.classes)
 
 
-def markdown(result: Ablation) -> str:
-    """The table, and under it at what scale it was made."""
-    head, rows = cells(result)
-    notes = [
-        part for text in (caption(result), *_failures(result)) for part in (markdown_paragraph(text), "")
-    ]
-    return "\n".join([*markdown_table(head, rows), "", *notes])
-
-
-def comma_separated(result: Ablation) -> str:
+def _records(result: Ablation) -> list[list[object]]:
     """Every training with all its digits, errors as shares from 0 to 1; empty where there is no number."""
     rows: list[list[object]] = []
     for row, label in enumerate(result.labels):
@@ -124,14 +113,7 @@ def comma_separated(result: Ablation) -> str:
             ended = [int(result.epochs[row, column]), int(result.diverged[row, column])]
             seconds = digits(float(result.seconds[row, column]))
             rows.append([label, seed, *errors, *ended, *cost, seconds, *paper])
-    return csv_text(COLUMNS, rows)
-
-
-def latex(result: Ablation) -> str:
-    """A table for the package booktabs."""
-    head, rows = cells(result)
-    notes = map(latex_note, (caption(result), *_failures(result)))
-    return "\n".join([*notes, *latex_table(head, rows), ""])
+    return rows
 
 
 def _errors(result: Ablation, measure: Measure) -> list[str]:
@@ -161,10 +143,3 @@ def _failures(result: Ablation) -> list[str]:
         for column, seed in enumerate(result.seeds)
         if result.diverged[row, column]
     ]
-
-
-WRITERS: Mapping[TableFormat, Callable[[Ablation], str]] = {
-    "markdown": markdown,
-    "csv": comma_separated,
-    "latex": latex,
-}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
 from typing import ClassVar
@@ -12,15 +12,8 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_captum import Comparison, Metric
-from interpret_figures.escaping import MISSING, Cell, in_markdown, latex_note, markdown_paragraph
-from interpret_figures.tables import (
-    TableFormat,
-    csv_text,
-    digits,
-    latex_table,
-    markdown_table,
-    save_table,
-)
+from interpret_figures.escaping import MISSING, Cell
+from interpret_figures.tables import Document, Items, Paragraph, Table, TableFormat, digits
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 REFERENCE = "reference"
@@ -41,7 +34,7 @@ class ComparisonTable(Renderer[Comparison]):
 
     def render(self, result: Comparison, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``comparison.md``, ``comparison.csv`` and ``comparison.tex``; no image is read."""
-        return save_table(result, folder / "comparison", WRITERS, self.formats)
+        return document(result).save(folder / "comparison", self.formats)
 
 
 def cells(result: Comparison, column: int, among: Sequence[int] | None = None) -> list[Cell]:
@@ -96,37 +89,27 @@ def against(result: Comparison) -> list[str]:
     return [MISSING if place == other else result.probes[other] for place, other in own]
 
 
-def markdown(result: Comparison) -> str:
-    """The table, and under it what the columns mean."""
-    meanings = [f"- {in_markdown(text)}" for text in _meanings(result)]
-    table = markdown_table(*_table(result), names=2)
-    return "\n".join([*table, "", markdown_paragraph(_caption(result)), "", *meanings, ""])
+def document(result: Comparison) -> Document:
+    """The table, and under it what the columns mean; nothing where a metric does not apply."""
+    meanings = [f"{metric.title}: {metric.meaning}" for metric in result.metrics]
+    columns = ["probe", "reference", *(metric.name for metric in result.metrics)]
+    return Document([_table(result), Paragraph(_caption(result)), Items(meanings)], columns, _records(result))
 
 
-def comma_separated(result: Comparison) -> str:
-    """The bare numbers with all their digits; nothing where a metric does not apply."""
-    head = ["probe", "reference", *(metric.name for metric in result.metrics)]
-    rows = []
-    for row, (name, other) in enumerate(zip(result.probes, against(result), strict=True)):
-        values = map(digits, result.table[row].tolist())
-        rows.append([name, "" if other == MISSING else other, *values])
-    return csv_text(head, rows)
+def _records(result: Comparison) -> list[list[object]]:
+    """The bare numbers of each probe."""
+    names = zip(result.probes, against(result), result.table.tolist(), strict=True)
+    return [[name, "" if other == MISSING else other, *map(digits, values)] for name, other, values in names]
 
 
-def latex(result: Comparison) -> str:
-    """A table for the package booktabs."""
-    notes = map(latex_note, (_caption(result), *_meanings(result)))
-    return "\n".join([*notes, *latex_table(*_table(result), names=2), ""])
-
-
-def _table(result: Comparison) -> tuple[list[str], list[list[str | Cell]]]:
-    """The head of the table and its rows."""
+def _table(result: Comparison) -> Table:
+    """A row for each probe, a column for each metric."""
     columns = [cells(result, column) for column in range(len(result.metrics))]
     names = enumerate(zip(result.probes, against(result), strict=True))
     rows: list[list[str | Cell]] = [
         [name, other, *(column[row] for column in columns)] for row, (name, other) in names
     ]
-    return ["probe", "against", *map(title, result.metrics)], rows
+    return Table(["probe", "against", *map(title, result.metrics)], rows, names=2)
 
 
 def _text(result: Comparison, metric: Metric, row: int, value: float) -> str:
@@ -143,14 +126,3 @@ def key(result: Comparison) -> str:
     """How to read arrows and bold numbers."""
     among = " among probes with one reference" if len(set(result.reference)) > 1 else ""
     return f"↑ higher is better, ↓ lower is better, best in bold{among}."
-
-
-def _meanings(result: Comparison) -> list[str]:
-    return [f"{metric.title}: {metric.meaning}" for metric in result.metrics]
-
-
-WRITERS: Mapping[TableFormat, Callable[[Comparison], str]] = {
-    "markdown": markdown,
-    "csv": comma_separated,
-    "latex": latex,
-}

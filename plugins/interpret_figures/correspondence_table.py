@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 from typing import ClassVar
@@ -25,15 +24,15 @@ from interpret_figures.correspondence_text import (
     paper,
     tests,
 )
-from interpret_figures.escaping import latex_note, markdown_paragraph
 from interpret_figures.tables import (
+    Block,
+    Document,
+    Paragraph,
+    Table,
     TableFormat,
-    csv_text,
+    Title,
     digits,
-    latex_table,
-    markdown_table,
-    said,
-    save_table,
+    drop_empty_columns,
 )
 
 Beside = Mapping[str, PaperLayer]
@@ -64,19 +63,26 @@ class CorrespondenceTable(Renderer[Correspondence]):
             UnknownNameError: If ``paper`` names a layer that the result does not have.
         """
         check_paper(result, self.paper)
-        writers = {kind: partial(_written, writer, self.paper) for kind, writer in WRITERS.items()}
-        return save_table(result, folder / "correspondence", writers, self.formats)
+        return document(result, self.paper).save(folder / "correspondence", self.formats)
 
 
-def cells(result: Correspondence, zeros: Zeros, beside: Beside) -> tuple[list[str], list[list[str]]]:
-    """The head of the table under one rule for zeros, and its rows; columns that say nothing are left out."""
+def document(result: Correspondence, beside: Beside) -> Document:
+    """A table for each rule for zeros, and under them how to read them."""
+    blocks: list[Block] = []
+    for zeros, title in RULES.items():
+        blocks += [Title(title), _table(result, zeros, beside)]
+    return Document([*blocks, *map(Paragraph, caption(result))], COLUMNS, _records(result, beside))
+
+
+def _table(result: Correspondence, zeros: Zeros, beside: Beside) -> Table:
+    """The table under one rule for zeros; columns that say nothing are left out."""
     columns = [("location", list(result.rows)), ("images", [str(count) for count in result.counts])]
     for layer in result.layers:
         means, spreads = result.mean(layer, zeros).tolist(), result.spread(layer, zeros).tolist()
         columns.append((layer, [distance(*pair) for pair in zip(means, spreads, strict=True)]))
         columns.append(("p", [chance(p) for p in _chances(result, layer, zeros)]))
         columns.append(("paper", [distance(*pair) for pair in _papers(result, layer, zeros, beside)]))
-    return said(columns)
+    return drop_empty_columns(columns)
 
 
 def caption(result: Correspondence) -> list[str]:
@@ -93,27 +99,9 @@ def caption(result: Correspondence) -> list[str]:
     return [" ".join(filter(None, first)), *left_out(result)]
 
 
-def markdown(result: Correspondence, beside: Beside) -> str:
-    """A table for each rule, and under them how to read them."""
-    lines: list[str] = []
-    for zeros, title in RULES.items():
-        head, rows = cells(result, zeros, beside)
-        lines += [f"**{title}**", "", *markdown_table(head, rows), ""]
-    return "\n".join([*lines, *(line for text in caption(result) for line in (markdown_paragraph(text), ""))])
-
-
-def latex(result: Correspondence, beside: Beside) -> str:
-    """A table for each rule, for the package booktabs."""
-    lines = list(map(latex_note, caption(result)))
-    for zeros, title in RULES.items():
-        head, rows = cells(result, zeros, beside)
-        lines += [latex_note(title), *latex_table(head, rows)]
-    return "\n".join([*lines, ""])
-
-
-def comma_separated(result: Correspondence, beside: Beside) -> str:
+def _records(result: Correspondence, beside: Beside) -> list[list[object]]:
     """Every number with all its digits, a line for each layer, rule and location; empty where none is."""
-    lines = []
+    lines: list[list[object]] = []
     for layer in result.layers:
         for zeros in RULES:
             columns = zip(
@@ -130,7 +118,7 @@ def comma_separated(result: Correspondence, beside: Beside) -> str:
             for location, images, pairs, *values, printed in columns:
                 known = [digits(value) for value in (*values, *printed)]
                 lines.append([layer, location, zeros, images, pairs, *known])
-    return csv_text(COLUMNS, lines)
+    return lines
 
 
 def _chances(result: Correspondence, layer: str, zeros: Zeros) -> list[float]:
@@ -144,14 +132,3 @@ def _papers(result: Correspondence, layer: str, zeros: Zeros, beside: Beside) ->
     if layer not in beside or zeros != "agree":
         return [(nan, nan)] * len(result.rows)
     return [paper(row, beside[layer]) or (nan, nan) for row in result.rows]
-
-
-def _written(writer: Callable[[Correspondence, Beside], str], beside: Beside, result: Correspondence) -> str:
-    return writer(result, beside)
-
-
-WRITERS: Mapping[TableFormat, Callable[[Correspondence, Beside], str]] = {
-    "markdown": markdown,
-    "csv": comma_separated,
-    "latex": latex,
-}

@@ -8,7 +8,6 @@ from typing import Literal
 
 from interpret_diagnosis import Diagnosis, FirstLayer, NetworkDiagnosis
 from interpret_figures.escaping import MISSING
-from interpret_figures.tables import csv_text
 
 
 @dataclass(frozen=True)
@@ -44,16 +43,6 @@ def numbers(result: Diagnosis) -> list[Number]:
     for layer in layers:
         lines += _layer(networks, layer)
     return lines
-
-
-def comma_separated(result: Diagnosis) -> str:
-    """The bare numbers with all their digits; nothing where one does not apply."""
-    head = ["number", *(network.label for network in result.networks)]
-    lines = [
-        [line.name, *("" if value is None else repr(value) for value in line.values)]
-        for line in numbers(result)
-    ]
-    return csv_text(head, lines)
 
 
 def _first(networks: tuple[NetworkDiagnosis, ...]) -> Iterator[Number]:

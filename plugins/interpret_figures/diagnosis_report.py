@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -12,9 +12,9 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_diagnosis import Diagnosis, Finding, NetworkDiagnosis, Thresholds
-from interpret_figures.diagnosis_numbers import Number, comma_separated, numbers
+from interpret_figures.diagnosis_numbers import Number, numbers
 from interpret_figures.escaping import MISSING, in_markdown, markdown_code
-from interpret_figures.tables import TableFormat, markdown_table, save_table
+from interpret_figures.tables import Block, Document, Markdown, Paragraph, Table
 
 LIMITS = {
     "dominant": "a filter dominates from this multiple of the median RMS on",
@@ -40,18 +40,30 @@ class DiagnosisReport(Renderer[Diagnosis]):
 
     def render(self, result: Diagnosis, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``diagnosis.md`` and ``diagnosis.csv``; no image is read."""
-        return save_table(result, folder / "diagnosis", WRITERS, self.formats)
+        return document(result).save(folder / "diagnosis", self.formats)
 
 
-def markdown(result: Diagnosis) -> str:
-    """The whole report."""
-    parts = ["# Diagnosis", *(_findings(network) for network in result.networks)]
-    lines = numbers(result)
-    if len(result) > 1:
-        parts.append(_differences(result, lines))
-    parts += ["## Numbers", _table([network.label for network in result.networks], lines)]
-    parts += [_limits(result), *filter(None, (_missing(network) for network in result.networks))]
-    return "\n\n".join(parts) + "\n"
+def document(result: Diagnosis) -> Document:
+    """The whole report; its bare numbers have all their digits, and nothing where one does not apply."""
+    lines, labels = numbers(result), [network.label for network in result.networks]
+    records = [
+        [line.name, *("" if value is None else repr(value) for value in line.values)] for line in lines
+    ]
+    return Document(_blocks(result, lines, labels), ["number", *labels], records)
+
+
+def _blocks(result: Diagnosis, lines: Sequence[Number], labels: Sequence[str]) -> list[Block]:
+    """Findings, differences, numbers, thresholds, and why numbers are missing."""
+    rows = [[line.title, *(line.text(value) for value in line.values)] for line in lines]
+    texts = ["# Diagnosis", *(_findings(network) for network in result.networks)]
+    texts += [_differences(result, lines)] if len(result) > 1 else []
+    ends = [_limits(result), *filter(None, (_missing(network) for network in result.networks))]
+    return [
+        *map(Markdown, [*texts, "## Numbers"]),
+        Table(["", *labels], rows),
+        Paragraph(f"{MISSING}: does not apply; the reasons are at the end."),
+        *map(Markdown, ends),
+    ]
 
 
 def _findings(network: NetworkDiagnosis) -> str:
@@ -91,12 +103,6 @@ def _difference(line: Number) -> str:
     return f"- {in_markdown(line.title)}: {line.text(one)} \N{RIGHTWARDS ARROW} {line.text(other)} ({word})"
 
 
-def _table(labels: Sequence[str], lines: Sequence[Number]) -> str:
-    rows = [[line.title, *(line.text(value) for value in line.values)] for line in lines]
-    table = "\n".join(markdown_table(["", *labels], rows))
-    return f"{table}\n\n{MISSING}: does not apply; the reasons are at the end."
-
-
 def _limits(result: Diagnosis) -> str:
     """The thresholds of all networks; they are ours."""
     rows = ["## Thresholds", "", "They are ours: the paper judges by eye.", ""]
@@ -123,6 +129,3 @@ def _missing(network: NetworkDiagnosis) -> str:
             + in_markdown(network.skipped[0][0])
         )
     return "\n".join([f"## Missing: {in_markdown(network.label)}", "", *items]) if items else ""
-
-
-WRITERS: Mapping[TableFormat, Callable[[Diagnosis], str]] = {"markdown": markdown, "csv": comma_separated}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_figures.escaping import MISSING
-from interpret_figures.tables import TableFormat, markdown_table, records_csv, save_table
+from interpret_figures.tables import Block, Document, Paragraph, Table, Title, records
 from interpret_training.evolution_numbers import quartiles
 from interpret_training.evolution_results import Evolution, LayerEvolution
 
@@ -32,7 +32,7 @@ class EvolutionTable(Renderer[Evolution]):
 
     def render(self, result: Evolution, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``evolution.md`` and ``evolution.csv``; no image is read."""
-        return save_table(result, folder / "evolution", WRITERS, self.formats)
+        return document(result).save(folder / "evolution", self.formats)
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,19 @@ def _median(values: Float[Tensor, " row"]) -> float:
     return float(values.double().quantile(0.5)) if len(values) else nan
 
 
-def comma_separated(result: Evolution) -> str:
-    """Every number with all its digits, a line for each layer and epoch; empty where nothing can be said."""
-    return records_csv(Row, rows(result))
+def document(result: Evolution) -> Document:
+    """When units settle, then a table for each measure with a row for each layer.
 
-
-def markdown(result: Evolution) -> str:
-    """When units settle, then a table for each measure with a row for each layer."""
+    Its bare numbers have a line for each layer and epoch; empty where nothing can be said.
+    """
     found = rows(result)
+    return Document(
+        [_settling(result), *_measures(result, found), Paragraph(_notes(result))], *records(Row, found)
+    )
+
+
+def _measures(result: Evolution, found: Sequence[Row]) -> list[Block]:
+    """A title and a table for each measure."""
     overlap = {(row.layer, row.epoch): _spread(row.overlap, row.overlap_q1, row.overlap_q3) for row in found}
     turnover = {
         (row.layer, row.epoch): _spread(row.turnover, row.turnover_q1, row.turnover_q3) for row in found
@@ -137,24 +142,21 @@ def markdown(result: Evolution) -> str:
         f" / {_shown(row.similarity_same_neuron)} ({row.same_neuron})"
         for row in found
     }
-    parts = [
-        _settling(result),
-        _by_epoch(result, f"Final top {result.k} found: median (quartiles) over the units", overlap),
-        _by_epoch(
+    return [
+        *_by_epoch(result, f"Final top {result.k} found: median (quartiles) over the units", overlap),
+        *_by_epoch(
             result, f"New in the top {result.k} since the checkpoint before: median (quartiles)", turnover
         ),
-        _by_epoch(result, "Units whose strongest image is another one than before", jumps),
-        _by_epoch(
+        *_by_epoch(result, "Units whose strongest image is another one than before", jumps),
+        *_by_epoch(
             result,
             "Cosine of a projection with the one before: median (count) / where the neuron stayed",
             similarity,
         ),
-        _notes(result),
     ]
-    return "\n\n".join(parts) + "\n"
 
 
-def _settling(result: Evolution) -> str:
+def _settling(result: Evolution) -> Table:
     """A line for each layer: how many units, and when they settle."""
     last = result.epochs[-1]
     head = ["layer", "units", "dead at the end", "settled at epoch: median (quartiles)", f"not before {last}"]
@@ -168,13 +170,13 @@ def _settling(result: Evolution) -> str:
             spread = f"{middle:g} ({q1:g}{MISSING}{q3:g})"
         late = _shown(_mean(alive == last))
         lines.append([name, str(len(layer.settled)), str(int((layer.settled < 0).sum())), spread, late])
-    return _table(head, lines)
+    return Table(head, lines)
 
 
-def _by_epoch(result: Evolution, title: str, cells: dict[tuple[str, int], str]) -> str:
+def _by_epoch(result: Evolution, title: str, cells: dict[tuple[str, int], str]) -> list[Block]:
     head = ["layer", *(f"epoch {epoch}" for epoch in result.epochs)]
     lines = [[name, *(cells[name, epoch] for epoch in result.epochs)] for name in result.layers]
-    return f"**{title}**\n\n{_table(head, lines)}"
+    return [Title(title), Table(head, lines)]
 
 
 def _notes(result: Evolution) -> str:
@@ -186,16 +188,9 @@ def _notes(result: Evolution) -> str:
     )
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    return "\n".join(markdown_table(head, lines))
-
-
 def _spread(middle: float, low: float, high: float) -> str:
     return MISSING if isnan(middle) else f"{_shown(middle)} ({_shown(low)}{MISSING}{_shown(high)})"
 
 
 def _shown(value: float) -> str:
     return MISSING if isnan(value) else f"{value:.2f}".replace("-0.00", "0.00")
-
-
-WRITERS: Mapping[TableFormat, Callable[[Evolution], str]] = {"markdown": markdown, "csv": comma_separated}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from math import isinf, isnan, nan
 from pathlib import Path
@@ -14,9 +14,9 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_figures.colours import MINUS, chance, number
-from interpret_figures.escaping import MISSING, in_markdown
+from interpret_figures.escaping import MISSING
 from interpret_figures.invariance_text import BORDERS, names
-from interpret_figures.tables import TableFormat, markdown_table, records_csv, save_table
+from interpret_figures.tables import Block, Document, Paragraph, Table, Title, records
 from interpret_invariance import Invariances
 
 INFINITE = "\N{INFINITY}"
@@ -34,7 +34,7 @@ class InvarianceTable(Renderer[Invariances]):
 
     def render(self, result: Invariances, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write ``invariance.md`` and ``invariance.csv``; no image is read."""
-        return save_table(result, folder / "invariance", WRITERS, self.formats)
+        return document(result).save(folder / "invariance", self.formats)
 
 
 @dataclass(frozen=True)
@@ -94,32 +94,25 @@ def _numbers(result: Invariances, transform: str, image: int) -> dict[str, tuple
     return found
 
 
-def comma_separated(result: Invariances) -> str:
-    """Every number with all its digits, a line for each curve; empty where there is none."""
-    return records_csv(Row, rows(result))
+def document(result: Invariances) -> Document:
+    """A table for each transformation: a line for each image, and the medians over the images.
 
-
-def markdown(result: Invariances) -> str:
-    """A table for each transformation: a line for each image, and the medians over the images."""
-    found = rows(result)
-    parts = [
-        f"**{_title(transform)}** ({result[transform].unit}; {_span(result, transform)})\n\n"
-        + _table(result, [row for row in found if row.transform == transform])
-        for transform in result.curves
-    ]
-    return "\n\n".join([*parts, _notes(result)]) + "\n"
-
-
-def _title(transform: str) -> str:
-    return in_markdown(transform.replace("_", " ").capitalize())
+    Its bare numbers have a line for each curve; empty where there is none.
+    """
+    found, blocks = rows(result), list[Block]()
+    for transform in result.curves:
+        title = Title(transform.replace("_", " ").capitalize(), _span(result, transform))
+        blocks += [title, _table(result, [row for row in found if row.transform == transform])]
+    return Document([*blocks, Paragraph(_notes(result))], *records(Row, found))
 
 
 def _span(result: Invariances, transform: str) -> str:
-    amounts = result[transform].amounts
-    return f"{number(float(amounts[0]))} to {number(float(amounts[-1]))}, {len(amounts)} steps"
+    """The unit of a transformation and its range."""
+    unit, amounts = result[transform].unit, result[transform].amounts
+    return f"{unit}; {number(float(amounts[0]))} to {number(float(amounts[-1]))}, {len(amounts)} steps"
 
 
-def _table(result: Invariances, found: Sequence[Row]) -> str:
+def _table(result: Invariances, found: Sequence[Row]) -> Table:
     """One transformation's numbers."""
     head = ["image"]
     for layer in result.layers:
@@ -132,7 +125,7 @@ def _table(result: Invariances, found: Sequence[Row]) -> str:
         lines.append(
             ["median", *(cell for same in zip(*by_image, strict=True) for cell in _cells(_median(same)))]
         )
-    return "\n".join(markdown_table(head, lines))
+    return Table(head, lines)
 
 
 def _cells(row: Row) -> list[str]:
@@ -176,6 +169,3 @@ def _shown(value: float) -> str:
 
 def _chance(value: float) -> str:
     return MISSING if isnan(value) else chance(value)
-
-
-WRITERS: Mapping[TableFormat, Callable[[Invariances], str]] = {"markdown": markdown, "csv": comma_separated}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from math import isnan, nan
 from pathlib import Path
 from typing import ClassVar
@@ -13,15 +11,8 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret_figures.escaping import MISSING, Cell, in_markdown, latex_note, markdown_paragraph
-from interpret_figures.tables import (
-    TableFormat,
-    csv_text,
-    digits,
-    latex_table,
-    markdown_table,
-    save_table,
-)
+from interpret_figures.escaping import MISSING, Cell
+from interpret_figures.tables import Block, Document, Paragraph, Table, TableFormat, Title, digits
 from interpret_figures.transfer_text import (
     OPTION,
     SCRATCH,
@@ -58,52 +49,32 @@ class TransferCategories(Renderer[Transfer]):
         Raises:
             StepError: If the paper measures something else on the data set that is asked for.
         """
-        paper = chosen(result, self.paper)
-        writers = {kind: partial(writer, paper=paper) for kind, writer in WRITERS.items()}
-        return save_table(result, folder / "transfer-categories", writers, self.formats)
+        return document(result, chosen(result, self.paper)).save(folder / "transfer-categories", self.formats)
 
 
-@dataclass(frozen=True)
-class Part:
-    """The table of one network and classifier.
-
-    Attributes:
-        title: What it is about.
-        head: Titles of the columns: the category, the layers, the paper's methods.
-        names: The categories, and the mean.
-        cells: What stands in each row and column.
-    """
-
-    title: str
-    head: tuple[str, ...]
-    names: tuple[str, ...]
-    cells: tuple[tuple[Cell, ...], ...]
-
-    @property
-    def rows(self) -> list[list[str | Cell]]:
-        """Each name with its cells."""
-        return [[name, *cells] for name, cells in zip(self.names, self.cells, strict=True)]
-
-
-def parts(result: Transfer, paper: PaperData | None) -> Iterator[Part]:
+def document(result: Transfer, paper: PaperData | None = None) -> Document:
     """A table for each network and classifier, at the largest number of training images."""
+    blocks: list[Block] = []
     for network in result.networks:
         for kind in dict.fromkeys(row.classifier for row in network.layers):
             title = network.label if kind == SCRATCH else f"{network.label}, {kind}"
-            yield _part(result, title, [row for row in network.layers if row.classifier == kind], paper)
+            layers = [row for row in network.layers if row.classifier == kind]
+            blocks += [Title(title), _table(result, layers, paper)]
+    blocks.append(Paragraph(caption(result, paper)))
+    return Document(blocks, COLUMNS, _records(result, paper), apart=True)
 
 
-def _part(result: Transfer, title: str, layers: Sequence[LayerTransfer], paper: PaperData | None) -> Part:
+def _table(result: Transfer, layers: Sequence[LayerTransfer], paper: PaperData | None) -> Table:
     """The categories of some layers, the best of each marked, and what the paper's methods reach there."""
     others, place = _methods(paper), largest(result)
     names = (*result.categories, MEAN)
     columns = [[*row.by_category[place].tolist(), float(row.mean[place])] for row in layers]
-    lines = [
-        (*_best(values), *(Cell(percent(of.get(name, nan))) for of in others.values()))
+    lines: list[list[str | Cell]] = [
+        [name, *_best(values), *(Cell(percent(of.get(name, nan))) for of in others.values())]
         for name, values in zip(names, zip(*columns, strict=True), strict=True)
     ]
     head = ("category", *map(layer_name, layers), *(f"paper: {method}" for method in others))
-    return Part(title, head, names, tuple(lines))
+    return Table(head, lines)
 
 
 def _methods(paper: PaperData | None) -> dict[str, dict[str, float]]:
@@ -139,41 +110,18 @@ def caption(result: Transfer, paper: PaperData | None) -> str:
     return " ".join(filter(None, said))
 
 
-def markdown(result: Transfer, paper: PaperData | None = None) -> str:
-    """The tables below their titles, and at the end what is measured."""
-    lines = []
-    for part in parts(result, paper):
-        lines += [f"**{in_markdown(part.title)}**", "", *markdown_table(part.head, part.rows), ""]
-    return "\n".join([*lines, markdown_paragraph(caption(result, paper)), ""])
-
-
-def latex(result: Transfer, paper: PaperData | None = None) -> str:
-    """Tables for the package booktabs."""
-    lines = [latex_note(caption(result, paper))]
-    for part in parts(result, paper):
-        lines += ["", latex_note(part.title), *latex_table(part.head, part.rows)]
-    return "\n".join([*lines, ""])
-
-
-def comma_separated(result: Transfer, paper: PaperData | None = None) -> str:
+def _records(result: Transfer, paper: PaperData | None) -> list[list[object]]:
     """Every layer, size and category with all digits, as shares from 0 to 1; empty without test images."""
-    ours = [
+    ours: list[list[object]] = [
         ["ours", network.label, row.layer, row.classifier, size, category, digits(value)]
         for network, row in rows(result)
         for size, values in zip(result.sizes, row.by_category.tolist(), strict=True)
         for category, value in zip(result.categories, values, strict=True)
     ]
-    theirs = [
+    theirs: list[list[object]] = [
         ["paper, Table 6", method, "", "", "", category, digits(value)]
         for method, found in _methods(paper).items()
         for category, value in found.items()
         if category != MEAN
     ]
-    return csv_text(COLUMNS, [*ours, *theirs])
-
-
-WRITERS: Mapping[TableFormat, Callable[..., str]] = {
-    "markdown": markdown,
-    "csv": comma_separated,
-    "latex": latex,
-}
+    return [*ours, *theirs]

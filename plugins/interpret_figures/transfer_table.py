@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import ClassVar
@@ -12,15 +11,8 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.interfaces import Renderer
-from interpret_figures.escaping import MISSING, latex_note, markdown_paragraph
-from interpret_figures.tables import (
-    TableFormat,
-    csv_text,
-    digits,
-    latex_table,
-    markdown_table,
-    save_table,
-)
+from interpret_figures.escaping import MISSING
+from interpret_figures.tables import Document, Paragraph, Table, TableFormat, digits
 from interpret_figures.transfer_text import (
     OPTION,
     Paper,
@@ -71,13 +63,22 @@ class TransferTable(Renderer[Transfer]):
         Raises:
             StepError: If the paper measures something else on the data set that is asked for.
         """
-        paper = chosen(result, self.paper)
-        writers = {kind: partial(writer, paper=paper) for kind, writer in WRITERS.items()}
-        return save_table(result, folder / "transfer", writers, self.formats)
+        return document(result, chosen(result, self.paper)).save(folder / "transfer", self.formats)
 
 
-def cells(result: Transfer, paper: PaperData | None) -> tuple[list[str], list[list[str]]]:
-    """The head of the table and its rows, as people read them: ours, then the paper's methods."""
+def document(result: Transfer, paper: PaperData | None = None) -> Document:
+    """The table, and under it what is measured.
+
+    Its bare numbers are those of every split with all their digits, as shares from 0 to 1, then the paper's
+    means and spreads.
+    """
+    lines = [*_ours_in_full(result), *(_theirs_in_full(paper) if paper else [])]
+    records = [[line.get(column, "") for column in COLUMNS] for line in lines]
+    return Document([_table(result, paper), Paragraph(caption(result, paper))], COLUMNS, records)
+
+
+def _table(result: Transfer, paper: PaperData | None) -> Table:
+    """The table as people read it: ours, then the paper's methods."""
     sizes = _sizes(result, paper)
     known = [reported(paper, row) for _, row in rows(result)]
     layers = [f"paper, Table 7: {LAYERS_SIZE[paper]} images"] if paper and any(known) else []
@@ -90,7 +91,7 @@ def cells(result: Transfer, paper: PaperData | None) -> tuple[list[str], list[li
     for method, found in _methods(paper).items():
         line = [method, *[MISSING] * 3, *(printed(found.get(size)) for size in sizes)]
         lines.append([*line, *[MISSING] * (len(layers) + 2)])
-    return [*head, "c", "seconds"], lines
+    return Table([*head, "c", "seconds"], lines, names=3)
 
 
 def _methods(paper: PaperData | None) -> dict[str, Mapping[int, Reported]]:
@@ -128,24 +129,6 @@ def caption(result: Transfer, paper: PaperData | None) -> str:
     return " ".join(filter(None, [*said, of_the_paper(paper), of_its_layers(result, paper)]))
 
 
-def markdown(result: Transfer, paper: PaperData | None = None) -> str:
-    """The table, and under it what is measured."""
-    table = markdown_table(*cells(result, paper), names=3)
-    return "\n".join([*table, "", markdown_paragraph(caption(result, paper)), ""])
-
-
-def latex(result: Transfer, paper: PaperData | None = None) -> str:
-    """A table for the package booktabs."""
-    table = latex_table(*cells(result, paper), names=3)
-    return "\n".join([latex_note(caption(result, paper)), *table, ""])
-
-
-def comma_separated(result: Transfer, paper: PaperData | None = None) -> str:
-    """Every split with all its digits as a share from 0 to 1, then the paper's means and spreads."""
-    lines = [*_ours_in_full(result), *(_theirs_in_full(paper) if paper else [])]
-    return csv_text(COLUMNS, [[line.get(column, "") for column in COLUMNS] for line in lines])
-
-
 def _ours_in_full(result: Transfer) -> Iterator[dict[str, object]]:
     for network, row in rows(result):
         of = {"source": "ours", "network": network.label, "layer": row.layer, "classifier": row.classifier}
@@ -175,10 +158,3 @@ def _shares(value: Reported) -> dict[str, str]:
 def _short(c: float) -> str:
     """A c that was written as 0.1, without the noise of 32 bits."""
     return "" if isnan(c) else f"{c:.6g}"
-
-
-WRITERS: Mapping[TableFormat, Callable[..., str]] = {
-    "markdown": markdown,
-    "csv": comma_separated,
-    "latex": latex,
-}

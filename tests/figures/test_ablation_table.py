@@ -14,14 +14,18 @@ from ablation_cases import NAN, ROWS, ablation
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures.ablation_table import AblationTable, comma_separated, latex, markdown, million
+from interpret_figures.ablation_table import AblationTable, document, million
 from interpret_figures.escaping import MISSING
 from interpret_training.ablation_results import Ablation
 
 
 def table(result: Ablation) -> list[dict[str, str]]:
     """The rows of the Markdown table; the second and third "paper" are called so too."""
-    lines = [line.strip("| ").split(" | ") for line in markdown(result).splitlines() if line.startswith("|")]
+    lines = [
+        line.strip("| ").split(" | ")
+        for line in document(result).markdown().splitlines()
+        if line.startswith("|")
+    ]
     head = [f"{name} {lines[0][:place].count(name)}" for place, name in enumerate(lines[0])]
     return [dict(zip(head, line, strict=True)) for line in lines[2:]]
 
@@ -37,11 +41,14 @@ def test_mean_spread_and_the_papers_number() -> None:
             assert line[f"paper {place}"] == f"{ROWS[row][place + 1]:.1f}"
     assert [line["multiply-adds, M 0"] for line in table(found)][:2] == [MISSING, "5.15"]
     assert "epochs 0" not in table(found)[0]
-    assert "mean ± sample standard deviation over 3 seeds. 9103 images of 10 categories" in markdown(found)
+    assert (
+        "mean ± sample standard deviation over 3 seeds. 9103 images of 10 categories"
+        in document(found).markdown()
+    )
 
 
 def test_one_seed_has_no_spread_and_nothing_is_shown_that_is_not_there() -> None:
-    text = markdown(ablation(seeds=(4,), paper=False, validated=0))
+    text = document(ablation(seeds=(4,), paper=False, validated=0)).markdown()
     assert "±" not in text
     assert "one seed (4)" in text
     assert "paper" not in text
@@ -54,8 +61,8 @@ def test_trainings_that_diverged_are_named_with_their_reason() -> None:
     assert lines[1]["train top-1 0"].endswith("(1 of 3 diverged)")
     assert lines[2]["train top-1 0"] == "diverged"
     assert lines[2]["val top-1 0"] == MISSING
-    assert "AlexNet, removed 3, 4, seed 0: It diverged at step 3." in markdown(found)
-    assert "% AlexNet, removed 3, 4, seed 0: It diverged at step 3." in latex(found)
+    assert "AlexNet, removed 3, 4, seed 0: It diverged at step 3." in document(found).markdown()
+    assert "% AlexNet, removed 3, 4, seed 0: It diverged at step 3." in document(found).latex()
 
 
 def test_epochs_are_shown_where_a_training_ended_early() -> None:
@@ -66,7 +73,7 @@ def test_epochs_are_shown_where_a_training_ended_early() -> None:
 
 def test_csv_holds_every_training() -> None:
     found = ablation(diverged=[(1, 2)])
-    lines = list(csv.DictReader(StringIO(comma_separated(found))))
+    lines = list(csv.DictReader(StringIO(document(found).csv())))
     assert len(lines) == len(ROWS) * 3
     for place, line in enumerate(lines):
         row, column = divmod(place, 3)
@@ -87,9 +94,9 @@ def test_counts_in_millions() -> None:
 
 def test_labels_keep_to_their_cells() -> None:
     found = ablation([("a|b & 50%", 1, 2, 3), ("c", NAN, NAN, NAN)])
-    assert r"| a\|b & 50% |" in markdown(found)
-    assert r"a\textbar{}b \& 50\%" in latex(found)
-    assert r"$\pm$" in latex(found)
+    assert r"| a\|b & 50% |" in document(found).markdown()
+    assert r"a\textbar{}b \& 50\%" in document(found).latex()
+    assert r"$\pm$" in document(found).latex()
 
 
 def test_it_keeps_its_promises(made: SimpleNamespace, tmp_path: Path) -> None:

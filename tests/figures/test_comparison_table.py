@@ -11,7 +11,7 @@ from interpret.testing import check_renderer
 from interpret_captum import Comparison
 from interpret_captum.comparison import METRICS
 from interpret_figures import ComparisonTable
-from interpret_figures.comparison_table import cells, comma_separated, latex, markdown, shown
+from interpret_figures.comparison_table import cells, document, shown
 
 DASH = "\N{EN DASH}"
 NAMES = ("relative_l2", "spearman", "deletion", "insertion", "seconds")
@@ -35,7 +35,7 @@ def rows_of(text):
 
 
 def test_markdown():
-    head, bars, *rows = rows_of(markdown(comparison()))
+    head, bars, *rows = rows_of(document(comparison()).markdown())
     assert head == [
         "probe",
         "against",
@@ -54,14 +54,14 @@ def test_markdown():
 
 
 def test_markdown_says_what_its_columns_mean():
-    text = markdown(comparison())
+    text = document(comparison()).markdown()
     assert "2 images. ↑ higher is better" in text
     for metric in comparison().metrics:
         assert f"- {metric.title}: {metric.meaning}" in text
 
 
 def test_comma_separated_values_keep_every_digit():
-    head, *rows = csv.reader(io.StringIO(comma_separated(comparison())))
+    head, *rows = csv.reader(io.StringIO(document(comparison()).csv()))
     assert head == ["probe", "reference", *NAMES]
     assert [row[:2] for row in rows] == [
         ["project", ""], ["captum.occlusion", "project"], ["a_b|c (x=1%)", "project"]
@@ -73,7 +73,7 @@ def test_comma_separated_values_keep_every_digit():
 
 
 def test_latex():
-    lines = latex(comparison()).splitlines()
+    lines = document(comparison()).latex().splitlines()
     start = lines.index(r"\begin{tabular}{llrrrrr}")
     assert all(line.startswith("% ") for line in lines[:start])
     assert lines[start + 2].startswith(r"probe & against & relative L2 $\downarrow$ & Spearman $\uparrow$")
@@ -86,7 +86,7 @@ def test_latex():
 
 
 def test_latex_keeps_no_character_of_its_own():
-    text = latex(comparison(probes=("a\\b", "{c}_$", "d^~#&")))
+    text = document(comparison(probes=("a\\b", "{c}_$", "d^~#&"))).latex()
     assert r"a\textbackslash{}b" in text
     assert r"\{c\}\_\$" in text
     assert r"d\textasciicircum{}\textasciitilde{}\#\&" in text
@@ -101,7 +101,7 @@ def test_the_best_of_some_rows():
 def test_the_best_is_sought_among_those_with_one_reference():
     found = comparison(reference=(0, 0, 2))
     assert [cell.best for cell in cells(found, 4)] == [False, True, False]
-    assert "best in bold among probes with one reference" in markdown(found)
+    assert "best in bold among probes with one reference" in document(found).markdown()
 
 
 def test_agreement_is_no_contest():
@@ -109,7 +109,7 @@ def test_agreement_is_no_contest():
 
 
 def test_pairs_name_their_reference():
-    text = markdown(comparison(reference=(0, 0, 2)))
+    text = document(comparison(reference=(0, 0, 2))).markdown()
     assert [row[1] for row in rows_of(text)[2:]] == [DASH, "project", DASH]
 
 
@@ -134,7 +134,7 @@ def test_digits(value, text):
 def test_files(tmp_path):
     files = ComparisonTable().render(comparison(), None, tmp_path / "new")
     assert [file.name for file in files] == ["comparison.md", "comparison.csv", "comparison.tex"]
-    assert files[0].read_text() == markdown(comparison())
+    assert files[0].read_text() == document(comparison()).markdown()
     (only,) = ComparisonTable(formats=("csv", "csv")).render(comparison(), None, tmp_path)
     assert only.name == "comparison.csv"
 

@@ -15,7 +15,7 @@ from interpret import UnknownNameError
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence
-from interpret_figures.correspondence_table import CorrespondenceTable, comma_separated, latex, markdown
+from interpret_figures.correspondence_table import CorrespondenceTable, document
 from interpret_figures.escaping import MISSING
 from interpret_figures.page import TIMES
 
@@ -35,7 +35,7 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def test_mean_and_deviation_over_pairs_under_both_rules() -> None:
     found = correspondence()
-    agree, ignore = tables(markdown(found, {}))
+    agree, ignore = tables(document(found, {}).markdown())
     assert agree[0] == ["location", "images", "conv5", "p", "fc7", "p"]
     for table, zeros in ((agree, "agree"), (ignore, "ignore")):
         for row, name in enumerate(["right eye", "left_eye", "nose"]):
@@ -56,7 +56,9 @@ def test_mean_and_deviation_over_pairs_under_both_rules() -> None:
 
 
 def test_the_papers_numbers_stand_beside_ours_where_zeros_agree() -> None:
-    agree, ignore = tables(markdown(correspondence(("right eye", "left_eye", "Nose", "tail")), BESIDE))
+    agree, ignore = tables(
+        document(correspondence(("right eye", "left_eye", "Nose", "tail")), BESIDE).markdown()
+    )
     assert agree[0] == ["location", "images", "conv5", "p", "paper", "fc7", "p", "paper"]
     assert [line[4] for line in agree[1:]] == [
         "0.067 ± 0.007", "0.069 ± 0.007", "0.079 ± 0.017", MISSING, "0.107 ± 0.017",
@@ -65,7 +67,7 @@ def test_the_papers_numbers_stand_beside_ours_where_zeros_agree() -> None:
         "0.069 ± 0.015", "0.068 ± 0.013", "0.069 ± 0.011", MISSING, "0.073 ± 0.014",
     ]  # fmt: skip
     assert "paper" not in ignore[0]
-    assert "paper" not in tables(markdown(correspondence(("tail",), draws=0), BESIDE))[0][0]
+    assert "paper" not in tables(document(correspondence(("tail",), draws=0), BESIDE).markdown())[0][0]
 
 
 def test_without_a_test_there_is_no_column_of_chances() -> None:
@@ -74,14 +76,14 @@ def test_without_a_test_there_is_no_column_of_chances() -> None:
         found,
         layers={name: replace(one, p_agree=one.p_agree * float("nan")) for name, one in found.layers.items()},
     )
-    text = markdown(none, {})
+    text = document(none, {}).markdown()
     assert tables(text)[0][0] == ["location", "images", "conv5", "fc7"]
     assert "random" not in text
     assert "p: the chance" not in text
 
 
 def test_one_pair_has_no_deviation() -> None:
-    agree, _ = tables(markdown(correspondence(images=2), {}))
+    agree, _ = tables(document(correspondence(images=2), {}).markdown())
     assert "±" not in agree[1][2]
     assert "±" in agree[4][2]
 
@@ -89,7 +91,7 @@ def test_one_pair_has_no_deviation() -> None:
 def test_the_caption_says_what_was_masked_and_what_is_left_out() -> None:
     lacking = [(0, image) for image in range(10)]
     found = correspondence(images=12, lacking=[*lacking, (2, 0)], skipped=(("broken.jpg", "It is cut."),))
-    text = markdown(found, {})
+    text = document(found, {}).markdown()
     assert f"Masks of 4 {TIMES} 4 of 16 {TIMES} 16 pixels, grey 0.5; 2 random positions in each image" in text
     assert "(1000 permutations of the masks within each image)" in text
     names = ", ".join(f"square-{place}" for place in range(8))
@@ -97,7 +99,7 @@ def test_the_caption_says_what_was_masked_and_what_is_left_out() -> None:
     assert "1 image: 'nose' is not visible (square-0)." in text
     assert "Not read: broken.jpg." in text
     shared = correspondence(random_rule="shared", fill="blur", tolerance=0.01, avoid=True)
-    text = markdown(shared, {})
+    text = document(shared, {}).markdown()
     assert "the image blurred; the same 2 random positions in all images, off the parts." in text
     assert "rank among the 2 draws" in text
     assert "changes up to 0.01 of the largest count as none" in text
@@ -105,7 +107,7 @@ def test_the_caption_says_what_was_masked_and_what_is_left_out() -> None:
 
 def test_csv_holds_all_digits() -> None:
     found = correspondence(lacking=[(1, 0)])
-    lines = list(csv.DictReader(StringIO(comma_separated(found, BESIDE))))
+    lines = list(csv.DictReader(StringIO(document(found, BESIDE).csv())))
     assert len(lines) == 2 * 2 * 4
     first, second = lines[0], lines[1]
     assert first["layer"] == "conv5"
@@ -126,7 +128,7 @@ def test_csv_holds_all_digits() -> None:
 
 
 def test_latex_has_two_tables_and_no_bare_characters() -> None:
-    text = latex(correspondence(layers=("conv_5",)), {})
+    text = document(correspondence(layers=("conv_5",)), {}).latex()
     assert text.count(r"\begin{tabular}{lrrr}") == 2
     assert r"left\_eye & 4 & " in text
     assert r"conv\_5" in text

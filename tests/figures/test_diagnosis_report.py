@@ -8,8 +8,8 @@ import torch
 
 from interpret.testing import check_renderer, small_images, small_network
 from interpret_diagnosis import Diagnosis, diagnose
-from interpret_figures.diagnosis_numbers import MISSING, comma_separated, numbers
-from interpret_figures.diagnosis_report import DiagnosisReport, markdown
+from interpret_figures.diagnosis_numbers import MISSING, numbers
+from interpret_figures.diagnosis_report import DiagnosisReport, document
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def sections(text):
 
 
 def test_findings_come_first_with_evidence_threshold_and_help(result):
-    text = markdown(result)
+    text = document(result).markdown()
     found = sections(text)[r"after \| broken"]
     assert "**dominant filter**, `conv1`: 1 of 6 filters" in found
     assert "threshold 4)" in found
@@ -39,13 +39,13 @@ def test_findings_come_first_with_evidence_threshold_and_help(result):
 
 
 def test_what_differs_is_said(result):
-    found = sections(markdown(result))[r"after \| broken against before"]
+    found = sections(document(result).markdown())[r"after \| broken against before"]
     assert "- relu2: dead units: 0 \N{RIGHTWARDS ARROW} 4 (more)" in found
     assert "relu1: dead units" not in found
 
 
 def test_numbers_stand_side_by_side(result):
-    text = sections(markdown(result))["Numbers"]
+    text = sections(document(result).markdown())["Numbers"]
     assert r"|  | before | after \| broken |" in text
     assert "| relu2: dead units | 0 | 4 |" in text
     assert (
@@ -54,14 +54,14 @@ def test_numbers_stand_side_by_side(result):
 
 
 def test_thresholds_are_ours_and_reasons_are_given(result):
-    text = markdown(result)
+    text = document(result).markdown()
     assert "They are ours: the paper judges by eye." in text
     assert "- `dominant: 4`: a filter dominates" in text
     assert "- aliasing: The first convolution has no stride that could alias." in text
 
 
 def test_csv_has_all_digits(result):
-    rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(comma_separated(result)))}
+    rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(document(result).csv()))}
     assert rows["number"] == ["before", "after | broken"]
     assert rows["dead relu2"] == ["0", "4"]
     assert float(rows["rms_largest"][1]) == float(result[1].first.relative.max())
@@ -71,7 +71,7 @@ def test_csv_has_all_digits(result):
 
 def test_a_network_without_findings(result):
     alone = Diagnosis((diagnose(small_network(), small_images(), label="one", layers=["relu1"]),))
-    text = markdown(alone)
+    text = document(alone).markdown()
     assert "against" not in text
     assert sections(text)["one"].startswith("one\n\n1 finding on 6 images.")
 

@@ -13,7 +13,7 @@ from evolution_cases import EPOCHS, evolution, layer
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures.evolution_table import MISSING, EvolutionTable, comma_separated, markdown
+from interpret_figures.evolution_table import MISSING, EvolutionTable, document
 from interpret_training.evolution_results import Evolution
 
 
@@ -24,7 +24,7 @@ def number(text: str) -> float:
 def test_csv_holds_every_number() -> None:
     image = [[0, 0, 0], [1, 1, 2], [0, 0, 0], [3, 4, 4], [5, 5, 5]]
     result = evolution(conv=layer([3, 1, 4], image=image, dead=[(4, 1), (2, 2)]), other=layer(seed=1))
-    lines = list(csv.DictReader(StringIO(comma_separated(result))))
+    lines = list(csv.DictReader(StringIO(document(result).csv())))
     assert [(line["layer"], int(line["epoch"])) for line in lines] == [
         (name, epoch) for name in ("conv", "other") for epoch in EPOCHS
     ]
@@ -63,7 +63,7 @@ def test_csv_holds_every_number() -> None:
 def test_markdown_says_when_units_settle() -> None:
     found = layer()
     found.settled[:] = torch.tensor([0, 1, 1, 5, -1])
-    text = markdown(evolution(conv=found))
+    text = document(evolution(conv=found)).markdown()
     assert f"| conv | 5 | 1 | 1 (1{MISSING}1) | 0.25 |" in text
     assert "12 images; two random sets of 4 share 33.33%." in text
     assert "settled at 5 means not before" in text
@@ -73,14 +73,14 @@ def test_markdown_says_when_units_settle() -> None:
 
 
 def test_a_name_with_a_bar_stays_in_its_cell() -> None:
-    assert r"| a\|b |" in markdown(evolution(**{"a|b": layer()}))
+    assert r"| a\|b |" in document(evolution(**{"a|b": layer()})).markdown()
 
 
 def test_poor_results_are_written(tmp_path: Path) -> None:
     dead = [(unit, column) for unit in range(5) for column in range(3)]
     for result in (evolution(epochs=(7,), conv=layer([], epochs=(7,))), evolution(conv=layer(dead=dead))):
-        assert MISSING in markdown(result)
-        assert len(comma_separated(result).splitlines()) == 1 + len(result.epochs)
+        assert MISSING in document(result).markdown()
+        assert len(document(result).csv().splitlines()) == 1 + len(result.epochs)
 
 
 def test_it_keeps_its_promises(made: SimpleNamespace) -> None:

@@ -14,20 +14,13 @@ from invariance_cases import NAMES, invariances
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures.invariance_table import (
-    INFINITE,
-    MISSING,
-    InvarianceTable,
-    comma_separated,
-    markdown,
-    rows,
-)
+from interpret_figures.invariance_table import INFINITE, MISSING, InvarianceTable, document, rows
 from interpret_invariance import Invariances
 
 
 def test_every_number_is_in_the_csv() -> None:
     result = invariances()
-    lines = list(csv.DictReader(comma_separated(result).splitlines()))
+    lines = list(csv.DictReader(document(result).csv().splitlines()))
     assert len(lines) == 3 * 5 * 3  # transformations, images, two layers and the probability
     for line in lines:
         image = NAMES.index(line["target"])
@@ -50,7 +43,7 @@ def test_every_number_is_in_the_csv() -> None:
 
 
 def test_the_markdown_of_one_transformation() -> None:
-    text = markdown(invariances("scale", images=1, layers=("conv",), steps=9))
+    text = document(invariances("scale", images=1, layers=("conv",), steps=9)).markdown()
     assert text.startswith(
         "**Scale** (times; 1 to 1.8, 9 steps)\n\n| image | conv: largest relative distance |"
     )
@@ -63,7 +56,7 @@ def test_the_markdown_of_one_transformation() -> None:
 
 def test_medians_over_the_images() -> None:
     result = invariances("vertical_translation", images=3)
-    (line,) = [line for line in markdown(result).splitlines() if line.startswith("| median")]
+    (line,) = [line for line in document(result).markdown().splitlines() if line.startswith("| median")]
     relative = result.relative("vertical_translation", "layer1").amax(1).median()
     assert line.split("|")[2].strip() == f"{float(relative):.3g}"
 
@@ -72,7 +65,9 @@ def test_a_half_that_is_not_reached() -> None:
     result = invariances("scale", images=2)
     curves = replace(result["scale"], probability=torch.ones(2, 9))
     still = replace(result, curves={"scale": curves})
-    lines = [line for line in markdown(still).splitlines() if INFINITE in line and line.startswith("|")]
+    lines = [
+        line for line in document(still).markdown().splitlines() if INFINITE in line and line.startswith("|")
+    ]
     assert len(lines) == 3  # both images, and their median
     assert all(f"{MISSING} / {INFINITE}" in line for line in lines)
     assert [row.half_above for row in rows(still) if row.curve == "probability"] == [float("inf")] * 2
@@ -80,7 +75,7 @@ def test_a_half_that_is_not_reached() -> None:
 
 def test_skipped_images_are_counted() -> None:
     result = replace(invariances("scale"), skipped=(("a.png", "broken"),))
-    assert "1 image cannot be read" in markdown(result)
+    assert "1 image cannot be read" in document(result).markdown()
 
 
 def test_contract(made: SimpleNamespace, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures import transfer_categories as categories
 from interpret_figures.escaping import MISSING
-from interpret_figures.transfer_table import TransferTable, comma_separated, latex, markdown
+from interpret_figures.transfer_table import TransferTable, document
 from interpret_transfer import Transfer
 from interpret_transfer.paper import CATEGORIES, METHODS
 
@@ -33,7 +33,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 def test_mean_and_sample_deviation_in_their_cells() -> None:
     found = transfer(network(), network("other", ["features.3"], ["svm"], seed=1))
-    lines = table(markdown(found))
+    lines = table(document(found).markdown())
     rows = [(one.label, row) for one in found.networks for row in one.layers]
     assert len(lines) == len(rows) == 15
     for line, (label, row) in zip(lines, rows, strict=True):
@@ -48,7 +48,9 @@ def test_mean_and_sample_deviation_in_their_cells() -> None:
 
 
 def test_the_papers_numbers_stand_at_their_layer_classifier_and_size() -> None:
-    lines = table(markdown(transfer(network(), network("other", ["features.3"], ["svm"])), "caltech101"))
+    lines = table(
+        document(transfer(network(), network("other", ["features.3"], ["svm"])), "caltech101").markdown()
+    )
     own = {(line["network"], line["layer"], line["classifier"]): line for line in lines}
     beside = "paper, Table 7: 30 images"
     assert own["ZFNet", "layer1", "svm"][beside] == "44.8 ± 0.7"
@@ -66,7 +68,7 @@ def test_the_papers_numbers_stand_at_their_layer_classifier_and_size() -> None:
 
 
 def test_no_column_for_table_7_where_no_layer_has_its_names() -> None:
-    text = markdown(transfer(network("other", ["features.3"], ["svm"])), "caltech256")
+    text = document(transfer(network("other", ["features.3"], ["svm"])), "caltech256").markdown()
     assert "Table 7: 60 images |" not in text
     assert [line["60 images"] for line in table(text)[1:]] == [
         "47.9",
@@ -77,7 +79,9 @@ def test_no_column_for_table_7_where_no_layer_has_its_names() -> None:
 
 
 def test_the_caption_says_what_is_measured() -> None:
-    text = markdown(transfer(network(), skipped=[("a.jpg", "broken"), ("b.jpg", "broken")]), "caltech101")
+    text = document(
+        transfer(network(), skipped=[("a.jpg", "broken"), ("b.jpg", "broken")]), "caltech101"
+    ).markdown()
     for said in (
         "Accuracy by category, averaged over 4 categories, in %",
         "sample standard deviation over 3 random splits",
@@ -89,7 +93,7 @@ def test_the_caption_says_what_is_measured() -> None:
         "Caltech-101, Table 4",
     ):
         assert said in text
-    of_voc = markdown(split(), "voc2012")
+    of_voc = document(split(), "voc2012").markdown()
     for said in (
         "averaged over 3 categories, in %: one split, so that no spread",
         "ten crops, features standardised",
@@ -103,20 +107,20 @@ def test_the_caption_says_what_is_measured() -> None:
 
 def test_one_c_everywhere_is_said_and_a_training_has_none() -> None:
     found = transfer(network(layers=["layer1"]), scratch())
-    lines = table(markdown(found))
-    assert "c is 0.1 everywhere." in markdown(found)
+    lines = table(document(found).markdown())
+    assert "c is 0.1 everywhere." in document(found).markdown()
     assert [lines[-1][name] for name in ("layer", "classifier", "dimension", "c")] == [
         "all layers", "scratch", MISSING, MISSING,
     ]  # fmt: skip
     found.networks[0].layers[0].strength[1, 2] = 10
-    assert table(markdown(found))[0]["c"] == f"0.1{MISSING}10"
-    assert "c is chosen" in markdown(found)
+    assert table(document(found).markdown())[0]["c"] == f"0.1{MISSING}10"
+    assert "c is chosen" in document(found).markdown()
 
 
 def test_csv_holds_every_split_with_all_digits_and_the_paper() -> None:
     found = transfer(network(), scratch())
     found.networks[0].layers[0].quality[1, 2] = NAN
-    lines = list(csv.DictReader(StringIO(comma_separated(found, "caltech101"))))
+    lines = list(csv.DictReader(StringIO(document(found, "caltech101").csv())))
     ours = [line for line in lines if line["source"] == "ours"]
     assert len(ours) == 15 * 2 * 3
     for place, line in enumerate(ours):
@@ -134,18 +138,18 @@ def test_csv_holds_every_split_with_all_digits_and_the_paper() -> None:
     assert theirs["Bo et al.", "", "", "30"]["spread"] == "0.0033"
     assert theirs["convnet, pretrained", "layer7", "softmax", "30"]["quality"] == "0.854"
     assert len(lines) - len(ours) == 7 + 8
-    assert "NaN" not in markdown(found)
-    assert table(markdown(found))[0]["15 images"] == MISSING
+    assert "NaN" not in document(found).markdown()
+    assert table(document(found).markdown())[0]["15 images"] == MISSING
 
 
 def test_names_keep_to_their_cells() -> None:
     found = transfer(network("a|b & 50%", ["conv_1"], ["svm"]), categories=("x|y", "50%", "a_b", "#"))
-    assert r"| a\|b & 50% | conv_1 |" in markdown(found)
-    assert r"a\textbar{}b \& 50\% & conv\_1 & svm" in latex(found)
-    assert r"$\pm$" in latex(found)
-    assert r"| x\|y |" in categories.markdown(found)
-    assert r"a\_b & " in categories.latex(found)
-    assert r"\# & " in categories.latex(found)
+    assert r"| a\|b & 50% | conv_1 |" in document(found).markdown()
+    assert r"a\textbar{}b \& 50\% & conv\_1 & svm" in document(found).latex()
+    assert r"$\pm$" in document(found).latex()
+    assert r"| x\|y |" in categories.document(found).markdown()
+    assert r"a\_b & " in categories.document(found).latex()
+    assert r"\# & " in categories.document(found).latex()
 
 
 def test_another_measure_than_the_papers_is_refused(tmp_path: Path) -> None:
@@ -157,7 +161,7 @@ def test_another_measure_than_the_papers_is_refused(tmp_path: Path) -> None:
 
 def test_each_category_by_layer_with_the_best_marked() -> None:
     found = transfer(network(kinds=("svm",)))
-    lines = table(categories.markdown(found))
+    lines = table(categories.document(found).markdown())
     assert [line["category"] for line in lines] == [*VOC, "mean"]
     for number, line in enumerate(lines[:-1]):
         values = [100 * float(row.by_category[1, number]) for row in found.networks[0].layers]
@@ -167,26 +171,26 @@ def test_each_category_by_layer_with_the_best_marked() -> None:
             LAYERS[values.index(max(values))]
         ]
     assert lines[-1]["layer1"] == f"{100 * float(found.networks[0].layers[0].mean[1]):.1f}"
-    written = list(csv.DictReader(StringIO(categories.comma_separated(found))))
+    written = list(csv.DictReader(StringIO(categories.document(found).csv())))
     assert len(written) == 7 * 2 * 4
     assert written[5]["quality"] == repr(float(found.networks[0].layers[0].by_category[1, 1]))
 
 
 def test_a_table_for_each_network_and_classifier() -> None:
-    text = categories.markdown(transfer(network(), network("other", ["a"], ["svm"]), scratch()))
+    text = categories.document(transfer(network(), network("other", ["a"], ["svm"]), scratch())).markdown()
     titles = [line.strip("*") for line in text.splitlines() if line.startswith("**")]
     assert titles == ["ZFNet, svm", "ZFNet, softmax", "other, svm", "ZFNet, from scratch"]
 
 
 def test_categories_without_images_and_the_papers_row() -> None:
-    lines = table(categories.markdown(split(), "voc2012"))
+    lines = table(categories.document(split(), "voc2012").markdown())
     cow, plane = lines[3], lines[0]
     assert {cow[layer] for layer in LAYERS} == {MISSING}
     assert cow["paper: convnet, pretrained"] == "74.4"
     assert cow["paper: Sande et al."] == "63.2"
     assert plane["paper: Yan et al."] == "97.3"
     assert lines[4]["paper: convnet, pretrained"] == "79.0"
-    written = list(csv.DictReader(StringIO(categories.comma_separated(split(), "voc2012"))))
+    written = list(csv.DictReader(StringIO(categories.document(split(), "voc2012").csv())))
     assert written[3]["quality"] == ""
     assert len(written) == 7 * 4 + 60
     assert written[-1] == {
