@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interpret import fills
 from interpret.errors import StepError
 from interpret.network import Network
 
@@ -28,15 +29,15 @@ def filled(network: Network, fill: float | list[float]) -> Float[Tensor, "1 c h 
     Raises:
         StepError: If there are more or fewer values than channels.
     """
-    channels, height, width = network.input.shape
+    channels = network.input.shape[0]
     values = [fill] * channels if isinstance(fill, float | int) else fill
     if len(values) != channels:
         raise StepError(
             f"{len(values)} values are given for a colour, but the network takes {channels} channels: give "
             "one for each, or one number for a grey."
         )
-    pixels = torch.tensor(values, dtype=network.dtype)[:, None, None].expand(channels, height, width)
-    return network.place(network.input.normalize(pixels)[None])
+    image = torch.zeros(network.input.shape, dtype=network.dtype)
+    return network.place(fills.filled(network.input, image, tuple(values), network.input.size)[None])
 
 
 def check_block(network: Network, word: str, side: int) -> None:

@@ -10,6 +10,7 @@ import torch
 from interpret.batches import OnError
 from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError
+from interpret.fills import Fill, filled
 from interpret.images import as_images
 from interpret.network import Network
 from interpret_correspondence.changing import change_signs
@@ -19,7 +20,6 @@ from interpret_correspondence.parts import Position, Subject, find, read
 from interpret_correspondence.placing import Draws, RandomRule, part_boxes
 from interpret_correspondence.results import Correspondence
 from interpret_diagnosis.layers import diagnosed_layers
-from interpret_occlusion.occluder import Fill, filled
 
 SHARE = 6
 """A mask is this part of the input's shorter side; the paper does not say how large its masks are."""

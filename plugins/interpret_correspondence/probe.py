@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from interpret.batches import OnError
+from interpret.fills import Fill
 from interpret.images import Images
 from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret_correspondence.comparing import correspondence
 from interpret_correspondence.placing import RandomRule
 from interpret_correspondence.results import Correspondence
-from interpret_occlusion.occluder import Fill
 
 Pixels = Annotated[int, Field(ge=1)]
 

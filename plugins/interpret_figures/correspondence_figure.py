@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
+from interpret.fills import filled
 from interpret.images import Images
 from interpret.interfaces import Renderer
 from interpret_correspondence import Correspondence
@@ -24,7 +25,6 @@ from interpret_figures.layout import LINE, PAPER, Grid, Heading
 from interpret_figures.page import INK, Format, Label, Page, save_page
 from interpret_figures.pairs import picture_size
 from interpret_figures.photographs import Photographs
-from interpret_occlusion.occluder import filled
 
 TILE = 1.05
 """Length of a picture's longer side on paper, in inches."""

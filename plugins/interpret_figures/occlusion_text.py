@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from interpret.fills import Fill
 from interpret_figures.colours import chance
 from interpret_figures.page import TIMES
 from interpret_occlusion import OcclusionMaps, Occlusions
-from interpret_occlusion.occluder import Fill
 
 
 def percent(share: float) -> str:

@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-REACH = 3
-"""Standard deviations at which a blur ends."""
+from interpret.fills import blurred
 
 
 def brighten(pixels: Float[Tensor, "n c h w"], factors: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
@@ -33,14 +32,11 @@ def blur(pixels: Float[Tensor, "n c h w"], sigmas: Float[Tensor, " n"]) -> Float
 
     The image is mirrored at its border; the Gaussian ends after 3 standard deviations, or with the image.
     """
-    from torchvision.transforms.v2.functional import gaussian_blur  # noqa: PLC0415 - takes a second
-
-    room = [size - 1 for size in reversed(pixels.shape[2:])]
-    blurred = []
-    for image, sigma in zip(pixels, sigmas.tolist(), strict=True):
-        sides = [2 * min(max(round(REACH * sigma), 1), most) + 1 for most in room]
-        blurred.append(gaussian_blur(image, sides, [sigma, sigma]) if sigma > 0 else image)
-    return torch.stack(blurred)
+    found = [
+        blurred(image, (sigma, sigma)) if sigma > 0 else image
+        for image, sigma in zip(pixels[:, None], sigmas.tolist(), strict=True)
+    ]
+    return torch.cat(found)
 
 
 def _column(factors: Tensor, pixels: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.errors import ModelError
+from interpret.fills import Fill
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
@@ -19,7 +20,6 @@ from interpret.workspace import kept_part
 from interpret_deconv import LayerProjections
 from interpret_occlusion.checks import NO_APPROXIMATE, NO_TOLERANCE
 from interpret_occlusion.features import project_unit
-from interpret_occlusion.occluder import Fill
 from interpret_occlusion.results import OcclusionMaps, Occlusions
 from interpret_occlusion.sweeping import Choice, Strongest, sweep
 from interpret_topk import Exemplars

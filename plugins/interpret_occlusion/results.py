@@ -11,11 +11,11 @@ from torch import Tensor
 
 from interpret.attributions import Attributions
 from interpret.errors import InterpretError
+from interpret.fills import Fill
 from interpret.images import InputSpec
 from interpret.outputs import OutputKind, as_probabilities
 from interpret.results import Record, Result
 from interpret_deconv import LayerProjections
-from interpret_occlusion.occluder import Fill
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from torch import Tensor
 from interpret.attributions import check_classes, find_class
 from interpret.entry import takes_network
 from interpret.errors import InterpretError
+from interpret.fills import Fill, filled
 from interpret.network import Network
 from interpret_occlusion import checks
 from interpret_occlusion.engines import Question, answer_everywhere, pick_engine, sums
-from interpret_occlusion.occluder import Fill, filled, places
+from interpret_occlusion.occluder import places
 from interpret_occlusion.results import Followed, OcclusionMaps
 
 Choice = Literal["auto", "incremental", "full"]
