@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
 from interpret.batches import Batch
-from interpret.errors import StepError, UnknownNameError
 from interpret.graph.receptive import receptive_field
 from interpret.graph.rules import Rules
 from interpret.graph.windows import Seeds
@@ -24,8 +23,9 @@ from interpret_captum import library as captum
 from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
 from interpret_deconv import Asked, LayerProjections, Projections
 from interpret_deconv.asking import tracked
+from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
 from interpret_deconv.projection import LayerProjector
-from interpret_topk import Exemplars, LayerExemplars
+from interpret_topk import Exemplars
 
 
 class _NeuronProbe(Probe):
@@ -50,13 +50,16 @@ class _NeuronProbe(Probe):
         """
         images, subject = as_images(images), Subject.of(network)
         warn_of_plain_gradients(subject, "the probe deconv")
-        works = {layer: self._work(subject, exemplars, layer) for layer in self._layers(exemplars)}
-        for batch in tracked(network, _used(images, exemplars, works), self.batch_size):
+        layers = mined_layers(exemplars, self.layers)
+        works = {layer: self._work(subject, exemplars, layer) for layer in layers}
+        check_images(images, exemplars)
+        used = sorted({index for work in works.values() for index in work.found.image.tolist()})
+        local = {index: place for place, index in enumerate(images.indices)}
+        for batch in tracked(network, images.subset([local[index] for index in used]), self.batch_size):
             for work in works.values():
                 work.project(batch, self.batch_size)
-        used = sorted({index for work in works.values() for index in work.image.tolist()})
         return Projections(
-            layers={layer: work.finished() for layer, work in works.items()},
+            layers={layer: work.found for layer, work in works.items()},
             ids={str(index): exemplars.ids[str(index)] for index in used},
             input=network.input,
             rule=self.rule,
@@ -69,27 +72,15 @@ class _NeuronProbe(Probe):
     def method(self, subject: Subject) -> Any:
         """Captum's method for one layer."""
 
-    def _layers(self, exemplars: Exemplars) -> list[str]:
-        for layer in self.layers:
-            if layer not in exemplars.layers:
-                raise UnknownNameError("mined layer", layer, exemplars.layers)
-        return self.layers or list(exemplars.layers)
-
     def _work(self, subject: Subject, exemplars: Exemplars, layer: str) -> _Work:
         mined, tapped, graph = exemplars[layer], subject.at(layer), subject.network.graph
         field = receptive_field(graph, tapped.layer)
         projector = LayerProjector(graph, tapped.layer, Rules(), None, field)
-        return _Work.of(self.method(tapped), projector, mined, self._chosen(layer, mined))
-
-    def _chosen(self, layer: str, mined: LayerExemplars) -> Bool[Tensor, "unit rank"]:
-        count = len(mined.image)
-        units = list(range(count)) if self.units is None else self.units
-        for unit in units:
-            if not 0 <= unit < count:
-                raise StepError(f"Layer {layer!r} has no unit {unit}: it has {count}, 0 to {count - 1}.")
-        chosen = torch.zeros_like(mined.image, dtype=torch.bool)
-        chosen[units, : self.ranks] = True
-        return chosen & (mined.image >= 0) & ~mined.dead[:, None]
+        chosen = choose(mined, layer, self.units, self.ranks)
+        found = empty_projections(mined, chosen, (graph.input.shape[0], *projector.size))
+        y, x = found.position.unbind(1)
+        found.box.copy_(projector.boxes(Seeds(found.image, found.unit, y, x, found.value)).reshape(-1, 4))
+        return _Work(self.method(tapped), tapped.layer, found)
 
 
 class NeuronDeconvolution(_NeuronProbe):
@@ -116,55 +107,23 @@ class NeuronGuidedBackprop(_NeuronProbe):
 
 @dataclass(frozen=True)
 class _Work:
-    """The neurons of one layer, and room for their projections."""
+    """How one layer's neurons are projected, and what is done of it."""
 
     method: Any
-    projector: LayerProjector
-    unit: Int[Tensor, " k"]
-    rank: Int[Tensor, " k"]
-    image: Int[Tensor, " k"]
-    position: Int[Tensor, "k 2"]
-    value: Float[Tensor, " k"]
-    box: Int[Tensor, "k 4"]
-    patches: Tensor
-    scale: Tensor
-
-    @classmethod
-    def of(
-        cls, method: Any, projector: LayerProjector, mined: LayerExemplars, chosen: Bool[Tensor, "unit rank"]
-    ) -> _Work:
-        """Room for the chosen neurons."""
-        unit, rank = chosen.nonzero(as_tuple=True)
-        image, position, value = mined.image[chosen], mined.position[chosen], mined.values[chosen].float()
-        y, x = position.unbind(1)
-        box = projector.boxes(Seeds(image, unit, y, x, value)).reshape(-1, 4)
-        shape = (len(unit), projector.graph.input.shape[0], *projector.size)
-        patches, scale = torch.zeros(shape, dtype=torch.float16), torch.ones(len(unit))
-        return cls(method, projector, unit, rank, image, position, value, box, patches, scale)
+    layer: str
+    found: LayerProjections
 
     def project(self, batch: Batch, count: int) -> None:
-        """Project the neurons of a batch of images, so many at once."""
-        images = torch.tensor(batch.indices)
-        mine = torch.isin(self.image, images).nonzero()[:, 0]
+        """Project the neurons of a batch of images, so many at once; crop what is of whole images."""
+        images, found = torch.tensor(batch.indices), self.found
+        mine = torch.isin(found.image, images).nonzero()[:, 0]
         for part in torch.split(mine, count) if len(mine) else ():
-            row = (self.image[part, None] == images).int().argmax(1)
-            asked = Asked(self.projector.layer, self.unit[part], self.position[part], self.value[part])
+            row = (found.image[part, None] == images).int().argmax(1)
+            asked = Asked(self.layer, found.unit[part], found.position[part], found.value[part])
             with quiet():
-                found = self.method.attribute(batch.x[row.to(batch.x.device)], asked.pick)
-            self._keep(part, found.detach().cpu())
-
-    def _keep(self, part: Int[Tensor, " m"], found: Float[Tensor, "m c h w"]) -> None:
-        """Crop projections of whole images to their boxes, and store them with their scale."""
-        for place, whole in zip(part.tolist(), found, strict=True):
-            patch = crop(whole, self.box[place].tolist())
-            peak = float(patch.abs().amax()) or 1.0
-            self.patches[place], self.scale[place] = (patch / peak).half(), peak
-
-    def finished(self) -> LayerProjections:
-        """The projections of the layer."""
-        return LayerProjections(
-            self.unit, self.rank, self.image, self.position, self.value, self.box, self.patches, self.scale
-        )
+                maps = self.method.attribute(batch.x[row.to(batch.x.device)], asked.pick)
+            patches = map(crop, maps.detach().cpu(), found.box[part].tolist())
+            store(found, part, torch.stack(list(patches)))
 
 
 def crop(image: Float[Tensor, "c h w"], box: list[int]) -> Float[Tensor, "c height width"]:
@@ -172,21 +131,3 @@ def crop(image: Float[Tensor, "c h w"], box: list[int]) -> Float[Tensor, "c heig
     top, left, bottom, right = box
     height, width = image.shape[1:]
     return F.pad(image, (-left, right - width, -top, bottom - height))
-
-
-def _used(images: Images, exemplars: Exemplars, works: dict[str, _Work]) -> Images:
-    """The images that hold a neuron, in the order of the dataset.
-
-    Raises:
-        StepError: If they are not those that were mined.
-    """
-    local = {index: place for place, index in enumerate(images.indices)}
-    for text, id_ in exemplars.ids.items():
-        found = images.ids[local[int(text)]] if int(text) in local else "nothing"
-        if found != id_:
-            raise StepError(
-                f"The exemplars were mined from other images: image {text} was {id_!r} and is {found!r}. "
-                "Use the dataset of the mining step."
-            )
-    used = {index for work in works.values() for index in work.image.tolist()}
-    return images.subset(sorted(local[index] for index in used))

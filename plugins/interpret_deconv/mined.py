@@ -1,0 +1,100 @@
+"""Which of the mined neurons are projected, and how their projections are collected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interpret.errors import StepError, UnknownNameError
+from interpret.images import Images
+from interpret_deconv.results import LayerProjections
+from interpret_topk import Exemplars, LayerExemplars
+
+__all__ = ["check_images", "choose", "empty_projections", "mined_layers", "store"]
+
+
+def mined_layers(exemplars: Exemplars, layers: Sequence[str]) -> list[str]:
+    """The layers to project; none named: all that were mined.
+
+    Raises:
+        UnknownNameError: If one was not mined.
+    """
+    for layer in layers:
+        if layer not in exemplars.layers:
+            raise UnknownNameError("mined layer", layer, exemplars.layers)
+    return list(layers or exemplars.layers)
+
+
+def choose(
+    mined: LayerExemplars, layer: str, units: Sequence[int] | None, ranks: int | None
+) -> Bool[Tensor, "unit rank"]:
+    """Which of a layer's neurons are projected; those that do not exist and dead units never are.
+
+    Args:
+        mined: The layer's strongest neurons.
+        layer: Its name, for the message.
+        units: Their units; none: all.
+        ranks: How many neurons of each unit; none: all that were mined.
+
+    Raises:
+        StepError: If a unit does not exist.
+    """
+    count = len(mined.image)
+    units = range(count) if units is None else units
+    for unit in units:
+        if not 0 <= unit < count:
+            raise StepError(f"Layer {layer!r} has no unit {unit}: it has {count}, 0 to {count - 1}.")
+    chosen = torch.zeros_like(mined.image, dtype=torch.bool)
+    chosen[list(units), :ranks] = True
+    return chosen & (mined.image >= 0) & ~mined.dead[:, None]
+
+
+def check_images(images: Images, exemplars: Exemplars) -> None:
+    """Refuse images other than those that were mined.
+
+    Raises:
+        StepError: If one of them is missing, or is another one.
+    """
+    ids = dict(zip(images.indices, images.ids, strict=True))
+    for place, id_ in exemplars.ids.items():
+        found = ids.get(int(place), "nothing")
+        if found != id_:
+            raise StepError(
+                f"The exemplars were mined from other images: image {place} was {id_!r} and is {found!r}. "
+                "Use the dataset of the mining step."
+            )
+
+
+def empty_projections(
+    mined: LayerExemplars, chosen: Bool[Tensor, "unit rank"], shape: Sequence[int]
+) -> LayerProjections:
+    """Projections of the chosen neurons that are still to be computed: zeros, which `store` fills.
+
+    Args:
+        mined: The layer's strongest neurons.
+        chosen: Which of them.
+        shape: Channels, height and width of a projection.
+    """
+    unit, rank = chosen.nonzero(as_tuple=True)
+    count = len(unit)
+    return LayerProjections(
+        unit=unit,
+        rank=rank,
+        image=mined.image[chosen],
+        position=mined.position[chosen],
+        value=mined.values[chosen].float(),
+        box=torch.zeros(count, 4, dtype=torch.int64),
+        patches=torch.zeros(count, *shape, dtype=torch.float16),
+        scale=torch.ones(count),
+    )
+
+
+def store(into: LayerProjections, which: Int[Tensor, " m"], patches: Float[Tensor, "m c h w"]) -> None:
+    """Put projections into their places, in 16 bits, each with its largest magnitude as its scale."""
+    scale = patches.abs().amax((1, 2, 3))
+    scale = torch.where(scale > 0, scale, 1.0)
+    into.patches[which] = (patches / scale[:, None, None, None]).to("cpu", torch.float16)
+    into.scale[which] = scale.float().cpu()
