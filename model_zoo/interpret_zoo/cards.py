@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+__all__ = ["FOLDER", "WeightsCard", "series_names", "write_card"]
+
 FOLDER = Path(__file__).parent / "weights"
 
 

@@ -7,6 +7,8 @@ from typing import ClassVar
 from interpret_zoo.architecture import ConvLayer, Layers, LinearLayer
 from interpret_zoo.eight_layers import EightLayers
 
+__all__ = ["ZFNet"]
+
 ZFNET: Layers = {
     1: ConvLayer(96, kernel=7, stride=2, after=("pool", "norm")),
     2: ConvLayer(256, kernel=5, stride=2, after=("pool", "norm")),

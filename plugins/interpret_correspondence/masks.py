@@ -9,6 +9,8 @@ from typing import TypeAlias
 from jaxtyping import Float
 from torch import Tensor
 
+__all__ = ["cover"]
+
 Box: TypeAlias = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels, half-open."""
 

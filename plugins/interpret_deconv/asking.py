@@ -22,6 +22,8 @@ from interpret.labels import LabelMap
 from interpret.network import Network
 from interpret.progress import track
 
+__all__ = ["Explain", "tracked"]
+
 Unit = int | Literal["strongest"]
 
 

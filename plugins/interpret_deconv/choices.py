@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 from interpret.errors import InterpretError
 from interpret.graph.rules import Rules
 
+__all__ = ["Nonlinear", "Rule"]
+
 Rule = Literal["deconvnet", "gradient", "guided"]
 Unpool = Literal["sum", "overwrite"]
 Norm = Literal["identity", "scale", "gradient"]

@@ -24,6 +24,8 @@ from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_r
 from interpret_deconv.derivatives import Gradient, whole_gradient
 from interpret_deconv.neurons import Neuron, as_neurons, as_seeds
 
+__all__ = ["LayerProjector"]
+
 MEMORY = 512 * 2**20
 """Bytes that the maps of one batch of whole images may take together."""
 

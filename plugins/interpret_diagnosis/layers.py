@@ -10,6 +10,8 @@ from interpret.errors import ModelError
 from interpret.graph.program import Graph, Node
 from interpret.network import Network
 
+__all__ = ["diagnosed_layers"]
+
 
 def first_convolution(network: Network) -> tuple[str, nn.Conv2d] | None:
     """The name and the module of the first ``nn.Conv2d`` that runs; none where there is none."""

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+__all__ = ["Border"]
+
 Border = Literal["mean", "edge", "reflect", "black"]
 """What is seen beyond the image: its mean colour, its nearest pixel, the image mirrored, or black."""
 

@@ -19,6 +19,8 @@ from interpret.network import Network
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
 
+__all__ = ["convolutions"]
+
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]

@@ -14,6 +14,8 @@ from interpret.errors import UnknownNameError
 from interpret.results import Record, Result
 from interpret_training.results import History, Scores
 
+__all__ = ["MEASURES", "Ablation", "Measure"]
+
 Measure: TypeAlias = Literal["train", "validation", "validation5"]
 MEASURES: tuple[Measure, ...] = ("train", "validation", "validation5")
 """Top-1 error on training images; top-1 and top-5 error on validation images: the columns of Table 3."""

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from interpret_training.recipe import Crops
 
+__all__ = ["cut", "ten_views"]
+
 
 class Views(NamedTuple):
     """Where each image of a batch is cropped, and whether it is mirrored."""

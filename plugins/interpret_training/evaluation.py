@@ -19,6 +19,8 @@ from interpret_training.loading import Batch, Preparation
 from interpret_training.pixels import Pixels, read_pixels
 from interpret_training.results import Scores
 
+__all__ = ["class_count", "probabilities"]
+
 TestCrops = Literal[1, 10]
 
 

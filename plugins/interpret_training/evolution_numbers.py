@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Float16, Int
 from torch import Tensor
 
+__all__ = ["quartiles"]
+
 
 def winners(values: Float[Tensor, "*any rank"], image: Int[Tensor, "*any rank"]) -> Int[Tensor, "*any rank"]:
     """The images in which a unit is strongest and positive; -1 for the others: they tell of no feature."""

@@ -13,6 +13,8 @@ from interpret.images import InputSpec
 from interpret.results import Record, Result
 from interpret_deconv import LayerProjections
 
+__all__ = ["Evolution", "LayerEvolution"]
+
 
 @dataclass(frozen=True)
 class LayerEvolution(Record):

@@ -20,6 +20,8 @@ from interpret_training.pixels import Pixels
 from interpret_training.recipe import Recipe
 from interpret_zoo import MeanImage
 
+__all__ = ["Preparation"]
+
 WORKERS = min(8, os.cpu_count() or 1)
 """Processes that read photographs which are not held in memory."""
 

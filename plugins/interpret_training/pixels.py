@@ -20,6 +20,8 @@ from interpret.labels import match_labels
 from interpret.network import Network
 from interpret.progress import track
 
+__all__ = ["output_names", "read_pixels"]
+
 MEMORY = 4 * 2**30
 """Bytes of pixels that are held in memory; more are read again from their files in every epoch."""
 

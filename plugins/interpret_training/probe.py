@@ -18,6 +18,8 @@ from interpret_training.results import Training
 from interpret_training.splitting import split
 from interpret_training.training import train
 
+__all__ = ["GivenRecipe"]
+
 
 def _recipe(value: Any) -> Any:
     """A recipe from its name, or from ``{like: NAME, …}`` with what differs from it."""

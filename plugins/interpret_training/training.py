@@ -41,6 +41,8 @@ from interpret_training.recipe import Recipe, read_recipe
 from interpret_training.results import History, Scores, Training
 from interpret_training.state import PREVIOUS, STATE, find_state
 
+__all__ = ["training_key"]
+
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 

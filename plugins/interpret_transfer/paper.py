@@ -15,6 +15,18 @@ from dataclasses import dataclass
 from math import nan
 from typing import Literal
 
+__all__ = [
+    "CATEGORIES",
+    "FEW",
+    "LAYERS",
+    "LAYERS_SIZE",
+    "METHODS",
+    "METHODS_TABLE",
+    "PRETRAINED",
+    "PaperData",
+    "Reported",
+]
+
 PaperData = Literal["caltech101", "caltech256", "voc2012"]
 """The data sets that the paper reports transfer to."""
 

@@ -17,7 +17,7 @@ from interpret.images import Images
 from interpret.network import Network
 from interpret_captum.metrics.localisation import energy_inside, object_mask, pointing_game
 from interpret_occlusion import sweep
-from interpret_zoo.recipes import scenes as recipe
+from interpret_training.bundled import scenes as recipe
 from interpret_zoo.zfnet import ZFNet
 
 TRAINED, EPOCHS, SWEPT, TESTED = 4_000, 6, 60, 1_000

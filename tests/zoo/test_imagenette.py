@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 
 import interpret
 from interpret_training import Recipe, evaluate, evolve, read_checkpoints, train
+from interpret_training.bundled import imagenette
 from interpret_zoo.cards import FOLDER, find_card, series_names
-from interpret_zoo.recipes import imagenette
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "imagenette-144"
 

@@ -1,5 +1,7 @@
 """The recipe of the embedded weights: its parts, and a whole small run."""
 
+import importlib
+import runpy
 import sys
 
 import pytest
@@ -7,8 +9,8 @@ import torch
 from torch import nn
 
 import interpret
+from interpret_training.bundled import scenes as recipe
 from interpret_zoo.cards import find_card
-from interpret_zoo.recipes import scenes as recipe
 
 
 def test_filters_above_the_radius_are_scaled_back_to_it():
@@ -65,3 +67,14 @@ def test_the_card_tells_the_accuracy_that_is_measured():
     network = interpret.load_model("zfnet", weights="scenes")
     measured = recipe.accuracy(network, recipe.scenes("test", recipe.HELD_OUT))
     assert measured == pytest.approx(find_card("zfnet", "scenes").accuracy, abs=0.001)
+
+
+@pytest.mark.parametrize("name", ["scenes", "imagenette"])
+def test_a_program_that_has_moved_says_where_it_is(name, capsys):
+    with pytest.raises(ImportError, match=rf"Import interpret_training\.bundled\.{name}\."):
+        importlib.import_module(f"interpret_zoo.recipes.{name}")
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module(f"interpret_zoo.recipes.{name}", run_name="__main__")
+    assert stopped.value.code == 2
+    assert f"Run: python -m interpret_training.bundled.{name}\n" in capsys.readouterr().err
+    assert importlib.import_module(f"interpret_training.bundled.{name}").main
