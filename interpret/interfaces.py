@@ -39,7 +39,7 @@ class Plugin(BaseModel, ABC):
     name: ClassVar[str] = ""
     """What users write to choose it: a word in snake_case, or a family and a word (``captum.saliency``)."""
 
-    removed: ClassVar[Mapping[str, str]] = {}
+    removed_parameters: ClassVar[Mapping[str, str]] = {}
     """Parameters that it had once, each with a sentence on what became of it."""
 
     @field_validator("*", mode="before")

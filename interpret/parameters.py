@@ -147,7 +147,7 @@ def _clause(message: str) -> str:
 
 def _known(plugin: type[Plugin], name: str) -> str:
     names = list(plugin.model_fields)
-    return plugin.removed.get(name) or (suggest(name, names) if names else "It has none.")
+    return plugin.removed_parameters.get(name) or (suggest(name, names) if names else "It has none.")
 
 
 def _short(value: Any) -> str:

@@ -33,7 +33,7 @@ class Record:
 
     registered: ClassVar[dict[str, type[Any]]] = {}
 
-    removed: ClassVar[frozenset[str]] = frozenset()
+    removed_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that it had once: files that hold them still load, without them."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -137,7 +137,7 @@ class Decoder:
         cls = Record.registered.get(kind)
         if cls is None:
             raise InterpretError(f"No plugin here defines {kind[:200]}: install the plugin that made it.")
-        removed: frozenset[str] = getattr(cls, "removed", frozenset())
+        removed: frozenset[str] = getattr(cls, "removed_fields", frozenset())
         items = {name: self.decode(item) for name, item in fields.items() if name not in removed}
         known = {item.name for item in dataclasses.fields(cls) if item.init}
         if unknown := items.keys() - known:

@@ -45,7 +45,7 @@ def checked(spec: dict[str, Any]) -> dict[str, Any]:
         if key not in cls.model_fields:
             known = [*cls.model_fields]
             hint = f" ({_hint(key, known)})" if known and key not in RESERVED["probe"] else ""
-            hint = f". {cls.removed[key].rstrip('.')}" if key in cls.removed else hint
+            hint = f". {cls.removed_parameters[key].rstrip('.')}" if key in cls.removed_parameters else hint
             raise _mistake((key,), f"must be a parameter of {name}{hint}", parameters[key])
     cls.model_validate(parameters)
     return spec

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -35,18 +35,6 @@ class Answers(NamedTuple):
 
     logits: Float[Tensor, "rows columns classes"]
     sums: dict[str, Float[Tensor, "rows columns unit"]]
-
-
-class Engine(Protocol):
-    """Answers for places of an occluder over one image."""
-
-    name: str
-
-    def answers(self, rows: Windows, columns: Windows) -> Answers:
-        """The answers with the occluder at every place of rows x columns."""
-
-    def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
-        """Multiply-adds that takes, and those of full forward passes; (0, 0) where they are not known."""
 
 
 @dataclass(frozen=True)

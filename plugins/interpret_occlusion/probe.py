@@ -31,7 +31,7 @@ class Occlusion(Probe):
     """What the network answers while a grey square covers one place after another (Zeiler & Fergus 2014)."""
 
     name: ClassVar[str] = "occlusion"
-    removed: ClassVar[Mapping[str, str]] = {"tolerance": NO_TOLERANCE}
+    removed_parameters: ClassVar[Mapping[str, str]] = {"tolerance": NO_TOLERANCE}
 
     window: Pixels | tuple[Pixels, Pixels] = Field(
         16, description="Height and width of the occluder in pixels, or one number for both."

@@ -56,7 +56,7 @@ class OcclusionMaps(Result):
         multiply_adds: How many the engine took, and how many full forward passes at every place take.
     """
 
-    removed: ClassVar[frozenset[str]] = frozenset({"interpolated", "error"})
+    removed_fields: ClassVar[frozenset[str]] = frozenset({"interpolated", "error"})
 
     logits: Float[Tensor, "rows columns classes"]
     unoccluded: Float[Tensor, " classes"]

@@ -372,7 +372,7 @@ def test_values_are_compared_with_annotations(value, hint, expected):
 class Shrunk(Result):
     kept: int
 
-    removed: ClassVar[frozenset[str]] = frozenset({"gone"})
+    removed_fields: ClassVar[frozenset[str]] = frozenset({"gone"})
 
 
 @pytest.mark.parametrize("name", ["gone", "strange"])
