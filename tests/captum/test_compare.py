@@ -286,6 +286,11 @@ steps:
             "'probes.1.images' must be a parameter of captum.saliency.",
         ),
         ("captum.saliency", 9, "'probes.1' must be a mapping"),
+        (
+            "{probe: occlusion, tolerance: 1}",
+            39,
+            "It belonged to engine: approximate, which is gone. Leave it out",
+        ),
     ],
 )
 def test_mistakes_in_a_nested_probe_are_found_at_their_place(spec, column, message, tmp_path):
