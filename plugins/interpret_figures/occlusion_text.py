@@ -67,8 +67,10 @@ def facts(result: Occlusions) -> tuple[str, ...]:
     count, maps = len(result.maps), result.maps[0]
     ours, full = maps.multiply_adds
     saved = f", {full / ours:.1f} times fewer multiply-adds than full passes" if ours and full > ours else ""
+    engine = maps.engine  # what is gone is still in results stored before, and not exact
+    engine += ", which interpolated some of the places" if engine == "approximate" else ""
     return (
-        f"{count} image{'s' if count > 1 else ''}  ·  {occluder(maps)}  ·  engine {maps.engine}{saved}",
+        f"{count} image{'s' if count > 1 else ''}  ·  {occluder(maps)}  ·  engine {engine}{saved}",
         "An occluder covers one place of the image after another. A cell of a map lies where its centre was; "
         "pale: it was nowhere there. The line across a colour bar is the value of the uncovered image."
         f"{channel_note(maps)}{kind_note(maps)}",
