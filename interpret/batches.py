@@ -18,6 +18,7 @@ from interpret.errors import DatasetError, InterpretError, clause
 from interpret.images import Images
 from interpret.interrupts import check_interrupt
 from interpret.network import Network
+from interpret.progress import track
 
 OnError = Literal["raise", "skip"]
 """Whether an image that cannot be read ends the work or is left out and listed."""
@@ -51,7 +52,8 @@ def batches(
 ) -> Iterator[Batch]:
     """All images in order, cut every ``batch_size`` images whether or not they can be read.
 
-    Reading overlaps the network's work: the next batches are read while the caller uses this one.
+    Reading overlaps the network's work: the next batches are read while the caller uses this one. Users see
+    how far it is (see `interpret.progress.track`), and Ctrl-C ends it between two batches.
 
     Args:
         network: Says how to preprocess, and where the batches go.
@@ -67,7 +69,9 @@ def batches(
     if on_error not in {"raise", "skip"}:
         raise InterpretError(f"on_error must be 'raise' or 'skip'. Got {on_error!r}.")
     ids, indices = images.ids, images.indices
-    for places, pictures in _read_ahead(network, images, batch_size):
+    for _, (places, pictures) in zip(
+        track(range(0, len(images), batch_size)), _read_ahead(network, images, batch_size), strict=True
+    ):
         yield _batch(network, [ids[i] for i in places], [indices[i] for i in places], pictures, on_error)
 
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 
 class InterpretError(Exception):
     """Something the user can understand and mend; the root of the family."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It goes from one process to another as it is, whatever its class takes when it is made."""
+        return _as_it_was, (type(self), self.args), self.__dict__
+
+
+def _as_it_was(kind: type[InterpretError], args: tuple[object, ...]) -> InterpretError:
+    return kind.__new__(kind, *args)
 
 
 class PluginError(InterpretError):

@@ -7,11 +7,24 @@ description: ``interpret describe`` and the JSON Schema for editors show it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -215,12 +228,55 @@ class Renderer(Plugin, Generic[R]):
         """Write files into ``folder`` and return them; ``images`` is the whole dataset of the step."""
 
 
+class Job(Protocol):
+    """One shard of a step, as an executor gets it.
+
+    It can be pickled, and run in any process that sees the run folder and has the same packages installed.
+    What it computes is stored in the folder; the bits do not depend on where and in which order jobs run.
+    """
+
+    @property
+    def step(self) -> str:
+        """The name of the step."""
+
+    @property
+    def shard(self) -> range:
+        """The places of its images among those of the step."""
+
+    def run(self, tell: Callable[[int], None] | None = None) -> None:
+        """Compute the shard and store it.
+
+        Args:
+            tell: Is called with how many more images are done, after each batch; default: ``advance``.
+        """
+
+    def advance(self, images: int) -> None:
+        """Let users see that so many more images are done; for the process that runs the pipeline."""
+
+
 class Executor(Plugin):
-    """Computes the shards of a step somewhere."""
+    """Runs the jobs of a step somewhere: here, in other processes, on other machines."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """What was written before there were jobs, ``map(work, shards)``, goes on to work."""
+        super().__init_subclass__(**kwargs)
+        if "map" in vars(cls) and "run" not in vars(cls):
+            cls.run = _run_by_map  # type: ignore[assignment,method-assign]
 
     @abstractmethod
-    def map(self, work: Callable[[range], None], shards: Iterable[range]) -> Iterator[range]:
-        """Call ``work`` once for every shard, in any order, and yield each when it is stored."""
+    def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
+        """Run every job once, in any order, and yield each when it is done; what a job raises is raised."""
+
+
+def _run_by_map(executor: Executor, jobs: Sequence[Job]) -> Iterator[Job]:
+    by_shard = {job.shard: job for job in jobs}
+    work = partial(_run_shard, by_shard)
+    for shard in executor.map(work, list(by_shard)):  # type: ignore[attr-defined]
+        yield by_shard[shard]
+
+
+def _run_shard(jobs: Mapping[range, Job], shard: range) -> None:
+    jobs[shard].run()
 
 
 SHARD_IMAGES = 256

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from interpret.interrupts import check_interrupt
 
@@ -42,11 +42,37 @@ class StepListener:
         self.progress.advanced(self.step, parts)
 
 
-_listener: ContextVar[StepListener | None] = ContextVar("listener", default=None)
+class PartListener:
+    """Hears of the work inside one part of a step and tells of it in the step's units.
+
+    Args:
+        size: How many units the part has, such as images.
+        tell: Is called with how many more of them are done.
+    """
+
+    def __init__(self, size: int, tell: Callable[[int], None]) -> None:
+        self.size, self.tell = size, tell
+        self.told = self.total = self.done = 0
+
+    def begin(self, total: int) -> None:
+        """Work of so many pieces begins."""
+        self.total, self.done = total, 0
+
+    def advance(self, parts: int) -> None:
+        """So many more pieces are done."""
+        self.done += parts
+        reached = self.size * self.done // max(self.total, 1)
+        if reached > self.told:
+            self.tell(reached - self.told)
+            self.told = reached
+
+
+Listener: TypeAlias = StepListener | PartListener
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def listening(listener: StepListener | None) -> Iterator[None]:
+def listening(listener: Listener | None) -> Iterator[None]:
     """While this holds, ``listener`` hears of the work that `track` counts."""
     token = _listener.set(listener)
     try:

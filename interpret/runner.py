@@ -14,19 +14,31 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, sleep
+from types import MappingProxyType
 from typing import Any, cast
-
-import torch
 
 from interpret import plugins
 from interpret.drawing import Drawing, reason
-from interpret.errors import DatasetError, InterpretError, StepError
+from interpret.errors import InterpretError, StepError
 from interpret.files import user_path
-from interpret.images import Images, digest
+from interpret.images import Images
 from interpret.imports import allowing
-from interpret.interfaces import Executor, ShardedProbe, WeightsResult, probe_output, shard_grid
+from interpret.interfaces import Executor, ShardedProbe, probe_output, shard_grid
 from interpret.interrupts import check_interrupt, stopping
+from interpret.jobs import (
+    ShardJob,
+    StepWork,
+    cut_task,
+    facts,
+    seeded,
+    select_images,
+    step_inputs,
+    step_network,
+    stored_result,
+    working,
+)
 from interpret.network import Network
+from interpret.parameters import configure
 from interpret.pipeline import Pipeline, Step, read_pipeline, written
 from interpret.plugins import Registry
 from interpret.progress import Progress, StepListener, listening
@@ -48,7 +60,7 @@ def run_pipeline(
     allow: Sequence[str] = (),
     shard: tuple[int, int] | None = None,
     merge: bool = False,
-    executor: str = "local",
+    executor: str | Executor = "local",
     progress: Progress | None = None,
     force: bool = False,
 ) -> Run:
@@ -61,7 +73,7 @@ def run_pipeline(
         allow: Packages whose functions the pipeline may name as ``target``.
         shard: ``(i, n)``, i from 1: compute every n-th shard of the sharded steps, beside other processes.
         merge: Take the shards that other processes stored and compute none; other steps run as always.
-        executor: The plugin that computes the shards.
+        executor: Who computes the shards: the name of a plugin, or one with its parameters.
         progress: Who is told how far it is.
         force: Compute everything again.
 
@@ -79,15 +91,27 @@ def run_pipeline(
             else "the first number goes from 1 to the second"
         )
         raise InterpretError(f"Shard {shard[0]}/{shard[1]} cannot be computed: {what}.")
-    chosen: Executor = known.lookup("executor", executor)()
+    chosen = executor if isinstance(executor, Executor) else find_executor(known, executor)
     folder = RunFolder(user_path(out))
-    runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force)
+    runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force, allow)
     fresh = force and not (shard or merge)
     with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=fresh):
         if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):
             return runner.run()
+
+
+def find_executor(
+    known: Registry, name: str, parameters: Mapping[str, Any] = MappingProxyType({})
+) -> Executor:
+    """The executor of that name, with its parameters.
+
+    Raises:
+        UnknownNameError: If no plugin offers it.
+        PluginError: If a parameter is wrong.
+    """
+    return cast(Executor, configure(known.lookup("executor", name), "executor", parameters))
 
 
 @dataclass
@@ -102,6 +126,7 @@ class _Runner:
     shard: tuple[int, int] | None
     merge: bool
     force: bool
+    allow: Sequence[str] = ()
     origins: Provenance = field(init=False)
     runs: dict[str, StepRun] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
@@ -139,7 +164,7 @@ class _Runner:
                 networks[name] = choice.model.load(choice.device, seed=self.pipeline.seed)
         for step in self.pipeline.steps.values():
             with _noting(f"It was found in the images of the step {step.name!r}."):
-                _look(images[step.dataset], step)
+                select_images(images[step.dataset], step)
         self.origins = Provenance(self.pipeline, self.registry, networks, images)
 
     def manifest(self, latest: StepRun) -> dict[str, Any]:
@@ -256,10 +281,10 @@ class _Runner:
             result = step.probe.merge(stored)
         else:
             self.progress.started(step.name, 0)
-            with _seeded(self.pipeline.seed, 0), listening(StepListener(self.progress, step.name)):
+            with seeded(self.pipeline.seed, 0), listening(StepListener(self.progress, step.name)):
                 result = step.probe.run(
                     self.network(step),
-                    _look(self.origins.images[step.dataset], step),
+                    select_images(self.origins.images[step.dataset], step),
                     **self.inputs(step),
                 )
         wanted = probe_output(type(step.probe))
@@ -269,7 +294,7 @@ class _Runner:
 
     def compute_shards(self, step: Step, probe: ShardedProbe, folder: StepFolder) -> list[range]:
         """Store the shards that are missing (of this process's share); returns the whole grid."""
-        key, images = self.origins.keys[step.name], _look(self.origins.images[step.dataset], step)
+        key, images = self.origins.keys[step.name], select_images(self.origins.images[step.dataset], step)
         grid = shard_grid(len(images), probe.batch_size)
         share = grid[self.shard[0] - 1 :: self.shard[1]] if self.shard else grid
         anew = self.force and self.shard is not None
@@ -279,45 +304,37 @@ class _Runner:
                 f"{len(missing)} of {len(grid)} shards are missing, the first from image {missing[0].start}. "
                 "Run the missing --shard i/n, or run without --merge to compute them here."
             )
-        network, inputs = self.network(step), self.inputs(step) if missing else {}
-
-        def work(shard: range) -> None:
-            with _seeded(self.pipeline.seed, shard.start):
-                partial = probe.run_shard(network, images.subset(shard), **inputs)
-            folder.keep_shard(key, shard, partial)
-
         self.progress.started(step.name, sum(map(len, missing)))
-        for shard in self.executor.map(work, missing):
-            self.progress.advanced(step.name, len(shard))
-            check_interrupt()
+        if missing:
+            self.run_jobs(step, images, missing)
         return grid
 
+    def run_jobs(self, step: Step, images: Images, shards: Sequence[range]) -> None:
+        """Let the executor compute shards, and see that it does."""
+        known = facts(self.origins.networks[step.model], self.origins.images[step.dataset])
+        key, folder = self.origins.keys[step.name], self.folder.path.absolute()
+        task = cut_task(self.pipeline, step, key=key, folder=folder, facts=known, allow=tuple(self.allow))
+        work = StepWork(task, self.network(step), images, self.inputs(step), self.progress)
+        with working(work):
+            for job in self.executor.run([ShardJob(task, shard) for shard in shards]):
+                work.finish(job.shard)
+                check_interrupt()
+        stored = self.folder.step(step.name)
+        left = [shard for shard in shards if not (stored.shard(key, shard).path / "step.json").is_file()]
+        if left:
+            raise StepError(
+                f"The executor {type(self.executor).name} left out {len(left)} of {len(shards)} shards, the "
+                f"first from image {left[0].start}. Run the same command again with --executor local."
+            )
+
     def network(self, step: Step) -> Network:
-        """The model of a step, with the weights that an earlier step trained if it asks for them."""
-        network = self.origins.networks[step.model]
-        if not step.weights:
-            return network
-        return cast(WeightsResult, self.result(step.weights)).network(network)
+        return step_network(self.folder.path, self.pipeline, step, self.origins.networks[step.model])
 
     def inputs(self, step: Step) -> dict[str, Result]:
-        return {parameter: self.result(name) for parameter, name in step.inputs.items()}
+        return step_inputs(self.folder.path, self.pipeline, step)
 
     def result(self, name: str) -> Result:
-        """The stored result of a step, which must be what its probe promises."""
-        found, wanted = self.folder.step(name).load(), probe_output(type(self.pipeline.steps[name].probe))
-        if not isinstance(found, wanted):
-            raise StepError(
-                f"Step {name!r} promises a {wanted.__name__}, but a {type(found).__name__} is stored. "
-                "Run it again with --force."
-            )
-        return found
-
-
-def _look(images: Images, step: Step) -> Images:
-    """The images that a step asks about."""
-    if not len(images):
-        raise DatasetError(f"The dataset {step.dataset!r} has no images.")
-    return images if step.images is None else images.subset(step.images)
+        return stored_result(self.folder.path, self.pipeline.steps[name])
 
 
 def _tell_skipped(step: Step, result: Result) -> int:
@@ -327,14 +344,6 @@ def _tell_skipped(step: Step, result: Result) -> int:
         count = f"{len(skipped)} image{'s' if len(skipped) > 1 else ''}"
         logger.warning("Step %s left out %s. The first, %r: %s", step.name, count, *skipped[0])
     return len(skipped)
-
-
-@contextmanager
-def _seeded(*parts: object) -> Iterator[None]:
-    """Everything random the same each time, whoever computes it, and the caller's generator untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(digest(*parts)[:15], 16))
-        yield
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import Resolver
 from yaml.scanner import Scanner
 
-from interpret.errors import PipelineError, Problem, clause
+from interpret.errors import InterpretError, PipelineError, Problem, clause
 from interpret.reading import printable, read_text
 from interpret.values import flaw
 
@@ -169,6 +169,20 @@ def read_yaml(path: Path) -> YamlText:
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # of chr(): an escape that is no character
         raise PipelineError([_syntax_problem(file, error)]) from None
     raise PipelineError([Problem(message, file)])
+
+
+def read_value(text: str) -> Any:
+    """One plain value as YAML has it: ``2``, ``true``, ``[a, b]``, or text.
+
+    Raises:
+        InterpretError: If it is no YAML.
+    """
+    try:
+        return _Loader(text).get_single_data()
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        raise InterpretError(
+            f"{_cut(text)!r} is no value as YAML has it: {_syntax_problem('', error)}"
+        ) from None
 
 
 def as_text(value: Mapping[str, Any]) -> YamlText:

@@ -55,6 +55,21 @@ class Share(click.ParamType[tuple[int, int]]):
         return self.fail(f"{value!r} is no share. Write 1/3, 2/3 and 3/3 for three processes.", param, ctx)
 
 
+class Option(click.ParamType[tuple[str, Any]]):
+    """``NAME=VALUE``: a parameter of a plugin, with its value as YAML has it."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Text to the pair of name and value."""
+        from interpret.yamltext import read_value  # noqa: PLC0415 - only where an option is given
+
+        name, sign, text = str(value).partition("=")
+        if not (name.isidentifier() and sign):
+            self.fail(f"{value!r} is no option. Write NAME=VALUE, such as workers=2.", param, ctx)
+        return name, read_value(text)
+
+
 def _set_traceback(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
         context.ensure_object(Settings).traceback = True
@@ -89,6 +104,13 @@ def interpret(context: click.Context) -> None:
 @click.option("--shard", type=Share(), help="Compute only the i-th of n shares; then --merge.")
 @click.option("--merge", is_flag=True, help="Merge the shares that --shard processes have computed.")
 @click.option("--executor", default="local", show_default=True, help="Who computes the shards.")
+@click.option(
+    "--executor-option",
+    "executor_options",
+    type=Option(),
+    multiple=True,
+    help="A parameter of the executor, such as workers=2; as often as needed.",
+)
 @click.option("--force", is_flag=True, help="Run every step again, also unchanged ones.")
 @_allow
 @_json

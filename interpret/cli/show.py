@@ -23,7 +23,7 @@ IN_YAML = {
     "dataset": "datasets: {{val: {{name: {name}{given}}}}}",
     "probe": "steps:\n  my_{step}: {{probe: {name}{given}}}",
     "renderer": "render: [{{name: {name}{given}}}]",
-    "executor": "interpret run my.yaml --executor {name}",
+    "executor": "interpret run my.yaml --executor {name}{given}",
 }
 
 
@@ -126,7 +126,8 @@ def plugin_table(found: dict[str, list[dict[str, Any]]]) -> None:
 
 def _detail(registry: Registry, kind: Kind, cls: type[Plugin]) -> dict[str, Any]:
     parameters = [asdict(item) for item in describe(cls)]
-    given = "".join(f", {item['name']}: …" for item in parameters if item["required"])
+    form = " --executor-option {}=…" if kind == "executor" else ", {}: …"
+    given = "".join(form.format(item["name"]) for item in parameters if item["required"])
     return {
         "kind": kind,
         "name": cls.name,

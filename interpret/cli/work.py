@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,17 @@ MEANING = {
 }
 
 
-def run_pipeline(path: Path, registry: Registry, *, as_json: bool, **options: Any) -> None:
+def run_pipeline(
+    path: Path,
+    registry: Registry,
+    *,
+    as_json: bool,
+    executor: str,
+    executor_options: Sequence[tuple[str, Any]],
+    **options: Any,
+) -> None:
     """Run a pipeline with bars on a terminal, then say what became of each step and where its files are."""
+    options["executor"] = runner.find_executor(registry, executor, dict(executor_options))
     with Bars() as bars, remarks(bars.console):
         run = runner.run_pipeline(path, registry=registry, progress=bars, **options)
     if as_json:

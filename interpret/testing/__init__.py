@@ -11,7 +11,6 @@ Each raises PluginError with what the plugin does wrong, and returns nothing whe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +24,6 @@ from torch import nn
 from interpret.errors import ModelError, PluginError
 from interpret.images import Images, as_images
 from interpret.interfaces import (
-    Executor,
     Model,
     Plugin,
     Probe,
@@ -33,11 +31,11 @@ from interpret.interfaces import (
     ShardedProbe,
     probe_output,
     renderer_input,
-    shard_grid,
 )
 from interpret.network import Network, wrap
 from interpret.results import Result, load
 from interpret.testing.datasets import check_dataset
+from interpret.testing.executors import check_executor
 from interpret.testing.promises import promise, promise_class
 
 __all__ = [
@@ -171,39 +169,6 @@ def check_renderer(renderer: Renderer[Any], result: Result, images: Any = None) 
     require(bool(written), "returns no files.")
     require(_content(result) == before, "changes the result it draws.")
     require(_rendered(renderer, result, images) == written, "writes other files the second time.")
-
-
-def check_executor(executor: Executor) -> None:
-    """Check that an executor calls the work once for every shard and passes an exception on.
-
-    Raises:
-        PluginError: With the first promise that is broken.
-    """
-    require = partial(promise, executor)
-    promise_class("executor", executor)
-    shards = shard_grid(700, 32)
-    with TemporaryDirectory() as folder:
-        done = list(executor.map(_Mark(folder), shards))
-        marks = sorted(int(path.name) for path in Path(folder).iterdir())
-    require(sorted(done, key=lambda shard: shard.start) == shards, "does not yield every shard once.")
-    require(marks == [shard.start for shard in shards], "does not call the work for every shard.")
-    with suppress(ZeroDivisionError):
-        list(executor.map(_fail, shards))
-        require(ok=False, message="hides an exception of the work.")
-
-
-class _Mark:
-    """Work that can be seen from outside, from another process too."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-
-    def __call__(self, shard: range) -> None:
-        (Path(self.folder) / str(shard.start)).touch(exist_ok=False)
-
-
-def _fail(shard: range) -> None:
-    raise ZeroDivisionError(shard)
 
 
 def _check_type(plugin: Plugin, result: object, expected: type[Result]) -> None:

@@ -1,24 +1,10 @@
-"""The executor that computes the shards of a step in this process, one after the other."""
-
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator
-from typing import ClassVar
+"""The executor that computes the shards of a step on this machine, in this process or in several."""
 
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Executor
+from interpret_local.executor import Local
 
-
-class Local(Executor):
-    """Computes the shards in this process, in order; torch spreads each over the cores."""
-
-    name: ClassVar[str] = "local"
-
-    def map(self, work: Callable[[range], None], shards: Iterable[range]) -> Iterator[range]:
-        """Call ``work`` once for every shard and yield each when it is stored."""
-        for shard in shards:
-            work(shard)
-            yield shard
+__all__ = ["Local"]
 
 
 @hookimpl

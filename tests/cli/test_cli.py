@@ -227,6 +227,13 @@ def test_check_as_json_lists_the_problems(pipeline, capsys):
         (["run", "my.yaml", "--shard", "4/3"], "'4/3' is no share. Write 1/3, 2/3 and 3/3"),
         (["run", "my.yaml", "--shard", "0/3"], "'0/3' is no share"),
         (["run", "my.yaml", "--shard", "1/3", "--merge"], "--shard and --merge exclude each other"),
+        (
+            ["run", "my.yaml", "--executor-option", "workers=0"],
+            "'workers' must be greater than or equal to 1",
+        ),
+        (["run", "my.yaml", "--executor-option", "worker=2"], "Did you mean 'workers'?"),
+        (["run", "my.yaml", "--executor-option", "workers"], "Write NAME=VALUE, such as workers=2."),
+        (["run", "my.yaml", "--executor-option", "workers=[1"], "is no value as YAML has it"),
         (["run", "my.yaml", "--executor", "lokal"], "There is no executor 'lokal'. Did you mean 'local'?"),
         (["run", "my.yaml", "--shard", f"1/{'9' * 5000}"], "is no share"),
         (["run", "my.yaml", "--out", ""], "An empty text is no path"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -336,26 +338,91 @@ def test_a_renderer_is_not_given_what_it_does_not_draw():
 class Lazy(Executor):
     name: ClassVar[str] = "lazy"
 
-    def map(self, work, shards):
-        return iter(list(shards))
+    def run(self, jobs):
+        return iter(jobs)
 
 
 class Deaf(Executor):
     name: ClassVar[str] = "deaf"
 
-    def map(self, work, shards):
-        for shard in shards:
+    def run(self, jobs):
+        for job in jobs:
             try:
-                work(shard)
+                job.run()
             except ZeroDivisionError:
                 continue
-            yield shard
+            yield job
+
+
+class Silent(Executor):
+    name: ClassVar[str] = "silent"
+
+    def run(self, jobs):
+        for job in jobs:
+            job.run()
+        yield from jobs[1:]
+
+
+class Twice(Executor):
+    name: ClassVar[str] = "twice"
+
+    def run(self, jobs):
+        for job in (*jobs, jobs[0]):
+            job.run()
+            yield job
 
 
 @pytest.mark.parametrize(
     ("executor", "message"),
-    [(Lazy, "does not call the work for every shard"), (Deaf, "hides an exception of the work")],
+    [
+        (Lazy, "does not run every job: .*The executor lazy left out 2 of 2 shards, the first from image 0"),
+        (Deaf, "hides an exception of a job"),
+        (Silent, "does not yield every job once"),
+        (Twice, "does not run every job: .*FileExistsError|File exists"),
+    ],
 )
 def test_a_bad_executor_is_caught(executor, message):
     with pytest.raises(PluginError, match=message):
         check_executor(executor())
+
+
+class Threads(Executor):
+    """Jobs in threads, in the wrong order."""
+
+    name: ClassVar[str] = "threads"
+
+    def run(self, jobs):
+        with ThreadPoolExecutor(2) as pool:
+            yield from reversed(list(pool.map(_run, jobs)))
+
+
+class Pickled(Executor):
+    """Jobs as another process would get them."""
+
+    name: ClassVar[str] = "pickled"
+
+    def run(self, jobs):
+        yield from map(_run, pickle.loads(pickle.dumps(jobs)))
+
+
+class OfBefore(Executor):
+    """Written before there were jobs."""
+
+    name: ClassVar[str] = "of_before"
+
+    def map(self, work, shards):
+        work = pickle.loads(pickle.dumps(work))
+        for shard in shards:
+            assert isinstance(shard, range)
+            work(shard)
+            yield shard
+
+
+def _run(job):
+    job.run()
+    return job
+
+
+@pytest.mark.parametrize("executor", [Threads, Pickled, OfBefore])
+def test_a_good_executor_passes(executor):
+    check_executor(executor())

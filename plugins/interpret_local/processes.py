@@ -1,0 +1,110 @@
+"""Jobs in several processes, which begin anew: none has threads or locks of another."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from multiprocessing.queues import SimpleQueue
+from typing import TypeAlias
+
+from interpret.errors import InterpretError, StepError
+from interpret.interfaces import Job
+from interpret.interrupts import check_interrupt
+
+Told: TypeAlias = "SimpleQueue[tuple[int, int]]"
+"""The number of a job, and how many more of its images are done."""
+
+EVERY = 0.1
+"""Seconds after which users see how far the processes are."""
+
+_told: list[Told] = []
+
+
+def run_in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Job]:
+    """Run jobs in so many processes, and yield each when it is done.
+
+    Raises:
+        StepError: If a job cannot be sent to another process.
+        BrokenProcessPool: If a process died.
+    """
+    sent, context = [_packed(job) for job in jobs], get_context("forkserver")
+    context.set_forkserver_preload(["interpret.jobs"])  # torch is imported once for all steps and processes
+    told: Told = context.SimpleQueue()
+    with _pool(ProcessPoolExecutor(workers, context, _begin, (told,))) as pool:
+        futures = [pool.submit(_run, number, data) for number, data in enumerate(sent)]
+        waiting = dict(zip(futures, jobs, strict=True))
+        while waiting:
+            check_interrupt()
+            done, _ = wait(waiting, EVERY, FIRST_COMPLETED)
+            while not told.empty():
+                number, images = told.get()
+                jobs[number].advance(images)
+            yield from _finished(done, waiting)
+
+
+def _finished(done: set[Future[None]], waiting: dict[Future[None], Job]) -> Iterator[Job]:
+    for future in done:
+        job = waiting.pop(future)
+        future.result()
+        yield job
+
+
+@contextmanager
+def _pool(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes end with the work: what they store is whole or absent."""
+    before = set(active_children())
+    try:
+        yield pool
+    except BaseException:
+        for child in set(active_children()) - before:
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _packed(job: Job) -> bytes:
+    try:
+        return pickle.dumps(job)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise StepError(
+            f"Its shards cannot be computed in other processes: {error}. Define the classes of the step in a "
+            "module that can be imported, or leave out workers."
+        ) from error
+
+
+def _begin(told: Told) -> None:
+    """A process begins: Ctrl-C is for the one that started it, which ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _told.append(told)
+
+
+def _run(number: int, data: bytes) -> None:
+    job: Job = pickle.loads(data)  # noqa: S301 - from the process that started this one
+    try:
+        job.run(_teller(number))
+    except InterpretError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way
+        raise _sendable(error) from None
+
+
+def _teller(number: int) -> Callable[[int], None]:
+    return lambda images: _told[0].put((number, images))
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error, or what it says where the process that started this one could not read it."""
+    try:
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
+        return error if type(again) is type(error) else _in_words(error)
+    except Exception:  # noqa: BLE001 - the code of others fails in any way
+        return _in_words(error)
+
+
+def _in_words(error: Exception) -> StepError:
+    return StepError(f"{type(error).__name__}: {error}")
