@@ -208,6 +208,14 @@ class ShardedProbe(Probe):
     def merge(self, partials: Sequence[Any]) -> Result:
         """The result of the partial results."""
 
+    def join(self, pieces: Sequence[Any]) -> Result:
+        """The partial result of a shard from those of consecutive pieces of it, which are whole batches.
+
+        A probe that has it keeps what it has done of a shard when it is stopped. It must give the bits that
+        ``run_shard`` gives for the whole shard, however that is cut; so nothing in it may be random.
+        """
+        raise NotImplementedError
+
     def run(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
         """Every shard in turn, then the merge."""
         images = as_images(images)

@@ -27,7 +27,7 @@ from interpret.pipeline import Pipeline, Step
 from interpret.progress import PartListener, Progress, listening
 from interpret.results import Result
 from interpret.store import RunFolder
-from interpret.workspace import working_in
+from interpret.workspace import Pace, keeping_parts, kept_pieces, working_in
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ class StepWork:
         context: What surrounds the work, such as where it keeps what it has done.
         process: The process it is open in: one that is forked has nobody to tell.
         done: How many images of each shard are told of.
+        pace: How long an image takes here.
     """
 
     task: Task
@@ -123,14 +124,31 @@ class StepWork:
     context: Context = field(default_factory=copy_context)
     process: int = field(default_factory=os.getpid)
     done: Counter[range] = field(default_factory=Counter)
+    pace: Pace = field(default_factory=Pace)
 
     def compute(self, shard: range, tell: Callable[[int], None]) -> None:
         """Compute a shard and store it."""
-        task = self.task
-        probe = cast(ShardedProbe, task.pipeline.steps[task.step].probe)
-        with seeded(task.pipeline.seed, shard.start), listening(PartListener(len(shard), tell)):
-            found = probe.run_shard(self.network, self.images.subset(shard), **self.inputs)
-        RunFolder(task.folder).step(task.step).keep_shard(task.key, shard, found)
+        task, folder = self.task, RunFolder(self.task.folder).step(self.task.step)
+        parts = folder.shard(task.key, shard).path / "shards"  # which go when the shard is stored
+        with (
+            seeded(task.pipeline.seed, shard.start),
+            keeping_parts(parts),
+            listening(PartListener(len(shard), tell)),
+        ):
+            found = self.partial(shard)
+        folder.keep_shard(task.key, shard, found)
+
+    def partial(self, shard: range) -> Result:
+        """The partial result of a shard, in pieces if its probe can join them."""
+        probe = cast(ShardedProbe, self.task.pipeline.steps[self.task.step].probe)
+
+        def run(piece: range) -> Result:
+            return probe.run_shard(self.network, self.images.subset(piece), **self.inputs)
+
+        if type(probe).join is ShardedProbe.join:
+            return run(shard)
+        pieces = kept_pieces(run, shard, probe.batch_size, pace=self.pace)
+        return probe.join(pieces) if len(pieces) > 1 else pieces[0]
 
     def advance(self, shard: range, images: int) -> None:
         """So many more images of a shard are done, and never more than it has."""

@@ -72,13 +72,18 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def listening(listener: Listener | None) -> Iterator[None]:
-    """While this holds, ``listener`` hears of the work that `track` counts."""
-    token = _listener.set(listener)
+def listening(hearing: Listener | None) -> Iterator[None]:
+    """While this holds, ``hearing`` hears of the work that `track` counts."""
+    token = _listener.set(hearing)
     try:
         yield
     finally:
         _listener.reset(token)
+
+
+def listener() -> Listener | None:
+    """Who hears of the work that begins now; None where nobody does."""
+    return _listener.get()
 
 
 def track(parts: Sequence[T]) -> Iterator[T]:
@@ -87,18 +92,18 @@ def track(parts: Sequence[T]) -> Iterator[T]:
     A probe calls it around its longest loop, and users see how far it is. Loops inside a part tell nobody.
     Between two parts Ctrl-C ends the work.
     """
-    listener = _listener.get()
-    if listener is None:
+    hearing = listener()
+    if hearing is None:
         yield from _stoppable(parts)
         return
-    listener.begin(len(parts))
+    hearing.begin(len(parts))
     _listener.set(None)
     try:
         for part in _stoppable(parts):
             yield part
-            listener.advance(1)
+            hearing.advance(1)
     finally:
-        _listener.set(listener)
+        _listener.set(hearing)
 
 
 def _stoppable(parts: Sequence[T]) -> Iterator[T]:

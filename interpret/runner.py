@@ -299,6 +299,8 @@ class _Runner:
         share = grid[self.shard[0] - 1 :: self.shard[1]] if self.shard else grid
         anew = self.force and self.shard is not None
         missing = [shard for shard in share if anew or not folder.has_shard(key, shard)]
+        for shard in missing if anew else ():
+            folder.shard(key, shard).forget(key)
         if self.merge and missing:
             raise StepError(
                 f"{len(missing)} of {len(grid)} shards are missing, the first from image {missing[0].start}. "

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from time import sleep
+from time import perf_counter, sleep
 from types import FunctionType
 from typing import TypeVar, cast
 
@@ -28,8 +28,12 @@ from interpret.dependencies import code_version
 from interpret.errors import InterpretError
 from interpret.files import write_atomically
 from interpret.images import digest
+from interpret.progress import Listener, PartListener, listener, listening
 from interpret.results import Result
 from interpret.store import whole
+
+PIECE = 3.0
+"""Seconds of work after which `kept_pieces` stores what is done."""
 
 R = TypeVar("R", bound=Result)
 K = TypeVar("K", bound=Result)
@@ -185,6 +189,90 @@ def kept_part(compute: Callable[[], R], *content: object, kind: type[Result] = R
     """
     folder = _parts.get()
     return compute() if folder is None or follows() else _kept_in(folder / digest(*content), compute, kind)
+
+
+@dataclass
+class Pace:
+    """How long work takes, as was seen so far.
+
+    Attributes:
+        seconds: For one image; 0 where it is not known.
+    """
+
+    seconds: float = 0.0
+
+    def next_piece(self, start: int, stop: int, batch_size: int) -> range:
+        """Whole batches that take about `PIECE` seconds; no short rest is left for later."""
+        batches = int(PIECE / (self.seconds * batch_size)) if self.seconds else 1
+        end = start + max(batches, 1) * batch_size
+        return range(start, stop if 2 * (stop - end) <= end - start else end)
+
+
+def kept_pieces(
+    compute: Callable[[range], R],
+    places: range,
+    batch_size: int,
+    *content: object,
+    kind: type[Result] = Result,
+    pace: Pace | None = None,
+) -> list[R]:
+    """The results of consecutive pieces of a step's work, each of whole batches and a few seconds.
+
+    How the work is cut depends on the time it takes, so what is put together of the results must not: nothing
+    in a piece may be random, or depend on other batches. A step that was stopped finds the pieces again;
+    outside a run all is one piece.
+
+    Args:
+        compute: Computes the result for some places.
+        places: All places, such as those of images.
+        batch_size: Places in a batch.
+        *content: What tells it from other parts of the step, as for `kept_part`.
+        kind: The class of the results, as for `kept`.
+        pace: Remembers how long the work takes, from one call to the next.
+    """
+    parts, found, at, pace = _parts.get(), list[R](), places.start, pace or Pace()
+    if parts is None or follows() or len(places) <= batch_size:
+        return [compute(places)]
+    folder, hearing = parts / digest("pieces", *content), listener()
+    if hearing:
+        hearing.begin(len(places))
+    while at < places.stop:
+        piece = _stored_piece(folder, at, places, batch_size)
+        known = find_result(_piece(folder, piece), kind) if piece else None
+        if not (piece and known):
+            piece = pace.next_piece(at, places.stop, batch_size)
+            known = _timed(compute, piece, pace, hearing)
+            if piece.stop < places.stop:
+                known.save(_piece(folder, piece))
+        elif hearing:
+            hearing.advance(len(piece))
+        found.append(cast(R, known))
+        at = piece.stop
+    return found
+
+
+def _timed(compute: Callable[[range], R], piece: range, pace: Pace, hearing: Listener | None) -> R:
+    inside = PartListener(len(piece), hearing.advance) if hearing else None
+    began = perf_counter()
+    with listening(inside):
+        found = compute(piece)
+    pace.seconds = (perf_counter() - began) / len(piece)
+    if hearing and inside:
+        hearing.advance(len(piece) - inside.told)
+    return found
+
+
+def _piece(folder: Path, piece: range) -> Path:
+    return folder / f"{piece.start:08d}-{piece.stop:08d}"
+
+
+def _stored_piece(folder: Path, start: int, places: range, batch_size: int) -> range | None:
+    """The piece that is stored and begins there; None if there is none of whole batches."""
+    for path in sorted(folder.glob(f"{start:08d}-" + "[0-9]" * 8)):
+        stop = int(path.name.partition("-")[2])
+        if start < stop < places.stop and not (stop - places.start) % batch_size:
+            return range(start, stop)
+    return None
 
 
 def _kept_in(folder: Path, compute: Callable[[], R], kind: type[Result]) -> R:

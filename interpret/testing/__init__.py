@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -93,7 +94,8 @@ def check_probe(probe: Probe, network: Network | None = None, images: Any = None
 
     It leaves no hook behind and no parameter, gradient or mode changed, also after an exception. It gives the
     same result whatever the global random state and the mode of the module. Its result is of the annotated
-    type and survives saving bit for bit. The shards of a sharded probe merge in any order.
+    type and survives saving bit for bit. The shards of a sharded probe merge in any order, and the pieces of
+    a shard are joined to the bits of the whole.
 
     Args:
         probe: With the parameters to test.
@@ -123,6 +125,7 @@ def check_probe(probe: Probe, network: Network | None = None, images: Any = None
     _check_exception(probe, network, lambda: probe.run(network, images, **inputs))
     if isinstance(probe, ShardedProbe):
         _check_shards(probe, network, images, inputs)
+        _check_join(probe, network, images, inputs)
 
 
 def check_model(model: Model) -> None:
@@ -224,6 +227,20 @@ def _check_shards(probe: ShardedProbe, network: Network, images: Images, inputs:
     ]
     if type(groups[0]) is type(partials[0]):
         require(_content(probe.merge(groups)) == whole, "merges groups of shards to another result.")
+
+
+def _check_join(probe: ShardedProbe, network: Network, images: Images, inputs: dict[str, Result]) -> None:
+    """The pieces of a shard give the bits of the whole shard, however it is cut."""
+    if type(probe).join is ShardedProbe.join:
+        return
+    probe, count = probe.model_copy(update={"batch_size": 1}), len(images)
+    whole = _content(probe.run_shard(network, images, **inputs))
+    for cut in (range(1, count), range(2, count, 2)):
+        edges = pairwise([0, *cut, count])
+        pieces = [probe.run_shard(network, images.subset(range(*edge)), **inputs) for edge in edges]
+        promise(
+            probe, _content(probe.join(pieces)) == whole, "joins the pieces of a shard to another result."
+        )
 
 
 def _run_in_train_mode(probe: Probe, network: Network, images: Images, inputs: dict[str, Result]) -> Result:

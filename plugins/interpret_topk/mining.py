@@ -112,20 +112,27 @@ def merge(partials: Sequence[Exemplars]) -> Exemplars:
     """
     if not partials:
         raise InterpretError("There is nothing to merge: no part of the dataset was mined.")
-    skipped = tuple(sorted(item for part in partials for item in part.skipped))
-    seen = [part for part in partials if part.count]
-    if not seen:
+    found = join(partials)
+    if not found.count:
+        skipped = found.skipped
         reason = f" The first: {skipped[0][0]!r}: {skipped[0][1]}" if skipped else ""
         raise DatasetError(f"None of the {len(skipped)} images can be read.{reason}")
+    if found.nan_images:
+        logger.warning(
+            "Images that give NaN: %d of %d, such as %r. NaN neurons are left out: look at the weights.",
+            *(len(found.nan_images), found.count, min(found.nan_images)),
+        )
+    return found
+
+
+def join(partials: Sequence[Exemplars]) -> Exemplars:
+    """As ``merge``, for a part of a dataset, of which perhaps no image can be read; nobody is told of NaN."""
+    skipped = tuple(sorted(item for part in partials for item in part.skipped))
+    seen = [part for part in partials if part.count] or list(partials[:1])
     order = _Order({int(index): name for part in seen for index, name in part.ids.items()})
     layers = {name: _merge_layer([part[name] for part in seen], order) for name in seen[0].layers}
     broken = {name for part in seen for name in part.nan_images}
     count = sum(part.count for part in seen)
-    if broken:
-        logger.warning(
-            "Images that give NaN: %d of %d, such as %r. NaN neurons are left out: look at the weights.",
-            *(len(broken), count, min(broken)),
-        )
     return Exemplars(layers, order.winners(layers), skipped, count, tuple(sorted(broken)))
 
 

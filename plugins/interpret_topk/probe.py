@@ -11,7 +11,7 @@ from interpret.batches import OnError
 from interpret.images import Images
 from interpret.interfaces import ShardedProbe
 from interpret.network import Network
-from interpret_topk.mining import merge, scan
+from interpret_topk.mining import join, merge, scan
 from interpret_topk.results import Exemplars
 
 
@@ -40,6 +40,10 @@ class TopK(ShardedProbe):
             per_image=self.per_image,
             on_error=self.on_error,
         )
+
+    def join(self, pieces: Sequence[Exemplars]) -> Exemplars:
+        """The strongest neurons over one part of the dataset, from those over its pieces."""
+        return join(pieces)
 
     def merge(self, partials: Sequence[Exemplars]) -> Exemplars:
         """The strongest neurons over all parts."""

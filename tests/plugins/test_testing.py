@@ -129,7 +129,17 @@ class Halves(Summing):
         return Mean(super().merge(partials).total / 2)
 
 
-@pytest.mark.parametrize("probe", [Good(), Good(layer="relu2"), Summing()], ids=repr)
+class Joins(Summing):
+    def join(self, pieces: Any) -> Mean:
+        return self.merge(pieces)
+
+
+class JoinsBadly(Summing):
+    def join(self, pieces: Any) -> Mean:
+        return Mean(pieces[-1].total)
+
+
+@pytest.mark.parametrize("probe", [Good(), Good(layer="relu2"), Summing(), Joins()], ids=repr)
 def test_good_probes_pass(probe):
     check_probe(probe)
 
@@ -147,6 +157,7 @@ def test_good_probes_pass(probe):
         (ReturnsAnotherType, "is annotated with Number. Got Mean"),
         (TakesTheFirst, "merges to another result in another order"),
         (Halves, "merges groups of shards to another result"),
+        (JoinsBadly, "joins the pieces of a shard to another result"),
     ],
 )
 def test_a_bad_probe_is_caught(probe, message):

@@ -167,3 +167,42 @@ def test_the_threads_of_torch_are_those_of_the_run(known, write, tmp_path):
 
     run_pipeline(write(), tmp_path / "out", registry=known, executor=Looking())
     assert set(seen) == {torch.get_num_threads()}
+
+
+STOPS = """\
+version: 1
+models: {net: {name: tiny}}
+datasets: {val: {name: noise, count: 200}}
+steps: {strongest: {probe: topk, layers: [layer1], k: 3, batch_size: 8}}
+"""
+
+
+class Stopped(Progress):
+    """Ctrl-C once so many images are done."""
+
+    def __init__(self, after: int) -> None:
+        self.after, self.images = after, 0
+
+    def advanced(self, step: str, parts: int) -> None:
+        self.images += parts
+        if self.images >= self.after:
+            raise KeyboardInterrupt
+
+
+def test_a_shard_that_was_stopped_keeps_what_a_few_seconds_made(known, tiny, write, tmp_path, monkeypatch):
+    """There is one shard; each attempt goes on where the one before it stopped."""
+    read, path, out = set(), write(text=STOPS), tmp_path / "out"
+    monkeypatch.setattr("interpret.workspace.PIECE", 0.0)  # a batch
+    original = tiny._Noise.__getitem__
+    monkeypatch.setattr(tiny._Noise, "__getitem__", lambda self, at: (read.add(at), original(self, at))[1])
+    for after in (50, 100):
+        with pytest.raises(KeyboardInterrupt):
+            run_pipeline(path, out, registry=known, progress=Stopped(after))
+    read.clear()
+    told = Count()
+    run_pipeline(path, out, registry=known, progress=told)
+    assert told.images == {"strongest": 200}
+    assert min(read) >= 88
+    run_pipeline(path, tmp_path / "straight", registry=known)
+    assert stored(out) == stored(tmp_path / "straight")
+    assert not list(out.glob("*/shards"))
