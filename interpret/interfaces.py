@@ -336,6 +336,11 @@ def probe_output(probe: type[Probe]) -> type[Result]:
     return _result_type(probe, "return", _hints(probe, method).get("return"))
 
 
+def probe_partial(probe: type[ShardedProbe]) -> type[Result]:
+    """The type of partial result that a sharded probe gives for one shard."""
+    return _result_type(probe, "return", _hints(probe, probe.run_shard).get("return"))
+
+
 def renderer_input(renderer: type[Renderer[Any]]) -> type[Result]:
     """The type of result a renderer draws."""
     return _result_type(renderer, "result", _hints(renderer, renderer.render).get("result"))

@@ -21,7 +21,7 @@ import torch
 from interpret.errors import DatasetError, StepError
 from interpret.images import Images, digest
 from interpret.imports import allowing
-from interpret.interfaces import ShardedProbe, WeightsResult, probe_output
+from interpret.interfaces import ShardedProbe, WeightsResult, probe_output, probe_partial
 from interpret.network import Network
 from interpret.pipeline import Pipeline, Step
 from interpret.progress import PartListener, Progress, listening
@@ -147,7 +147,8 @@ class StepWork:
 
         if type(probe).join is ShardedProbe.join:
             return run(shard)
-        pieces = kept_pieces(run, shard, probe.batch_size, pace=self.pace)
+        kind = probe_partial(type(probe))
+        pieces = kept_pieces(run, shard, probe.batch_size, kind=kind, pace=self.pace)
         return probe.join(pieces) if len(pieces) > 1 else pieces[0]
 
     def advance(self, shard: range, images: int) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import pairwise, product
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,9 @@ from interpret.graph.exactness import exact_nodes
 from interpret.graph.program import Graph, Node, multiply_adds
 from interpret.graph.spans import Span, Windows
 from interpret.progress import track
+
+Keep: TypeAlias = Callable[[Callable[[range], list[Tensor]], int], list[Tensor]]
+"""Lets consecutive batches be computed, of which there are so many, and puts the results together."""
 
 TOGETHER = 1024
 """Places whose whole maps go on in one batch: linear layers like large batches."""
@@ -95,27 +98,37 @@ class Incremental:
         self._last = {operand: node for node in self.rules for operand in varying(node)}
 
     @torch.no_grad()
-    def run(self, filled: Float[Tensor, "c h w"], rows: Windows, columns: Windows) -> list[Tensor]:
+    def run(
+        self,
+        filled: Float[Tensor, "c h w"],
+        rows: Windows,
+        columns: Windows,
+        keep: Keep | None = None,
+    ) -> list[Tensor]:
         """What is wanted with each window replaced: one tensor (rows, columns, ...) each.
 
         Args:
             filled: What stands in the place of the image there.
             rows: The rows of pixels that are replaced.
             columns: The columns of pixels that are replaced.
+            keep: Has some of the batches computed, and others perhaps from before; default: all at once.
         """
         difference = laid_out((filled - self.image)[None])
         parts = self._parts(rows, columns)
         count = max(1, self._batch // max(len(part.places) for part in parts))
-        found = [
-            self._finished([self._carried(difference, part.spans) for part in some])
-            for some in track(list(_batched(parts, count)))
-        ]
+        batches = list(_batched(parts, count))
+
+        def compute(some: range) -> list[Tensor]:
+            found = [
+                self._finished([self._carried(difference, part.spans) for part in batch])
+                for batch in track(batches[some.start : some.stop])
+            ]
+            return [torch.cat(pieces) for pieces in zip(*found, strict=True)]
+
+        found = keep(compute, len(batches)) if keep else compute(range(len(batches)))
         back = torch.argsort(torch.cat([part.places for part in parts])).to(self.image.device)
         shape = (len(rows.starts), len(columns.starts))
-        return [
-            torch.cat(pieces)[back].reshape(*shape, *pieces[0].shape[1:])
-            for pieces in zip(*found, strict=True)
-        ]
+        return [values[back].reshape(*shape, *values.shape[1:]) for values in found]
 
     def multiply_adds(self, rows: Windows, columns: Windows) -> tuple[int, int]:
         """How many a sweep takes here, without those on zeros around windows, and in full forward passes."""

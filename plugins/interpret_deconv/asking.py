@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -20,7 +20,7 @@ from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.labels import LabelMap
 from interpret.network import Network
-from interpret.progress import track
+from interpret.workspace import kept_pieces
 
 __all__ = ["Explain", "tracked"]
 
@@ -111,7 +111,7 @@ def attribute(
     method: str,
     batch_size: int,
 ) -> Attributions:
-    """The attributions of all images, batch by batch.
+    """The attributions of all images, batch by batch; a step that was stopped goes on where it was.
 
     Args:
         network: The network.
@@ -121,32 +121,47 @@ def attribute(
         method: Its name, for the result.
         batch_size: Images in one batch.
     """
-    asked, maps, start = [], [], 0
-    for batch in tracked(network, images, batch_size):
-        part = images.subset(range(start, start + len(batch.x)))
-        asked.append(ask(batch.x.clone(), part))  # a network may work in place on its very input
-        maps.append(explain(batch.x, asked[-1]).detach().to("cpu", network.dtype))
-        start += len(batch.x)
-    return Attributions(
-        maps=torch.cat(maps),
-        image=torch.tensor(images.indices),
-        ids={str(index): name for index, name in zip(images.indices, images.ids, strict=True)},
-        target=torch.cat([item.unit for item in asked]),
-        layer=asked[0].layer,
-        position=torch.cat([item.position for item in asked]),
-        score=torch.cat([item.value for item in asked]),
-        method=method,
-        input=network.input,
-        categories=network.categories,
-        matching=tell(asked[0].matched),
-    )
+
+    def some(piece: range) -> Attributions:
+        asked, maps, start = [], [], piece.start
+        for batch in batches(network, images.subset(piece), batch_size):
+            part = images.subset(range(start, start + len(batch.x)))
+            asked.append(ask(batch.x.clone(), part))  # a network may work in place on its very input
+            maps.append(explain(batch.x, asked[-1]).detach().to("cpu", network.dtype))
+            start += len(batch.x)
+        places = images.indices[piece.start : piece.stop]
+        return Attributions(
+            maps=torch.cat(maps),
+            image=torch.tensor(places),
+            ids={str(place): images.ids[at] for place, at in zip(places, piece, strict=True)},
+            target=torch.cat([item.unit for item in asked]),
+            layer=asked[0].layer,
+            position=torch.cat([item.position for item in asked]),
+            score=torch.cat([item.value for item in asked]),
+            method=method,
+            input=network.input,
+            categories=network.categories,
+            matching="" if piece.start else tell(asked[0].matched),  # of all images, and told once
+        )
+
+    return _joined(kept_pieces(some, range(len(images)), batch_size, method, kind=Attributions))
+
+
+def _joined(pieces: Sequence[Attributions]) -> Attributions:
+    """The attributions of all images from those of consecutive pieces of them."""
+    if len(pieces) == 1:
+        return pieces[0]
+    joined: dict[str, Any] = {
+        name: torch.cat([getattr(piece, name) for piece in pieces])
+        for name in ("maps", "image", "target", "position", "score")
+    }
+    ids = {place: name for piece in pieces for place, name in piece.ids.items()}
+    return replace(pieces[0], **joined, ids=ids)
 
 
 def tracked(network: Network, images: Images, batch_size: int) -> Iterator[Batch]:
     """All images in batches, as the parts of the work that users see."""
-    parts = track(range(0, len(images), batch_size))
-    for _, batch in zip(parts, batches(network, images, batch_size), strict=True):
-        yield batch
+    return batches(network, images, batch_size)
 
 
 class AsksClass(Probe):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -13,11 +14,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError, clause
-from interpret.graph.incremental import Incremental, Wanted
+from interpret.graph.incremental import Incremental, Keep, Wanted
 from interpret.graph.program import multiply_adds
 from interpret.graph.spans import Windows
 from interpret.network import Network
 from interpret.progress import track
+from interpret.results import Result
+from interpret.workspace import kept_pieces
 
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError)
 """What an engine raises that does not fit a network."""
@@ -55,6 +58,34 @@ class Question:
     units: Mapping[str, Int[Tensor, " unit"]]
     batch_size: int = 32
 
+    def keep(self, engine: str, rows: Windows, columns: Windows) -> Keep:
+        """Stores what an engine has done of a sweep, for a step that is stopped."""
+        pixels = torch.stack([self.x, self.filled]).detach().to("cpu", torch.float64)
+        image = hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
+        units = {layer: unit.tolist() for layer, unit in self.units.items()}
+        about = (engine, image, rows, columns, units, self.batch_size)
+        return partial(_kept_answers, self.x.device, about)
+
+
+@dataclass(frozen=True)
+class PlaceAnswers(Result):
+    """What a network answers at some consecutive places: outputs, and sums of units, by their order."""
+
+    values: dict[str, Tensor]
+
+
+def _kept_answers(
+    device: torch.device,
+    about: tuple[object, ...],
+    compute: Callable[[range], list[Tensor]],
+    batches: int,
+) -> list[Tensor]:
+    def some(piece: range) -> PlaceAnswers:
+        return PlaceAnswers({str(number): values.cpu() for number, values in enumerate(compute(piece))})
+
+    pieces = kept_pieces(some, range(batches), 1, *about, batches, kind=PlaceAnswers)
+    return [torch.cat([piece.values[name] for piece in pieces]).to(device) for name in pieces[0].values]
+
 
 class Full:
     """One forward pass for every place; works on any network."""
@@ -68,13 +99,19 @@ class Full:
         """The answers with the occluder at every place of rows x columns."""
         question, corners = self.question, list(product(rows.starts, columns.starts))
         batches = [corners[i : i + question.batch_size] for i in range(0, len(corners), question.batch_size)]
-        found = [
-            answer(question.network, self._occluded(batch, rows.size, columns.size), question.units)
-            for batch in track(batches)
-        ]
+
+        def compute(some: range) -> list[Tensor]:
+            found = [
+                answer(question.network, self._occluded(batch, rows.size, columns.size), question.units)
+                for batch in track(batches[some.start : some.stop])
+            ]
+            columns_of = zip(*([logits, *sums.values()] for logits, sums in found), strict=True)
+            return [torch.cat(parts) for parts in columns_of]
+
+        logits, *sums = question.keep(self.name, rows, columns)(compute, len(batches))
         shape = (len(rows.starts), len(columns.starts), -1)
-        sums = {layer: torch.cat([part[1][layer] for part in found]).view(shape) for layer in question.units}
-        return Answers(torch.cat([part[0] for part in found]).view(shape), sums)
+        followed = zip(question.units, sums, strict=True)
+        return Answers(logits.view(shape), {layer: values.view(shape) for layer, values in followed})
 
     def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
         """Multiply-adds of full forward passes, where the network can be traced."""
@@ -99,7 +136,7 @@ class Changes:
     name = "incremental"
 
     def __init__(self, question: Question) -> None:
-        graph, self.layers = question.network.graph, list(question.units)
+        self.question, graph, self.layers = question, question.network.graph, list(question.units)
         nodes = [graph.layer(question.network.layer(layer)) for layer in self.layers]
         units = (question.units[layer] for layer in self.layers)
         wanted = [Wanted(node, unit) for node, unit in zip(nodes, units, strict=True)]
@@ -108,7 +145,8 @@ class Changes:
 
     def answers(self, rows: Windows, columns: Windows) -> Answers:
         """The answers with the occluder at every place of rows x columns."""
-        logits, *sums = self.engine.run(self.filled, rows, columns)
+        keep = self.question.keep(self.name, rows, columns)
+        logits, *sums = self.engine.run(self.filled, rows, columns, keep)
         return Answers(logits, dict(zip(self.layers, sums, strict=True)))
 
     def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import interpret
+from interpret.graph.incremental import Incremental
 from interpret.workspace import keeping_parts
-from interpret_occlusion import Occlusion, probe
+from interpret_occlusion import Occlusion, engines, probe
 
 GIVEN = {"window": 32, "stride": 32, "engine": "full"}
 
@@ -57,3 +58,45 @@ def test_a_stopped_sweep_continues_with_the_next_image(sweeps, network, images, 
     found.save(tmp_path / "found")
     for name in ("result.json", "result.safetensors"):
         assert (tmp_path / "found" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+
+
+@pytest.mark.parametrize("engine", ["full", "incremental"])
+def test_the_sweep_of_one_image_goes_on_too(network, images, tmp_path, monkeypatch, engine) -> None:
+    probe = Occlusion(window=16, stride=8, engine=engine, layers=["layer2"], batch_size=4)
+    x = images.subset([0])
+    monkeypatch.setattr(Incremental, "_batch", 1)
+    monkeypatch.setattr("interpret.graph.incremental.LARGEST", 2)
+    straight = probe.run(network, x)
+    monkeypatch.setattr("interpret.workspace.PIECE", 0.0)
+    calls, stop = [], 6
+    owner, name = (engines, "answer") if engine == "full" else (Incremental, "_finished")
+    whole = getattr(owner, name)
+
+    def counting(*args):
+        calls.append(args)
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+        return whole(*args)
+
+    monkeypatch.setattr(owner, name, counting)
+    with keeping_parts(tmp_path), pytest.raises(KeyboardInterrupt):
+        probe.run(network, x)
+    monkeypatch.setattr(owner, name, whole)
+    runs = count_calls(monkeypatch, owner, name)
+    again = probe.run(network, x)
+    everything = len(runs)
+    runs.clear()
+    with keeping_parts(tmp_path):
+        found = probe.run(network, x)
+    assert len(runs) <= everything - 3
+    for result in (again, found):
+        assert torch.equal(result.maps[0].logits, straight.maps[0].logits)
+        assert torch.equal(
+            result.maps[0].followed["layer2"].response, straight.maps[0].followed["layer2"].response
+        )
+
+
+def count_calls(monkeypatch, owner, name) -> list[object]:
+    calls, whole = [], getattr(owner, name)
+    monkeypatch.setattr(owner, name, lambda *args: (calls.append(1), whole(*args))[1])
+    return calls

@@ -3,17 +3,22 @@
 import pickle
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 import torch
 
+import interpret_deconv
 from interpret import jobs
 from interpret.errors import DatasetError, PipelineError, PluginError, Problem, StepError, UnknownNameError
+from interpret.hookspecs import hookimpl
 from interpret.interfaces import Executor
+from interpret.plugins import Loaded, Origin, classify
 from interpret.progress import Progress
 from interpret.runner import find_executor, run_pipeline
 from interpret.testing import check_executor
+from interpret_deconv.asking import AsksClass
 from interpret_local import Local
 
 
@@ -206,3 +211,75 @@ def test_a_shard_that_was_stopped_keeps_what_a_few_seconds_made(known, tiny, wri
     run_pipeline(path, tmp_path / "straight", registry=known)
     assert stored(out) == stored(tmp_path / "straight")
     assert not list(out.glob("*/shards"))
+
+
+ASKING = """\
+version: 1
+models: {net: {name: tiny}}
+datasets: {val: {name: noise, count: 40}}
+steps:
+  strongest: {probe: topk, layers: [layer1], k: 9, per_image: 2, batch_size: 8}
+  features: {probe: deconv, inputs: {exemplars: strongest}, batch_size: 2}
+"""
+
+
+def test_projections_that_were_stopped_go_on(known, tiny, write, tmp_path, monkeypatch):
+    plugins = {**tiny.parts(), "deconv": interpret_deconv}
+    known = classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in plugins.items()])
+    path, out, places = write(text=ASKING), tmp_path / "out", []
+    run_pipeline(path, tmp_path / "straight", registry=known)
+    monkeypatch.setattr("interpret.workspace.PIECE", 0.0)
+    read = tiny._Noise.__getitem__
+    monkeypatch.setattr(tiny._Noise, "__getitem__", lambda self, at: (places.append(at), read(self, at))[1])
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(path, out, registry=known, progress=Stopped(44))  # of which 40 are mined
+    done, places[:] = places[40:-2], []
+    run_pipeline(path, out, registry=known)
+    assert done
+    assert places
+    assert not set(done) & set(places)
+    assert stored(out) == stored(tmp_path / "straight")
+
+
+class Saliency(AsksClass):
+    """The gradient, and where Ctrl-C comes."""
+
+    name: ClassVar[str] = "saliency_of_this_test"
+    seen: ClassVar[list[int]] = []
+    stop: ClassVar[int] = -1
+
+    def explainer(self, network):
+        def explain(x, asked):
+            self.seen.append(len(x))
+            if len(self.seen) == self.stop:
+                raise KeyboardInterrupt
+            return x * asked.value[:, None, None, None]
+
+        return explain
+
+
+def test_attributions_that_were_stopped_go_on(tiny, tmp_path, monkeypatch):
+    plugins = {**tiny.parts(), "ours": SimpleNamespace(register_probes=hookimpl(lambda: [Saliency]))}
+    known = classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in plugins.items()])
+    step = {"probe": Saliency.name, "target": "predicted", "batch_size": 2}
+    text = {
+        "version": 1,
+        "models": {"net": {"name": "classes"}},
+        "datasets": {"val": {"name": "noise", "count": 9}},
+        "steps": {"asked": step},
+    }
+    monkeypatch.setattr("interpret.workspace.PIECE", 0.0)
+    monkeypatch.setattr(Saliency, "stop", 3)
+    Saliency.seen.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(text, tmp_path / "out", registry=known)
+    monkeypatch.setattr(Saliency, "stop", -1)
+    Saliency.seen.clear()
+    found = run_pipeline(text, tmp_path / "out", registry=known)["asked"]
+    assert Saliency.seen == [2, 2, 1]
+    straight = Saliency(target="predicted", batch_size=2).run(
+        tiny.Classes().load("cpu"), tiny.Noise(count=9).open()
+    )
+    assert found.ids == straight.ids
+    for name in ("maps", "image", "target", "position", "score"):
+        assert torch.equal(getattr(found, name), getattr(straight, name))

@@ -55,6 +55,15 @@ class Tiny(Model):
         return Card(InputSpec((SIZE, SIZE)), aliases={"layer1": "1"})
 
 
+class Classes(Tiny):
+    """One convolution, and three classes."""
+
+    name: ClassVar[str] = "classes"
+
+    def build(self) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 3, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
 class _Noise(Images):
     def __init__(self, count: int, seed: int) -> None:
         self.count, self.seed = count, seed
@@ -214,7 +223,7 @@ class Onlooker:
 
 @hookimpl
 def register_models() -> list[type[Model]]:
-    return [Tiny]
+    return [Tiny, Classes]
 
 
 @hookimpl
