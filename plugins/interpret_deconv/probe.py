@@ -16,6 +16,7 @@ from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret.progress import track
+from interpret.workspace import kept_pieces
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
 from interpret_deconv.projection import LayerProjector
@@ -57,7 +58,7 @@ class Deconv(Probe):
     batch_size: int = Field(32, ge=1, le=4096, description="Images that are held at once.")
 
     def run(self, network: Network, images: Images, exemplars: Exemplars) -> Projections:
-        """Project the strongest neurons; each of their images is read once.
+        """Project the strongest neurons; each of their images is read once; a stopped step goes on.
 
         Raises:
             StepError: If the exemplars come from other images, or a chosen unit does not exist.
@@ -68,22 +69,33 @@ class Deconv(Probe):
         local = {index: place for place, index in enumerate(images.indices)}
         check_images(images, exemplars)
         used = torch.unique(torch.cat([work.found.image for work in works.values()])).tolist()
-        for start in track(range(0, len(used), self.batch_size)):
-            chosen = used[start : start + self.batch_size]
-            x = network.place(
-                torch.stack([network.preprocess(images[local[index]].image) for index in chosen])
+
+        def project(piece: range) -> Projections:
+            for start in track(range(piece.start, piece.stop, self.batch_size)):
+                chosen = used[start : min(start + self.batch_size, piece.stop)]
+                x = network.place(
+                    torch.stack([network.preprocess(images[local[index]].image) for index in chosen])
+                )
+                for work in works.values():
+                    work.project(x, chosen)
+            return together(used[piece.start : piece.stop])
+
+        def together(some: list[int]) -> Projections:
+            return Projections(
+                layers={layer: work.found.of_images(some) for layer, work in works.items()},
+                ids={str(index): exemplars.ids[str(index)] for index in some},
+                input=network.input,
+                rule=self.rule,
+                unpool=self.unpool,
+                engine=_described({layer: work.projector.engine for layer, work in works.items()}),
+                dead={layer: exemplars[layer].dead for layer in works},
             )
-            for work in works.values():
-                work.project(x, chosen)
-        return Projections(
-            layers={layer: work.found for layer, work in works.items()},
-            ids={str(index): exemplars.ids[str(index)] for index in used},
-            input=network.input,
-            rule=self.rule,
-            unpool=self.unpool,
-            engine=_described({layer: work.projector.engine for layer, work in works.items()}),
-            dead={layer: exemplars[layer].dead for layer in works},
-        )
+
+        pieces = kept_pieces(project, range(len(used)), self.batch_size, kind=Projections)
+        for layer, work in works.items():
+            for piece in pieces if len(pieces) > 1 else ():
+                work.found.fill(piece.layers[layer])
+        return together(used)
 
     def _work(self, network: Network, exemplars: Exemplars, layer: str) -> _Work:
         mined = exemplars[layer]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
+import torch
 from jaxtyping import Float, Float16, Int
 from torch import Tensor
 
@@ -40,6 +43,20 @@ class LayerProjections(Record):
     def projection(self, i: int) -> Float[Tensor, "channel height width"]:
         """The projection of neuron ``i`` in its own scale."""
         return self.patches[i].float() * self.scale[i]
+
+    def of_images(self, images: Sequence[int]) -> LayerProjections:
+        """Those of the neurons of some images, in the same order."""
+        mine = torch.isin(self.image, torch.tensor(images, dtype=torch.int64))
+        if mine.all():
+            return self
+        rows: dict[str, Any] = {item.name: getattr(self, item.name)[mine] for item in fields(self)}
+        return LayerProjections(**rows)
+
+    def fill(self, part: LayerProjections) -> None:
+        """Put in what was found for the neurons of some images, as `of_images` gives them."""
+        mine = torch.isin(self.image, part.image)
+        for found, own in ((part.box, self.box), (part.patches, self.patches), (part.scale, self.scale)):
+            own[mine] = found
 
 
 @dataclass(frozen=True)
