@@ -34,8 +34,8 @@ def run_pipeline(
     registry: Registry,
     *,
     as_json: bool,
-    executor: str,
-    executor_options: Sequence[tuple[str, Any]],
+    executor: str = "local",
+    executor_options: Sequence[tuple[str, Any]] = (),
     **options: Any,
 ) -> None:
     """Run a pipeline with bars on a terminal, then say what became of each step and where its files are."""

@@ -19,6 +19,7 @@ from interpret.cli.shell import call
 from interpret.plugins import Loaded, Origin, classify, load_registry
 from interpret.results import load
 from interpret.testing import small_images, small_network
+from interpret_local import Local
 
 PIPELINE = """\
 version: 1
@@ -254,6 +255,29 @@ def test_wrong_input_is_exit_code_2_and_says_what_to_do(arguments, message, pipe
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_the_parameters_of_an_executor_can_be_typed(pipeline, monkeypatch):
+    given = []
+
+    class Noting(Local):
+        name: ClassVar[str] = "noting"
+        hosts: list[str] = Field([], description="Machines.")
+
+        def run(self, jobs):
+            given.append((self.workers, self.hosts))
+            yield from super().run(jobs)
+
+    class Plugin:
+        @hookimpl
+        def register_executors(self):
+            return [Noting]
+
+    install(monkeypatch, Ours(), Plugin())
+    pipeline.write_text(PIPELINE.replace("probe: echo, text: hello", "probe: count"))
+    options = ["--executor-option", "workers=2", "--executor-option", "hosts=[a, b]"]
+    assert call(["run", "my.yaml", "--executor", "noting", *options]) == 0
+    assert given == [(2, ["a", "b"])]
 
 
 def test_traceback_shows_the_rest(pipeline, capsys):
