@@ -290,13 +290,13 @@ def _run_shard(jobs: Mapping[range, Job], shard: range) -> None:
 SHARD_IMAGES = 256
 
 
-def shard_grid(count: int, batch_size: int) -> list[range]:
+def shard_grid(count: int, batch_size: int, images: int = SHARD_IMAGES) -> list[range]:
     """The one fixed cut of a dataset into shards of whole batches, independent of how many work on it.
 
     Forward values differ in the last bits with the batch: only equal batches on one kind of processor give
-    bit-identical results.
+    bit-identical results. A shard has so many ``images``, or a few more.
     """
-    size = -(-SHARD_IMAGES // batch_size) * batch_size
+    size = -(-images // batch_size) * batch_size
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 

@@ -61,10 +61,16 @@ class PartListener:
     def advance(self, parts: int) -> None:
         """So many more pieces are done."""
         self.done += parts
-        reached = self.size * self.done // max(self.total, 1)
-        if reached > self.told:
-            self.tell(reached - self.told)
-            self.told = reached
+        self._reach(self.size * self.done // max(self.total, 1))
+
+    def finish(self) -> None:
+        """The part is done, whatever was told of it."""
+        self._reach(self.size)
+
+    def _reach(self, units: int) -> None:
+        if units > self.told:
+            self.tell(units - self.told)
+            self.told = units
 
 
 Listener: TypeAlias = StepListener | PartListener
@@ -102,6 +108,23 @@ def track(parts: Sequence[T]) -> Iterator[T]:
         for part in _stoppable(parts):
             yield part
             hearing.advance(1)
+    finally:
+        _listener.set(hearing)
+
+
+def track_ranges(parts: Sequence[range]) -> Iterator[range]:
+    """As `track`, for parts of several images or the like: the work inside a part counts, too."""
+    hearing = listener()
+    if hearing is None:
+        yield from _stoppable(parts)
+        return
+    hearing.begin(sum(map(len, parts)))
+    try:
+        for part in _stoppable(parts):
+            inside = PartListener(len(part), hearing.advance)
+            _listener.set(inside)
+            yield part
+            inside.finish()
     finally:
         _listener.set(hearing)
 

@@ -257,8 +257,8 @@ def _timed(compute: Callable[[range], R], piece: range, pace: Pace, hearing: Lis
     with listening(inside):
         found = compute(piece)
     pace.seconds = (perf_counter() - began) / len(piece)
-    if hearing and inside:
-        hearing.advance(len(piece) - inside.told)
+    if inside:
+        inside.finish()
     return found
 
 

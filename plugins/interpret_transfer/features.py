@@ -24,12 +24,15 @@ from interpret.errors import DatasetError
 from interpret.images import Images, as_images
 from interpret.interfaces import shard_grid
 from interpret.network import Network
-from interpret.progress import track
+from interpret.progress import track_ranges
 from interpret.workspace import room
 from interpret_training.crops import cut, ten_views
 from interpret_training.loading import Preparation
 
 Crops = Literal[1, 10]
+
+CHUNK = 64
+"""Images whose features are written at once: a few seconds of work on a processor."""
 
 COLUMNS = 2048
 """Dimensions that are read at a time where all images are wanted at once."""
@@ -102,8 +105,8 @@ def extract(
     code = (torch.__version__, Features, *classes_of(network.module))
     key = (weights, network.device.type, content, *how, *code)
     rooms = {name: room("features", network.layer(name), *key) for name in names}
-    grid = shard_grid(len(images), batch_size)
-    for shard in track(grid):
+    grid = shard_grid(len(images), batch_size, CHUNK)
+    for shard in track_ranges(grid):
         missing = [name for name in names if not is_intact(_file(rooms[name], shard))]
         if missing:
             found = _read(network, images.subset(shard), missing, how)

@@ -1,6 +1,6 @@
 """Work in parts tells who listens how far it is, and nobody else."""
 
-from interpret.progress import Progress, StepListener, listening, track
+from interpret.progress import Progress, StepListener, listening, track, track_ranges
 
 
 class Notes(Progress):
@@ -26,6 +26,19 @@ def test_a_listener_hears_of_the_outer_loop_only():
         assert work()  # a second piece of work begins anew
     first = [("started", "mine", 2), ("advanced", "mine", 1), ("advanced", "mine", 1)]
     assert notes.told == first * 2
+
+
+def test_work_inside_ranges_counts_in_their_units():
+    notes = Notes()
+    with listening(StepListener(notes, "mine")):
+        for images in track_ranges([range(4), range(4, 6)]):
+            assert list(track("ab")) == ["a", "b"]
+            assert list(track(images))  # a second loop adds nothing that is told already
+    assert notes.told == [
+        ("started", "mine", 6),
+        *([("advanced", "mine", 2)] * 2),
+        *([("advanced", "mine", 1)] * 2),
+    ]
 
 
 def test_nobody_hears_afterwards_or_without_a_listener():
