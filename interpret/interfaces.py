@@ -17,7 +17,6 @@ from typing import (
     ClassVar,
     Generic,
     Literal,
-    Protocol,
     Self,
     TypeVar,
     Union,
@@ -37,6 +36,9 @@ from interpret.images import Images, InputSpec, as_images
 from interpret.imports import Target
 from interpret.network import Network
 from interpret.results import Result
+from interpret.shards import SHARD_IMAGES as SHARD_IMAGES  # noqa: PLC0414 - also found here
+from interpret.shards import Job as Job  # noqa: PLC0414 - also found here
+from interpret.shards import shard_grid as shard_grid  # noqa: PLC0414 - also found here
 from interpret.values import flaw
 from interpret.weights import load_into, read_weights
 
@@ -236,32 +238,6 @@ class Renderer(Plugin, Generic[R]):
         """Write files into ``folder`` and return them; ``images`` is the whole dataset of the step."""
 
 
-class Job(Protocol):
-    """One shard of a step, as an executor gets it.
-
-    It can be pickled, and run in any process that sees the run folder and has the same packages installed.
-    What it computes is stored in the folder; the bits do not depend on where and in which order jobs run.
-    """
-
-    @property
-    def step(self) -> str:
-        """The name of the step."""
-
-    @property
-    def shard(self) -> range:
-        """The places of its images among those of the step."""
-
-    def run(self, tell: Callable[[int], None] | None = None) -> None:
-        """Compute the shard and store it.
-
-        Args:
-            tell: Is called with how many more images are done, after each batch; default: ``advance``.
-        """
-
-    def advance(self, images: int) -> None:
-        """Let users see that so many more images are done; for the process that runs the pipeline."""
-
-
 class Executor(Plugin):
     """Runs the jobs of a step somewhere: here, in other processes, on other machines."""
 
@@ -285,19 +261,6 @@ def _run_by_map(executor: Executor, jobs: Sequence[Job]) -> Iterator[Job]:
 
 def _run_shard(jobs: Mapping[range, Job], shard: range) -> None:
     jobs[shard].run()
-
-
-SHARD_IMAGES = 256
-
-
-def shard_grid(count: int, batch_size: int, images: int = SHARD_IMAGES) -> list[range]:
-    """The one fixed cut of a dataset into shards of whole batches, independent of how many work on it.
-
-    Forward values differ in the last bits with the batch: only equal batches on one kind of processor give
-    bit-identical results. A shard has so many ``images``, or a few more.
-    """
-    size = -(-images // batch_size) * batch_size
-    return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def pick_device(device: Device) -> torch.device:

@@ -14,6 +14,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -21,13 +22,27 @@ import torch
 from interpret.errors import DatasetError, StepError
 from interpret.images import Images, digest
 from interpret.imports import allowing
-from interpret.interfaces import ShardedProbe, WeightsResult, probe_output, probe_partial
+from interpret.interfaces import Executor, ShardedProbe, WeightsResult, probe_output, probe_partial
 from interpret.network import Network
+from interpret.parameters import configure
 from interpret.pipeline import Pipeline, Step
+from interpret.plugins import Registry
 from interpret.progress import PartListener, Progress, listening
 from interpret.results import Result
 from interpret.store import RunFolder
 from interpret.workspace import Pace, keeping_parts, kept_pieces, working_in
+
+
+def find_executor(
+    known: Registry, name: str, parameters: Mapping[str, Any] = MappingProxyType({})
+) -> Executor:
+    """The executor of that name, with its parameters.
+
+    Raises:
+        UnknownNameError: If no plugin offers it.
+        PluginError: If a parameter is wrong.
+    """
+    return cast(Executor, configure(known.lookup("executor", name), "executor", parameters))
 
 
 @dataclass(frozen=True)

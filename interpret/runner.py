@@ -14,8 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, sleep
-from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from interpret import plugins
 from interpret.drawing import Drawing, reason
@@ -30,6 +29,7 @@ from interpret.jobs import (
     StepWork,
     cut_task,
     facts,
+    find_executor,
     seeded,
     select_images,
     step_inputs,
@@ -38,7 +38,6 @@ from interpret.jobs import (
     working,
 )
 from interpret.network import Network
-from interpret.parameters import configure
 from interpret.pipeline import Pipeline, Step, read_pipeline, written
 from interpret.plugins import Registry
 from interpret.progress import Progress, StepListener, listening
@@ -100,18 +99,6 @@ def run_pipeline(
             return runner.follow()
         with folder.lock(shared=shard is not None):
             return runner.run()
-
-
-def find_executor(
-    known: Registry, name: str, parameters: Mapping[str, Any] = MappingProxyType({})
-) -> Executor:
-    """The executor of that name, with its parameters.
-
-    Raises:
-        UnknownNameError: If no plugin offers it.
-        PluginError: If a parameter is wrong.
-    """
-    return cast(Executor, configure(known.lookup("executor", name), "executor", parameters))
 
 
 @dataclass

@@ -15,6 +15,7 @@ from interpret.cli import show
 from interpret.cli.progress import Bars
 from interpret.cli.remarks import remarks
 from interpret.errors import PipelineError
+from interpret.jobs import find_executor
 from interpret.pipeline import read_pipeline
 from interpret.plugins import Registry
 from interpret.reading import printable
@@ -39,7 +40,7 @@ def run_pipeline(
     **options: Any,
 ) -> None:
     """Run a pipeline with bars on a terminal, then say what became of each step and where its files are."""
-    options["executor"] = runner.find_executor(registry, executor, dict(executor_options))
+    options["executor"] = find_executor(registry, executor, dict(executor_options))
     with Bars() as bars, remarks(bars.console):
         run = runner.run_pipeline(path, registry=registry, progress=bars, **options)
     if as_json:

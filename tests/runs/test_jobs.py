@@ -14,9 +14,10 @@ from interpret import jobs
 from interpret.errors import DatasetError, PipelineError, PluginError, Problem, StepError, UnknownNameError
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Executor
+from interpret.jobs import find_executor
 from interpret.plugins import Loaded, Origin, classify
 from interpret.progress import Progress
-from interpret.runner import find_executor, run_pipeline
+from interpret.runner import run_pipeline
 from interpret.testing import check_executor
 from interpret_deconv.asking import AsksClass
 from interpret_local import Local
