@@ -12,7 +12,7 @@ from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 from struct import Struct
 
-from interpret.errors import InterpretError, StepError
+from interpret.errors import InterpretError, StepError, clause
 from interpret.interfaces import Job
 from interpret.interrupts import check_interrupt
 
@@ -73,7 +73,7 @@ def _packed(job: Job) -> bytes:
         return pickle.dumps(job)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise StepError(
-            f"Its shards cannot be computed in other processes: {error}. Define the classes of the step in a "
+            f"Its shards cannot be computed in other processes: {clause(error)}. Define the classes of the step in a "
             "module that can be imported, or leave out workers."
         ) from error
 
