@@ -73,8 +73,8 @@ def _packed(job: Job) -> bytes:
         return pickle.dumps(job)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise StepError(
-            f"Its shards cannot be computed in other processes: {clause(error)}. Define the classes of the step in a "
-            "module that can be imported, or leave out workers."
+            f"Its shards cannot be computed in other processes: {clause(error)}. Define the classes of the "
+            "step in a module that can be imported, or leave out workers."
         ) from error
 
 
