@@ -92,9 +92,11 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Import a public name from the module that holds it (PEP 562)."""
-    from importlib import import_module, metadata  # noqa: PLC0415 - only when something is used
+    from importlib import import_module  # noqa: PLC0415 - only when something is used
 
     if name == "__version__":
+        from importlib import metadata  # noqa: PLC0415 - takes as long as the command line
+
         return metadata.version("interpret-cnn")
     home = next((module for module, names in _HOMES.items() if name in names.split()), None)
     if home is None:
