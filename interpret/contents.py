@@ -15,15 +15,9 @@ from functools import cached_property
 from pathlib import Path
 
 from interpret.errors import InterpretError
-from interpret.files import read_sealed, write_sealed
+from interpret.files import is_settled, read_sealed, stamp, write_sealed
 from interpret.interrupts import check_interrupt
 from interpret.reading import open_file
-
-_SETTLED = 50_000_000
-"""Nanoseconds after which another change of a file surely gives it another time."""
-
-_COARSE = 2_000_000_000
-"""The same on disks that write down whole seconds."""
 
 _SAVE = 30.0
 """Seconds of reading after which what was learnt is stored: a killed run does not lose more."""
@@ -63,14 +57,14 @@ class _Memory:
         with suppress(InterpretError, OSError):
             found = read_sealed(self.file).get("hashes")
             pairs = found.items() if isinstance(found, dict) else ()
-            return {stamp: known for stamp, known in pairs if isinstance(known, str)}
+            return {key: known for key, known in pairs if isinstance(known, str)}
         return {}
 
-    def find(self, stamp: str) -> str | None:
-        return self.added.get(stamp) or self.known.get(stamp)
+    def find(self, key: str) -> str | None:
+        return self.added.get(key) or self.known.get(key)
 
-    def add(self, stamp: str, found: str) -> None:
-        self.added[stamp] = found
+    def add(self, key: str, found: str) -> None:
+        self.added[key] = found
         if time.monotonic() - self.saved > _SAVE:
             self.save()
 
@@ -153,11 +147,11 @@ class _Content:
 
 def _remembered(path: str | Path) -> str | None:
     try:
-        stamp = _stamp(Path(path).stat())
+        key = stamp(Path(path).stat())
     except (OSError, ValueError):
         return None
     memory = _memory.get()
-    return _hashes.get(stamp) or (memory.find(stamp) if memory else None)
+    return _hashes.get(key) or (memory.find(key) if memory else None)
 
 
 def _noted(content: _Content | None) -> str | None:
@@ -175,17 +169,10 @@ def _read(path: str | Path) -> _Content | None:
     """What a file holds; None where it cannot be read."""
     try:
         with open_file(path) as file:
-            before, age = os.fstat(file.fileno()), time.time_ns()
+            before, now = os.fstat(file.fileno()), time.time_ns()
             found = hashlib.file_digest(file, "sha256").hexdigest()[:32]
             after = os.fstat(file.fileno())
     except (OSError, ValueError):
         return None
-    age -= max(before.st_mtime_ns, before.st_ctime_ns)
-    settled = age > (_SETTLED if before.st_ctime_ns % 10**9 else _COARSE) and _stamp(before) == _stamp(after)
-    return _Content(found, _stamp(before) if settled else "")
-
-
-def _stamp(status: os.stat_result) -> str:
-    """What tells a file and its state from others: inode, size and times."""
-    parts = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    settled = is_settled(before, now) and stamp(before) == stamp(after)
+    return _Content(found, stamp(before) if settled else "")

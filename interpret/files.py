@@ -167,10 +167,25 @@ def read_plain(path: Path, most: int | None = None) -> bytes:
         return file.read()
 
 
-_hashes: dict[tuple[int, ...], str] = {}
+_hashes: dict[str, str] = {}
 
-_SETTLED = 1_000_000_000
+_SETTLED = 50_000_000
 """Nanoseconds after which another change of a file surely gives it another time."""
+
+_COARSE = 2_000_000_000
+"""The same on disks that write down whole seconds."""
+
+
+def stamp(status: os.stat_result) -> str:
+    """What tells a file and its state from others: inode, size and times."""
+    parts = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def is_settled(status: os.stat_result, now: int) -> bool:
+    """Whether a file that changes after ``now`` (nanoseconds) surely gets another stamp."""
+    age = now - max(status.st_mtime_ns, status.st_ctime_ns)
+    return age > (_SETTLED if status.st_ctime_ns % 10**9 else _COARSE)
 
 
 def file_hash(path: Path) -> str:
@@ -181,14 +196,14 @@ def file_hash(path: Path) -> str:
         InterpretError: If it is something else, or cannot be read.
     """
     with opened(path) as file:
-        found = os.fstat(file.fileno())
-        key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        if key in _hashes:
-            return _hashes[key]
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED:
-            _hashes[key] = digest
-        return digest
+        status, now = os.fstat(file.fileno()), time.time_ns()
+        key = stamp(status)
+        if key not in _hashes:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if not is_settled(status, now):
+                return found
+            _hashes[key] = found
+        return _hashes[key]
 
 
 def has_hash(path: Path, expected: object) -> bool:

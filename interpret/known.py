@@ -37,7 +37,7 @@ class Known:
         self.findings: Findings | None = None
         self.programs: dict[Any, Graph] = {}
         self._layers: dict[str, Call] | None = None
-        self._graphs: dict[Any, Graph] = {}
+        self._graphs: dict[Any, Graph | str] = {}  # or why there is none
         self._spare: list[nn.Module] = []
 
     def examined(self, examine: Callable[[], Findings]) -> Findings:
@@ -99,18 +99,26 @@ class Known:
         """
         key = (shape, dtype, torch.get_default_dtype())
         with self.lock:
-            if key not in self._graphs:
-                if findings.dynamic is not None:
-                    raise ModelError(
-                        f"{type(self.module).__name__} cannot be traced: {findings.dynamic} makes a tensor "
-                        "whose size depends on values. What needs no graph still works."
-                    )
-                self._graphs[key] = self._program(key, lambda: self._traced(findings, shape, output, image))
-            return self._graphs[key]
+            found = self._graphs.get(key)
+            if isinstance(found, str):  # to try again would take seconds and end alike
+                raise ModelError(found)
+            try:
+                made = found or self._program(key, lambda: self._compared(findings, shape, output, image))
+            except ModelError as error:
+                self._graphs[key] = str(error)
+                raise
+            self._graphs[key] = made
+            return made
 
-    def _traced(
+    def _compared(
         self, findings: Findings, shape: Shape, output: Output, image: Callable[[], Tensor] | None
     ) -> Graph:
+        """The graph of this module, after it was compared with the module."""
+        if findings.dynamic is not None:
+            raise ModelError(
+                f"{type(self.module).__name__} cannot be traced: {findings.dynamic} makes a tensor "
+                "whose size depends on values. What needs no graph still works."
+            )
         graph = _traced(self.module, shape, output)
         if image is not None:
             require_same_numbers(graph, self.own_copy(findings), image(), output)

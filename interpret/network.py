@@ -163,7 +163,7 @@ class Network:
             ModelError: If the network cannot be exported; the message says why.
         """
         known = self._known()
-        image = (lambda: self._noise(shape)[:1]) if self.check else None
+        image = (lambda: self.noise_images(shape, 1)) if self.check else None
         return known.graph(self._findings(known, shape), shape, self.dtype, self.output, image)
 
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
@@ -288,14 +288,20 @@ class Network:
 
     def _examined(self, shape: Shape) -> Findings:
         with plain(self.device):
-            findings = (examine if self.check else first_pass)(self.module, self._noise(shape), self.output)
+            x = self.noise_images(shape)
+            findings = (examine if self.check else first_pass)(self.module, x, self.output)
         if self.check:
             require_names_for_all(self.categories, findings.output)
         return findings
 
-    def _noise(self, shape: Shape) -> Float[Tensor, "2 c h w"]:
-        """Two images on which the module is tested."""
-        pixels = noise_images(shape)
+    def noise_images(self, shape: Shape, count: int = 2) -> Float[Tensor, "count c h w"]:
+        """Images on which the module is tested, the same each time, as it takes them.
+
+        Args:
+            shape: Of one image (c, h, w).
+            count: How many.
+        """
+        pixels = noise_images(shape, count)
         return self.place(self.input.normalize(pixels) if shape[0] == self.input.shape[0] else pixels)
 
     def fingerprint(self) -> str:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
+from interpret.batches import batches
 from interpret.entry import takes_network
 from interpret.errors import ModelError
 from interpret.images import Images, as_images
@@ -18,7 +19,6 @@ from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret_captum import library as captum
 from interpret_captum.subject import Subject
-from interpret_deconv.asking import tracked
 from interpret_topk import Exemplars, LayerExemplars
 from interpret_topk.mining import convolutions
 
@@ -74,7 +74,7 @@ class LayerActivation(Probe):
         images = as_images(images)
         features = _Features.of(network, self.layers or convolutions(network))
         boards = {layer: _Board(layer, self.k, _places(images)) for layer in features.subjects}
-        for batch in tracked(network, images, self.batch_size):
+        for batch in batches(network, images, self.batch_size):
             for layer, output in features(batch.x).items():
                 boards[layer].see(output, torch.tensor(batch.indices))
         return _exemplars(images, boards)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import Batch
+from interpret.batches import Batch, batches
 from interpret.graph.receptive import receptive_field
 from interpret.graph.rules import Rules
 from interpret.graph.windows import Seeds
@@ -22,7 +22,6 @@ from interpret.network import Network
 from interpret_captum import library as captum
 from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
 from interpret_deconv import Asked, LayerProjections, Projections
-from interpret_deconv.asking import tracked
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
 from interpret_deconv.projection import LayerProjector
 from interpret_topk import Exemplars
@@ -55,7 +54,7 @@ class _NeuronProbe(Probe):
         check_images(images, exemplars)
         used = sorted({index for work in works.values() for index in work.found.image.tolist()})
         local = {index: place for place, index in enumerate(images.indices)}
-        for batch in tracked(network, images.subset([local[index] for index in used]), self.batch_size):
+        for batch in batches(network, images.subset([local[index] for index in used]), self.batch_size):
             for work in works.values():
                 work.project(batch, self.batch_size)
         return Projections(

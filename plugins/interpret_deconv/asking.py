@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from interpret.attributions import Attributions, Target, find_targets, tell, used_labels
-from interpret.batches import Batch, batches
+from interpret.batches import batches
 from interpret.errors import InterpretError
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
@@ -22,7 +22,7 @@ from interpret.labels import LabelMap
 from interpret.network import Network
 from interpret.workspace import kept_pieces
 
-__all__ = ["Explain", "tracked"]
+__all__ = ["Explain"]
 
 Unit = int | Literal["strongest"]
 
@@ -157,11 +157,6 @@ def _joined(pieces: Sequence[Attributions]) -> Attributions:
     }
     ids = {place: name for piece in pieces for place, name in piece.ids.items()}
     return replace(pieces[0], **joined, ids=ids)
-
-
-def tracked(network: Network, images: Images, batch_size: int) -> Iterator[Batch]:
-    """All images in batches, as the parts of the work that users see."""
-    return batches(network, images, batch_size)
 
 
 class AsksClass(Probe):

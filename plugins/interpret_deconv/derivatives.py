@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.checks import noise_images
 from interpret.errors import ModelError
 from interpret.graph.program import Graph, Node
 from interpret.graph.rules import Rules, moves_images
@@ -30,8 +29,8 @@ Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 ROUNDING = 1e-3
 """How far two gradients may be apart, in parts of the largest value; others than equal ones are far off."""
 
-_alike: WeakKeyDictionary[Graph, dict[tuple[str, int], bool]] = WeakKeyDictionary()
-"""By layer, and by how often values were written into the weights: of zeros nothing shows."""
+_alike: WeakKeyDictionary[Graph, dict[str, tuple[int, bool]]] = WeakKeyDictionary()
+"""By layer: how often values had been written into the weights, and the finding: of zeros nothing shows."""
 
 
 def whole_gradient(network: Network, graph: Graph, layer: str, rules: Rules) -> Gradient | None:
@@ -74,16 +73,16 @@ def derives_alike(network: Network, graph: Graph, layer: str) -> bool:
         graph: What it was traced to.
         layer: The name of a layer; empty: the network's output.
     """
-    known, key = _alike.setdefault(graph, {}), (layer, writes(network.module))
-    if key not in known:
-        known[key] = not network.check or _same_gradient(network, graph, layer)
-    return known[key]
+    known, state = _alike.setdefault(graph, {}), writes(network.module)
+    if known.get(layer, (None,))[0] != state:
+        known[layer] = state, not network.check or _same_gradient(network, graph, layer)
+    return known[layer][1]
 
 
 def _same_gradient(network: Network, graph: Graph, layer: str) -> bool:
     node, draw = _node_of(graph, layer), torch.Generator().manual_seed(0)
     channels, rows, columns = graph.input.shape
-    x = network.place(network.input.normalize(noise_images((channels, rows, columns), 1)))
+    x = network.noise_images((channels, rows, columns), 1)
     signal = torch.randn(1, *node.shape, generator=draw).to(x)
     image = torch.zeros(1, dtype=torch.int64, device=x.device)
     try:

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 import interpret_datasets
-from interpret import contents, dependencies
+from interpret import contents, dependencies, files
 from interpret.dependencies import forget_code
 from interpret.images import as_images, content_hashes
 from interpret.network import wrap
@@ -94,6 +94,14 @@ WORKSHOP = {
 }
 
 
+COUNTED = """\
+version: 1
+models: {net: {name: tiny}}
+datasets: {val: {name: noise, count: 3}}
+steps: {number: {probe: count, render: [{name: sheet}]}}
+"""
+
+
 @pytest.fixture
 def touch(monkeypatch):
     """As if modules had been edited: their files have another content from now on."""
@@ -133,14 +141,7 @@ def workshop(tmp_path, tiny, monkeypatch):
 
 def test_a_step_counts_the_code_it_runs_with_and_a_figure_its_own(workshop, write, tmp_path):
     root, known = workshop
-    pipeline = write(
-        text="""\
-version: 1
-models: {net: {name: tiny}}
-datasets: {val: {name: noise, count: 3}}
-steps: {number: {probe: count, render: [{name: sheet}]}}
-"""
-    )
+    pipeline = write(text=COUNTED)
 
     def status():
         forget_code()
@@ -164,14 +165,7 @@ steps: {number: {probe: count, render: [{name: sheet}]}}
 
 def test_the_manifest_names_the_files_that_a_key_counts(workshop, write, tmp_path):
     root, known = workshop
-    pipeline = write(
-        text="""\
-version: 1
-models: {net: {name: tiny}}
-datasets: {val: {name: noise, count: 3}}
-steps: {number: {probe: count, render: [{name: sheet}]}}
-"""
-    )
+    pipeline = write(text=COUNTED)
     run_pipeline(pipeline, tmp_path / "out", registry=known)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     counted = manifest["steps"]["number"]["code"]
@@ -210,7 +204,7 @@ def test_editing_a_module_changes_the_keys_of_what_runs_it(write, touch):
 @pytest.fixture
 def photographs(tmp_path, monkeypatch):
     """Five photographs in a folder, and the files that were read to know their content."""
-    monkeypatch.setattr(contents, "_SETTLED", 0)
+    monkeypatch.setattr(files, "_SETTLED", 0)
     contents._hashes.clear()
     (tmp_path / "photos").mkdir()
     for tone in range(5):
@@ -298,7 +292,7 @@ def test_hashes_that_were_damaged_are_made_again(photographs, tmp_path):
 
 def test_a_file_that_just_changed_is_read_again(photographs, monkeypatch):
     folder, reading = photographs
-    monkeypatch.setattr(contents, "_SETTLED", 10**12)
+    monkeypatch.setattr(files, "_SETTLED", 10**12)
     assert content_hashes([folder / "1.png"]) == content_hashes([folder / "1.png"])
     assert len(reading) == 2
 
