@@ -1,10 +1,10 @@
 """The engine: a network as a small program of known operations."""
 
-from interpret.graph.program import Graph, Node
+from interpret.graph.program.program import Graph, Node
+from interpret.graph.program.trace import trace
 from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.graph.rules import Rules
-from interpret.graph.topdown import Memory, remember, seed_signals, top_down
-from interpret.graph.trace import trace
+from interpret.graph.topdown.rules import Rules
+from interpret.graph.topdown.whole import Memory, remember, seed_signals, top_down
 
 __all__ = [
     "Graph",

@@ -11,9 +11,9 @@ from jaxtyping import Bool, Int
 from torch import nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.ops import ADAPTIVE, MAPS
-from interpret.graph.positions import geometry, takes_map
-from interpret.graph.program import Graph, Node
+from interpret.graph.operations.positions import geometry, takes_map
+from interpret.graph.operations.vocabulary import ADAPTIVE, MAPS
+from interpret.graph.program.program import Graph, Node
 
 Box = tuple[int, int, int, int]
 """(top, left, bottom, right) in pixels; the last row and column are not in it."""

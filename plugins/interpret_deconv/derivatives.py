@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.graph.program import Graph, Node
-from interpret.graph.rules import Rules, moves_images
-from interpret.graph.topdown import by_autograd
+from interpret.graph.program.program import Graph, Node
+from interpret.graph.topdown.rules import Rules, moves_images
+from interpret.graph.topdown.whole import by_autograd
 from interpret.network import Network
 from interpret.outputs import pick_output
 from interpret.recording import Call, watching

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.graph.program import Graph, Node
-from interpret.graph.windows import Seeds
+from interpret.graph.program.program import Graph, Node
+from interpret.graph.topdown.plan import Seeds
 
 IMAGES_AT_ONCE = 16
 

@@ -14,9 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError, clause
-from interpret.graph.incremental import Incremental, Keep, Wanted
-from interpret.graph.program import multiply_adds
-from interpret.graph.spans import Windows
+from interpret.graph.delta.incremental import Incremental, Keep, Wanted
+from interpret.graph.delta.intervals import Windows
+from interpret.graph.program.program import multiply_adds
 from interpret.network import Network
 from interpret.progress import track
 from interpret.results import Result
@@ -131,7 +131,7 @@ class Full:
 
 
 class Changes:
-    """Computes only what the occluder changes, exactly; see `interpret.graph.incremental`."""
+    """Computes only what the occluder changes, exactly; see `interpret.graph.delta.incremental`."""
 
     name = "incremental"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interpret.errors import InterpretError
 from interpret.fills import Fill, filled
-from interpret.graph.spans import Windows
+from interpret.graph.delta.intervals import Windows
 
 __all__ = ["Fill", "filled", "places"]
 

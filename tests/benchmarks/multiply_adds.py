@@ -7,7 +7,7 @@ from rich.table import Table
 from torchvision import models
 
 from interpret.graph import trace
-from interpret.graph.incremental import Incremental, Wanted
+from interpret.graph.delta.incremental import Incremental, Wanted
 from interpret_occlusion.occluder import places
 
 NETWORKS = (

@@ -15,7 +15,7 @@ from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
 from interpret.errors import ModelError
 from interpret.graph import Graph, trace
-from interpret.graph.program import Node
+from interpret.graph.program.program import Node
 from interpret.network import wrap
 
 
@@ -119,7 +119,7 @@ def test_the_short_way_makes_the_same_graph(monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patch:
         patch.setattr(ExportedProgram, "run_decompositions", None)  # the short way does without
         short = described(trace(module, (3, 18, 18)))
-    tracing = importlib.import_module("interpret.graph.trace")
+    tracing = importlib.import_module("interpret.graph.program.trace")
     monkeypatch.setattr(tracing, "functional", lambda program: long_way(program, {}))
     assert short == described(trace(module, (3, 18, 18)))
 

@@ -11,8 +11,8 @@ import torchvision
 from torch import Tensor, nn
 
 from interpret.graph import Graph, trace
-from interpret.graph.incremental import Incremental, Wanted
-from interpret.graph.spans import Windows
+from interpret.graph.delta.incremental import Incremental, Wanted
+from interpret.graph.delta.intervals import Windows
 
 
 def grid(extent: int, window: int, stride: int) -> Windows:
@@ -270,7 +270,7 @@ def test_multiply_adds_are_those_of_the_windows() -> None:
 
 
 def test_whole_maps_go_on_in_batches_that_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interpret.graph.incremental.MEMORY", 20_000)
+    monkeypatch.setattr("interpret.graph.delta.incremental.MEMORY", 20_000)
     torch.manual_seed(0)
     engine = agree(Branches(), (3, 30, 27), 5, 4)
     assert 1 <= engine._batch < 20

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
 from interpret.graph import Graph, Rules, remember, seed_signals, top_down, trace
-from interpret.graph.rules import transposed_convolution, unpool, unpool_by_offsets
+from interpret.graph.topdown.rules import transposed_convolution, unpool, unpool_by_offsets
 
 
 def project(graph: Graph, layer: str, x: Tensor, signal: Tensor, rules: Rules | None = None) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from interpret.graph.spans import Axis, Span, Windows, overlaps, reading, runs
+from interpret.graph.delta.intervals import Axis, Span, Windows, overlaps, reading, runs
 
 
 def read_by(axis, position):

@@ -12,10 +12,10 @@ import torchvision
 from torch import Tensor, nn
 
 from interpret.graph import Graph, Node, receptive_field, trace
-from interpret.graph.program import apply
-from interpret.graph.rules import Rules
-from interpret.graph.window_sweep import Windows, spread, window_top_down
-from interpret.graph.windows import Seeds, plan_windows
+from interpret.graph.program.program import apply
+from interpret.graph.topdown.plan import Seeds, plan_windows
+from interpret.graph.topdown.rules import Rules
+from interpret.graph.topdown.windowed import Windows, spread, window_top_down
 
 
 class Rectify(torch.autograd.Function):
@@ -293,7 +293,7 @@ def test_parts_follow_the_images_and_fit_the_memory(chain: Graph, monkeypatch: p
     seeds = everywhere(chain, "13", 3, 40)
     (part,) = plan.batches(seeds)
     assert seeds.image[part].tolist() == sorted(seeds.image.tolist())
-    monkeypatch.setattr("interpret.graph.windows.MEMORY", 200_000)
+    monkeypatch.setattr("interpret.graph.topdown.plan.MEMORY", 200_000)
     parts = list(plan.batches(seeds))
     assert len(parts) > 1
     assert sorted(torch.cat(parts).tolist()) == list(range(40))

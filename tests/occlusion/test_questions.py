@@ -10,8 +10,8 @@ from captum.attr import Occlusion
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph import change_rules
-from interpret.graph.changes import Change
+from interpret.graph.delta import change_rules
+from interpret.graph.delta.changes import Change
 from interpret.network import Network, wrap
 from interpret_occlusion import sweep
 
@@ -134,7 +134,7 @@ def test_an_incremental_engine_that_fails_is_never_believed(
     network = network_of(4, nn.Tanh())
     right = sweep(network, x, 3, 3, engine="full")
     assert sweep(network, x, 3, 3).engine == "incremental"
-    monkeypatch.setattr("interpret.graph.change_rules._by_value", Broken(error))
+    monkeypatch.setattr("interpret.graph.delta.change_rules._by_value", Broken(error))
     maps = sweep(network, x, 3, 3)
     assert maps.engine == "full"
     assert torch.equal(maps.logits, right.logits)
@@ -154,7 +154,7 @@ def test_an_engine_that_fails_at_a_place_that_was_not_tried_gives_way(
             raise IndexError("index 1 is out of bounds")
         return rule(*given)
 
-    monkeypatch.setattr("interpret.graph.change_rules._by_value", fails_later)
+    monkeypatch.setattr("interpret.graph.delta.change_rules._by_value", fails_later)
     maps = sweep(network, x, 3, 3)
     assert (maps.engine, len(calls)) == ("full", 2)
     assert torch.equal(maps.logits, right.logits)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import interpret
-from interpret.graph.incremental import Incremental
+from interpret.graph.delta.incremental import Incremental
 from interpret.workspace import keeping_parts
 from interpret_occlusion import Occlusion, engines, probe
 
@@ -65,7 +65,7 @@ def test_the_sweep_of_one_image_goes_on_too(network, images, tmp_path, monkeypat
     probe = Occlusion(window=16, stride=8, engine=engine, layers=["layer2"], batch_size=4)
     x = images.subset([0])
     monkeypatch.setattr(Incremental, "_batch", 1)
-    monkeypatch.setattr("interpret.graph.incremental.LARGEST", 2)
+    monkeypatch.setattr("interpret.graph.delta.incremental.LARGEST", 2)
     straight = probe.run(network, x)
     monkeypatch.setattr("interpret.workspace.PIECE", 0.0)
     calls, stop = [], 6

@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.graph.ops import is_linear
-from interpret.graph.positions import Geometry, geometry
-from interpret.graph.program import Graph, Node, multiply_adds
+from interpret.graph.operations.positions import Geometry, geometry
+from interpret.graph.operations.vocabulary import is_linear
+from interpret.graph.program.program import Graph, Node, multiply_adds
 from interpret.graph.receptive import Box
-from interpret.graph.rules import Rules
+from interpret.graph.topdown.rules import Rules
 
 Pair = tuple[int, int]
 

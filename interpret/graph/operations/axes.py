@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from interpret.graph.ops import MAPS, REDUCING
-from interpret.graph.program import Node
+from interpret.graph.operations.vocabulary import MAPS, REDUCING
+from interpret.graph.program.program import Node
 
 Axes = tuple[int, int] | None
 

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.graph.change_rules import Rule, reached, rule_for, varying
-from interpret.graph.changes import Base, Block, Change, Spans, laid_out
-from interpret.graph.exactness import exact_nodes
-from interpret.graph.program import Graph, Node, multiply_adds
-from interpret.graph.spans import Span, Windows
+from interpret.graph.delta.change_rules import Rule, reached, rule_for, varying
+from interpret.graph.delta.changes import Base, Block, Change, Spans, laid_out
+from interpret.graph.delta.exactness import exact_nodes
+from interpret.graph.delta.intervals import Span, Windows
+from interpret.graph.program.program import Graph, Node, multiply_adds
 from interpret.progress import track
 
 Keep: TypeAlias = Callable[[Callable[[range], list[Tensor]], int], list[Tensor]]

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool
 from torch import Tensor
 
-from interpret.graph.program import Node, look_up
-from interpret.graph.windows import ADDING, Frame, Plan, Seeds, varying
+from interpret.graph.program.program import Node, look_up
+from interpret.graph.topdown.plan import ADDING, Frame, Plan, Seeds, varying
 
 Memory = dict[Node, Tensor]
 

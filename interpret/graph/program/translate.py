@@ -14,10 +14,10 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from interpret.errors import ModelError
-from interpret.graph.axes import spatial_axes
-from interpret.graph.canonical import Call, canonical, same_padding
-from interpret.graph.ops import COPIES, DROPOUTS
-from interpret.graph.program import TRACED_BATCH, Batch, Graph, Node
+from interpret.graph.operations.axes import spatial_axes
+from interpret.graph.operations.vocabulary import COPIES, DROPOUTS
+from interpret.graph.program.canonical import Call, canonical, same_padding
+from interpret.graph.program.program import TRACED_BATCH, Batch, Graph, Node
 
 PREFIX = "module."
 """Names in the exported program begin with the wrapper's attribute."""

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.graph.ops import is_linear
-from interpret.graph.program import TRACED_BATCH, Node, apply, resolve
+from interpret.graph.operations.vocabulary import is_linear
+from interpret.graph.program.program import TRACED_BATCH, Node, apply, resolve
 
 Share = tuple[Node, Tensor]
 """An operand, and the part of the signal that goes down to it."""

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from interpret.graph.program import Node
-from interpret.graph.spans import Span, Windows, overlaps, runs
+from interpret.graph.delta.intervals import Span, Windows, overlaps, runs
+from interpret.graph.program.program import Node
 
 Box = tuple[Windows, Windows]
 """Windows along the rows and along the columns of a map."""

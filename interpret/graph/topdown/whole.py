@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.program import Graph, Node, apply
-from interpret.graph.rules import Descent, Rules
+from interpret.graph.program.program import Graph, Node, apply
+from interpret.graph.topdown.rules import Descent, Rules
 
 
 @dataclass(frozen=True)

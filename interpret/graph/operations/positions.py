@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from interpret.graph.axes import carried
-from interpret.graph.ops import WINDOWED, pair
-from interpret.graph.program import Node
+from interpret.graph.operations.axes import carried
+from interpret.graph.operations.vocabulary import WINDOWED, pair
+from interpret.graph.program.program import Node
 
 
 @dataclass(frozen=True)

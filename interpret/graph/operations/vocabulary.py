@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from interpret.graph.program import Node
+from interpret.graph.program.program import Node
 
 ATEN_WORDS = {
     "conv2d": "conv2d",

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from interpret.graph.axes import is_pointwise
-from interpret.graph.program import Node
+from interpret.graph.operations.axes import is_pointwise
+from interpret.graph.program.program import Node
 
 STEPS = frozenset(
     {"sign", "sgn", "floor", "ceil", "round", "trunc", "frac", "heaviside", "remainder", "fmod"}

@@ -18,9 +18,9 @@ from torch.overrides import TorchFunctionMode
 
 from interpret.contexts import plain
 from interpret.errors import ModelError
-from interpret.graph.functional import functional
-from interpret.graph.program import TRACED_BATCH, Graph
-from interpret.graph.translate import translate
+from interpret.graph.program.functional import functional
+from interpret.graph.program.program import TRACED_BATCH, Graph
+from interpret.graph.program.translate import translate
 from interpret.modules import eval_copy, hookable_parts, unwrapped
 from interpret.outputs import Output, is_dense, pick_output
 

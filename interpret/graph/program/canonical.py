@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch._ops import OpOverload
 
-from interpret.graph.ops import ATEN_WORDS, pair
+from interpret.graph.operations.vocabulary import ATEN_WORDS, pair
 
 aten = torch.ops.aten
 

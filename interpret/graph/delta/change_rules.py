@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from interpret.graph.axes import CHANNELWISE, is_pointwise
-from interpret.graph.changes import Base, Block, Box, Change, laid_out, spatial, subtract
-from interpret.graph.exactness import keeps_bits
-from interpret.graph.ops import is_linear
-from interpret.graph.positions import Geometry, geometry, takes_map
-from interpret.graph.program import Node, apply, resolve
-from interpret.graph.rules import batch_norm_scale
-from interpret.graph.spans import Axis, Span, Windows, reading
+from interpret.graph.delta.changes import Base, Block, Box, Change, laid_out, spatial, subtract
+from interpret.graph.delta.exactness import keeps_bits
+from interpret.graph.delta.intervals import Axis, Span, Windows, reading
+from interpret.graph.operations.axes import CHANNELWISE, is_pointwise
+from interpret.graph.operations.positions import Geometry, geometry, takes_map
+from interpret.graph.operations.vocabulary import is_linear
+from interpret.graph.program.program import Node, apply, resolve
+from interpret.graph.topdown.rules import batch_norm_scale
 
 Rule = Callable[[Block, Node], Change]
 

@@ -30,7 +30,7 @@ class Node:
 
     Attributes:
         name: Unique in its graph.
-        op: A word of the vocabulary in `interpret.graph.ops`, or ``opaque``.
+        op: A word of the vocabulary in `interpret.graph.operations.vocabulary`, or ``opaque``.
         target: What computes the value, called with ``arguments`` by name; None for inputs and parameters.
         arguments: Every argument by name. Other nodes, and `Batch`, stand where their values go.
         operands: The nodes among the arguments, in order, each as often as it is read.

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.graph.program import Node
-from interpret.graph.rules import batch_norm_scale, norm_scale, rectified, unpool
-from interpret.graph.window_forward import Memory, Windows, cut_by, pooling
-from interpret.graph.windows import MOVING, Frame, Plan, Seeds, varying
+from interpret.graph.program.program import Node
+from interpret.graph.topdown.plan import MOVING, Frame, Plan, Seeds, varying
+from interpret.graph.topdown.rules import batch_norm_scale, norm_scale, rectified, unpool
+from interpret.graph.topdown.windowed_forward import Memory, Windows, cut_by, pooling
 
 
 def window_top_down(
