@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from interpret.contexts import plain
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.program.program import Graph
+from interpret.graph import Graph
 from interpret.modules import clone, eval_copy, share
 from interpret.operations import Operation, Operations, WritesError, draws_of, python_draws
 from interpret.outputs import Output, OutputKind, is_dense, output_kind, pick_output, tensors_in

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from interpret.checks import Findings, require_same_numbers
 from interpret.contexts import plain
 from interpret.errors import ModelError, UnknownNameError
-from interpret.graph.program.program import Graph
-from interpret.graph.program.trace import trace
+from interpret.graph import Graph, trace
 from interpret.modules import clone, eval_copy, named_parts, scripted_parts, share
 from interpret.outputs import Output
 from interpret.recording import Call, layer_names

@@ -17,7 +17,7 @@ from interpret.arguments import as_aliases, as_categories, require_names_for_all
 from interpret.checks import Findings, examine, first_pass, noise_images
 from interpret.contexts import plain, usable
 from interpret.errors import ModelError, clause
-from interpret.graph.program.program import Graph
+from interpret.graph import Graph
 from interpret.images import InputSpec, Picture
 from interpret.inputs import Interpolation, as_input_spec, image_shape, require_preprocessed
 from interpret.known import Known, Shape, find_layer

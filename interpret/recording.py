@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from interpret.graph.program.trace import number_calls
+from interpret.graph import number_calls
 from interpret.modules import hookable_parts
 from interpret.outputs import is_dense
 

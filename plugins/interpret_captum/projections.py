@@ -13,9 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.batches import Batch, batches
-from interpret.graph.receptive import receptive_field
-from interpret.graph.topdown.plan import Seeds
-from interpret.graph.topdown.rules import Rules
+from interpret.graph import Rules, Seeds, receptive_field
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network

@@ -9,8 +9,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from interpret.graph.topdown.rules import Rules
-from interpret.graph.topdown.whole import remember, seed_signals, top_down
+from interpret.graph import Rules, save_forward, seed_signals, top_down
 from interpret.network import Network
 from interpret_deconv.asking import Asked, AsksNeuron, Explain
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
@@ -80,8 +79,8 @@ def project_classes(
     signal = seed_signals(graph.output, classes, nowhere, nowhere, ones).to(x.device)
     if gradient := whole_gradient(network, graph, "", rules):
         return gradient(x, signal, images)
-    memory = remember(graph, x, [graph.output], rules)
-    return top_down(memory, graph.output, signal, images)
+    cache = save_forward(graph, x, [graph.output], rules)
+    return top_down(cache, graph.output, signal, images)
 
 
 def _neurons(asked: Asked) -> list[Neuron]:

@@ -6,7 +6,7 @@ import math
 from typing import Any, Literal, get_args
 
 from interpret.errors import InterpretError
-from interpret.graph.topdown.rules import Rules
+from interpret.graph import Rules
 
 __all__ = ["Nonlinear", "Rule"]
 

@@ -15,9 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.graph.program.program import Graph, Node
-from interpret.graph.topdown.rules import Rules, moves_images
-from interpret.graph.topdown.whole import by_autograd
+from interpret.graph import Graph, Node, Rules, by_autograd, moves_images
 from interpret.network import Network
 from interpret.outputs import pick_output
 from interpret.recording import Call, watching
@@ -100,7 +98,7 @@ def _node_of(graph: Graph, layer: str) -> Node:
 
 
 def _of_graph(graph: Graph, node: Node) -> Gradient:
-    return partial(by_autograd, lambda leaf: graph.run(leaf, [node])[node], node.place)
+    return partial(by_autograd, lambda leaf: graph.run(leaf, [node])[node], node.origin)
 
 
 def _of_module(network: Network, layer: str) -> Gradient:

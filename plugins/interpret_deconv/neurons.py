@@ -12,8 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.graph.program.program import Graph, Node
-from interpret.graph.topdown.plan import Seeds
+from interpret.graph import Graph, Node, Seeds
 
 IMAGES_AT_ONCE = 16
 

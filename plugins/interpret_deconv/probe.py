@@ -11,7 +11,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from interpret.graph.topdown.plan import Seeds
+from interpret.graph import Seeds
 from interpret.images import Images, as_images
 from interpret.interfaces import Probe
 from interpret.network import Network

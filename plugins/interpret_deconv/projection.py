@@ -13,12 +13,21 @@ from torch import Tensor
 
 from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.program.program import Graph, Node
-from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.graph.topdown.plan import Plan, Seeds, plan_windows
-from interpret.graph.topdown.rules import Rules
-from interpret.graph.topdown.whole import remember, seed_signals, top_down
-from interpret.graph.topdown.windowed import window_top_down
+from interpret.graph import (
+    Graph,
+    Node,
+    Plan,
+    ReceptiveField,
+    Rules,
+    Seeds,
+    plan_windows,
+    receptive_field,
+    save_forward,
+    save_rule,
+    seed_signals,
+    top_down,
+    window_top_down,
+)
 from interpret.network import Network
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine, check_seed
 from interpret_deconv.derivatives import Gradient, whole_gradient
@@ -132,7 +141,7 @@ class LayerProjector:
         gradient = whole_gradient(network, graph, layer, rules)
         for below in () if gradient else graph.signal_path(node):
             if below is not graph.input:
-                rules.remembered(below)
+                save_rule(below, rules)
         plan = None if engine == "full" or gradient else plan_windows(graph, node, rules)
         if plan is None and engine == "windows":
             raise ModelError(
@@ -214,12 +223,12 @@ class LayerProjector:
             if self.gradient:
                 yield from self._by_autograd(self.gradient, x, seeds, images, count)
                 continue
-            memory = remember(self.graph, x[images.to(x.device)], [self.node], self.rules)
+            cache = save_forward(self.graph, x[images.to(x.device)], [self.node], self.rules)
             for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
                 mine = seeds.take(part)
                 place = torch.searchsorted(images, mine.image).to(x.device)
                 signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
-                yield part, top_down(memory, self.node, signal, place)
+                yield part, top_down(cache, self.node, signal, place)
 
     def _by_autograd(
         self, gradient: Gradient, x: Tensor, seeds: Seeds, images: Tensor, count: int

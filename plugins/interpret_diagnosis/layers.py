@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.graph.program.program import Graph, Node
+from interpret.graph import Graph, Node
 from interpret.network import Network
 
 __all__ = ["diagnosed_layers"]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.receptive import ReceptiveField, receptive_field
+from interpret.graph import ReceptiveField, receptive_field
 from interpret.network import Network
 from interpret.progress import track
 from interpret.results import Record

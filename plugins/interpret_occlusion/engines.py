@@ -14,9 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError, clause
-from interpret.graph.delta.incremental import Incremental, Keep, Wanted
-from interpret.graph.delta.intervals import Windows
-from interpret.graph.program.program import multiply_adds
+from interpret.graph import Incremental, Keep, Slices, Wanted, multiply_adds
 from interpret.network import Network
 from interpret.progress import track
 from interpret.results import Result
@@ -58,7 +56,7 @@ class Question:
     units: Mapping[str, Int[Tensor, " unit"]]
     batch_size: int = 32
 
-    def keep(self, engine: str, rows: Windows, columns: Windows) -> Keep:
+    def keep(self, engine: str, rows: Slices, columns: Slices) -> Keep:
         """Stores what an engine has done of a sweep, for a step that is stopped."""
         pixels = torch.stack([self.x, self.filled]).detach().to("cpu", torch.float64)
         image = hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
@@ -95,7 +93,7 @@ class Full:
     def __init__(self, question: Question) -> None:
         self.question = question
 
-    def answers(self, rows: Windows, columns: Windows) -> Answers:
+    def answers(self, rows: Slices, columns: Slices) -> Answers:
         """The answers with the occluder at every place of rows x columns."""
         question, corners = self.question, list(product(rows.starts, columns.starts))
         batches = [corners[i : i + question.batch_size] for i in range(0, len(corners), question.batch_size)]
@@ -113,7 +111,7 @@ class Full:
         followed = zip(question.units, sums, strict=True)
         return Answers(logits.view(shape), {layer: values.view(shape) for layer, values in followed})
 
-    def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+    def cost(self, rows: Slices, columns: Slices) -> tuple[int, int]:
         """Multiply-adds of full forward passes, where the network can be traced."""
         try:
             graph = self.question.network.graph
@@ -131,7 +129,7 @@ class Full:
 
 
 class Changes:
-    """Computes only what the occluder changes, exactly; see `interpret.graph.delta.incremental`."""
+    """Computes only what the occluder changes, exactly; see `interpret.graph.Incremental`."""
 
     name = "incremental"
 
@@ -143,18 +141,18 @@ class Changes:
         self.filled = question.filled
         self.engine = Incremental(graph, question.x, [Wanted(graph.output), *wanted])
 
-    def answers(self, rows: Windows, columns: Windows) -> Answers:
+    def answers(self, rows: Slices, columns: Slices) -> Answers:
         """The answers with the occluder at every place of rows x columns."""
         keep = self.question.keep(self.name, rows, columns)
         logits, *sums = self.engine.run(self.filled, rows, columns, keep)
         return Answers(logits, dict(zip(self.layers, sums, strict=True)))
 
-    def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+    def cost(self, rows: Slices, columns: Slices) -> tuple[int, int]:
         """Multiply-adds on the windows, and those of full forward passes."""
         return self.engine.multiply_adds(rows, columns)
 
 
-def pick_engine(choice: str, question: Question, rows: Windows, columns: Windows) -> Full | Changes:
+def pick_engine(choice: str, question: Question, rows: Slices, columns: Slices) -> Full | Changes:
     """The engine of that name; ``auto``: the incremental one where it works and saves something.
 
     The incremental engine is compared with a full pass at one place before it is believed.
@@ -182,7 +180,7 @@ def pick_engine(choice: str, question: Question, rows: Windows, columns: Windows
 
 
 def answer_everywhere(
-    choice: str, engine: Full | Changes, question: Question, rows: Windows, columns: Windows
+    choice: str, engine: Full | Changes, question: Question, rows: Slices, columns: Slices
 ) -> tuple[Full | Changes, Answers]:
     """The answers at every place, and the engine they are from: ``auto`` turns to full passes at a failure.
 
@@ -204,10 +202,10 @@ def _cannot(error: Exception) -> str:
     return f"The incremental engine cannot compute this network ({clause(error)}). Use engine='full'."
 
 
-def _problem(engine: Changes, question: Question, rows: Windows, columns: Windows) -> str:
+def _problem(engine: Changes, question: Question, rows: Slices, columns: Slices) -> str:
     """What the incremental engine gets wrong at one place; nothing if it agrees with a full pass there."""
     place = rows.starts[len(rows.starts) // 3], columns.starts[2 * len(columns.starts) // 3]
-    one = Windows(place[:1], rows.size), Windows(place[1:], columns.size)
+    one = Slices(place[:1], rows.size), Slices(place[1:], columns.size)
     right = Full(question).answers(*one)
     try:
         found = engine.answers(*one)

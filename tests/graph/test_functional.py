@@ -14,8 +14,7 @@ from torch.export import ExportedProgram
 from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
 from interpret.errors import ModelError
-from interpret.graph import Graph, trace
-from interpret.graph.program.program import Node
+from interpret.graph import Graph, Node, trace
 from interpret.network import wrap
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import interpret
-from interpret.graph.delta.incremental import Incremental
+from interpret.graph import Incremental
 from interpret.workspace import keeping_parts
 from interpret_occlusion import Occlusion, engines, probe
 

@@ -1,25 +1,27 @@
 """What a change of the image does to its maps: differences, in windows that are zero where nothing changed.
 
 Many places of the image are changed one at a time. Each has its windows; those of rows x columns places go
-through the network together as one `Block`.
+through the network together as one `PlaceBatch`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from interpret.graph.delta.intervals import Span, Windows, overlaps, runs
+from interpret.graph.delta.intervals import Interval, Slices, overlaps, runs
+from interpret.graph.operations.axes import spatial
+from interpret.graph.operations.geometry import Geometry
 from interpret.graph.program.program import Node
 
-Box = tuple[Windows, Windows]
+WindowPair = tuple[Slices, Slices]
 """Windows along the rows and along the columns of a map."""
 
-Spans = Mapping[Node, tuple[Span, Span]]
+Intervals = Mapping[Node, tuple[Interval, Interval]]
 """What each row and each column of places changes, for every node."""
 
 
@@ -29,32 +31,34 @@ class Change(NamedTuple):
     Attributes:
         delta: The map's own axes, cut to the windows, one window for each place: (rows * columns, ...). Of a
             mask it is True where the mask differs.
-        box: Where the windows lie; what lies outside the map has no meaning.
+        windows: Where the windows lie; what lies outside the map has no meaning.
         value: The value itself in the windows, where it must be kept bit for bit.
     """
 
     delta: Tensor
-    box: Box
+    windows: WindowPair
     value: Tensor | None = None
 
 
-class Base:
+class Reference:
     """The unchanged image in the network.
 
     Args:
         values: The value of every node for it, with a batch axis of 1; weights and constants too.
-        readers: The nodes that read each node.
         exact: The nodes whose values are kept bit for bit.
+        folded: By convolution, the norm that alone reads it and whose scale is in its filters.
+        spare: The nodes whose changes the one node that reads them may write into.
     """
 
     def __init__(
         self,
         values: Mapping[Node, Tensor],
-        readers: Mapping[Node, Sequence[Node]],
         exact: Collection[Node] = (),
+        folded: Mapping[Node, Node] | None = None,
+        spare: Collection[Node] = (),
     ) -> None:
         self.values = {node: laid_out(value) for node, value in values.items()}
-        self.readers, self.exact = readers, exact
+        self.exact, self.folded, self.spare = exact, folded or {}, spare
         self._prepared: dict[tuple[str, Node], Tensor] = {}
 
     def prepared(self, name: str, node: Node, make: Callable[[], Tensor]) -> Tensor:
@@ -67,91 +71,95 @@ class Base:
         """An argument that does not depend on the image: a node's value, or itself."""
         return self.values[value] if isinstance(value, Node) else value
 
-    def only_reader(self, node: Node) -> Node | None:
-        """The node that alone reads another."""
-        readers = self.readers[node]
-        return readers[0] if len(readers) == 1 else None
 
-
-class Block:
+class PlaceBatch:
     """Changes at rows x columns places, on their way through the network.
 
     Args:
-        base: The unchanged image.
-        spans: What the places change.
+        reference: The unchanged image.
+        intervals: What the places change.
     """
 
-    def __init__(self, base: Base, spans: Spans) -> None:
-        self.base, self.spans = base, spans
+    def __init__(self, reference: Reference, intervals: Intervals) -> None:
+        self.reference, self.intervals = reference, intervals
         self.changes: dict[Node, Change] = {}
 
-    def box(self, node: Node) -> Box:
+    def windows(self, node: Node) -> WindowPair:
         """The windows of a node inside its map."""
-        rows, columns = self.spans[node]
-        return rows.windows, columns.windows
+        rows, columns = self.intervals[node]
+        return rows.slices, columns.slices
 
-    def read(self, node: Node, box: Box) -> Tensor:
+    def windows_read(self, node: Node, geometry: Geometry) -> WindowPair:
+        """What the windows of a node read of its operand; it may lie outside the map."""
+        rows, columns = (
+            slices.read_by(axis) for slices, axis in zip(self.windows(node), geometry.axes, strict=True)
+        )
+        return rows, columns
+
+    def read(self, node: Node, windows: WindowPair) -> Tensor:
         """The change of a node in some windows, zero where they hold none of it; perhaps not a copy."""
         change = self.changes[node]
-        inside = all(windows.within(extent) for windows, extent in zip(box, node.extent, strict=True))
-        return change.delta if change.box == box and inside else self.moved(node, box)
+        inside = all(slices.within(extent) for slices, extent in zip(windows, node.extent, strict=True))
+        return change.delta if change.windows == windows and inside else self.moved(node, windows)
 
-    def moved(self, node: Node, box: Box) -> Tensor:
+    def moved(self, node: Node, windows: WindowPair) -> Tensor:
         """A copy of a node's change in other windows."""
-        delta = self.empty(node, box).zero_()
-        self.add(delta, node, box)
+        delta = self.empty(node, windows).zero_()
+        self.add(delta, node, windows)
         return delta
 
-    def with_base(self, node: Node, box: Box) -> Tensor:
+    def changed_value(self, node: Node, windows: WindowPair) -> Tensor:
         """The value of a node with its change, in windows inside its map."""
-        value = self.empty(node, box)
-        for mine, unchanged in self.beside(value, node, box, self.base.values[node]):
+        value = self.empty(node, windows)
+        for mine, unchanged in self.beside(value, node, windows, self.reference.values[node]):
             mine.copy_(unchanged)
-        self.put(value, node, box)
+        self.put(value, node, windows)
         return value
 
-    def empty(self, node: Node, box: Box, like: Tensor | None = None) -> Tensor:
+    def empty(self, node: Node, windows: WindowPair, like: Tensor | None = None) -> Tensor:
         """Room for windows of a node, or of another map (1, ...) that has its positions."""
-        like = self.base.values[node] if like is None else like
-        shape = [len(box[0].starts) * len(box[1].starts), *like.shape[1:]]
-        for axis, windows in zip(spatial(node), box, strict=True):
-            shape[axis] = windows.size
+        like = self.reference.values[node] if like is None else like
+        shape = [len(windows[0].starts) * len(windows[1].starts), *like.shape[1:]]
+        for axis, slices in zip(spatial(node), windows, strict=True):
+            shape[axis] = slices.size
         return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout(len(shape)))
 
-    def add(self, target: Tensor, node: Node, box: Box, factor: float = 1.0) -> None:
-        """Add a node's change to ``target``, which lies in the windows ``box``."""
-        for mine, other in self._common(target, node, box, self.changes[node].delta):
+    def add(self, target: Tensor, node: Node, windows: WindowPair, factor: float = 1.0) -> None:
+        """Add a node's change to ``target``, which lies in the ``windows``."""
+        for mine, other in self._common(target, node, windows, self.changes[node].delta):
             add(mine, other, factor)
 
-    def put(self, target: Tensor, node: Node, box: Box) -> None:
-        """Change a node's unchanged value in the windows ``box`` to what it is at each place."""
+    def put(self, target: Tensor, node: Node, windows: WindowPair) -> None:
+        """Change a node's unchanged value in the ``windows`` to what it is at each place."""
         value = self.changes[node].value
         if value is None:
-            self.add(target, node, box)
+            self.add(target, node, windows)
             return
-        for mine, other in self._common(target, node, box, value):
+        for mine, other in self._common(target, node, windows, value):
             mine.copy_(other)
 
     def _common(
-        self, target: Tensor, node: Node, box: Box, source: Tensor
+        self, target: Tensor, node: Node, windows: WindowPair, source: Tensor
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Where windows ``box`` and those of a node's change hold the same positions, as views of both."""
+        """Where ``windows`` and those of a node's change hold the same positions, as views of both."""
         change = self.changes[node]
         pairs = [
             overlaps(mine, other, extent)
-            for mine, other, extent in zip(box, change.box, node.extent, strict=True)
+            for mine, other, extent in zip(windows, change.windows, node.extent, strict=True)
         ]
         for row, column in product(*pairs):
             places = (row.places, column.places)
-            mine = part(target, node, box, places, (row.target, column.target))
-            yield mine, part(source, node, change.box, places, (row.source, column.source))
+            mine = part(target, node, windows, places, (row.target, column.target))
+            yield mine, part(source, node, change.windows, places, (row.source, column.source))
 
-    def beside(self, value: Tensor, node: Node, box: Box, base: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def beside(
+        self, value: Tensor, node: Node, windows: WindowPair, base: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Windows of ``value`` and the same windows of a whole map (1, ...), both as views."""
         strides = base.stride()
         down, right = (strides[axis] for axis in spatial(node))
-        for row, column in product(*(runs(windows.starts) for windows in box)):
-            mine = part(value, node, box, (row.places, column.places))
+        for row, column in product(*(runs(slices.starts) for slices in windows)):
+            mine = part(value, node, windows, (row.places, column.places))
             start = base.storage_offset() + row.start * down + column.start * right
             moves = (row.step * down, column.step * right)
             yield mine, base.as_strided(mine.shape, (*moves, *strides[1:]), start)
@@ -159,14 +167,23 @@ class Block:
     def whole(self, node: Node) -> Tensor:
         """The whole value of a node at every place."""
         everywhere = [
-            Windows((0,) * len(w.starts), size) for w, size in zip(self.box(node), node.extent, strict=True)
+            Slices((0,) * len(own.starts), size)
+            for own, size in zip(self.windows(node), node.extent, strict=True)
         ]
-        value = self.base.values[node]
+        value = self.reference.values[node]
         repeated = value.repeat(
             len(everywhere[0].starts) * len(everywhere[1].starts), *[1] * (value.dim() - 1)
         )
         self.put(repeated, node, (everywhere[0], everywhere[1]))
         return repeated
+
+    def change_to(self, node: Node, value: Tensor) -> Change:
+        """The change of a node, from its value in its windows."""
+        windows, made = self.windows(node), laid_out(value)
+        kept = made.clone() if node in self.reference.exact else None
+        for mine, unchanged in self.beside(made, node, windows, self.reference.values[node]):
+            subtract(mine, unchanged)
+        return Change(made, windows, kept)
 
 
 def add(value: Tensor, change: Tensor, factor: float = 1.0) -> None:
@@ -186,21 +203,18 @@ EVERY = (slice(None), slice(None))
 
 
 def part(
-    tensor: Tensor, node: Node, box: Box, places: tuple[slice, slice], within: tuple[slice, slice] = EVERY
+    tensor: Tensor,
+    node: Node,
+    windows: WindowPair,
+    places: tuple[slice, slice],
+    within: tuple[slice, slice] = EVERY,
 ) -> Tensor:
     """Some places' windows, or a part of each, as a view (rows, columns, ...)."""
-    grid = tensor.view(len(box[0].starts), len(box[1].starts), *tensor.shape[1:])
+    grid = tensor.view(len(windows[0].starts), len(windows[1].starts), *tensor.shape[1:])
     index: list[slice] = [*places, *[slice(None)] * (tensor.dim() - 1)]
     for axis, piece in zip(spatial(node), within, strict=True):
         index[axis + 1] = piece
     return grid[tuple(index)]
-
-
-def spatial(node: Node) -> tuple[int, int]:
-    """The axes that are rows and columns."""
-    if node.spatial is None:
-        raise ValueError(f"{node.place} makes no map")
-    return node.spatial
 
 
 def layout(dims: int) -> torch.memory_format:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from interpret.graph.operations.axes import is_pointwise
+from interpret.graph.operations.table import row_of
 from interpret.graph.program.program import Node
 
 STEPS = frozenset(
@@ -18,16 +18,13 @@ STEPS = frozenset(
 )
 """PyTorch's names of step functions whose values are no masks or indices."""
 
-FRESH = frozenset({"input", "conv2d", "batch_norm", "linear", "avg_pool2d", "adaptive_avg_pool2d", "matmul"})
-"""Sums of many terms: their last bits are nobody's promise."""
-
 
 def exact_nodes(order: Sequence[Node]) -> set[Node]:
     """The nodes whose values are carried as they are: what step functions read, and narrower numbers."""
     exact = {node for node in order if _narrows(node)}
     compared = {operand for node in order if is_step(node) for operand in node.operands if operand.varies}
     for node in reversed(order):
-        if node in compared and node.op not in FRESH:
+        if node in compared and node.op != "input" and not row_of(node).sums:
             exact.add(node)
             compared.update(operand for operand in node.operands if operand.varies)
     return exact
@@ -40,9 +37,4 @@ def is_step(node: Node) -> bool:
 
 
 def _narrows(node: Node) -> bool:
-    return node.op == "cast" and node.continuous and node.dtype != node.operands[0].dtype
-
-
-def keeps_bits(node: Node) -> bool:
-    """Whether there is a rule that computes a node from the very values of its operands."""
-    return is_pointwise(node.target) or node.op in ("max_pool2d", "permute", "reshape", "cast", "detach")
+    return row_of(node).casts and node.continuous and node.dtype != node.operands[0].dtype

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import pairwise, product
 from math import prod
 from typing import NamedTuple, TypeAlias
@@ -11,11 +11,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.graph.delta.change_rules import Rule, reached, rule_for, varying
-from interpret.graph.delta.changes import Base, Block, Change, Spans, laid_out
+from interpret.graph.delta.changes import Change, Intervals, PlaceBatch, Reference, laid_out
 from interpret.graph.delta.exactness import exact_nodes
-from interpret.graph.delta.intervals import Span, Windows
-from interpret.graph.program.program import Graph, Node, multiply_adds
+from interpret.graph.delta.intervals import Interval, Slices
+from interpret.graph.delta.rule_choice import reached, rule_for
+from interpret.graph.operations.operation import ChangeRule
+from interpret.graph.operations.table import multiply_adds, row_of
+from interpret.graph.program.program import Graph, Node
 from interpret.progress import track
 
 Keep: TypeAlias = Callable[[Callable[[range], list[Tensor]], int], list[Tensor]]
@@ -24,17 +26,17 @@ Keep: TypeAlias = Callable[[Callable[[range], list[Tensor]], int], list[Tensor]]
 TOGETHER = 1024
 """Places whose whole maps go on in one batch: linear layers like large batches."""
 
-MEMORY = 256 * 2**20
+MAX_MAP_BYTES = 256 * 2**20
 """Bytes that the whole maps of such a batch may take."""
 
 LARGEST = 9
-"""Most rows, and most columns, of places in one block."""
+"""Most rows, and most columns, of places that go together."""
 
 CALL = 4_000_000
 """Multiply-adds that could be done in the time that a rule takes beside its arithmetic."""
 
 WEIGHT = 60
-"""Multiply-adds that could be done in the time in which one filter weight is fetched for a block."""
+"""Multiply-adds that could be done in the time in which one filter weight is fetched for a `PlaceBatch`."""
 
 
 class Wanted(NamedTuple):
@@ -55,7 +57,7 @@ class _Part(NamedTuple):
     """Some places of a sweep: their numbers, and what they change."""
 
     places: Int[Tensor, " place"]
-    spans: Spans
+    intervals: Intervals
 
 
 class _Carried(NamedTuple):
@@ -94,15 +96,15 @@ class Incremental:
         self.summed = {item.node for item in wanted if item.units is not None and item.node.continuous}
         self.edge |= {item.node for item in wanted if item.node not in self.summed or item.units is None}
         self.edge &= self.inner
-        self.base = Base(values, _readers(order, kept), self.exact)
-        self._last = {operand: node for node in self.rules for operand in varying(node)}
+        self.reference = _reference(values, self.rules, _readers(order, kept), self.exact)
+        self._last = {operand: node for node in self.rules for operand in node.varying_operands}
 
     @torch.no_grad()
     def run(
         self,
         filled: Float[Tensor, "c h w"],
-        rows: Windows,
-        columns: Windows,
+        rows: Slices,
+        columns: Slices,
         keep: Keep | None = None,
     ) -> list[Tensor]:
         """What is wanted with each window replaced: one tensor (rows, columns, ...) each.
@@ -120,7 +122,7 @@ class Incremental:
 
         def compute(some: range) -> list[Tensor]:
             found = [
-                self._finished([self._carried(difference, part.spans) for part in batch])
+                self._finished([self._carried(difference, part.intervals) for part in batch])
                 for batch in track(batches[some.start : some.stop])
             ]
             return [torch.cat(pieces) for pieces in zip(*found, strict=True)]
@@ -130,69 +132,78 @@ class Incremental:
         shape = (len(rows.starts), len(columns.starts))
         return [values[back].reshape(*shape, *values.shape[1:]) for values in found]
 
-    def multiply_adds(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+    def multiply_adds(self, rows: Slices, columns: Slices) -> tuple[int, int]:
         """How many a sweep takes here, without those on zeros around windows, and in full forward passes."""
-        spans = self._spans(rows, columns)
+        intervals = self._intervals(rows, columns)
         places = len(rows.starts) * len(columns.starts)
         full = sum(map(multiply_adds, (*self.rules, *self.outer)))
-        return self._cost(spans, self._chunks(spans)), places * full
+        return self._cost(intervals, self._chunks(intervals)), places * full
 
-    def _spans(self, rows: Windows, columns: Windows) -> Spans:
+    def _intervals(self, rows: Slices, columns: Slices) -> Intervals:
         """What each row and each column of places changes in every map."""
         found = []
-        for axis, windows in enumerate((rows, columns)):
-            ends = tuple(start + windows.size for start in windows.starts)
-            spans = {self.graph.input: Span.inside(windows.starts, ends, self.graph.input.extent[axis])}
+        for axis, slices in enumerate((rows, columns)):
+            ends = tuple(start + slices.size for start in slices.starts)
+            intervals = {
+                self.graph.input: Interval.inside(slices.starts, ends, self.graph.input.extent[axis])
+            }
             for node in self.rules:
-                spans[node] = reached(node, axis, spans)
-            found.append(spans)
+                intervals[node] = reached(node, axis, intervals)
+            found.append(intervals)
         return {node: (found[0][node], found[1][node]) for node in found[0]}
 
-    def _parts(self, rows: Windows, columns: Windows) -> list[_Part]:
-        """The sweep cut into blocks."""
-        spans = self._spans(rows, columns)
+    def _parts(self, rows: Slices, columns: Slices) -> list[_Part]:
+        """The sweep cut into batches."""
+        intervals = self._intervals(rows, columns)
         grid = torch.arange(len(rows.starts) * len(columns.starts)).view(len(rows.starts), -1)
         down, across = (
-            [(chunk, {node: span[axis].cut(chunk) for node, span in spans.items()}) for chunk in chunks]
-            for axis, chunks in enumerate(self._chunks(spans))
+            [
+                (chunk, {node: interval[axis].cut(chunk) for node, interval in intervals.items()})
+                for chunk in chunks
+            ]
+            for axis, chunks in enumerate(self._chunks(intervals))
         )
         return [
-            _Part(grid[row][:, column].flatten(), {node: (above[node], beside[node]) for node in spans})
+            _Part(grid[row][:, column].flatten(), {node: (above[node], beside[node]) for node in intervals})
             for (row, above), (column, beside) in product(down, across)
         ]
 
-    def _chunks(self, spans: Spans) -> list[list[list[int]]]:
-        """The rows, and the columns, of places that form blocks: those that change equally much go together.
+    def _chunks(self, intervals: Intervals) -> list[list[list[int]]]:
+        """The rows, and the columns, of places that form batches: those that change equally much go together.
 
-        Windows are cut at the borders: the first row of places is more like the last than like the second.
-        Large blocks take fewer calls, small ones have tighter windows; the cheapest size is taken.
+        Slices are cut at the borders: the first row of places is more like the last than like the second.
+        Large batches take fewer calls, small ones have tighter windows; the cheapest size is taken.
         """
-        work = [self._work(spans, axis) for axis in (0, 1)]
-        filters = (node.arguments["weight"].traced for node in self.rules if node.op == "conv2d")
+        work = [self._work(intervals, axis) for axis in (0, 1)]
+        filters = (node.arguments["weight"].traced for node in self.rules if row_of(node).filters)
         beside = len(self.rules) * CALL + sum(map(prod, filters)) * WEIGHT
         sizes = range(1, min(max(map(len, work)), LARGEST) + 1)
         return min(
             ([_alike(places, size) for places in work] for size in sizes),
-            key=lambda chunks: self._cost(spans, chunks) + prod(map(len, chunks)) * beside,
+            key=lambda chunks: self._cost(intervals, chunks) + prod(map(len, chunks)) * beside,
         )
 
-    def _work(self, spans: Spans, axis: int) -> list[float]:
+    def _work(self, intervals: Intervals, axis: int) -> list[float]:
         """How much each place changes along an axis, as the work it makes."""
-        work = [0.0] * len(spans[self.graph.input][axis].low)
+        work = [0.0] * len(intervals[self.graph.input][axis].low)
         for node in self.rules:
             if full := multiply_adds(node):
-                span = spans[node.operands[0]][axis]
-                for place, (low, high) in enumerate(zip(span.low, span.high, strict=True)):
-                    work[place] += full * ((high - low) / span.extent) ** 2
+                interval = intervals[node.operands[0]][axis]
+                for place, (low, high) in enumerate(zip(interval.low, interval.high, strict=True)):
+                    work[place] += full * ((high - low) / interval.extent) ** 2
         return work
 
-    def _cost(self, spans: Spans, chunks: Sequence[Sequence[Sequence[int]]]) -> int:
-        """Multiply-adds for all places in blocks of these rows and columns."""
-        total = prod(len(span.low) for span in spans[self.graph.input]) * sum(map(multiply_adds, self.outer))
+    def _cost(self, intervals: Intervals, chunks: Sequence[Sequence[Sequence[int]]]) -> int:
+        """Multiply-adds for all places in batches of these rows and columns."""
+        total = prod(len(interval.low) for interval in intervals[self.graph.input]) * sum(
+            map(multiply_adds, self.outer)
+        )
         for node in self.rules:
             if full := multiply_adds(node):
                 operand = node.operands[0]
-                sizes = (_size(span, cuts) for span, cuts in zip(spans[operand], chunks, strict=True))
+                sizes = (
+                    _size(interval, cuts) for interval, cuts in zip(intervals[operand], chunks, strict=True)
+                )
                 total += full * prod(sizes) // prod(operand.extent)
         return total
 
@@ -202,41 +213,41 @@ class Incremental:
         entering = sum(prod(node.shape) for node in self.edge)
         inside = 2 * max((prod(node.shape) for node in self.outer), default=0)
         each = max(entering, inside, 1) * self.image.element_size()
-        return max(1, min(TOGETHER, MEMORY // each))
+        return max(1, min(TOGETHER, MAX_MAP_BYTES // each))
 
-    def _carried(self, difference: Float[Tensor, "1 c h w"], spans: Spans) -> _Carried:
-        """Carry the changes of one block as far as there are rules."""
-        block, carried, source = Block(self.base, spans), _Carried({}, {}), self.graph.input
-        block.changes[source] = self._replaced(block, difference)
-        self._note(block, source, carried)
+    def _carried(self, difference: Float[Tensor, "1 c h w"], intervals: Intervals) -> _Carried:
+        """Carry the changes of some places as far as there are rules."""
+        batch, carried, source = PlaceBatch(self.reference, intervals), _Carried({}, {}), self.graph.input
+        batch.changes[source] = self._replaced(batch, difference)
+        self._note(batch, source, carried)
         for node, rule in self.rules.items():
-            block.changes[node] = rule(block, node)
-            self._note(block, node, carried)
-            for operand in varying(node):
+            batch.changes[node] = rule(batch, node)
+            self._note(batch, node, carried)
+            for operand in node.varying_operands:
                 if self._last[operand] is node:
-                    del block.changes[operand]
+                    del batch.changes[operand]
         return carried
 
-    def _replaced(self, block: Block, difference: Float[Tensor, "1 c h w"]) -> Change:
+    def _replaced(self, batch: PlaceBatch, difference: Float[Tensor, "1 c h w"]) -> Change:
         """The change of the image itself."""
         source = self.graph.input
-        box = block.box(source)
-        delta = block.empty(source, box)
-        for mine, there in block.beside(delta, source, box, difference):
+        windows = batch.windows(source)
+        delta = batch.empty(source, windows)
+        for mine, there in batch.beside(delta, source, windows, difference):
             mine.copy_(there)
-        return Change(delta, box)
+        return Change(delta, windows)
 
-    def _note(self, block: Block, node: Node, carried: _Carried) -> None:
+    def _note(self, batch: PlaceBatch, node: Node, carried: _Carried) -> None:
         """Keep what is wanted of a node, before later rules work in its place."""
         if node in self.edge:
-            carried.whole[node] = block.whole(node)
+            carried.whole[node] = batch.whole(node)
         for index, item in enumerate(self.wanted):
             if item.node is node and item.units is not None and node in self.summed:
-                delta = block.read(node, block.box(node))
-                carried.sums[index] = item.of(self.base.values[node]) + item.of(delta)
+                delta = batch.read(node, batch.windows(node))
+                carried.sums[index] = item.of(self.reference.values[node]) + item.of(delta)
 
     def _finished(self, parts: Sequence[_Carried]) -> list[Tensor]:
-        """What is wanted at the places of some blocks: their whole maps take the rest of the way."""
+        """What is wanted at the places of some batches: their whole maps take the rest of the way."""
         given = {node: torch.cat([part.whole[node] for part in parts]) for node in self.edge}
         rest = [
             item.node
@@ -255,7 +266,7 @@ class Incremental:
 
 def _rules(
     source: Node, order: Sequence[Node], exact: Set[Node], barred: Set[Node] = frozenset()
-) -> dict[Node, Rule]:
+) -> dict[Node, ChangeRule]:
     """The rule of every node that changes go through in windows, in order.
 
     Args:
@@ -264,20 +275,37 @@ def _rules(
         exact: Those whose values must be kept bit for bit.
         barred: Those whose values are not finite: no difference leads to another value from there.
     """
-    rules: dict[Node, Rule] = {}
+    rules: dict[Node, ChangeRule] = {}
     for node in order:
-        if node is not source and all(operand in rules or operand is source for operand in varying(node)):
+        if node is not source and all(
+            operand in rules or operand is source for operand in node.varying_operands
+        ):
             rule = rule_for(node, exact=node in exact)
-            if rule is not None and not barred & {node, *varying(node)}:
+            if rule is not None and not barred & {node, *node.varying_operands}:
                 rules[node] = rule
     return rules
+
+
+def _reference(
+    values: Mapping[Node, Tensor],
+    rules: Iterable[Node],
+    readers: Mapping[Node, Sequence[Node]],
+    exact: Set[Node],
+) -> Reference:
+    """The unchanged image, and which changes may be folded into filters or written into."""
+    alone = {node for node in rules if len(readers[node]) == 1}
+    fresh = {node for node in alone if (own := row_of(node).delta) and own.fresh}
+    folding = {node: own.folds_into for node in rules if (own := row_of(node).delta) and own.folds_into}
+    folded = {node.operands[0]: node for node, op in folding.items() if node.operands[0].op == op}
+    folded = {operand: node for operand, node in folded.items() if operand in alone}
+    return Reference(values, exact, folded, fresh)
 
 
 def _readers(order: Sequence[Node], kept: Sequence[Node]) -> dict[Node, list[Node]]:
     """The nodes that read each node; a kept one counts as read once more, so that it is left as it is."""
     readers: dict[Node, list[Node]] = {node: [] for node in order}
     for node in order:
-        for operand in varying(node):
+        for operand in node.varying_operands:
             readers[operand].append(node)
     for node in kept:
         readers[node].append(node)
@@ -292,9 +320,9 @@ def _alike(work: Sequence[float], length: int) -> list[list[int]]:
     return [sorted(order[first:last]) for first, last in pairwise(bounds)]
 
 
-def _size(span: Span, chunks: Sequence[Sequence[int]]) -> int:
+def _size(interval: Interval, chunks: Sequence[Sequence[int]]) -> int:
     """The sizes of the windows of all places together."""
-    return sum(span.cut(chunk).windows.size * len(chunk) for chunk in chunks)
+    return sum(interval.cut(chunk).slices.size * len(chunk) for chunk in chunks)
 
 
 def _batched(parts: Sequence[_Part], count: int) -> Iterator[list[_Part]]:

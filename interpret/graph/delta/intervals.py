@@ -1,6 +1,6 @@
 """What a change reaches along one axis: intervals of rows or columns, and windows of one size that hold them.
 
-A sweep changes the image at many places. Along one axis of a map, each place changes an interval. Windows of
+A sweep changes the image at many places. Along one axis of a map, each place changes an interval. Slices of
 one size, one for each place, hold the intervals and lie inside the map, so that all places go through an
 operation together. Rows and columns are independent.
 """
@@ -13,33 +13,25 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
+from interpret.graph.operations.geometry import Axis
+
 T = TypeVar("T")
 
 
-class Axis(NamedTuple):
-    """One axis of an operation: position i reads i * stride - padding + dilation * j, for j < kernel."""
-
-    kernel: int = 1
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-
-    @property
-    def reach(self) -> int:
-        """From the first position that is read to the last."""
-        return self.dilation * (self.kernel - 1)
-
-    def read(self, windows: Windows) -> Windows:
-        """What windows of the result read of the operand; it may lie outside the map."""
-        starts = tuple(start * self.stride - self.padding for start in windows.starts)
-        return Windows(starts, (windows.size - 1) * self.stride + self.reach + 1)
-
-
-class Windows(NamedTuple):
-    """Windows along one axis, one for each place: ``size`` positions from its start on."""
+class Slices(NamedTuple):
+    """Slices along one axis, one for each place: ``size`` positions from its start on."""
 
     starts: tuple[int, ...]
     size: int
+
+    def read_by(self, axis: Axis) -> Slices:
+        """What an operation reads of its operand to make these; it may lie outside the map."""
+        starts = tuple(start * axis.stride - axis.padding for start in self.starts)
+        return Slices(starts, (self.size - 1) * axis.stride + axis.reach + 1)
+
+    def shifted(self, by: int) -> Slices:
+        """The same windows further on."""
+        return Slices(tuple(start + by for start in self.starts), self.size)
 
     def within(self, extent: int) -> bool:
         """Whether all of them lie inside a map."""
@@ -47,7 +39,7 @@ class Windows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Span:
+class Interval:
     """What each place changes along one axis of a map: positions ``low`` to ``high`` - 1, at least one."""
 
     low: tuple[int, ...]
@@ -55,35 +47,43 @@ class Span:
     extent: int
 
     @cached_property
-    def windows(self) -> Windows:
-        """Windows inside the map that hold the intervals."""
+    def slices(self) -> Slices:
+        """Slices inside the map that hold the intervals."""
         size = max(high - low for low, high in zip(self.low, self.high, strict=True))
-        return Windows(tuple(min(low, self.extent - size) for low in self.low), size)
+        return Slices(tuple(min(low, self.extent - size) for low in self.low), size)
 
-    def cut(self, places: Sequence[int]) -> Span:
+    def cut(self, places: Sequence[int]) -> Interval:
         """What some of the places change."""
         low, high = tuple(self.low[i] for i in places), tuple(self.high[i] for i in places)
-        return Span(low, high, self.extent)
+        return Interval(low, high, self.extent)
 
-    def through(self, axis: Axis, extent: int) -> Span:
+    def through(self, axis: Axis, extent: int) -> Interval:
         """What these changes reach in the result of an operation, which has ``extent`` positions."""
         low = (-((axis.reach - axis.padding - start) // axis.stride) for start in self.low)
         high = ((end - 1 + axis.padding) // axis.stride + 1 for end in self.high)
-        return Span.inside(tuple(low), tuple(high), extent)
+        return Interval.inside(tuple(low), tuple(high), extent)
 
     @classmethod
-    def inside(cls, low: Sequence[int], high: Sequence[int], extent: int) -> Span:
+    def inside(cls, low: Sequence[int], high: Sequence[int], extent: int) -> Interval:
         """Intervals cut at the borders of a map; what is empty then keeps one position, unchanged."""
         low = tuple(min(max(start, 0), extent - 1) for start in low)
         ends = zip(low, high, strict=True)
         return cls(low, tuple(max(min(end, extent), start + 1) for start, end in ends), extent)
 
     @classmethod
-    def union(cls, spans: Sequence[Span]) -> Span:
+    def union(cls, intervals: Sequence[Interval]) -> Interval:
         """The smallest intervals that hold those of several changes of one map."""
-        low = tuple(map(min, *(span.low for span in spans))) if len(spans) > 1 else spans[0].low
-        high = tuple(map(max, *(span.high for span in spans))) if len(spans) > 1 else spans[0].high
-        return cls(low, high, spans[0].extent)
+        low = (
+            tuple(map(min, *(interval.low for interval in intervals)))
+            if len(intervals) > 1
+            else intervals[0].low
+        )
+        high = (
+            tuple(map(max, *(interval.high for interval in intervals)))
+            if len(intervals) > 1
+            else intervals[0].high
+        )
+        return cls(low, high, intervals[0].extent)
 
 
 class Run(NamedTuple):
@@ -124,7 +124,7 @@ class Overlap(NamedTuple):
 
 
 @lru_cache(4096)
-def overlaps(target: Windows, source: Windows, extent: int) -> tuple[Overlap, ...]:
+def overlaps(target: Slices, source: Slices, extent: int) -> tuple[Overlap, ...]:
     """Where two sets of windows hold the same positions of a map, place by place; nothing outside of it."""
     common = []
     for mine, other in zip(target.starts, source.starts, strict=True):
@@ -154,13 +154,13 @@ class Reading(NamedTuple):
         result: The windows that come out.
     """
 
-    source: Windows
+    source: Slices
     pads: tuple[int, int]
-    result: Windows
+    result: Slices
 
 
 @lru_cache(4096)
-def reading(axis: Axis, source: Windows, result: Windows) -> Reading:
+def reading(axis: Axis, source: Slices, result: Slices) -> Reading:
     """How windows of an operand give windows of the result, with as few zeros around them as possible.
 
     With a stride of 1, places that begin differently before their results share the longest beginning; the
@@ -171,9 +171,9 @@ def reading(axis: Axis, source: Windows, result: Windows) -> Reading:
     lead = max(leads)
     if lead > min(leads):
         if axis.stride > 1:
-            source, lead = axis.read(result), 0
+            source, lead = result.read_by(axis), 0
         else:
             earlier = tuple(start + axis.padding - lead for start in source.starts)
-            result = Windows(earlier, result.size + lead - min(leads))
+            result = Slices(earlier, result.size + lead - min(leads))
     after = (result.size - 1) * axis.stride + axis.reach + 1 - source.size - lead
     return Reading(source, (lead, after), result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -82,8 +83,13 @@ class Node:
         """Name of the operation as PyTorch calls it, for messages."""
         return str(getattr(self.target, "__name__", self.op)).split(".")[0]
 
+    @cached_property
+    def varying_operands(self) -> tuple[Node, ...]:
+        """The operands that depend on the input, each once."""
+        return tuple(operand for operand in dict.fromkeys(self.operands) if operand.varies)
+
     @property
-    def place(self) -> str:
+    def origin(self) -> str:
         """Where the node comes from, for messages: ``features.2: hardtanh (ReLU6)``."""
         return f"{self.layer or 'the network'}: {self.operation} ({self.owner})"
 
@@ -237,14 +243,6 @@ def look_up(module: nn.Module, path: str) -> Tensor:
         module = unwrapped(getattr(module, owner))
     value: Tensor = getattr(module, name)
     return value
-
-
-def multiply_adds(node: Node) -> int:
-    """Multiply-adds that a convolution or a linear layer spends on one image; 0 for everything else."""
-    if node.op not in ("conv2d", "linear"):
-        return 0
-    weight = node.arguments["weight"].traced
-    return int(torch.Size(node.shape).numel() * torch.Size(weight[1:]).numel())
 
 
 def resolve(arguments: Mapping[str, Any], values: Mapping[Node, Any], x: Tensor) -> dict[str, Any]:

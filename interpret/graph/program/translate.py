@@ -7,16 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from interpret.errors import ModelError
-from interpret.graph.operations.axes import spatial_axes
-from interpret.graph.operations.vocabulary import COPIES, DROPOUTS
-from interpret.graph.program.canonical import Call, canonical, same_padding
+from interpret.graph.operations.table import canonical, value_axes
+from interpret.graph.program.calls import OPAQUE, Call, Spelling
 from interpret.graph.program.program import TRACED_BATCH, Batch, Graph, Node
 
 PREFIX = "module."
@@ -24,9 +22,6 @@ PREFIX = "module."
 
 SHAPES = frozenset({"size", "shape", "repeats"})
 """Arguments in which a program writes shapes."""
-
-NEUTRAL_AT_EQUAL_SIZE = frozenset({"reshape", "slice", "adaptive_avg_pool2d", "expand"})
-"""Operations that change nothing if they keep the size."""
 
 
 def translate(program: ExportedProgram, module: nn.Module, layers: Sequence[str], refusal: str = "") -> Graph:
@@ -61,7 +56,7 @@ def _refuse_single_images(nodes: Sequence[Node]) -> None:
     for node in nodes:
         if node.op in ("select", "slice") and node.operands[0].batched and node.arguments["dim"] == 0:
             raise ModelError(
-                f"{node.place} takes single images out of the batch. Compute on the whole batch at once, "
+                f"{node.origin} takes single images out of the batch. Compute on the whole batch at once, "
                 "without a loop over its images"
             )
 
@@ -111,22 +106,9 @@ class _Translator:
             raise ModelError(
                 f"the traced program holds {target}, which is control flow and no plain operation"
             )
-        arguments = self._bind(target, call_node)
-        name = target.overloadpacket.__name__
-        if name in COPIES or (name in DROPOUTS and not arguments["train"]):
-            copied: Node = next(iter(arguments.values()))
-            return copied
-        call = canonical(target, item, arguments)
-        if call.op == "conv2d" and call.arguments["padding"] == "same":
-            call = self._pad_apart(node, call)
         traced = tuple(node.meta["val"].shape)
-        if call.op == "reshape":  # flattened, squeezed or viewed: the shape says it all
-            arguments = {"self": next(iter(arguments.values())), "shape": list(traced)}
-            call = Call("reshape", torch.ops.aten.reshape.default, arguments)
-        if call.op in NEUTRAL_AT_EQUAL_SIZE and call.arguments["self"].traced == traced:
-            same: Node = call.arguments["self"]
-            return same
-        return self._operation(node.name, call, traced, node.meta)
+        call = canonical(Spelling(target, item, self._bind(target, call_node), traced))
+        return call if isinstance(call, Node) else self._operation(node.name, call, traced, node.meta)
 
     def _elsewhere(self) -> bool:
         """Whether the number of images while tracing is the size of anything else, too."""
@@ -148,32 +130,25 @@ class _Translator:
             )
         return self.known[node]
 
-    def _pad_apart(self, node: fx.Node, call: Call) -> Call:
-        """A convolution with ``padding="same"``: in numbers, or apart if the sides differ."""
-        arguments, pads = dict(call.arguments), same_padding(call.arguments)
-        arguments["padding"] = [pads[2], pads[0]]
-        if pads[0::2] != pads[1::2]:
-            arguments["padding"] = [0, 0]
-            operand = arguments["input"]
-            rows, columns = (
-                size + sum(pads[i : i + 2]) for size, i in zip(operand.traced[2:], (2, 0), strict=True)
-            )
-            padding = Call(
-                "pad", torch.ops.aten.constant_pad_nd.default, {"self": operand, "pad": pads, "value": 0}
-            )
-            shape = (*operand.traced[:2], rows, columns)
-            arguments["input"] = self._operation(f"{node.name}_pad", padding, shape, node.meta)
-        return call._replace(arguments=arguments)
+    def _first(self, name: str, arguments: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments with nodes for the operations that come first."""
+        return {
+            key: self._operation(f"{name}_{value.op}", value, value.traced or (), meta)
+            if isinstance(value, Call)
+            else value
+            for key, value in arguments.items()
+        }
 
     def _operation(self, name: str, call: Call, traced: tuple[int, ...], meta: Mapping[str, Any]) -> Node:
+        call = call._replace(arguments=self._first(name, call.arguments, meta))
         arguments = {key: _with_batch(key, value, traced) for key, value in call.arguments.items()}
         if "groups" in arguments and getattr(arguments.get("weight"), "varies", False):
             (arguments["groups"],) = _with_batch("repeats", [arguments["groups"]], ())
-        if call.op == "opaque" and arguments.get("end") == TRACED_BATCH and not self._elsewhere():
+        if call.op == OPAQUE and arguments.get("end") == TRACED_BATCH and not self._elsewhere():
             arguments["end"] = Batch()
         operands = tuple(_nodes_in(list(arguments.values())))
         layer, owner = _origin(meta)
-        spatial = spatial_axes(call.op, call.target, arguments, operands, traced)
+        spatial = value_axes(call._replace(arguments=arguments), operands, traced)
         varies = any(operand.varies for operand in operands) and not _only_sized(call)
         dtype = meta["val"].dtype
         return self._add(

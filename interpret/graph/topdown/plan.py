@@ -1,113 +1,33 @@
-"""The forward pass and the top-down pass restricted to the windows that single neurons see.
+"""Where the windows of a layer's neurons lie below it, and whether they cost less than whole maps.
 
-All neurons of a layer have windows of one size. A window is placed in *virtual* coordinates: it may reach
-over the border of its map. What lies outside is 0 for convolutions and -inf for max pools, and no signal is
-let through there on the way down, so results equal those of whole maps at the borders too.
+All neurons of a layer have windows of one size. What lies outside a map is 0 for convolutions and -inf for
+max pools, and no signal is let through there on the way down, so results equal those of whole maps at the
+borders too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from interpret.graph.operations.positions import Geometry, geometry
-from interpret.graph.operations.vocabulary import is_linear
-from interpret.graph.program.program import Graph, Node, multiply_adds
+from interpret.graph.operations.geometry import IDENTITY_GEOMETRY, Geometry
+from interpret.graph.operations.operation import Operation
+from interpret.graph.operations.table import geometry, is_linear, multiply_adds, row_of
+from interpret.graph.program.program import Graph, Node
 from interpret.graph.receptive import Box
+from interpret.graph.topdown.frames import Frame, Seeds
+from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.rules import Rules
+from interpret.graph.topdown.saving import save_rule
 
-Pair = tuple[int, int]
-
-LOCAL = frozenset(
-    {"conv2d", "max_pool2d", "avg_pool2d", "relu", "batch_norm", "local_response_norm"}
-    | {"add", "sub", "mul", "div", "neg", "cat", "pad", "slice"}
-)
-"""The operations that have a rule for windows."""
-
-ADDING = frozenset({"add", "sub"})
-"""Of these, those whose constant may differ from place to place, as a mean image: the way down skips it."""
-
-MOVING = frozenset({"conv2d", "max_pool2d", "avg_pool2d", "pad", "slice"})
-"""Of these, those whose map is no map of the operand's size: nothing comes down from outside of it."""
-
-STEADY = Geometry()
-MEMORY = 128 * 2**20
+MAX_WINDOW_BYTES = 128 * 2**20
 """Bytes that the windows of one batch of neurons may take together."""
-
-
-class Seeds(NamedTuple):
-    """Neurons of one layer, on the CPU, and the signal that starts at each."""
-
-    image: Int[Tensor, " k"]
-    channel: Int[Tensor, " k"]
-    y: Int[Tensor, " k"]
-    x: Int[Tensor, " k"]
-    value: Float[Tensor, " k"]
-
-    def take(self, index: Any) -> Seeds:
-        """Some of the neurons."""
-        return Seeds(*(item[index] for item in self))
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where the window of neuron (y, x) lies in a map: from (y, x) * stride + offset, ``size`` long.
-
-    Each attribute holds rows, then columns.
-    """
-
-    size: Pair = (1, 1)
-    stride: Pair = (1, 1)
-    offset: Pair = (0, 0)
-
-    def below(self, shape: Geometry) -> Frame:
-        """What an operation with this window reads of its operand."""
-        axes = [
-            (
-                (size - 1) * step + dilation * (kernel - 1) + 1,
-                stride * step,
-                offset * step - padding,
-            )
-            for size, stride, offset, step, kernel, dilation, padding in zip(
-                self.size,
-                self.stride,
-                self.offset,
-                shape.stride,
-                shape.kernel,
-                shape.dilation,
-                shape.padding,
-                strict=True,
-            )
-        ]
-        return Frame(*zip(*axes, strict=True))
-
-    def hull(self, other: Frame) -> Frame:
-        """The smallest window that holds both; their strides must be equal."""
-        offset = _pair(min(a, b) for a, b in zip(self.offset, other.offset, strict=True))
-        ends = (
-            max(a + n, b + m)
-            for a, n, b, m in zip(self.offset, self.size, other.offset, other.size, strict=True)
-        )
-        return Frame(_pair(end - start for end, start in zip(ends, offset, strict=True)), self.stride, offset)
-
-    def within(self, hull: Frame) -> tuple[slice, slice]:
-        """The rows and columns of ``hull`` that this window takes."""
-        rows, columns = (
-            slice(mine - start, mine - start + size)
-            for mine, start, size in zip(self.offset, hull.offset, self.size, strict=True)
-        )
-        return rows, columns
-
-    def starts(self, seeds: Seeds) -> tuple[Int[Tensor, " k"], Int[Tensor, " k"]]:
-        """First row and first column of each neuron's window."""
-        return seeds.y * self.stride[0] + self.offset[0], seeds.x * self.stride[1] + self.offset[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +39,8 @@ class Plan:
         layer: The node whose neurons are asked about.
         rules: What is done on the way down.
         frames: The window of every node through which the layer depends on the input.
-        memories: The nodes of which the way down must know something: switches of max pools, where a ReLU is
+        reads: The window that each of them reads of its operands.
+        saved: The nodes of which the way down must know something: switches of max pools, where a ReLU is
             active, what a response norm reads.
     """
 
@@ -127,8 +48,8 @@ class Plan:
     layer: Node
     rules: Rules
     frames: Mapping[Node, Frame]
-    memories: tuple[Node, ...]
-    _reads: dict[Node, Frame] = field(default_factory=dict, repr=False)
+    reads: Mapping[Node, Frame]
+    saved: tuple[Node, ...]
 
     @property
     def window(self) -> Frame:
@@ -137,19 +58,17 @@ class Plan:
 
     @cached_property
     def forward(self) -> list[Node]:
-        """The nodes that must be computed for the memories, in order."""
-        return [node for node in self.graph.needed(self.memories) if node.varies]
+        """The nodes that must be computed for what is saved, in order."""
+        return [node for node in self.graph.needed(self.saved) if node.varies]
 
     @cached_property
     def path(self) -> list[Node]:
         """The nodes from the image to the layer."""
         return [node for node in self.graph.nodes if node in self.frames]
 
-    def reads(self, node: Node) -> Frame:
-        """The window that ``node`` reads of each of its operands."""
-        if node not in self._reads:
-            self._reads[node] = self.frames[node].below(shape_of(node))
-        return self._reads[node]
+    def windows(self, seeds: Seeds, images: Tensor) -> NeuronWindows:
+        """The windows of some neurons of these images."""
+        return NeuronWindows(self.graph, self.rules, self.frames, self.reads, seeds=seeds, images=images)
 
     def cost(self, node: Node) -> int:
         """Multiply-adds of a node for one window."""
@@ -164,7 +83,7 @@ class Plan:
         return top, left, top + self.window.size[0], left + self.window.size[1]
 
     def from_maps(self, images: int, neurons: int) -> bool:
-        """Whether whole maps of the images are a cheaper source of memories than windows of the neurons."""
+        """Whether what is saved comes cheaper from whole maps of the images than from windows."""
         maps = sum(map(multiply_adds, self.forward))
         return images * maps < neurons * sum(map(self.cost, self.forward))
 
@@ -177,9 +96,9 @@ class Plan:
         return sum(map(self.cost, self.path)) <= sum(map(multiply_adds, self.path))
 
     def batches(self, seeds: Seeds) -> Iterator[Int[Tensor, " k"]]:
-        """Places in ``seeds``, in the order of their images, in parts that fit into the memory."""
+        """Numbers of seeds, in the order of their images, in parts that fit into memory."""
         values = sum(prod(self.frames[node].size) * node.shape[0] for node in self.path)
-        count = max(1, MEMORY // (8 * values))
+        count = max(1, MAX_WINDOW_BYTES // (8 * values))
         yield from torch.split(torch.argsort(seeds.image, stable=True), count)
 
 
@@ -192,57 +111,45 @@ def plan_windows(graph: Graph, layer: Node, rules: Rules | None = None) -> Plan 
         rules: What will be done on the way down (default: the deconvnet).
     """
     rules, path = rules or Rules(), graph.path(layer)
-    if rules.unpool == "overwrite" or not all(map(_is_local, path)):
+    if rules.unpool == "overwrite" or not all(map(is_local, path)):
         return None
-    frames = {layer: Frame()}
+    frames, reads = {layer: Frame()}, dict[Node, Frame]()
     for reader in reversed(path):
-        need = frames[reader].below(shape_of(reader))
-        for operand in varying(reader):
-            known = frames.get(operand, need)
-            if known.stride != need.stride:
+        reads[reader] = frames[reader].below(_geometry(reader))
+        for operand in reader.varying_operands:
+            known = frames.get(operand, reads[reader])
+            if known.stride != reads[reader].stride:
                 return None
-            frames[operand] = known.hull(need)
+            frames[operand] = known.hull(reads[reader])
     below = (node for node in path if node is not graph.input)
-    memories = tuple(node for node in below if rules.remembered(node) != "nothing")
-    return Plan(graph, layer, rules, frames, memories)
+    saved = tuple(node for node in below if save_rule(node, rules))
+    return Plan(graph, layer, rules, frames, reads, saved)
 
 
-def varying(node: Node) -> list[Node]:
-    """The operands that depend on the input, each once."""
-    return [operand for operand in dict.fromkeys(node.operands) if operand.varies]
-
-
-def shape_of(node: Node) -> Geometry:
+def _geometry(node: Node) -> Geometry:
     """How the positions of a local node read those of its operands."""
-    found = geometry(node, varying(node)[0]) if node.operands else None
-    return found or STEADY
+    found = geometry(node, node.varying_operands[0]) if node.operands else None
+    return found or IDENTITY_GEOMETRY
 
 
-def _is_local(node: Node) -> bool:
+def is_local(node: Node) -> bool:
+    """Whether a node can be computed, and a signal go down through it, in windows."""
     if len(node.traced) != 4 or node.spatial != (2, 3):
         return False
     if node.op == "input":
         return True
-    if node.op not in LOCAL or not all(_fits(node, operand) for operand in node.operands):
-        return False
-    arguments = node.arguments
-    linear = is_linear(node) or node.op in ("relu", "max_pool2d", "local_response_norm")
-    batch = node.op == "slice" and arguments["dim"] == 0
-    deep = node.op == "pad" and any(arguments["pad"][4:])
-    return linear and not (batch or deep)
+    row = row_of(node)
+    ruled = row.windowed is not None and (is_linear(node) or row.save is not None) and row.stays(node)
+    return ruled and all(_fits(row, node, operand) for operand in node.operands)
 
 
-def _fits(node: Node, operand: Node) -> bool:
+def _fits(row: Operation, node: Node, operand: Node) -> bool:
     """Whether an operand can be cut to windows, or is the same at every position."""
-    moving = node.op in MOVING or node.op == "batch_norm"
+    local_constants = row.windowed is not None and row.windowed.local_constants
+    joins = row.windowed is not None and row.windowed.joins
+    moves = row.geometry is not None or row.weights
     if not operand.varies:
         alike = all(size == 1 for size in operand.traced[-2:])
-        return moving or alike or (node.op in ADDING and operand.traced[-2:] == node.extent)
+        return moves or alike or (local_constants and operand.traced[-2:] == node.extent)
     local = operand.continuous and operand.spatial == (2, 3) and geometry(node, operand) is not None
-    joined = node.op == "cat" and operand.extent == node.extent
-    return local and (moving or joined or operand.traced == node.traced)
-
-
-def _pair(values: Any) -> Pair:
-    first, second = values
-    return first, second
+    return local and (moves or (joins and operand.extent == node.extent) or operand.traced == node.traced)

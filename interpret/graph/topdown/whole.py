@@ -2,100 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.program.program import Graph, Node, apply
-from interpret.graph.topdown.rules import Descent, Rules
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What the way up decided: the switches of max pools and, as the rules ask, more.
-
-    Attributes:
-        graph: The network.
-        rules: The rules this was remembered for.
-        count: The number of images.
-        activations: What the layers asked about returned, (n, ...) each.
-        notes: Per node: switches of a max pool, signs of a ReLU, or the operands of any other operation.
-        fixed: Values of the nodes that do not depend on the input.
-    """
-
-    graph: Graph
-    rules: Rules
-    count: int
-    activations: Mapping[Node, Tensor]
-    notes: Mapping[Node, Any]
-    fixed: Mapping[Node, Tensor]
-
-
-@torch.no_grad()
-def remember(
-    graph: Graph, x: Float[Tensor, "n c h w"], layers: Sequence[Node], rules: Rules | None = None
-) -> Memory:
-    """The way up: one forward pass that keeps what the way down from some layers needs.
-
-    Args:
-        graph: The network.
-        x: Images.
-        layers: The nodes of the layers asked about.
-        rules: What will be done on the way down (default: the deconvnet).
-
-    Raises:
-        ModelError: If an operation below a layer has no rule; the message names it.
-    """
-    rules = rules or Rules()
-    path = [node for node in graph.signal_path(*layers) if node is not graph.input]
-    wanted = {node: rules.remembered(node) for node in path}
-    fixed = dict.fromkeys(operand for node in path for operand in node.operands if not operand.varies)
-    notes: dict[Node, Any] = {}
-    values = graph.run(x, [*layers, *fixed], _note_taker(wanted, notes))
-    activations = {layer: values[layer] for layer in layers}
-    return Memory(graph, rules, len(x), activations, notes, {node: values[node] for node in fixed})
-
-
-def _note_taker(
-    wanted: Mapping[Node, str], notes: dict[Node, Any]
-) -> Callable[[Node, Mapping[str, Any]], Any]:
-    """Computes nodes as usual, and writes down what is wanted of them."""
-
-    def noting(node: Node, arguments: Mapping[str, Any]) -> Any:
-        kind = wanted.get(node, "nothing")
-        if kind == "switches":
-            names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-            given = {key: arguments[key] for key in names}
-            value, notes[node] = F.max_pool2d(arguments["self"], **given, return_indices=True)
-            return value
-        value = apply(node, arguments)
-        if kind == "signs":
-            notes[node] = value > 0
-        elif kind == "operands":
-            notes[node] = dict(_varying_operands(list(node.arguments.values()), list(arguments.values())))
-        return value
-
-    return noting
-
-
-def _varying_operands(given: Any, resolved: Any) -> Iterator[tuple[Node, Tensor]]:
-    """Each operand that depends on the input, with its value."""
-    if isinstance(given, Node) and given.varies:
-        yield given, resolved
-    elif isinstance(given, (list, tuple)):
-        for item, value in zip(given, resolved, strict=True):
-            yield from _varying_operands(item, value)
+from interpret.graph.operations.opaque import vector_jacobian
+from interpret.graph.operations.table import row_of
+from interpret.graph.program.program import Node
+from interpret.graph.topdown.saving import ForwardCache
+from interpret.graph.topdown.whole_maps import Share, WholeMaps
 
 
 @torch.no_grad()
 def top_down(
-    memory: Memory,
+    cache: ForwardCache,
     layer: Node,
     signal: Float[Tensor, "k ..."],
     images: Int[Tensor, " k"] | Sequence[int],
@@ -106,29 +29,38 @@ def top_down(
     is rectified after the last filter: the values of pixels are signed.
 
     Args:
-        memory: What `remember` kept for this layer.
+        cache: What `save_forward` kept for this layer.
         layer: The node the signals start at. At a ReLU's output they pass its rule first.
         signal: The signals, in the layer's shape; usually zero but for one neuron each (see `seed_signals`).
-        images: For each signal, its image among those remembered.
+        images: For each signal, its image among those of the cache.
 
     Raises:
-        InterpretError: If the layer was not remembered, or the signals do not fit it.
+        InterpretError: If the cache was not made for the layer, or the signals do not fit it.
     """
     chosen = torch.as_tensor(images, device=signal.device)
-    _check(memory, layer, signal, chosen)
-    descent = Descent(memory.rules, chosen, memory.fixed, memory.notes)
-    signals = {memory.graph.input: signal.new_zeros(len(signal), *memory.graph.input.shape), layer: signal}
-    for node in reversed(memory.graph.signal_path(layer)):
-        if node is memory.graph.input or node not in signals or node.op == "detach":
+    _check(cache, layer, signal, chosen)
+    maps = WholeMaps(cache.rules, chosen, cache.fixed, cache.saved)
+    signals = {cache.graph.input: signal.new_zeros(len(signal), *cache.graph.input.shape), layer: signal}
+    for node in reversed(cache.graph.signal_path(layer)):
+        if node is cache.graph.input or node not in signals or node.op == "detach":
             continue
-        for operand, share in descent.down(node, signals.pop(node)):
+        for operand, share in _down(maps, node, signals.pop(node)):
             signals[operand] = signals[operand] + share if operand in signals else share
-    return signals[memory.graph.input]
+    return signals[cache.graph.input]
+
+
+def _down(maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
+    """The parts of the signal at ``node`` for each operand that depends on the input."""
+    row = row_of(node)
+    by_weights = row.weights and any(operand.varies for operand in node.operands[1:])
+    if row.top_down is None or not node.operands[0].varies or by_weights:
+        return vector_jacobian(maps, node, signal)
+    return row.top_down(maps, node, signal)
 
 
 def by_autograd(
     value: Callable[[Tensor], Tensor],
-    place: str,
+    origin: str,
     x: Float[Tensor, "n c h w"],
     signal: Float[Tensor, "k ..."],
     images: Int[Tensor, " k"],
@@ -137,7 +69,7 @@ def by_autograd(
 
     Args:
         value: What a layer makes of images.
-        place: Where that is, for messages.
+        origin: Where that is, for messages.
         x: Images.
         signal: The signals, in the layer's shape.
         images: For each signal, its image.
@@ -153,7 +85,7 @@ def by_autograd(
         try:
             (found,) = torch.autograd.grad(made, leaf, signal, allow_unused=True)
         except (RuntimeError, NotImplementedError) as error:
-            raise ModelError(f"The way to {place} has no gradient in PyTorch: {error}") from error
+            raise ModelError(f"The way to {origin} has no gradient in PyTorch: {error}") from error
     return torch.zeros_like(leaf) if found is None else found.detach()
 
 
@@ -177,10 +109,10 @@ def seed_signals(
         InterpretError: If a neuron lies outside the layer.
     """
     size = (*layer.shape, 1, 1)[:3]
-    places = torch.stack([channel, y, x])
-    outside = ((places < 0) | (places >= torch.tensor(size, device=places.device)[:, None])).any(0)
+    positions = torch.stack([channel, y, x])
+    outside = ((positions < 0) | (positions >= torch.tensor(size, device=positions.device)[:, None])).any(0)
     if len(layer.shape) not in (1, 3) or bool(outside.any()):
-        wrong = places.T[outside].tolist()[:1]
+        wrong = positions.T[outside].tolist()[:1]
         shape = " x ".join(map(str, layer.shape))
         raise InterpretError(f"There is no neuron (channel, y, x) = {wrong} in a layer of {shape}.")
     signals = value.new_zeros(len(value), *size)
@@ -188,17 +120,17 @@ def seed_signals(
     return signals.view(len(value), *layer.shape)
 
 
-def _check(memory: Memory, layer: Node, signal: Tensor, images: Tensor) -> None:
-    if layer not in memory.activations:
-        known = ", ".join(repr(node) for node in memory.activations)
-        raise InterpretError(f"Nothing was remembered for {layer!r}, only for {known}.")
+def _check(cache: ForwardCache, layer: Node, signal: Tensor, images: Tensor) -> None:
+    if layer not in cache.activations:
+        known = ", ".join(repr(node) for node in cache.activations)
+        raise InterpretError(f"Nothing was saved for {layer!r}, only for {known}.")
     if tuple(signal.shape[1:]) != layer.shape:
         raise InterpretError(
             f"Signals for {layer!r} must be {layer.shape} each; got {tuple(signal.shape[1:])}."
         )
-    inside = bool(((images >= 0) & (images < memory.count)).all())
+    inside = bool(((images >= 0) & (images < cache.count)).all())
     if images.shape != signal.shape[:1] or not inside:
         found = f"{len(images)} images, {images[:8].tolist()}"
         raise InterpretError(
-            f"Each of {len(signal)} signals needs an image below {memory.count}; got {found}."
+            f"Each of {len(signal)} signals needs an image below {cache.count}; got {found}."
         )

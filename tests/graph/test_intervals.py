@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from interpret.graph.delta.intervals import Axis, Span, Windows, overlaps, reading, runs
+from interpret.graph.delta.intervals import Interval, Slices, overlaps, reading, runs
+from interpret.graph.operations.geometry import Axis
 
 
 def read_by(axis, position):
@@ -28,8 +29,8 @@ def test_changes_reach_what_reads_them(seed):
     axis, extent, made = drawn(seed)
     changed = list(itertools.combinations(range(extent + 1), 2))
     low, high = zip(*changed, strict=True)
-    span = Span(low, high, extent).through(axis, made)
-    for (first, last), low_, high_ in zip(changed, span.low, span.high, strict=True):
+    interval = Interval(low, high, extent).through(axis, made)
+    for (first, last), low_, high_ in zip(changed, interval.low, interval.high, strict=True):
         reached = [i for i in range(made) if set(read_by(axis, i)) & set(range(first, last))]
         assert 0 <= low_ < high_ <= made
         assert all(low_ <= i < high_ for i in reached)
@@ -38,15 +39,15 @@ def test_changes_reach_what_reads_them(seed):
 
 
 def test_windows_hold_their_intervals_inside_the_map():
-    span = Span((0, 3, 8), (2, 7, 9), 9)
-    assert span.windows == Windows((0, 3, 5), 4)
-    assert span.cut([2]).windows == Windows((8,), 1)
+    interval = Interval((0, 3, 8), (2, 7, 9), 9)
+    assert interval.slices == Slices((0, 3, 5), 4)
+    assert interval.cut([2]).slices == Slices((8,), 1)
 
 
 def test_a_union_holds_all_intervals():
-    first, second = Span((0, 5), (2, 6), 9), Span((1, 2), (4, 3), 9)
-    assert Span.union([first, second]) == Span((0, 2), (4, 6), 9)
-    assert Span.union([first]) == first
+    first, second = Interval((0, 5), (2, 6), 9), Interval((1, 2), (4, 3), 9)
+    assert Interval.union([first, second]) == Interval((0, 2), (4, 6), 9)
+    assert Interval.union([first]) == first
 
 
 def test_runs_have_equal_steps():
@@ -56,7 +57,7 @@ def test_runs_have_equal_steps():
 
 
 def test_overlaps_pair_equal_positions_inside_the_map():
-    target, source = Windows((0, 2, 9, -1, 5), 4), Windows((1, 1, 20, -2, 6), 3)
+    target, source = Slices((0, 2, 9, -1, 5), 4), Slices((1, 1, 20, -2, 6), 3)
     pairs = [
         (target.starts[place] + i, source.starts[place] + j)
         for overlap in overlaps(target, source, 8)
@@ -72,10 +73,10 @@ def test_windows_of_an_operand_give_windows_of_the_result(seed):
     axis, extent, made = drawn(seed)
     pick = random.Random(seed)
     places = sorted(pick.randint(0, extent - 1) for _ in range(4))
-    span = Span.inside(tuple(places), tuple(place + 3 for place in places), extent)
-    plan = reading(axis, span.windows, span.through(axis, made).windows)
+    interval = Interval.inside(tuple(places), tuple(place + 3 for place in places), extent)
+    plan = reading(axis, interval.slices, interval.through(axis, made).slices)
     weight = torch.rand(1, 1, axis.kernel, dtype=torch.float64)
-    for place, (low, high) in enumerate(zip(span.low, span.high, strict=True)):
+    for place, (low, high) in enumerate(zip(interval.low, interval.high, strict=True)):
         whole = torch.zeros(1, 1, extent, dtype=torch.float64)
         whole[..., low:high] = torch.rand(high - low, dtype=torch.float64)
         expected = F.conv1d(whole, weight, None, axis.stride, axis.padding, axis.dilation)
