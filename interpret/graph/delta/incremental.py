@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import pairwise, product
 from math import prod
 from typing import NamedTuple, TypeAlias
@@ -153,7 +153,7 @@ class Incremental:
         return {node: (found[0][node], found[1][node]) for node in found[0]}
 
     def _parts(self, rows: Slices, columns: Slices) -> list[_Part]:
-        """The sweep cut into batches."""
+        """The sweep cut into batches of places."""
         intervals = self._intervals(rows, columns)
         grid = torch.arange(len(rows.starts) * len(columns.starts)).view(len(rows.starts), -1)
         down, across = (
@@ -171,7 +171,7 @@ class Incremental:
     def _chunks(self, intervals: Intervals) -> list[list[list[int]]]:
         """The rows, and the columns, of places that form batches: those that change equally much go together.
 
-        Slices are cut at the borders: the first row of places is more like the last than like the second.
+        Windows are cut at the borders: the first row of places is more like the last than like the second.
         Large batches take fewer calls, small ones have tighter windows; the cheapest size is taken.
         """
         work = [self._work(intervals, axis) for axis in (0, 1)]
@@ -195,16 +195,13 @@ class Incremental:
 
     def _cost(self, intervals: Intervals, chunks: Sequence[Sequence[Sequence[int]]]) -> int:
         """Multiply-adds for all places in batches of these rows and columns."""
-        total = prod(len(interval.low) for interval in intervals[self.graph.input]) * sum(
-            map(multiply_adds, self.outer)
-        )
+        places = prod(len(interval.low) for interval in intervals[self.graph.input])
+        total = places * sum(map(multiply_adds, self.outer))
         for node in self.rules:
             if full := multiply_adds(node):
                 operand = node.operands[0]
-                sizes = (
-                    _size(interval, cuts) for interval, cuts in zip(intervals[operand], chunks, strict=True)
-                )
-                total += full * prod(sizes) // prod(operand.extent)
+                pairs = zip(intervals[operand], chunks, strict=True)
+                total += full * prod(_size(*pair) for pair in pairs) // prod(operand.extent)
         return total
 
     @property
@@ -277,9 +274,8 @@ def _rules(
     """
     rules: dict[Node, ChangeRule] = {}
     for node in order:
-        if node is not source and all(
-            operand in rules or operand is source for operand in node.varying_operands
-        ):
+        known = all(operand in rules or operand is source for operand in node.varying_operands)
+        if known and node is not source:
             rule = rule_for(node, exact=node in exact)
             if rule is not None and not barred & {node, *node.varying_operands}:
                 rules[node] = rule
@@ -288,17 +284,23 @@ def _rules(
 
 def _reference(
     values: Mapping[Node, Tensor],
-    rules: Iterable[Node],
+    rules: Mapping[Node, ChangeRule],
     readers: Mapping[Node, Sequence[Node]],
     exact: Set[Node],
 ) -> Reference:
     """The unchanged image, and which changes may be folded into filters or written into."""
+    own = {node: rules_of for node in rules if (rules_of := row_of(node).delta)}
     alone = {node for node in rules if len(readers[node]) == 1}
-    fresh = {node for node in alone if (own := row_of(node).delta) and own.fresh}
-    folding = {node: own.folds_into for node in rules if (own := row_of(node).delta) and own.folds_into}
-    folded = {node.operands[0]: node for node, op in folding.items() if node.operands[0].op == op}
-    folded = {operand: node for operand, node in folded.items() if operand in alone}
-    return Reference(values, exact, folded, fresh)
+    spare = {node for node in alone if node in own and own[node].fresh}
+    folding = {
+        node: node.operands[0] for node in own if own[node].folds_into and rules[node] is own[node].change
+    }
+    folded = {
+        operand: node
+        for node, operand in folding.items()
+        if operand in alone and operand.op == own[node].folds_into
+    }
+    return Reference(values, exact, folded, spare)
 
 
 def _readers(order: Sequence[Node], kept: Sequence[Node]) -> dict[Node, list[Node]]:

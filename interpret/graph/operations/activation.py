@@ -17,6 +17,7 @@ from interpret.graph.operations.operation import (
     Operation,
     SaveRule,
     WindowedRules,
+    WindowedSave,
     WindowedValues,
     is_smooth,
 )
@@ -73,6 +74,10 @@ def _saved(windows: NeuronWindows, node: Node, values: WindowedValues) -> tuple[
     return value, value > 0
 
 
+def _saved_of_maps(windows: NeuronWindows, node: Node, maps: Tensor) -> Tensor:
+    return windows.cut(maps > 0, windows.frames[node])
+
+
 def _change(batch: PlaceBatch, node: Node) -> Change:
     """max(b + d, 0) - max(b, 0), as max(d + min(b, 0), -max(b, 0)): two passes, and nothing cancels."""
     operand, windows, reference = node.operands[0], batch.windows(node), batch.reference
@@ -103,8 +108,7 @@ OPERATIONS = (
         top_down=_top_down,
         windowed=WindowedRules(
             _windowed,
-            save=_saved,
-            save_of_maps=lambda windows, node, maps: windows.cut(maps > 0, windows.frames[node]),
+            save=WindowedSave(_saved, _saved_of_maps),
             one_channel=_one_channel,
         ),
         delta=DeltaRules(_change, is_smooth),

@@ -18,6 +18,7 @@ from interpret.graph.operations.operation import (
     Operation,
     SaveRule,
     WindowedRules,
+    WindowedSave,
     WindowedValues,
     is_smooth,
 )
@@ -133,6 +134,10 @@ def _lrn_saved(windows: NeuronWindows, node: Node, values: WindowedValues) -> tu
     return windows.plain(node, values), windows.read(node, values)
 
 
+def _lrn_saved_of_maps(windows: NeuronWindows, node: Node, maps: Tensor) -> Tensor:
+    return windows.cut(maps, windows.reads[node])
+
+
 OPERATIONS = (
     Operation(
         "batch_norm",
@@ -153,8 +158,7 @@ OPERATIONS = (
         top_down=_lrn_top_down,
         windowed=WindowedRules(
             _lrn_windowed,
-            save=_lrn_saved,
-            save_of_maps=lambda windows, node, maps: windows.cut(maps, windows.reads[node]),
+            save=WindowedSave(_lrn_saved, _lrn_saved_of_maps),
             one_channel=_lrn_one_channel,
         ),
         delta=DeltaRules(change_by_value),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
@@ -44,6 +44,18 @@ def always(_node: Node) -> bool:
     return True
 
 
+class WindowedSave(NamedTuple):
+    """What the way down over windows must know of the way up.
+
+    Attributes:
+        on_windows: The value over windows, and what must be known of it.
+        of_maps: What must be known, cut from the whole maps of the operand.
+    """
+
+    on_windows: Callable[[NeuronWindows, Node, WindowedValues], tuple[Tensor, Tensor]]
+    of_maps: Callable[[NeuronWindows, Node, Tensor], Tensor]
+
+
 @dataclass(frozen=True)
 class WindowedRules:
     """The top-down pass over the windows of single neurons, and the way up to it.
@@ -51,8 +63,7 @@ class WindowedRules:
     Attributes:
         down: How a signal over windows goes down.
         forward: The value over windows; by default the operation's own function works on windows as on maps.
-        save: The value, and what the way down must know of it.
-        save_of_maps: The same, cut from the whole maps of the operand.
+        save: What the way down must know, where the rules ask for it.
         one_channel: A signal that is in one channel of each neuron and stays there; None where it does not.
         from_channel: A signal that comes from one channel of each neuron, to all channels of the operand.
         local_constants: Whether a constant may differ from position to position, as a mean image.
@@ -61,8 +72,7 @@ class WindowedRules:
 
     down: Callable[[NeuronWindows, Node, Tensor], list[Share]]
     forward: Callable[[NeuronWindows, Node, WindowedValues], Tensor] | None = None
-    save: Callable[[NeuronWindows, Node, WindowedValues], tuple[Tensor, Tensor]] | None = None
-    save_of_maps: Callable[[NeuronWindows, Node, Tensor], Tensor] | None = None
+    save: WindowedSave | None = None
     one_channel: Callable[[NeuronWindows, Node, Tensor, Tensor], Tensor | None] | None = None
     from_channel: Callable[[NeuronWindows, Node, Tensor, Tensor], Tensor] | None = None
     local_constants: bool = False

@@ -14,7 +14,13 @@ from torch import Tensor
 from interpret.graph.delta.changes import Change, PlaceBatch, Reference, laid_out
 from interpret.graph.operations.geometry import Geometry, pair, takes_map
 from interpret.graph.operations.opaque import save_operands
-from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
+from interpret.graph.operations.operation import (
+    DeltaRules,
+    Operation,
+    WindowedRules,
+    WindowedSave,
+    WindowedValues,
+)
 from interpret.graph.operations.reduce import mean_change, pools_all
 from interpret.graph.program.calls import Call, Spelling
 from interpret.graph.program.program import Node, apply
@@ -253,8 +259,7 @@ OPERATIONS = (
         top_down=_max_top_down,
         windowed=WindowedRules(
             _max_windowed,
-            save=_max_saved,
-            save_of_maps=_max_saved_of_maps,
+            save=WindowedSave(_max_saved, _max_saved_of_maps),
             one_channel=_max_one_channel,
         ),
         delta=DeltaRules(_max_change, keeps_bits=True, fresh=True),

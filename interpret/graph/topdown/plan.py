@@ -123,6 +123,8 @@ def plan_windows(graph: Graph, layer: Node, rules: Rules | None = None) -> Plan 
             frames[operand] = known.hull(reads[reader])
     below = (node for node in path if node is not graph.input)
     saved = tuple(node for node in below if save_rule(node, rules))
+    if any((own := row_of(node).windowed) is None or own.save is None for node in saved):
+        return None
     return Plan(graph, layer, rules, frames, reads, saved)
 
 

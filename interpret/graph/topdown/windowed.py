@@ -54,8 +54,9 @@ class WindowedForward:
         operands = {node: node.operands[0] for node in self.plan.saved}
         values = self.plan.graph.run(images, list(operands.values())) if operands else {}
         for node, operand in operands.items():
-            if save := _rules(node).save_of_maps:
-                self.windows.saved[node] = save(self.windows, node, values[operand])
+            save = _rules(node).save
+            if save:
+                self.windows.saved[node] = save.of_maps(self.windows, node, values[operand])
 
     def save(self, images: Tensor) -> None:
         """Save what the way down must know, by a forward pass over the windows alone."""
@@ -74,7 +75,7 @@ class WindowedForward:
             return windows.cut(images, windows.frames[node])
         rules = _rules(node)
         if rules.save and node in self.plan.saved:
-            value, windows.saved[node] = rules.save(windows, node, values)
+            value, windows.saved[node] = rules.save.on_windows(windows, node, values)
             return value
         return rules.forward(windows, node, values) if rules.forward else windows.plain(node, values)
 
