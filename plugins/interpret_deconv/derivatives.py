@@ -16,10 +16,10 @@ from torch import Tensor
 
 from interpret.errors import ModelError
 from interpret.graph import Graph, Node, Rules, by_autograd, moves_images
-from interpret.network import Network
-from interpret.outputs import pick_output
-from interpret.recording import Call, watching
-from interpret.snapshots import writes
+from interpret.modules.outputs import pick_output
+from interpret.modules.snapshots import writes
+from interpret.network.network import Network
+from interpret.network.recording import Call, watching
 
 Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images, signals in a layer, and the image of each signal, to the gradient in pixels."""

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
 from interpret.graph import (
     Graph,
@@ -28,7 +27,8 @@ from interpret.graph import (
     top_down,
     window_top_down,
 )
-from interpret.network import Network
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine, check_seed
 from interpret_deconv.derivatives import Gradient, whole_gradient
 from interpret_deconv.neurons import Neuron, as_neurons, as_seeds

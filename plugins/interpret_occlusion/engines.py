@@ -15,10 +15,10 @@ from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError, clause
 from interpret.graph import Incremental, Keep, Slices, Wanted, multiply_adds
-from interpret.network import Network
+from interpret.network.network import Network
 from interpret.progress import track
 from interpret.results import Result
-from interpret.workspace import kept_pieces
+from interpret.run.cache import kept_pieces
 
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError)
 """What an engine raises that does not fit a network."""
