@@ -36,9 +36,14 @@ class Record:
     removed_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that it had once: files that hold them still load, without them."""
 
+    former_kinds: ClassVar[tuple[str, ...]] = ()
+    """What files of before call it: ``package:Name`` where it was defined once."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         Record.registered[_kind(cls)] = cls
+        for kind in cls.__dict__.get("former_kinds", ()):
+            Record.registered.setdefault(kind, cls)
 
     @classmethod
     def axes(cls) -> dict[str, tuple[str, ...]]:

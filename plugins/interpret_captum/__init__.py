@@ -1,7 +1,9 @@
 """Captum's methods as probes, with the results that ours have, so that any figure draws them."""
 
+from typing import Any
+
 from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe
+from interpret.interfaces import Probe, Renderer
 from interpret_captum.cams import GuidedGradCam, LayerGradCam
 from interpret_captum.compare import Compare, compare
 from interpret_captum.comparison import Comparison, Metric
@@ -61,3 +63,11 @@ def register_probes() -> list[type[Probe]]:
         LayerFeatures,
         Compare,
     ]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``compare``."""
+    from interpret_captum.renderers import ComparisonFigure, ComparisonTable  # noqa: PLC0415 - matplotlib takes time
+
+    return [ComparisonFigure, ComparisonTable]

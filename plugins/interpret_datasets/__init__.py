@@ -1,7 +1,9 @@
 """Bundled datasets: drawn ones, photographs in a folder, and published ones; what two of them share."""
 
+from typing import Any
+
 from interpret.hookspecs import hookimpl
-from interpret.interfaces import Dataset, Probe
+from interpret.interfaces import Dataset, Probe, Renderer
 from interpret_datasets.animal_pose import AnimalPose
 from interpret_datasets.caltech import Caltech101, Caltech256
 from interpret_datasets.folder import Folder
@@ -39,3 +41,11 @@ def register_datasets() -> list[type[Dataset]]:
 def register_probes() -> list[type[Probe]]:
     """The probe ``overlap``."""
     return [FindOverlap]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``overlap``."""
+    from interpret_datasets.renderers import OverlapPairs  # noqa: PLC0415 - matplotlib takes time
+
+    return [OverlapPairs]

@@ -1,7 +1,9 @@
 """The deconvnet: which pixels excite a neuron (Zeiler & Fergus 2014, section 2.1)."""
 
+from typing import Any
+
 from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe
+from interpret.interfaces import Probe, Renderer
 from interpret_deconv.asking import Asked, AsksClass, AsksNeuron, find_neurons
 from interpret_deconv.attribution import Project
 from interpret_deconv.neurons import Neuron
@@ -27,3 +29,11 @@ __all__ = [
 def register_probes() -> list[type[Probe]]:
     """The probes ``deconv`` and ``project``."""
     return [Deconv, Project]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``deconv``."""
+    from interpret_deconv.renderers import FeatureGrid  # noqa: PLC0415 - matplotlib takes time
+
+    return [FeatureGrid]

@@ -17,8 +17,26 @@ from matplotlib.lines import Line2D
 
 from interpret.files import write_atomically
 from interpret.reading import printable
-from interpret_figures.colours import text_inches
 from interpret_figures.page import INK, NAMELESS, QUIET, STABLE, Format, Page, font, png
+from interpret_figures.text import text_inches
+
+__all__ = [
+    "DPI",
+    "FAINT",
+    "OURS",
+    "PAPER",
+    "apart",
+    "by_depth",
+    "diamond",
+    "dot",
+    "legend",
+    "panel",
+    "put_mark",
+    "quiet_axes",
+    "save_chart",
+    "write",
+]
+
 
 FAINT = "#e4e6e9"
 """The colour of lines that only help the eye along."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from interpret.reading import printable
 
+__all__ = ["MISSING", "PLUS_MINUS", "Cell", "in_markdown", "markdown_code"]
+
+
 MISSING, PLUS_MINUS = "\N{EN DASH}", "\N{PLUS-MINUS SIGN}"
 
 _LATEX = str.maketrans(

@@ -24,6 +24,9 @@ from PIL import Image
 from interpret.files import write_atomically
 from interpret.reading import printable
 
+__all__ = ["INK", "QUIET", "TIMES", "Format", "Label", "Page", "file_name", "font", "save_page"]
+
+
 Format: TypeAlias = Literal["png", "svg", "pdf"]
 
 INK, QUIET = "#1a1c20", "#7d828c"

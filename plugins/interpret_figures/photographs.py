@@ -12,6 +12,9 @@ from interpret.errors import DatasetError
 from interpret.images import Images, InputSpec
 from interpret_figures.display import unit_pixels
 
+__all__ = ["Photographs"]
+
+
 MEMORY = 512 * 2**20
 """Bytes of photographs that are kept, so that one which many units share is read once."""
 

@@ -21,6 +21,22 @@ from interpret_figures.escaping import (
     markdown_paragraph,
 )
 
+__all__ = [
+    "Block",
+    "Document",
+    "Items",
+    "Markdown",
+    "Paragraph",
+    "Table",
+    "TableFormat",
+    "Title",
+    "csv_text",
+    "digits",
+    "drop_empty_columns",
+    "records",
+]
+
+
 TableFormat: TypeAlias = Literal["markdown", "csv", "latex"]
 
 

@@ -1,7 +1,9 @@
 """Occlusion sensitivity: what the network answers when a part of the image is covered (section 4.2)."""
 
+from typing import Any
+
 from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe
+from interpret.interfaces import Probe, Renderer
 from interpret_occlusion.probe import Occlusion
 from interpret_occlusion.results import Followed, OcclusionMaps, Occlusions
 from interpret_occlusion.sweeping import sweep
@@ -13,3 +15,11 @@ __all__ = ["Followed", "Occlusion", "OcclusionMaps", "Occlusions", "sweep"]
 def register_probes() -> list[type[Probe]]:
     """The probe ``occlusion``."""
     return [Occlusion]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``occlusion``."""
+    from interpret_occlusion.renderers import OcclusionOverlay, OcclusionPanels  # noqa: PLC0415 - matplotlib takes time
+
+    return [OcclusionOverlay, OcclusionPanels]

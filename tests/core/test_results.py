@@ -384,3 +384,16 @@ def test_a_field_that_was_removed_is_left_out_and_a_strange_one_is_refused(tmp_p
     else:
         with pytest.raises(InterpretError, match="cannot be read"):
             load(tmp_path)
+
+
+@dataclass(frozen=True)
+class Moved(Result):
+    former_kinds: ClassVar[tuple[str, ...]] = ("interpret_before:Moved",)
+
+    kept: int
+
+
+def test_a_result_that_another_package_defined_before_still_loads(tmp_path):
+    Moved(7).save(tmp_path)
+    forge(tmp_path, lambda record: record["result"].update({"$type": "interpret_before:Moved"}))
+    assert load(tmp_path) == Moved(7)

@@ -8,8 +8,8 @@ import torch
 
 from interpret.images import InputSpec
 from interpret_deconv import LayerProjections
-from interpret_figures.colours import SLACK, text_inches
 from interpret_figures.page import Label
+from interpret_figures.text import SLACK, text_inches
 from interpret_occlusion import Followed, OcclusionMaps, Occlusions
 
 NAMES = ("circle", "square", "star", "moon")

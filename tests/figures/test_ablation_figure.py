@@ -13,8 +13,8 @@ from PIL import Image
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures.ablation_figure import AblationFigure, draw
 from interpret_training.ablation_results import Ablation
+from interpret_training.renderers.ablation_figure import AblationFigure, draw
 
 
 def marks(figure: Figure, panel: int, marker: str) -> list[tuple[float, float]]:

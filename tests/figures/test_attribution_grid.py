@@ -13,8 +13,7 @@ from interpret.attributions import Attributions
 from interpret.errors import DatasetError
 from interpret.images import InputSpec
 from interpret.interfaces import renderer_input
-from interpret_figures import AttributionGrid
-from interpret_figures.attribution_grid import asked
+from interpret_figures.attribution_grid import AttributionGrid, asked
 
 FACTOR = 14
 

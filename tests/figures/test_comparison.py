@@ -13,8 +13,8 @@ from interpret.errors import DatasetError, StepError
 from interpret.interfaces import renderer_input
 from interpret_captum import Comparison
 from interpret_captum.comparison import METRICS
-from interpret_figures import ComparisonFigure
-from interpret_figures.comparison import Chart, _name_lines
+from interpret_captum.renderers import ComparisonFigure
+from interpret_captum.renderers.figure import Chart, _name_lines
 from interpret_figures.page import INK, QUIET
 from interpret_figures.photographs import Photographs
 

@@ -10,8 +10,8 @@ import torch
 from interpret.testing import check_renderer
 from interpret_captum import Comparison
 from interpret_captum.comparison import METRICS
-from interpret_figures import ComparisonTable
-from interpret_figures.comparison_table import cells, document, shown
+from interpret_captum.renderers import ComparisonTable
+from interpret_captum.renderers.table import cells, document, shown
 
 DASH = "\N{EN DASH}"
 NAMES = ("relative_l2", "spearman", "deletion", "insertion", "seconds")

@@ -16,10 +16,10 @@ from interpret.images import InputSpec, as_images
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence
-from interpret_figures.colours import text_inches
-from interpret_figures.correspondence_chart import draw
-from interpret_figures.correspondence_figure import EMPTY, CorrespondenceFigure, Sheet
+from interpret_correspondence.renderers.chart import draw
+from interpret_correspondence.renderers.figure import EMPTY, CorrespondenceFigure, Sheet
 from interpret_figures.photographs import Photographs
+from interpret_figures.text import text_inches
 
 SIDE = 224  # 16 pixels, enlarged 14 times
 

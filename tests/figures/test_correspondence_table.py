@@ -15,7 +15,7 @@ from interpret import UnknownNameError
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence
-from interpret_figures.correspondence_table import CorrespondenceTable, document
+from interpret_correspondence.renderers.table import CorrespondenceTable, document
 from interpret_figures.escaping import MISSING
 from interpret_figures.page import TIMES
 

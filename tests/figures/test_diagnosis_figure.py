@@ -11,8 +11,8 @@ from torch import nn
 import interpret
 from interpret.testing import check_renderer, small_images, small_network
 from interpret_diagnosis import Diagnosis, Finding, diagnose
-from interpret_figures import diagnosis_panels as panels
-from interpret_figures.diagnosis_figure import DiagnosisFigure, draw
+from interpret_diagnosis.renderers import panels
+from interpret_diagnosis.renderers.figure import DiagnosisFigure, draw
 
 
 def conv_network(*layers, channels=3):

@@ -8,8 +8,8 @@ import torch
 
 from interpret.testing import check_renderer, small_images, small_network
 from interpret_diagnosis import Diagnosis, diagnose
-from interpret_figures.diagnosis_numbers import MISSING, numbers
-from interpret_figures.diagnosis_report import DiagnosisReport, document
+from interpret_diagnosis.renderers.numbers import MISSING, numbers
+from interpret_diagnosis.renderers.report import DiagnosisReport, document
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from PIL import Image
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures import evolution_curves as curves
-from interpret_figures.evolution_curves import EvolutionCurves
 from interpret_training.evolution_results import Evolution
+from interpret_training.renderers import evolution_curves as curves
+from interpret_training.renderers.evolution_curves import EvolutionCurves
 
 
 def test_curves_are_quartiles_over_the_living_units() -> None:

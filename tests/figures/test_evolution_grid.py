@@ -17,13 +17,13 @@ from interpret.errors import DatasetError, StepError
 from interpret.images import InputSpec
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures.colours import text_inches
+from interpret_deconv.renderers.feature_grid import EMPTY
 from interpret_figures.display import OUTSIDE
-from interpret_figures.evolution_grid import DPI, SAME, EvolutionGrid
-from interpret_figures.feature_grid import EMPTY
 from interpret_figures.page import TIMES
 from interpret_figures.photographs import Photographs
+from interpret_figures.text import text_inches
 from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.renderers.evolution_grid import DPI, SAME, EvolutionGrid
 
 FACTOR = 12  # a patch of 8 pixels is drawn 96 pixels long
 

@@ -13,8 +13,8 @@ from evolution_cases import EPOCHS, evolution, layer
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures.evolution_table import MISSING, EvolutionTable, document
 from interpret_training.evolution_results import Evolution
+from interpret_training.renderers.evolution_table import MISSING, EvolutionTable, document
 
 
 def number(text: str) -> float:

@@ -17,10 +17,10 @@ from interpret.errors import DatasetError, StepError
 from interpret.images import InputSpec
 from interpret.interfaces import renderer_input
 from interpret_deconv import Projections
-from interpret_figures import FeatureGrid
+from interpret_deconv.renderers import FeatureGrid
+from interpret_deconv.renderers.feature_grid import EMPTY, Block
 from interpret_figures.display import OUTSIDE
-from interpret_figures.feature_grid import EMPTY, Block
-from interpret_figures.layout import Grid, Heading
+from interpret_figures.grid import Grid, Heading
 from interpret_figures.photographs import Photographs
 
 FACTOR = 8  # a patch of 8 pixels is drawn 64 pixels long

@@ -17,7 +17,8 @@ from interpret.errors import ModelError, UnknownNameError
 from interpret.interfaces import probe_output, renderer_input
 from interpret.network import Network, wrap
 from interpret.results import load
-from interpret_figures import FilterGrid, Filters, FirstLayerFilters, first_filters
+from interpret_filters import Filters, FirstLayerFilters, first_filters
+from interpret_filters.renderers import FilterGrid
 
 
 class Backwards(nn.Module):

@@ -18,11 +18,11 @@ from interpret.images import Images, InputSpec, Sample
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.charts import DPI
-from interpret_figures.invariance_page import COLOURS, Sheet
-from interpret_figures.invariance_panels import InvariancePanels
-from interpret_figures.invariance_strip import Strip, shown_steps
 from interpret_figures.photographs import Photographs
 from interpret_invariance import Invariances, transform
+from interpret_invariance.renderers.page import COLOURS, Sheet
+from interpret_invariance.renderers.panels import InvariancePanels
+from interpret_invariance.renderers.strip import Strip, shown_steps
 
 
 def sheet(result: Invariances, images: Images, *, relative: bool = True, shown: int = 5) -> Sheet:

@@ -14,8 +14,8 @@ from invariance_cases import NAMES, invariances
 
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures.invariance_table import INFINITE, MISSING, InvarianceTable, document, rows
 from interpret_invariance import Invariances
+from interpret_invariance.renderers.table import INFINITE, MISSING, InvarianceTable, document, rows
 
 
 def test_every_number_is_in_the_csv() -> None:

@@ -7,22 +7,17 @@ from matplotlib import colormaps
 from interpret_figures.colours import (
     LABELS,
     LOWERS,
-    MINUS,
     OTHER,
     RAISES,
     Scale,
-    chance,
     draw_bar,
-    fitted,
     label_pixels,
     legend,
-    number,
-    paragraph,
     rgb,
     scale_for,
-    text_inches,
     tint,
 )
+from interpret_figures.text import MINUS, chance, fitted, number, paragraph, text_inches
 
 
 def test_a_scale_goes_from_zero_or_around_it():

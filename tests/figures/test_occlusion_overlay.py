@@ -10,12 +10,12 @@ from PIL import Image
 
 from interpret.errors import DatasetError
 from interpret.interfaces import renderer_input
-from interpret_figures import OcclusionOverlay
 from interpret_figures.colours import LOWERS, RAISES, Scale
-from interpret_figures.layout import Heading
-from interpret_figures.occlusion_overlay import greyed, outline
+from interpret_figures.grid import Heading
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_occlusion import Occlusions
+from interpret_occlusion.renderers import OcclusionOverlay
+from interpret_occlusion.renderers.overlay import greyed, outline
 
 FACTOR = 14
 BRIGHT = (0.299 * 4 + 0.587 * 100 + 0.114 * 200) / 255

@@ -14,15 +14,16 @@ from seen import find_one
 from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images
 from interpret.interfaces import renderer_input
-from interpret_figures import OcclusionPanels
-from interpret_figures.colours import LABELS, MINUS, rgb, tint
+from interpret_figures.colours import LABELS, rgb, tint
 from interpret_figures.display import OUTSIDE
-from interpret_figures.occlusion_panels import Chart
-from interpret_figures.occlusion_tiles import VEIL, Panels
 from interpret_figures.page import INK, TIMES
 from interpret_figures.pairs import picture_size
 from interpret_figures.photographs import Photographs
+from interpret_figures.text import MINUS
 from interpret_occlusion import Occlusions
+from interpret_occlusion.renderers import OcclusionPanels
+from interpret_occlusion.renderers.panels import Chart
+from interpret_occlusion.renderers.tiles import VEIL, Panels
 
 FACTOR = 14  # 16 pixels are drawn 224 long
 CHANCES = [[0.9, 0.8, 0.7], [0.6, 0.05, 0.4], [0.3, 0.2, 0.1]]

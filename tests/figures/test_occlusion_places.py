@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpret_figures.display import OUTSIDE
-from interpret_figures.occlusion_text import shown
-from interpret_figures.places import cell_edges, cells_at, occluder_box, spread
 from interpret_occlusion import OcclusionMaps
 from interpret_occlusion.occluder import places
+from interpret_occlusion.renderers.places import cell_edges, cells_at, occluder_box, spread
+from interpret_occlusion.renderers.text import shown
 
 
 def nearest(starts, window, extent, point):

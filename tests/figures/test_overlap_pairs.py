@@ -15,7 +15,7 @@ import interpret
 from interpret.testing import check_renderer, small_images
 from interpret_datasets import overlaps
 from interpret_datasets.overlap import PICTURES
-from interpret_figures.overlap_pairs import OverlapPairs, comma_separated, details
+from interpret_datasets.renderers.overlap_pairs import OverlapPairs, comma_separated, details
 
 
 @pytest.fixture(scope="module")

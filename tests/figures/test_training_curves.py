@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from interpret.testing import check_renderer
-from interpret_figures.training_curves import TrainingCurves
 from interpret_training import History, Scores, Training
+from interpret_training.renderers.training_curves import TrainingCurves
 
 
 def training(epochs: int, *, validated: bool = True) -> Training:

@@ -14,15 +14,14 @@ from transfer_cases import LAYERS, NAN, network, scratch, split, transfer
 from interpret.errors import StepError
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures import transfer_curve as curve
-from interpret_figures import transfer_layers as layers
 from interpret_figures.charts import PAPER
-from interpret_figures.transfer_curve import TransferCurve, spread_out
-from interpret_figures.transfer_layers import COLOURS, TransferLayers
-from interpret_figures.transfer_text import cut
 from interpret_transfer import Transfer
 from interpret_transfer.paper import LAYERS as TABLE_7
 from interpret_transfer.paper import METHODS
+from interpret_transfer.renderers import curve, layers
+from interpret_transfer.renderers.curve import TransferCurve, spread_out
+from interpret_transfer.renderers.layers import COLOURS, TransferLayers
+from interpret_transfer.renderers.text import cut
 
 LONG = [f"features.denseblock{number}.denselayer16.conv2" for number in range(1, 5)]
 SIX = [network(f"network {number}, pretrained", kinds=("svm",), seed=number) for number in range(6)]

@@ -15,11 +15,11 @@ from transfer_cases import LAYERS, NAN, VOC, network, scratch, split, transfer
 from interpret.errors import StepError
 from interpret.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures import transfer_categories as categories
 from interpret_figures.escaping import MISSING
-from interpret_figures.transfer_table import TransferTable, document
 from interpret_transfer import Transfer
 from interpret_transfer.paper import CATEGORIES, METHODS
+from interpret_transfer.renderers import categories
+from interpret_transfer.renderers.table import TransferTable, document
 
 
 def table(text: str) -> list[dict[str, str]]:

@@ -15,10 +15,10 @@ from PIL import Image
 from torch import Tensor
 
 from interpret_deconv import LayerProjections
-from interpret_figures import FeatureGrid
+from interpret_deconv.renderers import FeatureGrid
+from interpret_deconv.renderers.zoom import SHARE, Spot, find_spot, shares, starts, whole_images, zoomed
 from interpret_figures.page import TIMES
 from interpret_figures.photographs import Photographs
-from interpret_figures.zoom import SHARE, Spot, find_spot, shares, starts, whole_images, zoomed
 
 SIZE = (16, 16)
 

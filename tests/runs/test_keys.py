@@ -195,7 +195,7 @@ def test_editing_a_module_changes_the_keys_of_what_runs_it(write, touch):
         return {name for name, key in keys().items() if key != before[name]}
 
     assert changed("interpret.cli.main", "interpret.drawing", "interpret", "interpret_deconv") == set()
-    assert changed("interpret_figures.feature_grid") == {"drawing"}
+    assert changed("interpret_deconv.renderers.feature_grid") == {"drawing"}
     assert changed("interpret_deconv.projection") == {"features", "where", "health", "growth", "drawing"}
     assert changed("interpret_topk.mining") >= {"strongest", "health", "growth"}
     assert changed("interpret.network") == set(before)

@@ -60,7 +60,11 @@ def test_code_that_trains_counts_and_code_that_draws_does_not(key, monkeypatch):
         return replace(found, hash="edited") if found and name in edited else found
 
     monkeypatch.setattr(dependencies, "read_module", edit)
-    edited |= {"interpret_figures.training_curves", "interpret_training.evolution", "interpret.cli.main"}
+    edited |= {
+        "interpret_training.renderers.training_curves",
+        "interpret_training.evolution",
+        "interpret.cli.main",
+    }
     assert key() == before
     edited.add("interpret_training.learner")
     assert key() != before
