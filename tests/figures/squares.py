@@ -1,20 +1,14 @@
-"""Small results and images for the tests of the figures."""
+"""Small projections and images for the tests of figures."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from types import SimpleNamespace
 
-import pytest
 import torch
 from PIL import Image
 
 from interpret.images import Images, InputSpec, Sample
 from interpret_deconv import LayerProjections, Projections
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 SPEC = InputSpec((16, 16), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), resize=16)
 
@@ -77,9 +71,3 @@ def projections(
         flags[name][units] = True
     ids = {str(i): f"square-{i}" for item in layers.values() for i in item.image.tolist()}
     return Projections(layers, ids, spec, "deconvnet", "sum", "full", flags)
-
-
-@pytest.fixture
-def made() -> SimpleNamespace:
-    """Makers of small results and images: ``made.layer``, ``made.projections``, ``made.Squares``."""
-    return SimpleNamespace(layer=layer, projections=projections, Squares=Squares, SPEC=SPEC)

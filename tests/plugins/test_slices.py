@@ -1,0 +1,77 @@
+"""Plugins are vertical slices: what draws a result lies with it, and fails alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from interpret.interfaces import renderer_input
+from interpret.plugins import registry
+
+WITHOUT = """
+import json, sys
+from importlib.abc import MetaPathFinder
+
+class Broken(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            raise RuntimeError("no driver")
+
+sys.meta_path.insert(0, Broken())
+from interpret.plugins import registry
+known = registry()
+problems = [str(problem) for problem in known.problems]
+print(json.dumps([sorted(known.renderers), sorted(known.probes), problems]))
+"""
+QUIET = """
+import sys
+from importlib import import_module
+for name in sys.argv[1:]:
+    import_module(name)
+sys.exit("matplotlib" in sys.modules)
+"""
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+
+
+def package(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
+
+
+def offered(kind: str, owner: str) -> set[str]:
+    """The names of what one package offers."""
+    return {name for name, cls in registry().of(kind).items() if package(cls) == owner}
+
+
+@pytest.mark.parametrize("broken", ["interpret_transfer", "interpret_captum", "interpret_correspondence"])
+def test_a_plugin_that_cannot_be_imported_takes_only_its_own_renderers(broken):
+    renderers, probes, problems = json.loads(python(WITHOUT, broken).stdout)
+    assert set(registry().renderers) - set(renderers) == offered("renderer", broken) != set()
+    assert set(registry().probes) - set(probes) == offered("probe", broken)
+    (problem,) = problems
+    assert f"{broken!r} cannot be imported: RuntimeError: no driver" in problem
+
+
+def test_renderers_that_cannot_be_imported_leave_their_probes():
+    renderers, probes, problems = json.loads(python(WITHOUT, "interpret_transfer.renderers").stdout)
+    assert set(registry().renderers) - set(renderers) == offered("renderer", "interpret_transfer")
+    assert set(probes) == set(registry().probes)
+    (problem,) = problems
+    assert "register_renderers failed: RuntimeError: no driver" in problem
+
+
+def test_a_renderer_lies_with_the_result_it_draws():
+    for renderer in registry().renderers.values():
+        result, own = package(renderer_input(renderer)), package(renderer)
+        assert own == result or (own, result) == ("interpret_figures", "interpret"), renderer
+
+
+def test_plugins_are_imported_without_matplotlib():
+    python(QUIET, *sorted({package(cls) for cls in registry().origins}))
