@@ -1,4 +1,4 @@
-"""Bundled datasets: drawn ones, photographs in a folder, and published ones; what two of them share."""
+"""Photographs in a folder, and published data sets; what two of them share."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from interpret_datasets.folder import Folder
 from interpret_datasets.imagenet import Imagenet
 from interpret_datasets.imagenette import Imagenette
 from interpret_datasets.overlap import FindOverlap, Overlap, overlaps
-from interpret_datasets.scenes import Scenes
 from interpret_datasets.voc import Voc2007, Voc2012
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "Imagenet",
     "Imagenette",
     "Overlap",
-    "Scenes",
     "Voc2007",
     "Voc2012",
     "overlaps",
@@ -33,8 +31,8 @@ __all__ = [
 
 @hookimpl
 def register_datasets() -> list[type[Dataset]]:
-    """Drawn scenes, a folder, and the published data sets."""
-    return [AnimalPose, Caltech101, Caltech256, Folder, Imagenet, Imagenette, Scenes, Voc2007, Voc2012]
+    """A folder, and the published data sets."""
+    return [AnimalPose, Caltech101, Caltech256, Folder, Imagenet, Imagenette, Voc2007, Voc2012]
 
 
 @hookimpl

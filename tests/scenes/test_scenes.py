@@ -1,20 +1,15 @@
 import hashlib
 import pickle
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scene_digest import digest, write_digest
 
-from interpret_datasets import Scenes
-from interpret_datasets.scenes import CATEGORIES, HOME
-
-sys.path.insert(0, str(Path(__file__).parent))
-from scenes_made import digest, write_digest
+from interpret_scenes import CATEGORIES, HOME, Scenes
 
 PARTS = {
     "face": {"locks": 1, "ear": 2, "head": 1, "hair": 1, "eye": 2, "nose": 1, "mouth": 1},

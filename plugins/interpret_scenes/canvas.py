@@ -14,8 +14,8 @@ from jaxtyping import Bool, UInt8
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from interpret_datasets.scenes.colours import Colour, Paint, Plane
-from interpret_datasets.scenes.shapes import Points, centre, move
+from interpret_scenes.colours import Colour, Paint, Plane
+from interpret_scenes.shapes import Points, centre, move
 
 NOBODY, CLUTTER, FIRST_PART = 0, 1, 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from interpret_datasets import Scenes
+from interpret_scenes import Scenes
 
 
 def digest() -> str:

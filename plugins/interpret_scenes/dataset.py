@@ -15,9 +15,9 @@ from pydantic import Field
 
 from interpret.images import Images, Sample, digest
 from interpret.interfaces import Dataset
-from interpret_datasets.scenes.backgrounds import BACKGROUNDS
-from interpret_datasets.scenes.drawing import draw_scene
-from interpret_datasets.scenes.objects import OBJECTS
+from interpret_scenes.backgrounds import BACKGROUNDS
+from interpret_scenes.drawing import draw_scene
+from interpret_scenes.objects import OBJECTS
 
 DRAWING = 1
 """Raised whenever any scene changes, so that results of older scenes are not taken for results of these."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
-from interpret_datasets.scenes.colours import Colour, Paint, Plane, oklch
+from interpret_scenes.colours import Colour, Paint, Plane, oklch
 
 Painter: TypeAlias = Callable[[Generator, int], Paint]
 

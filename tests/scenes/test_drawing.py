@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.random import PCG64, Generator
 
-from interpret_datasets.scenes.backgrounds import BACKGROUNDS
-from interpret_datasets.scenes.canvas import (
+from interpret_scenes.backgrounds import BACKGROUNDS
+from interpret_scenes.canvas import (
     FIRST_PART,
     Canvas,
     Pen,
@@ -14,10 +14,10 @@ from interpret_datasets.scenes.canvas import (
     object_mask,
     visible_parts,
 )
-from interpret_datasets.scenes.colours import oklch, pick_palette
-from interpret_datasets.scenes.drawing import draw_scene
-from interpret_datasets.scenes.objects import OBJECTS
-from interpret_datasets.scenes.shapes import box, ellipse, move, polygon, ring, rotate, segment, smooth
+from interpret_scenes.colours import oklch, pick_palette
+from interpret_scenes.drawing import draw_scene
+from interpret_scenes.objects import OBJECTS
+from interpret_scenes.shapes import box, ellipse, move, polygon, ring, rotate, segment, smooth
 
 UPRIGHT = Pose(0.5, 0.5, 0.4, 0.0, flip=False)
 

@@ -9,9 +9,9 @@ from math import cos, pi, sin
 
 from numpy.random import Generator
 
-from interpret_datasets.scenes.canvas import Pen
-from interpret_datasets.scenes.colours import INK, WHITE, Colour, Palette, darker, lighter, mix, oklch
-from interpret_datasets.scenes.shapes import Points, curve, ellipse, polygon, rotate, segment, smooth, stroke
+from interpret_scenes.canvas import Pen
+from interpret_scenes.colours import INK, WHITE, Colour, Palette, darker, lighter, mix, oklch
+from interpret_scenes.shapes import Points, curve, ellipse, polygon, rotate, segment, smooth, stroke
 
 
 def face(pen: Pen, rng: Generator, palette: Palette) -> None:

@@ -9,9 +9,9 @@ from math import cos, pi, sin
 
 from numpy.random import Generator
 
-from interpret_datasets.scenes.canvas import Pen
-from interpret_datasets.scenes.colours import INK, IRON, STEEL, WHITE, Colour, Palette, darker, lighter
-from interpret_datasets.scenes.shapes import (
+from interpret_scenes.canvas import Pen
+from interpret_scenes.colours import INK, IRON, STEEL, WHITE, Colour, Palette, darker, lighter
+from interpret_scenes.shapes import (
     box,
     curve,
     ellipse,

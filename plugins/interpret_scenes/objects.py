@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from numpy.random import Generator
 
-from interpret_datasets.scenes.canvas import Pen
-from interpret_datasets.scenes.colours import Palette
-from interpret_datasets.scenes.living import bird, butterfly, cat, face, fish, flower
-from interpret_datasets.scenes.made import bicycle, boat, car, house
+from interpret_scenes.artefacts import bicycle, boat, car, house
+from interpret_scenes.canvas import Pen
+from interpret_scenes.colours import Palette
+from interpret_scenes.living import bird, butterfly, cat, face, fish, flower
 
 Artist: TypeAlias = Callable[[Pen, Generator, Palette], None]
 

@@ -9,11 +9,11 @@ from jaxtyping import Bool, UInt8
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from interpret_datasets.scenes.backgrounds import BACKGROUNDS, noise, step
-from interpret_datasets.scenes.canvas import Canvas, Pen, Pose, compose, object_mask, visible_parts
-from interpret_datasets.scenes.colours import Paint, Plane, oklch, pick_palette
-from interpret_datasets.scenes.objects import OBJECTS
-from interpret_datasets.scenes.shapes import Points, ellipse, move, rotate, smooth, star
+from interpret_scenes.backgrounds import BACKGROUNDS, noise, step
+from interpret_scenes.canvas import Canvas, Pen, Pose, compose, object_mask, visible_parts
+from interpret_scenes.colours import Paint, Plane, oklch, pick_palette
+from interpret_scenes.objects import OBJECTS
+from interpret_scenes.shapes import Points, ellipse, move, rotate, smooth, star
 
 
 @dataclass(frozen=True)
