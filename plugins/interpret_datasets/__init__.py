@@ -29,6 +29,18 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Any:
+    """Say where the scenes are now.
+
+    Raises:
+        ImportError: If they are asked for.
+        AttributeError: If there never was such a name.
+    """
+    if name == "Scenes":
+        raise ImportError("interpret_datasets.Scenes has moved: from interpret_scenes import Scenes.")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 @hookimpl
 def register_datasets() -> list[type[Dataset]]:
     """A folder, and the published data sets."""

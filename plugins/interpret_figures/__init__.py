@@ -15,6 +15,36 @@ from interpret.interfaces import Renderer
 
 __all__ = ["register_renderers"]
 
+_MOVED = {
+    "interpret_captum.renderers": "ComparisonFigure ComparisonTable",
+    "interpret_correspondence.renderers": "CorrespondenceFigure CorrespondenceTable",
+    "interpret_datasets.renderers": "OverlapPairs",
+    "interpret_deconv.renderers": "FeatureGrid",
+    "interpret_diagnosis.renderers": "DiagnosisFigure DiagnosisReport",
+    "interpret_figures.attribution_grid": "AttributionGrid",
+    "interpret_filters": "Filters FirstLayerFilters first_filters",
+    "interpret_filters.renderers": "FilterGrid",
+    "interpret_invariance.renderers": "InvariancePanels InvarianceTable",
+    "interpret_occlusion.renderers": "OcclusionOverlay OcclusionPanels",
+    "interpret_training.renderers": "AblationFigure AblationTable EvolutionCurves EvolutionGrid "
+    "EvolutionTable TrainingCurves",
+    "interpret_transfer.renderers": "TransferCategories TransferCurve TransferLayers TransferTable",
+}
+"""What this package offered before, by the module that has it now."""
+
+
+def __getattr__(name: str) -> Any:
+    """Say where a renderer is now.
+
+    Raises:
+        ImportError: If it was here once: what ``from interpret_figures import FeatureGrid`` shows.
+        AttributeError: If there never was such a name.
+    """
+    for module, names in _MOVED.items():
+        if name in names.split():
+            raise ImportError(f"interpret_figures.{name} has moved: from {module} import {name}.")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 @hookimpl
 def register_renderers() -> list[type[Renderer[Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -75,3 +76,23 @@ def test_a_renderer_lies_with_the_result_it_draws():
 
 def test_plugins_are_imported_without_matplotlib():
     python(QUIET, *sorted({package(cls) for cls in registry().origins}))
+
+
+FORMER = """
+AblationFigure AblationTable AttributionGrid ComparisonFigure ComparisonTable CorrespondenceFigure
+CorrespondenceTable DiagnosisFigure DiagnosisReport EvolutionCurves EvolutionGrid EvolutionTable FeatureGrid
+FilterGrid Filters FirstLayerFilters InvariancePanels InvarianceTable OcclusionOverlay OcclusionPanels
+OverlapPairs TrainingCurves TransferCategories TransferCurve TransferLayers TransferTable first_filters
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [*(("interpret_figures", name) for name in FORMER.split()), ("interpret_datasets", "Scenes")],
+)
+def test_what_a_package_offered_before_says_where_it_is(package, name):
+    with pytest.raises(ImportError, match=f"{package}.{name} has moved: from .* import {name}") as error:
+        getattr(import_module(package), name)
+    module = str(error.value).split("from ")[1].split(" ")[0]
+    assert hasattr(import_module(module), name)
+    assert not hasattr(import_module(package), "Nothing")
