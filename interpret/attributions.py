@@ -11,9 +11,9 @@ from pydantic import StrictInt
 from torch import Tensor
 
 from interpret.errors import DatasetError, InterpretError, ModelError, UnknownNameError
-from interpret.images import Images, InputSpec
-from interpret.labels import LabelMap, find_output, match_labels
-from interpret.network import Network
+from interpret.images.dataset import Images, InputSpec
+from interpret.images.labels import LabelMap, find_output, match_labels
+from interpret.network.network import Network
 from interpret.results import Result
 
 Target = StrictInt | str | None
@@ -90,7 +90,7 @@ def find_targets(
 
 
 def match(network: Network, images: Images, classes: int) -> LabelMap:
-    """Which output stands for each category of the images; see `interpret.labels.match_labels`."""
+    """Which output stands for each category of the images; see `interpret.images.labels.match_labels`."""
     return match_labels(images.categories, network.categories, classes)
 
 

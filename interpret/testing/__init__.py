@@ -23,8 +23,9 @@ from PIL import Image
 from torch import nn
 
 from interpret.errors import ModelError, PluginError
-from interpret.images import Images, as_images
-from interpret.interfaces import (
+from interpret.images.dataset import Images, as_images
+from interpret.network.network import Network, wrap
+from interpret.plugin.interfaces import (
     Model,
     Plugin,
     Probe,
@@ -33,7 +34,6 @@ from interpret.interfaces import (
     probe_output,
     renderer_input,
 )
-from interpret.network import Network, wrap
 from interpret.results import Result, load
 from interpret.testing.datasets import check_dataset
 from interpret.testing.executors import check_executor

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Probe, Renderer
 from interpret_deconv.asking import Asked, AsksClass, AsksNeuron, find_neurons
 from interpret_deconv.attribution import Project
 from interpret_deconv.neurons import Neuron

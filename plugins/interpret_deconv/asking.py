@@ -14,13 +14,13 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from interpret.attributions import Attributions, Target, find_targets, tell, used_labels
-from interpret.batches import batches
 from interpret.errors import InterpretError
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.labels import LabelMap
-from interpret.network import Network
-from interpret.workspace import kept_pieces
+from interpret.images.dataset import Images, as_images
+from interpret.images.labels import LabelMap
+from interpret.network.batching import batches
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
+from interpret.run.cache import kept_pieces
 
 __all__ = ["Explain"]
 

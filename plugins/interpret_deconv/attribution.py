@@ -9,9 +9,8 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from interpret.graph.rules import Rules
-from interpret.graph.topdown import remember, seed_signals, top_down
-from interpret.network import Network
+from interpret.graph import Rules, remember, seed_signals, top_down
+from interpret.network.network import Network
 from interpret_deconv.asking import Asked, AsksNeuron, Explain
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.derivatives import whole_gradient

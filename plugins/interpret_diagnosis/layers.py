@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.graph.program import Graph, Node
-from interpret.network import Network
+from interpret.graph import Graph, Node
+from interpret.network.network import Network
 
 __all__ = ["diagnosed_layers"]
 

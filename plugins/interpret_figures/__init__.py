@@ -10,8 +10,8 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Renderer
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Renderer
 
 __all__ = ["register_renderers"]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Probe, Renderer
 from interpret_filters.filters import first_filters
 from interpret_filters.probe import FirstLayerFilters
 from interpret_filters.results import Filters

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from interpret.entry import takes_network
 from interpret.errors import ModelError
-from interpret.network import Network
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret_filters.results import Filters
 
 

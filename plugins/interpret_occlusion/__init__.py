@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Probe, Renderer
 from interpret_occlusion.probe import Occlusion
 from interpret_occlusion.results import Followed, OcclusionMaps, Occlusions
 from interpret_occlusion.sweeping import sweep

@@ -11,12 +11,12 @@ from pydantic import Field, field_validator
 
 from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.errors import ModelError
-from interpret.fills import Fill
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.images.fills import Fill
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret.progress import track
-from interpret.workspace import kept_part
+from interpret.run.cache import kept_part
 from interpret_deconv import LayerProjections
 from interpret_occlusion.checks import NO_APPROXIMATE, NO_TOLERANCE
 from interpret_occlusion.features import project_unit

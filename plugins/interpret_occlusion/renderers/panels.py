@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.images.dataset import Images
+from interpret.plugin.interfaces import Renderer
 from interpret_figures.colours import LABELS, draw_bar
 from interpret_figures.grid import LINE, PAPER, Grid, Heading
 from interpret_figures.page import INK, Format, Label, Page, save_page

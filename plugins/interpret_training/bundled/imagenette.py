@@ -13,7 +13,7 @@ from typing import cast
 from safetensors.torch import save_file
 
 import interpret
-from interpret.weights import file_hash
+from interpret.weights.loading import file_hash
 from interpret_training import Training
 from interpret_training.bundled import halved
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card

@@ -13,8 +13,8 @@ from typing import Any, cast
 from safetensors.torch import save_file
 
 import interpret
-from interpret.images import Images
-from interpret.weights import file_hash
+from interpret.images.dataset import Images
+from interpret.weights.loading import file_hash
 from interpret_training import Training, evaluate
 from interpret_training.bundled import halved
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card
