@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from interpret.attributing import ClassAttribution, NeuronAttribution
     from interpret.attributions import Attributions
     from interpret.errors import (
         DatasetError,
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
     from interpret.results import Record, Result
     from interpret.runner import run_pipeline
     from interpret.runs import Run
+    from interpret.targets import Targets
 
     __version__: str
 
 __all__ = [
     "Attributions",
     "Card",
+    "ClassAttribution",
     "Dataset",
     "DatasetError",
     "Executor",
@@ -52,6 +55,7 @@ __all__ = [
     "Model",
     "ModelError",
     "Network",
+    "NeuronAttribution",
     "Object",
     "PipelineError",
     "PluginError",
@@ -63,6 +67,7 @@ __all__ = [
     "Sample",
     "ShardedProbe",
     "StepError",
+    "Targets",
     "UnknownNameError",
     "WeightsResult",
     "__version__",
@@ -77,6 +82,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "attributing": "ClassAttribution NeuronAttribution",
     "attributions": "Attributions",
     "errors": "DatasetError InterpretError ModelError PipelineError PluginError StepError UnknownNameError",
     "hookspecs": "hookimpl",
@@ -87,6 +93,7 @@ _HOMES = {
     "results": "Record Result",
     "runner": "run_pipeline",
     "runs": "Run",
+    "targets": "Targets",
 }
 
 

@@ -119,6 +119,12 @@ class Network:
         return self._findings(self._known()).kind
 
     @property
+    def class_count(self) -> int:
+        """How many outputs it has for an image; 0 where they are not one value for each class."""
+        shape = self._findings(self._known()).output or ()
+        return shape[1] if len(shape) == 2 else 0
+
+    @property
     def parts(self) -> dict[str, nn.Module]:
         """Every module inside by its dotted name without wrappers; the network's own is ``""``."""
         return named_parts(self.module)

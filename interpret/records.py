@@ -25,13 +25,18 @@ _NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 def _kind(cls: type[Any]) -> str:
     """The name of a type in files: its package and its own name, so that modules can be moved."""
-    return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
+    name = vars(cls).get("stored_as") or cls.__qualname__
+    return f"{cls.__module__.partition('.')[0]}:{name}"
 
 
 class Record:
     """A frozen dataclass that can be part of a result."""
 
     registered: ClassVar[dict[str, type[Any]]] = {}
+
+    stored_as: ClassVar[str] = ""
+    """The name of the class in files, where it was renamed: files of before still load, and readers of before
+    read new ones. It is not inherited."""
 
     removed_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that it had once: files that hold them still load, without them."""

@@ -22,7 +22,7 @@ from interpret_figures.occlusion_tiles import CAPTION, Panel, Panels
 from interpret_figures.page import INK, Format, Label, Page, save_page
 from interpret_figures.pairs import TILE, picture_size
 from interpret_figures.photographs import Photographs
-from interpret_occlusion import Occlusions
+from interpret_occlusion import OcclusionMaps
 
 GAP, SWATCH, NAMES, NARROWEST = 0.14, 0.09, 1.9, 1.2
 """Inches between panels, of a legend's square, of a legend's width at most, and of a panel's at least."""
@@ -39,7 +39,7 @@ TITLE, BODY = 9.0, 6.5
 """Points of a row's title and of all that is read with it."""
 
 
-class OcclusionPanels(Renderer[Occlusions]):
+class OcclusionPanels(Renderer[OcclusionMaps]):
     """An occluder over each image, a unit's response, its projection, the probability, the label (Figure 7).
 
     The cells of the maps lie where the centre of the occluder was.
@@ -62,7 +62,7 @@ class OcclusionPanels(Renderer[Occlusions]):
     rows: int = Field(4, ge=1, le=100, description="Images one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
-    def render(self, result: Occlusions, images: Images, folder: Path) -> Sequence[Path]:
+    def render(self, result: OcclusionMaps, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages, named ``occlusion-1.png`` and so on.
 
         Raises:
@@ -87,7 +87,7 @@ class Chart:
         panels: Draws one image's panels.
     """
 
-    result: Occlusions
+    result: OcclusionMaps
     panels: Panels
 
     @property

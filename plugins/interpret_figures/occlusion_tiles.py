@@ -18,7 +18,7 @@ from interpret_figures.occlusion_text import shown_channels
 from interpret_figures.page import INK
 from interpret_figures.photographs import Photographs
 from interpret_figures.places import occluder_box, spread
-from interpret_occlusion import OcclusionMaps, Occlusions
+from interpret_occlusion import OcclusionMaps, Sweep
 
 PROBABILITY = Scale(0.0, 1.0, "viridis")
 """The same in every figure, so that maps of several images can be compared."""
@@ -78,7 +78,7 @@ class Panels:
         labels: At most so many labels are named.
     """
 
-    result: Occlusions
+    result: OcclusionMaps
     photographs: Photographs
     tile: tuple[int, int]
     percentile: float
@@ -109,7 +109,7 @@ class Panels:
             if layer in features or layer in self.result.notes
         ]
 
-    def _image(self, place: int, maps: OcclusionMaps) -> Panel:
+    def _image(self, place: int, maps: Sweep) -> Panel:
         """The image under a veil where covering it leaves the target least probable."""
         picture = self.photographs.read(int(self.result.image[place]), shown_channels(maps)).numpy()
         pixels = display.resize(picture[None], self.tile, smooth=True)[0].copy()
@@ -119,7 +119,7 @@ class Panels:
         details = "in the square: the occluder, where covering leaves the target least probable"
         return Panel("a", "Image", details, pixels, self.result.ids[str(int(self.result.image[place]))])
 
-    def _response(self, maps: OcclusionMaps, layer: str, rank: int, *, strongest: bool) -> Panel:
+    def _response(self, maps: Sweep, layer: str, rank: int, *, strongest: bool) -> Panel:
         """The sum of one unit's map at each place of the occluder."""
         followed = maps.followed[layer]
         values, without = followed.response[..., rank].double().numpy(), float(followed.unoccluded[rank])
@@ -132,7 +132,7 @@ class Panels:
             f"unit {unit}, {number(without)} uncovered", scale, without,
         )  # fmt: skip
 
-    def _projections(self, place: int, maps: OcclusionMaps, layer: str) -> Panel:
+    def _projections(self, place: int, maps: Sweep, layer: str) -> Panel:
         """What the strongest unit looks for, in this image and in others."""
         unit = int(maps.followed[layer].unit[0])
         elsewhere = any(layer in item and len(item[layer].unit) > 1 for item in self.result.features)
@@ -158,7 +158,7 @@ class Panels:
         beyond = display.outside(found.box[order], size, self.photographs.spec.size)
         return display.mark(pixels, beyond).numpy()
 
-    def _probability(self, maps: OcclusionMaps) -> Panel:
+    def _probability(self, maps: Sweep) -> Panel:
         without = maps.unoccluded_probability
         pixels = spread(PROBABILITY.pixels(maps.probability.double().numpy()), maps, self.tile)
         details = "its probability at each place of the occluder"
@@ -169,7 +169,7 @@ class Panels:
         maps = self.result.maps[place]
         return legend(maps.label.numpy(), maps.target, self.result.categories, self.labels)
 
-    def _label(self, place: int, maps: OcclusionMaps) -> Panel:
+    def _label(self, place: int, maps: Sweep) -> Panel:
         labels, entries = maps.label.numpy(), self.legend(place)
         pixels = spread(label_pixels(labels, entries), maps, self.tile)
         count = len(np.unique(labels))

@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.arguments import require_count
-from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.batches import OnError, batches
 from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, as_images
 from interpret.network import Network
 from interpret.progress import track
+from interpret.targets import Target, find_targets, tell, used_labels
 from interpret_invariance.layers import first_and_last
 from interpret_invariance.results import Curves, Invariances
 from interpret_invariance.subject import Subject

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.attributions import check_classes
 from interpret.errors import ModelError
 from interpret.network import Network
 from interpret.outputs import as_probabilities
+from interpret.targets import check_classes
 from interpret_invariance.transforms import find_transformation, transform
 from interpret_invariance.warping import Border
 

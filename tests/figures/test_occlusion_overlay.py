@@ -15,7 +15,7 @@ from interpret_figures.colours import LOWERS, RAISES, Scale
 from interpret_figures.layout import Heading
 from interpret_figures.occlusion_overlay import greyed, outline
 from interpret_figures.pairs import Pair, pair_page, picture_size
-from interpret_occlusion import Occlusions
+from interpret_occlusion import OcclusionMaps
 
 FACTOR = 14
 BRIGHT = (0.299 * 4 + 0.587 * 100 + 0.114 * 200) / 255
@@ -142,4 +142,4 @@ def test_a_photograph_that_changed(made: SimpleNamespace, tmp_path):
 
 
 def test_it_draws_occlusions():
-    assert renderer_input(OcclusionOverlay) is Occlusions
+    assert renderer_input(OcclusionOverlay) is OcclusionMaps

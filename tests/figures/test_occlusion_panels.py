@@ -22,7 +22,7 @@ from interpret_figures.occlusion_tiles import VEIL, Panels
 from interpret_figures.page import INK, TIMES
 from interpret_figures.pairs import picture_size
 from interpret_figures.photographs import Photographs
-from interpret_occlusion import Occlusions
+from interpret_occlusion import OcclusionMaps
 
 FACTOR = 14  # 16 pixels are drawn 224 long
 CHANCES = [[0.9, 0.8, 0.7], [0.6, 0.05, 0.4], [0.3, 0.2, 0.1]]
@@ -232,4 +232,4 @@ def test_a_photograph_that_changed(made: SimpleNamespace, tmp_path):
 
 
 def test_it_draws_occlusions():
-    assert renderer_input(OcclusionPanels) is Occlusions
+    assert renderer_input(OcclusionPanels) is OcclusionMaps

@@ -28,7 +28,7 @@ def images() -> interpret.Images:
 def sweeps(monkeypatch):
     """How many images were swept; Ctrl-C comes after as many as ``stop`` says."""
     count = {"done": 0, "stop": 100}
-    sweep = probe.sweep
+    sweep = probe.sweep_image
 
     def counting(*args, **options):
         if count["done"] == count["stop"]:
@@ -36,7 +36,7 @@ def sweeps(monkeypatch):
         count["done"] += 1
         return sweep(*args, **options)
 
-    monkeypatch.setattr(probe, "sweep", counting)
+    monkeypatch.setattr(probe, "sweep_image", counting)
     return count
 
 

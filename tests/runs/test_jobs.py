@@ -11,6 +11,7 @@ import torch
 
 import interpret_deconv
 from interpret import jobs
+from interpret.attributing import ClassAttribution
 from interpret.errors import DatasetError, PipelineError, PluginError, Problem, StepError, UnknownNameError
 from interpret.hookspecs import hookimpl
 from interpret.interfaces import Executor
@@ -19,7 +20,6 @@ from interpret.plugins import Loaded, Origin, classify
 from interpret.progress import Progress
 from interpret.runner import run_pipeline
 from interpret.testing import check_executor
-from interpret_deconv.asking import AsksClass
 from interpret_local import Local
 
 
@@ -242,21 +242,18 @@ def test_projections_that_were_stopped_go_on(known, tiny, write, tmp_path, monke
     assert stored(out) == stored(tmp_path / "straight")
 
 
-class Saliency(AsksClass):
+class Saliency(ClassAttribution):
     """The gradient, and where Ctrl-C comes."""
 
     name: ClassVar[str] = "saliency_of_this_test"
     seen: ClassVar[list[int]] = []
     stop: ClassVar[int] = -1
 
-    def explainer(self, network):
-        def explain(x, asked):
-            self.seen.append(len(x))
-            if len(self.seen) == self.stop:
-                raise KeyboardInterrupt
-            return x * asked.value[:, None, None, None]
-
-        return explain
+    def attribute(self, network, x, targets):
+        self.seen.append(len(x))
+        if len(self.seen) == self.stop:
+            raise KeyboardInterrupt
+        return x * targets.pick(network(x))[:, None, None, None]
 
 
 def test_attributions_that_were_stopped_go_on(tiny, tmp_path, monkeypatch):
