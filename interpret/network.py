@@ -21,6 +21,7 @@ from interpret.graph.program import Graph
 from interpret.images import InputSpec, Picture
 from interpret.inputs import Interpolation, as_input_spec, image_shape, require_preprocessed
 from interpret.known import Known, Shape, find_layer
+from interpret.layerchoices import LayerChoice, choose_layers
 from interpret.modules import named_parts, require_module, require_visible, unwrapped
 from interpret.outputs import Output, OutputKind, OutputModule, pick_output, require_output, require_rows
 from interpret.recording import Call, record
@@ -156,6 +157,35 @@ class Network:
             ModelError: If the network has no layers at all.
         """
         return find_layer(self.module, self.calls, self.aliases, name)
+
+    def default_layers(self, choice: LayerChoice = "all") -> list[str]:
+        """The layers that an analysis looks at where nobody names any, in execution order.
+
+        They are the paper's layers by their aliases ``layer1``, ``layer2``, …, else all aliases; without
+        aliases the outputs of all ReLUs, or else all convolutions.
+
+        Args:
+            choice: ``all`` of these; ``spread``: without the paper's names at most six, at equal distances;
+                ``maps``: those that give maps, and without aliases every convolution; ``first and last``:
+                without aliases the last is what the classifier reads; ``late``: the paper's layers 5 and 7,
+                else the middle and the last.
+
+        Raises:
+            ModelError: If the network has neither aliases nor ReLUs nor convolutions.
+
+        Example:
+            >>> interpret.load_model("zfnet").default_layers("late")
+            ['layer5', 'layer7']
+        """
+        return choose_layers(self, choice)
+
+    def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The shape of what each layer makes of one image, such as (channels, rows, columns).
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+        """
+        return self.record(torch.zeros(1, *self.input.shape), layers, lambda output: tuple(output.shape[1:]))
 
     @property
     def graph(self) -> Graph:

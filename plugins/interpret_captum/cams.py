@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
@@ -100,7 +98,7 @@ def map_layer(network: Network, layer: str | None) -> str:
     if layer is None:
         return _last_maps(network)
     name = network.layer(layer)
-    shape = _shapes(network, [name])[name]
+    shape = network.layer_shapes([name])[name]
     if len(shape) != 3:
         raise StepError(
             f"Layer {layer!r} gives values of shape {shape}: Grad-CAM weighs maps (channels, rows, columns). "
@@ -110,7 +108,7 @@ def map_layer(network: Network, layer: str | None) -> str:
 
 
 def _last_maps(network: Network) -> str:
-    shapes = _shapes(network, network.layers)
+    shapes = network.layer_shapes(network.layers)
     sizes = {name: shape[1:] for name, shape in shapes.items() if len(shape) == 3 and max(shape[1:]) > 1}
     if not sizes:
         raise StepError("No layer gives maps of more than one position: Grad-CAM has nothing to weigh.")
@@ -118,8 +116,3 @@ def _last_maps(network: Network) -> str:
     convolutions = [name for name in sizes if name in found]
     size = sizes[(convolutions or list(sizes))[-1]]
     return [name for name in sizes if sizes[name] == size][-1]
-
-
-def _shapes(network: Network, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    blank = torch.zeros(1, *network.input.shape)
-    return network.record(blank, layers, reduce=lambda output: tuple(output.shape[1:]))

@@ -19,13 +19,9 @@ from interpret_correspondence.masks import Size
 from interpret_correspondence.parts import Position, Subject, find, read
 from interpret_correspondence.placing import Draws, RandomRule, part_boxes
 from interpret_correspondence.results import Correspondence
-from interpret_diagnosis.layers import diagnosed_layers
 
 SHARE = 6
 """A mask is this part of the input's shorter side; the paper does not say how large its masks are."""
-
-PAPER = ("layer5", "layer7")
-"""The layers of the paper's Table 1."""
 
 
 @takes_network
@@ -117,10 +113,7 @@ def default_layers(network: Network) -> list[str]:
     Raises:
         ModelError: If it has neither ReLUs nor convolutions.
     """
-    if all(alias in network.aliases for alias in PAPER):
-        return [*PAPER]
-    names = diagnosed_layers(network)
-    return list(dict.fromkeys([names[len(names) // 2], names[-1]]))
+    return network.default_layers("late")
 
 
 def mask_size(network: Network, window: int | tuple[int, int] | None = None) -> Size:
