@@ -22,7 +22,17 @@ from interpret.images import Images, as_images
 from interpret.inputs import image_shape
 from interpret.interfaces import Probe
 from interpret.network import Network
-from interpret.targets import Target, Targets, Unit, as_targets, find_neurons, find_targets, tell, used_labels
+from interpret.targets import (
+    Target,
+    Targets,
+    Unit,
+    as_targets,
+    find_class,
+    find_neurons,
+    find_targets,
+    tell,
+    used_labels,
+)
 from interpret.workspace import kept_pieces
 
 Attribute: TypeAlias = Callable[[Tensor, Targets], Tensor]
@@ -40,7 +50,7 @@ def takes_targets(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     Raises:
         ModelError: When it is called with anything but a Network and a batch of images.
-        InterpretError: When there are not as many targets as images.
+        InterpretError: When there are not as many targets as images, or there is no such class.
     """
 
     @wraps(method)
@@ -55,6 +65,8 @@ def takes_targets(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 f"{probe.name} attributes classes. Got neurons of layer {targets.layer!r}: give the index of "
                 "one class of each image."
             )
+        for unit in () if targets.layer else targets.unit.tolist():
+            find_class(network, network.class_count, unit)
         with plain(), torch.enable_grad():
             return method(probe, network, network.place(x.detach()), targets).detach()
 

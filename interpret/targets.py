@@ -84,8 +84,12 @@ def as_targets(targets: Targets | Tensor | Sequence[int] | int, count: int) -> T
 
 
 def _classes(given: Tensor | Sequence[int] | int) -> Int[Tensor, " n"]:
-    found = torch.as_tensor(given) if isinstance(given, Tensor | Sequence | int) else torch.empty(0)
-    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool or found.dim() > 1:
+    try:
+        found = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        found = torch.empty(0)
+    whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
+    if not whole or found.dim() > 1:
         raise InterpretError(
             f"targets must be the index of one class of each image, or Targets. Got {given!r}."
         )

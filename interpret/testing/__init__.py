@@ -22,6 +22,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from interpret.attributing import ClassAttribution
+from interpret.attributions import Attributions
 from interpret.errors import ModelError, PluginError
 from interpret.images import Images, as_images
 from interpret.interfaces import (
@@ -95,7 +97,7 @@ def check_probe(probe: Probe, network: Network | None = None, images: Any = None
     It leaves no hook behind and no parameter, gradient or mode changed, also after an exception. It gives the
     same result whatever the global random state and the mode of the module. Its result is of the annotated
     type and survives saving bit for bit. The shards of a sharded probe merge in any order, and the pieces of
-    a shard are joined to the bits of the whole.
+    a shard are joined to the bits of the whole. What attributes finds the same in tensors as in images.
 
     Args:
         probe: With the parameters to test.
@@ -126,6 +128,8 @@ def check_probe(probe: Probe, network: Network | None = None, images: Any = None
     if isinstance(probe, ShardedProbe):
         _check_shards(probe, network, images, inputs)
         _check_join(probe, network, images, inputs)
+    if isinstance(probe, ClassAttribution) and isinstance(result, Attributions):
+        _check_attribute(probe, network, images, result)
 
 
 def check_model(model: Model) -> None:
@@ -241,6 +245,16 @@ def _check_join(probe: ShardedProbe, network: Network, images: Images, inputs: d
         promise(
             probe, _content(probe.join(pieces)) == whole, "joins the pieces of a shard to another result."
         )
+
+
+def _check_attribute(probe: ClassAttribution, network: Network, images: Images, found: Attributions) -> None:
+    """Its method finds in tensors what its result holds for the images."""
+    places = range(0, len(images), probe.batch_size)
+    for part in (slice(start, start + probe.batch_size) for start in places):
+        x = torch.stack([network.preprocess(images[place].image) for place in range(len(images))[part]])
+        maps = probe.attribute(network, x, found.targets[part]).cpu()
+        message = "attributes something else to tensors than to the same images."
+        promise(probe, torch.equal(maps, found.maps[part]), message)
 
 
 def _run_in_train_mode(probe: Probe, network: Network, images: Images, inputs: dict[str, Result]) -> Result:

@@ -210,7 +210,8 @@ class LayerProjector:
         if self.sees_all:
             return torch.tensor([[0, 0, *self.graph.input.extent]]).repeat(len(seeds.image), 1)
         positions = zip(seeds.y.tolist(), seeds.x.tolist(), strict=True)
-        return torch.tensor([self.field.box(y, x) for y, x in positions])
+        boxes = [self.field.box(y, x) for y, x in positions]
+        return torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)
 
     def patches(
         self, x: Float[Tensor, "n c h w"], seeds: Seeds

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.arguments import without_parameter
 from interpret.entry import takes_network
 from interpret.errors import InterpretError
 from interpret.fills import Fill, filled
@@ -25,7 +26,7 @@ Choice = Literal["auto", "incremental", "full"]
 Strongest = Literal["peak", "sum"]
 
 
-@checks.without_tolerance
+@without_parameter("tolerance", checks.NO_TOLERANCE)
 @takes_network
 def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the rest by name
     network: Network,

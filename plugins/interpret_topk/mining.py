@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from interpret.arguments import require_count
+from interpret.arguments import require_count, without_parameter
 from interpret.batches import OnError, batches
 from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError, ModelError
@@ -23,10 +23,13 @@ __all__ = ["convolutions"]
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
-"""Called after every batch with the number of images done and of all."""
+NO_PROGRESS = (
+    "Mining tells of its batches as all long work does: mine within "
+    "interpret.progress.listening(StepListener(progress, 'mine'))."
+)
 
 
+@without_parameter("progress", NO_PROGRESS)
 @takes_network
 def mine(
     network: Network,
@@ -37,7 +40,6 @@ def mine(
     batch_size: int = 32,
     per_image: int = 1,
     on_error: OnError = "raise",
-    progress: Progress | None = None,
 ) -> Exemplars:
     """The k strongest neurons of every unit of some layers over a dataset (paper, figure 2).
 
@@ -52,7 +54,6 @@ def mine(
         batch_size: Images in one forward pass. Equal sizes give equal bits on one kind of processor.
         per_image: How many neurons of one unit a single image may give.
         on_error: ``skip`` leaves out images that cannot be read and lists them in ``Exemplars.skipped``.
-        progress: Called after every batch with the number of images done and of all.
 
     Raises:
         UnknownNameError: If there is no such layer.
@@ -67,7 +68,6 @@ def mine(
         batch_size=batch_size,
         per_image=per_image,
         on_error=on_error,
-        progress=progress,
     )
     return merge([part])
 
@@ -81,7 +81,6 @@ def scan(
     batch_size: int,
     per_image: int,
     on_error: OnError,
-    progress: Progress | None = None,
 ) -> Exemplars:
     """The part of ``mine`` that sees the images; its results over parts of a dataset can be merged."""
     require_count("k", k)
@@ -96,8 +95,6 @@ def scan(
             network.record(batch.x, {name: partial(board.see, places) for name, board in boards.items()})
         skipped.extend(batch.skipped)
         count += len(batch.indices)
-        if progress:
-            progress(count + len(skipped), len(images))
     found = {name: board.exemplars(order) for name, board in boards.items()}
     broken = {order.name(place) for board in boards.values() for place in board.broken}
     return Exemplars(found, order.winners(found), tuple(sorted(skipped)), count, tuple(sorted(broken)))

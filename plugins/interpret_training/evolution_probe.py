@@ -34,7 +34,7 @@ class Evolve(Probe):
     )
     layers: list[str] = Field(
         [],
-        description="Layers by name or alias; none: layer1, layer2, … as far as they give maps, else every "
+        description="Layers by name or alias; none: its aliases as far as they give maps, else every "
         "convolution.",
     )
     units: NonNegativeInt | list[NonNegativeInt] | dict[str, list[NonNegativeInt]] = Field(

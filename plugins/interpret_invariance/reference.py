@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Subject:
+class ReferenceImage:
     """An untransformed image.
 
     Attributes:
@@ -39,7 +39,7 @@ class Subject:
     logits: Float[Tensor, "1 classes"]
 
     @classmethod
-    def of(cls, network: Network, layers: Sequence[str], x: Float[Tensor, "1 c h w"]) -> Subject:
+    def of(cls, network: Network, layers: Sequence[str], x: Float[Tensor, "1 c h w"]) -> ReferenceImage:
         """Look at a preprocessed image.
 
         Raises:
