@@ -14,7 +14,7 @@ from interpret.recording import Call
 
 M = TypeVar("M", bound=nn.Module)
 
-LayerChoice = Literal["all", "spread", "maps", "first and last", "late"]
+LayerChoice = Literal["all", "spread", "maps", "first and last", "late", "convolutions"]
 
 SPREAD = 6
 """So many layers of a network without the paper's names, at equal distances."""
@@ -67,7 +67,11 @@ def _named(network: Layered) -> list[str]:
 
 
 def _all(network: Layered) -> list[str]:
-    return _named(network) or _rectified(network) or _convolutions(network, "neither ReLUs nor convolutions")
+    return (
+        _named(network)
+        or _rectified(network)
+        or _convolutions(network, "neither ReLUs nor convolutions that can be named")
+    )
 
 
 def _spread(network: Layered) -> list[str]:
@@ -81,7 +85,7 @@ def _spread(network: Layered) -> list[str]:
 def _maps(network: Layered) -> list[str]:
     names = _named(network)
     shapes = network.layer_shapes(names) if names else {}
-    return [name for name in names if len(shapes[name]) == 3] or _convolutions(network, "no convolutions")
+    return [name for name in names if len(shapes[name]) == 3] or _convolutions(network)
 
 
 def _first_and_last(network: Layered) -> list[str]:
@@ -97,12 +101,25 @@ def _late(network: Layered) -> list[str]:
     return list(dict.fromkeys([names[len(names) // 2], names[-1]]))
 
 
+def _convolutions(network: Layered, lacking: str = "no Conv2d layer") -> list[str]:
+    names, layers = list(network.modules_of(nn.Conv2d)), list(network.calls)[-3:]
+    if names:
+        return names
+    cure = (
+        f"say which layers to look at, for example {layers}"
+        if layers
+        else "nor any other. What is computed by functions is a layer once it is a module: nn.ReLU()"
+    )
+    raise ModelError(f"{type(network.module).__name__} has {lacking}: {cure}.")
+
+
 _CHOICES: dict[str, Callable[[Layered], list[str]]] = {
     "all": _all,
     "spread": _spread,
     "maps": _maps,
     "first and last": _first_and_last,
     "late": _late,
+    "convolutions": _convolutions,
 }
 
 
@@ -117,18 +134,6 @@ def _rectified(network: Layered) -> list[str]:
         if node.op == "relu" and name in network.calls:
             names.setdefault(node, name)
     return list(names.values())
-
-
-def _convolutions(network: Layered, lacking: str) -> list[str]:
-    names, layers = list(network.modules_of(nn.Conv2d)), list(network.calls)[-3:]
-    if names:
-        return names
-    cure = (
-        f"say which layers to look at, for example {layers}"
-        if layers
-        else "what is computed by functions is a layer once it is a module: nn.ReLU()"
-    )
-    raise ModelError(f"{type(network.module).__name__} has {lacking} that can be named: {cure}.")
 
 
 def _before_the_classifier(network: Layered) -> str | None:

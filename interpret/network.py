@@ -168,7 +168,7 @@ class Network:
             choice: ``all`` of these; ``spread``: without the paper's names at most six, at equal distances;
                 ``maps``: those that give maps, and without aliases every convolution; ``first and last``:
                 without aliases the last is what the classifier reads; ``late``: the paper's layers 5 and 7,
-                else the middle and the last.
+                else the middle and the last; ``convolutions``: all of these, whatever else has a name.
 
         Raises:
             ModelError: If the network has neither aliases nor ReLUs nor convolutions.

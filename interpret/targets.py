@@ -93,7 +93,7 @@ def _classes(given: Tensor | Sequence[int] | int) -> Int[Tensor, " n"]:
         raise InterpretError(
             f"targets must be the index of one class of each image, or Targets. Got {given!r}."
         )
-    return found.reshape(-1)
+    return found.reshape(-1).to("cpu", torch.int64)
 
 
 def find_targets(

@@ -17,7 +17,6 @@ from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret.results import Result
 from interpret_captum.mining import layer_features
-from interpret_topk.mining import convolutions
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class LayerFeatures(Probe):
 
     def run(self, network: Network, images: Images) -> Features:
         """One forward pass over the images for all layers."""
-        layers = self.layers or convolutions(network)
+        layers = self.layers or network.default_layers("convolutions")
         return _collect(network, as_images(images), self.batch_size, lambda x: network.record(x, layers))
 
 
@@ -57,7 +56,7 @@ class CaptumLayerFeatures(Probe):
 
     def run(self, network: Network, images: Images) -> Features:
         """One ``LayerActivation`` for all layers."""
-        layers = self.layers or convolutions(network)
+        layers = self.layers or network.default_layers("convolutions")
         return _collect(
             network, as_images(images), self.batch_size, lambda x: layer_features(network, x, layers)
         )

@@ -14,7 +14,7 @@ from interpret.network import Network
 from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients
-from interpret_captum.pixels import check_fill, filled
+from interpret_captum.pixels import check_fill, colour_image
 
 
 class CaptumProbe(NeuronAttribution):
@@ -114,7 +114,7 @@ class IntegratedGradients(CaptumProbe):
 
     def _options(self, copy: ModuleCopy, x: Tensor) -> dict[str, object]:
         return {
-            "baselines": filled(copy.network, self.baseline),
+            "baselines": colour_image(copy.network, self.baseline),
             "n_steps": self.steps,
             "internal_batch_size": max(self.internal_batch_size, len(x)),
         }

@@ -20,7 +20,6 @@ from interpret.network import Network
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy
 from interpret_topk import Exemplars, LayerExemplars
-from interpret_topk.mining import convolutions
 
 
 @takes_network
@@ -72,7 +71,7 @@ class LayerActivation(Probe):
     def run(self, network: Network, images: Images) -> Exemplars:
         """Mine the layers; the order is that of ``topk``: larger value, smaller id, smaller position."""
         images = as_images(images)
-        features = _Features.of(network, self.layers or convolutions(network))
+        features = _Features.of(network, self.layers or network.default_layers("convolutions"))
         boards = {layer: _Board(layer, self.k, _places(images)) for layer in features.copies}
         for batch in batches(network, images, self.batch_size):
             for layer, output in features(batch.x).items():

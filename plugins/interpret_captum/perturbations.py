@@ -11,7 +11,7 @@ from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy
 from interpret_captum.gradients import CaptumProbe
-from interpret_captum.pixels import check_block, check_fill, filled, grid
+from interpret_captum.pixels import check_block, check_fill, colour_image, grid
 
 
 class _Perturbation(CaptumProbe):
@@ -29,7 +29,7 @@ class _Perturbation(CaptumProbe):
 
     def _options(self, copy: ModuleCopy) -> dict[str, object]:
         return {
-            "baselines": filled(copy.network, self.fill),
+            "baselines": colour_image(copy.network, self.fill),
             "perturbations_per_eval": self.perturbations_per_eval,
         }
 

@@ -19,7 +19,7 @@ def check_fill(fill: float | list[float]) -> float | list[float]:
     return fill
 
 
-def filled(network: Network, fill: float | list[float]) -> Float[Tensor, "1 c h w"]:
+def colour_image(network: Network, fill: float | list[float]) -> Float[Tensor, "1 c h w"]:
     """An image of one colour, preprocessed.
 
     Args:

@@ -12,21 +12,20 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from interpret.attributing import Attribute, ClassAttribution
 from interpret.attributions import Attributions
 from interpret.errors import StepError
-from interpret.images import Images, as_images
+from interpret.images import Images
 from interpret.interfaces import Probe
 from interpret.network import Network
 from interpret.outputs import as_probabilities
 from interpret.progress import track
 from interpret.results import Result
-from interpret.targets import Targets, check_classes
+from interpret.targets import check_classes
 from interpret_captum import metrics
 from interpret_captum.agreement import feature_difference, map_agreement, mining_agreement
 from interpret_captum.comparison import METRICS, Comparison, Family, Metric
 from interpret_captum.features import Features
-from interpret_captum.metrics.faithfulness import Explain, Score
+from interpret_captum.methods import asked_of, attribute_of, score_of
 from interpret_topk import Exemplars
 
 FAMILIES: frozenset[Family] = frozenset(["agreement", "faithfulness", "localisation"])
@@ -266,59 +265,6 @@ class Study:
         none = torch.full((len(self.probes),), nan, dtype=torch.float64)
         whole, each = self.whole.get(metric.name, none), self.each.get(metric.name, none[:, None])
         return torch.where(whole.isnan(), _over_images(metric, each), whole)
-
-
-def score_of(
-    network: Network,
-    targets: Targets,
-    of: Callable[[Tensor, int], Tensor] = lambda logits, _: logits,
-) -> Score:
-    """What the map of one image explains: the logit of its class, or its neuron's activation.
-
-    Args:
-        network: What is asked.
-        targets: The one target.
-        of: What is made of the logits of all classes, such as ``torch.softmax``; a neuron stays as it is.
-    """
-    if not targets.layer:
-        return lambda images: targets.pick(of(network(images), 1))
-    return lambda images: network.record(images, [targets.layer], targets.pick)[targets.layer]
-
-
-def attribute_of(probe: Probe, network: Network) -> Attribute:
-    """The attributions of a probe for any images and targets, its batch size at a time."""
-    attribute = prepared(probe, network)
-    batch_size = getattr(probe, "batch_size", 1)
-
-    def in_batches(images: Tensor, targets: Targets) -> Tensor:
-        parts = torch.split(images.detach(), batch_size)
-        with torch.enable_grad():  # Captum's metrics switch gradients off
-            found = [attribute(part, targets.repeat(len(part))) for part in parts]
-        return torch.cat(found).detach().to(images)
-
-    return in_batches
-
-
-def asked_of(attribute: Attribute, targets: Targets) -> Explain:
-    """A method that is asked about the same target in any images."""
-    return lambda images: attribute(images, targets)
-
-
-def prepared(probe: Probe, network: Network) -> Attribute:
-    """The method of a probe that attributes, ready for this network."""
-    if isinstance(probe, ClassAttribution):
-        return probe.prepare(network)
-    return partial(getattr(probe, "attribute", partial(by_run, probe)), network)
-
-
-def by_run(probe: Probe, network: Network, x: Float[Tensor, "n c h w"], targets: Targets) -> Tensor:
-    """What a probe without a method of tensors finds in images that all have the same target."""
-    unit, position = int(targets.unit[0]), tuple(targets.position[0].tolist())
-    asked = {"unit": unit, "position": position} if targets.layer else {"target": unit}
-    fixed = probe.model_copy(update={k: v for k, v in asked.items() if k in type(probe).model_fields})
-    result: Any = fixed.run(network, as_images(list(x.cpu())))
-    found: Tensor = result.attributions().maps
-    return found
 
 
 def _question(found: Attributions) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from interpret.arguments import require_count, without_parameter
 from interpret.batches import OnError, batches
@@ -18,8 +18,6 @@ from interpret.images import Images, as_images
 from interpret.network import Network
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
-
-__all__ = ["convolutions"]
 
 logger = logging.getLogger(__name__)
 
@@ -213,25 +211,9 @@ def _names(network: Network, layers: Sequence[str]) -> list[str]:
     """The layers that were asked for, by the names used, each once."""
     if not isinstance(layers, Iterable) or not all(isinstance(name, Hashable) for name in layers):
         raise InterpretError(f"layers must be a list of names. Got {layers!r}.")
-    names = dict.fromkeys([layers] if isinstance(layers, str) else layers or convolutions(network))
+    names = dict.fromkeys(
+        [layers] if isinstance(layers, str) else layers or network.default_layers("convolutions")
+    )
     for name in names.keys() - network.calls.keys():
         network.layer(name)
     return list(names)
-
-
-def convolutions(network: Network) -> list[str]:
-    """The names of all two-dimensional convolutions in execution order.
-
-    Raises:
-        ModelError: If the network has none.
-    """
-    names = list(network.modules_of(nn.Conv2d))
-    if not names:
-        layers = list(network.layers[-3:])
-        cure = (
-            f"say which layers to mine, for example {layers}"
-            if layers
-            else "nor any other. What is computed by functions is a layer once it is a module: nn.ReLU()"
-        )
-        raise ModelError(f"{type(network.module).__name__} has no Conv2d layer: {cure}.")
-    return names

@@ -9,6 +9,7 @@ from interpret import InterpretError, ModelError, wrap
 
 ZFNET = interpret.load_model("zfnet", weights="scenes")
 NAMES = [f"layer{number}" for number in range(1, 8)]
+CONVOLUTIONS = [name for name, part in ZFNET.module.named_modules() if isinstance(part, nn.Conv2d)]
 
 
 def deep(count, **given):
@@ -25,6 +26,7 @@ def deep(count, **given):
         ("maps", NAMES[:5], [f"{place}.0" for place in range(10)]),
         ("first and last", ["layer1", "layer7"], ["0.1", "8"]),  # "8" ends just before the last weights
         ("late", ["layer5", "layer7"], ["5.1", "9.1"]),
+        ("convolutions", CONVOLUTIONS, [f"{place}.0" for place in range(10)]),
     ],
 )
 def test_every_choice_with_the_papers_names_and_without(choice, papers, bare):
@@ -56,7 +58,7 @@ def test_a_network_without_any_says_what_to_do():
     flat = wrap(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), input_size=1)
     with pytest.raises(ModelError, match=r"neither ReLUs nor convolutions .* for example \['0', '1'\]"):
         flat.default_layers()
-    with pytest.raises(ModelError, match="Sequential has no convolutions"):
+    with pytest.raises(ModelError, match="Sequential has no Conv2d layer: say which layers to look at"):
         flat.default_layers("maps")
 
 
