@@ -58,12 +58,25 @@ class Targets:
         """The values of these neurons in what their layer gives for the batch, or for it several times over.
 
         Perturbations and integration paths repeat the batch: row i belongs to image i modulo n.
+
+        Raises:
+            InterpretError: If the layer has no such neuron.
         """
+        self._require_in(output)
         rows = torch.arange(len(output), device=output.device)
         unit, position = (item.to(output.device) for item in (self.unit, self.position))
         image = rows % len(unit)
         y, x = position[image].unbind(1)
         return output[rows, unit[image]] if output.dim() == 2 else output[rows, unit[image], y, x]
+
+    def _require_in(self, output: Tensor) -> None:
+        places = (self.unit, *self.position.unbind(1))
+        axes = zip(
+            ("unit", "row", "column"), places, output.shape[1:], strict=False
+        )  # vectors have units only
+        for axis, indices, size in axes if self.layer else ():
+            for index in dict.fromkeys(indices.tolist()):
+                _one(self.layer, axis, index, size)
 
 
 def as_targets(targets: Targets | Tensor | Sequence[int] | int, count: int) -> Targets:

@@ -95,6 +95,10 @@ def test_calls_that_make_no_sense_say_what_to_give():
         Gradient().attribute(NETWORK, X, [0, 1])
     with pytest.raises(InterpretError, match="no class 3: the network has 3, 0 to 2"):
         load_probe("captum.saliency").attribute(NETWORK, X, [0, 1, 3])
+    beyond = Targets("conv2", torch.tensor([4]), torch.zeros(1, 2, dtype=torch.int64))
+    for name in ("captum.saliency", "captum.occlusion"):
+        with pytest.raises(InterpretError, match="'conv2' has no unit 4: it has 4, 0 to 3"):
+            fitting(name).attribute(NETWORK, X, beyond)
     with pytest.raises(ModelError, match=r"gradient_of_this_test.attribute\(\) takes a Network"):
         Gradient().attribute(NETWORK.module, X, 0)
     with pytest.raises(ModelError, match=r"One image x \(c, h, w\) is the batch x\[None\]"):
