@@ -19,9 +19,10 @@ if TYPE_CHECKING:
         StepError,
         UnknownNameError,
     )
-    from interpret.hookspecs import hookimpl
-    from interpret.images import Images, InputSpec, Object, Sample
-    from interpret.interfaces import (
+    from interpret.images.dataset import Images, InputSpec, Object, Sample
+    from interpret.network.network import Network, wrap
+    from interpret.plugin.hookspecs import hookimpl
+    from interpret.plugin.interfaces import (
         Card,
         Dataset,
         Executor,
@@ -32,11 +33,10 @@ if TYPE_CHECKING:
         ShardedProbe,
         WeightsResult,
     )
-    from interpret.library import load_dataset, load_model, load_probe, load_renderer, load_result
-    from interpret.network import Network, wrap
+    from interpret.plugin.library import load_dataset, load_model, load_probe, load_renderer, load_result
     from interpret.results import Record, Result
-    from interpret.runner import run_pipeline
-    from interpret.runs import Run
+    from interpret.run.runner import run_pipeline
+    from interpret.run.summary import Run
     from interpret.targets import Targets
 
     __version__: str

@@ -14,14 +14,15 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from interpret.attributions import Attributions
-from interpret.batches import batches
-from interpret.contexts import plain
-from interpret.entry import require_network
 from interpret.errors import InterpretError
-from interpret.images import Images, as_images
-from interpret.inputs import image_shape
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.images.inputs import image_shape
+from interpret.modules.contexts import plain
+from interpret.network.batching import batches
+from interpret.network.entry import require_network
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
+from interpret.run.cache import kept_pieces
 from interpret.targets import (
     Target,
     Targets,
@@ -33,7 +34,6 @@ from interpret.targets import (
     tell,
     used_labels,
 )
-from interpret.workspace import kept_pieces
 
 Attribute: TypeAlias = Callable[[Tensor, Targets], Tensor]
 """Attributions (n, c, h, w) of the targets in a batch of preprocessed images (n, c, h, w)."""

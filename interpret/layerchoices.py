@@ -10,7 +10,7 @@ from torch import nn
 
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.program import Graph, Node
-from interpret.recording import Call
+from interpret.network.recording import Call
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -24,7 +24,7 @@ LATE = ("layer5", "layer7")
 
 
 class Layered(Protocol):
-    """What is asked of a network here; see `interpret.network.Network`."""
+    """What is asked of a network here; see `interpret.network.network.Network`."""
 
     module: nn.Module
     aliases: dict[str, str]

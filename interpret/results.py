@@ -18,7 +18,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from interpret.errors import InterpretError, clause
-from interpret.files import (
+from interpret.files.folders import (
     LARGEST_JSON,
     file_hash,
     has_hash,

@@ -13,9 +13,9 @@ from pydantic import StrictInt
 from torch import Tensor
 
 from interpret.errors import DatasetError, InterpretError, ModelError, UnknownNameError
-from interpret.images import Images
-from interpret.labels import LabelMap, find_output, match_labels
-from interpret.network import Network
+from interpret.images.dataset import Images
+from interpret.images.labels import LabelMap, find_output, match_labels
+from interpret.network.network import Network
 
 Target = StrictInt | str | None
 """A class: its index, its category, ``label``, ``predicted``, or None: the label where there is one."""
@@ -144,7 +144,7 @@ def find_targets(
 
 
 def match(network: Network, images: Images, classes: int) -> LabelMap:
-    """Which output stands for each category of the images; see `interpret.labels.match_labels`."""
+    """Which output stands for each category of the images; see `interpret.images.labels.match_labels`."""
     return match_labels(images.categories, network.categories, classes)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-IMPORTED = ["interpret.runner", "interpret_topk", "interpret_training.learner", "interpret_transfer"]
+IMPORTED = ["interpret.run.runner", "interpret_topk", "interpret_training.learner", "interpret_transfer"]
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from interpret.errors import InterpretError, suggest
-from interpret.files import user_path
-from interpret.reading import printable, printable_lines
+from interpret.files.folders import user_path
+from interpret.files.reading import printable, printable_lines
 
 if TYPE_CHECKING:
-    from interpret.plugins import Registry
+    from interpret.plugin.discovery import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 BUNDLED = Path(__file__).parents[1] / "pipelines"
@@ -62,7 +62,7 @@ class Option(click.ParamType[tuple[str, Any]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Text to the pair of name and value."""
-        from interpret.yamltext import read_value  # noqa: PLC0415 - only where an option is given
+        from interpret.pipeline.yamltext import read_value  # noqa: PLC0415 - only where an option is given
 
         name, sign, text = str(value).partition("=")
         if not (name.isidentifier() and sign):
@@ -142,7 +142,7 @@ def check(context: click.Context, pipeline: str | None, allow: tuple[str, ...], 
     """
     path = find_pipeline(pipeline)
     from interpret.cli.work import check_pipeline  # noqa: PLC0415 - imports torch
-    from interpret.imports import allowing  # noqa: PLC0415 - imports torch
+    from interpret.code.imports import allowing  # noqa: PLC0415 - imports torch
 
     with allowing(allow):
         context.exit(check_pipeline(path, _registry(), as_json=as_json))
@@ -185,7 +185,7 @@ def schema() -> None:
 
     With it editors check and complete YAML.
     """
-    from interpret.pipeline import pipeline_schema  # noqa: PLC0415 - imports torch
+    from interpret.pipeline.reading import pipeline_schema  # noqa: PLC0415 - imports torch
 
     click.echo(json.dumps(pipeline_schema(_registry()), indent=2))
 
@@ -196,7 +196,7 @@ def schema() -> None:
 def plugins(as_json: bool) -> None:
     """Show plugins, and what is wrong with them."""
     from interpret.cli import show  # noqa: PLC0415 - imports torch
-    from interpret.plugins import registry  # noqa: PLC0415 - imports torch
+    from interpret.plugin.discovery import registry  # noqa: PLC0415 - imports torch
 
     table = show.plugins(registry())
     show.json(table) if as_json else show.plugin_table(table)
@@ -250,7 +250,7 @@ def find_pipeline(name: str | None) -> Path:
 
 def _registry() -> Registry:
     """What is installed; problems with plugins are mentioned on stderr."""
-    from interpret.plugins import registry  # noqa: PLC0415 - imports torch
+    from interpret.plugin.discovery import registry  # noqa: PLC0415 - imports torch
 
     found = registry()
     for problem in found.problems:

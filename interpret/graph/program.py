@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError, UnknownNameError
-from interpret.modules import unwrapped
+from interpret.modules.wrappers import unwrapped
 
 TRACED_BATCH = 67
 """Images in the traced input: a prime, so that a shape written into the program shows its batch axis."""

@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from interpret.contexts import plain
 from interpret.errors import ModelError
 from interpret.graph.functional import functional
 from interpret.graph.program import TRACED_BATCH, Graph
 from interpret.graph.translate import translate
-from interpret.modules import eval_copy, hookable_parts, unwrapped
-from interpret.outputs import Output, is_dense, pick_output
+from interpret.modules.contexts import plain
+from interpret.modules.outputs import Output, is_dense, pick_output
+from interpret.modules.wrappers import eval_copy, hookable_parts, unwrapped
 
 _LOCK = RLock()
 """torch.export patches ``nn.Module`` while it traces: one thread at a time."""

@@ -25,8 +25,9 @@ from torch import nn
 from interpret.attributing import ClassAttribution
 from interpret.attributions import Attributions
 from interpret.errors import ModelError, PluginError
-from interpret.images import Images, as_images
-from interpret.interfaces import (
+from interpret.images.dataset import Images, as_images
+from interpret.network.network import Network, wrap
+from interpret.plugin.interfaces import (
     Model,
     Plugin,
     Probe,
@@ -35,7 +36,6 @@ from interpret.interfaces import (
     probe_output,
     renderer_input,
 )
-from interpret.network import Network, wrap
 from interpret.results import Result, load
 from interpret.testing.datasets import check_dataset
 from interpret.testing.executors import check_executor

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from interpret.images import Images, Sample
-from interpret.interfaces import Dataset
+from interpret.images.dataset import Images, Sample
+from interpret.plugin.interfaces import Dataset
 from interpret.testing.promises import promise, promise_class
 
 

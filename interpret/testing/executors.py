@@ -15,14 +15,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError
-from interpret.hookspecs import hookimpl
-from interpret.images import Images, InputSpec, as_images
-from interpret.interfaces import Card, Dataset, Executor, Job, Model, Probe, ShardedProbe
-from interpret.network import Network
-from interpret.plugins import Loaded, Origin, classify
+from interpret.images.dataset import Images, InputSpec, as_images
+from interpret.network.network import Network
+from interpret.plugin.discovery import Loaded, Origin, classify
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Card, Dataset, Executor, Job, Model, Probe, ShardedProbe
 from interpret.progress import Progress
 from interpret.results import Result
-from interpret.runner import run_pipeline
+from interpret.run.runner import run_pipeline
 from interpret.testing.promises import promise, promise_class
 
 BATCH = 32

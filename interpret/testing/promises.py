@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from interpret.errors import PluginError
-from interpret.interfaces import Plugin
-from interpret.plugins import Kind, flaw
+from interpret.plugin.discovery import Kind, flaw
+from interpret.plugin.interfaces import Plugin
 
 
 def promise(plugin: Plugin, ok: bool, message: str) -> None:

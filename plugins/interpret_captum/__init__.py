@@ -1,7 +1,7 @@
 """Captum's methods as probes, with the results that ours have, so that any figure draws them."""
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Probe
 from interpret_captum.cams import GuidedGradCam, LayerGradCam
 from interpret_captum.compare import Compare, compare
 from interpret_captum.comparison import Comparison, Metric

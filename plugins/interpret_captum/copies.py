@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from interpret.errors import ModelError
-from interpret.network import Network
-from interpret.recording import Call, watching
+from interpret.network.network import Network
+from interpret.network.recording import Call, watching
 from interpret.targets import Targets
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import batches
-from interpret.entry import takes_network
 from interpret.errors import ModelError
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.network.batching import batches
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy
 from interpret_topk import Exemplars, LayerExemplars

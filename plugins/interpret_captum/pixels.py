@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret import fills
 from interpret.errors import StepError
-from interpret.network import Network
+from interpret.images import fills
+from interpret.network.network import Network
 
 
 def check_fill(fill: float | list[float]) -> float | list[float]:

@@ -12,13 +12,12 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import Batch, batches
-from interpret.graph.receptive import receptive_field
-from interpret.graph.rules import Rules
+from interpret.graph import Rules, receptive_field
 from interpret.graph.windows import Seeds
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.network.batching import Batch, batches
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError, UnknownNameError
-from interpret.fills import Fill
-from interpret.images import InputSpec
+from interpret.images.dataset import InputSpec
+from interpret.images.fills import Fill
 from interpret.results import Record, Result
 from interpret_correspondence.distances import Zeros
 from interpret_correspondence.masks import Box

@@ -11,12 +11,12 @@ from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.errors import InterpretError
-from interpret.images import Images, as_images
-from interpret.interfaces import Plugin, Probe
-from interpret.library import DATASET_OF, dataset_of
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.network.batching import OnError
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Plugin, Probe
+from interpret.plugin.library import DATASET_OF, dataset_of
 from interpret.results import Result
 from interpret_datasets.correlation import correlated
 from interpret_datasets.miniatures import SIDE, miniature

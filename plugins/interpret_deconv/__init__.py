@@ -1,7 +1,7 @@
 """The deconvnet: which pixels excite a neuron (Zeiler & Fergus 2014, section 2.1)."""
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Probe
 from interpret_deconv.attribution import Project
 from interpret_deconv.neurons import Neuron
 from interpret_deconv.probe import Deconv

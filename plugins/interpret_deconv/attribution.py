@@ -10,9 +10,8 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.attributing import NeuronAttribution
-from interpret.graph.rules import Rules
-from interpret.graph.topdown import remember, seed_signals, top_down
-from interpret.network import Network
+from interpret.graph import Rules, remember, seed_signals, top_down
+from interpret.network.network import Network
 from interpret.targets import Targets
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.derivatives import whole_gradient

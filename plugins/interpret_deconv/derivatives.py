@@ -15,13 +15,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.graph.program import Graph, Node
-from interpret.graph.rules import Rules, moves_images
+from interpret.graph import Graph, Node, Rules
+from interpret.graph.rules import moves_images
 from interpret.graph.topdown import by_autograd
-from interpret.network import Network
-from interpret.outputs import pick_output
-from interpret.recording import Call, watching
-from interpret.snapshots import writes
+from interpret.modules.outputs import pick_output
+from interpret.modules.snapshots import writes
+from interpret.network.network import Network
+from interpret.network.recording import Call, watching
 
 Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images, signals in a layer, and the image of each signal, to the gradient in pixels."""

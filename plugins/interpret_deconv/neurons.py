@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.graph.program import Graph, Node
+from interpret.graph import Graph, Node
 from interpret.graph.windows import Seeds
 from interpret.targets import Targets
 

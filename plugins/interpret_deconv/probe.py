@@ -12,11 +12,11 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.graph.windows import Seeds
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret.progress import track
-from interpret.workspace import kept_pieces
+from interpret.run.cache import kept_pieces
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
 from interpret_deconv.projection import LayerProjector

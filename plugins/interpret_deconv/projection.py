@@ -11,15 +11,21 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.program import Graph, Node
-from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.graph.rules import Rules
-from interpret.graph.topdown import remember, seed_signals, top_down
+from interpret.graph import (
+    Graph,
+    Node,
+    ReceptiveField,
+    Rules,
+    receptive_field,
+    remember,
+    seed_signals,
+    top_down,
+)
 from interpret.graph.window_sweep import window_top_down
 from interpret.graph.windows import Plan, Seeds, plan_windows
-from interpret.network import Network
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret.targets import Targets
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine, check_seed
 from interpret_deconv.derivatives import Gradient, whole_gradient

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float16, Int
 from torch import Tensor
 
 from interpret.errors import UnknownNameError
-from interpret.images import InputSpec
+from interpret.images.dataset import InputSpec
 from interpret.results import Record, Result
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from interpret.graph.program import Node
-from interpret.network import Network
+from interpret.graph import Node
+from interpret.network.network import Network
 
 
 def first_convolution(network: Network) -> tuple[str, nn.Conv2d] | None:

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.batches import OnError
-from interpret.images import Images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images
+from interpret.network.batching import OnError
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret_diagnosis.diagnosing import diagnose
 from interpret_diagnosis.results import Diagnosis, Thresholds
 

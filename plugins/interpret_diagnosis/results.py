@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.images import InputSpec
+from interpret.images.dataset import InputSpec
 from interpret.results import Record, Result
 from interpret_deconv import LayerProjections
 from interpret_diagnosis.activity import Activity

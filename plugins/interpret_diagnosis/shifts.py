@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.network import Network
+from interpret.graph import ReceptiveField, receptive_field
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret.progress import track
 from interpret.results import Record
 

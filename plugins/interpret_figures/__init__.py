@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Probe, Renderer
 from interpret_figures.ablation_figure import AblationFigure
 from interpret_figures.ablation_table import AblationTable
 from interpret_figures.attribution_grid import AttributionGrid

@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from interpret.images import Images
-from interpret.interfaces import Renderer
-from interpret.reading import printable
+from interpret.files.reading import printable
+from interpret.images.dataset import Images
+from interpret.plugin.interfaces import Renderer
 from interpret_diagnosis import Diagnosis, NetworkDiagnosis
 from interpret_figures import diagnosis_panels as panels
 from interpret_figures.charts import DPI, save_chart

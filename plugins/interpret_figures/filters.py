@@ -10,11 +10,11 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from interpret.entry import takes_network
 from interpret.errors import ModelError
-from interpret.images import Images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret.results import Result
 
 

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
-from interpret.files import write_atomically
-from interpret.reading import printable
+from interpret.files.folders import write_atomically
+from interpret.files.reading import printable
 
 Format: TypeAlias = Literal["png", "svg", "pdf"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from interpret.entry import takes_network
-from interpret.network import Network
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 
 
 @takes_network

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import UnknownNameError
-from interpret.images import InputSpec
+from interpret.images.dataset import InputSpec
 from interpret.results import Record, Result
 from interpret_invariance.halves import half_widths, linearity
 from interpret_invariance.transforms import find_transformation

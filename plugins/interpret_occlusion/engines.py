@@ -17,10 +17,10 @@ from interpret.errors import InterpretError, ModelError, clause
 from interpret.graph.incremental import Incremental, Keep, Wanted
 from interpret.graph.program import multiply_adds
 from interpret.graph.spans import Windows
-from interpret.network import Network
+from interpret.network.network import Network
 from interpret.progress import track
 from interpret.results import Result
-from interpret.workspace import kept_pieces
+from interpret.run.cache import kept_pieces
 
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError)
 """What an engine raises that does not fit a network."""

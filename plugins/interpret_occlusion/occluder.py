@@ -1,10 +1,10 @@
-"""The occluder: where it stands; what it shows is `interpret.fills`."""
+"""The occluder: where it stands; what it shows is `interpret.images.fills`."""
 
 from __future__ import annotations
 
 from interpret.errors import InterpretError
-from interpret.fills import Fill, filled
 from interpret.graph.spans import Windows
+from interpret.images.fills import Fill, filled
 
 __all__ = ["Fill", "filled", "places"]
 

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from interpret.attributing import takes_targets
 from interpret.errors import ModelError
-from interpret.fills import Fill
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.images.fills import Fill
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret.progress import track
+from interpret.run.cache import kept_part
 from interpret.targets import Target, Targets, find_targets, tell, used_labels
-from interpret.workspace import kept_part
 from interpret_deconv import LayerProjections
 from interpret_deconv.mined import check_images
 from interpret_occlusion.checks import NO_APPROXIMATE, NO_TOLERANCE

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from interpret.attributions import Attributions
 from interpret.errors import InterpretError
-from interpret.fills import Fill
-from interpret.images import InputSpec
-from interpret.outputs import OutputKind, as_probabilities
+from interpret.images.dataset import InputSpec
+from interpret.images.fills import Fill
+from interpret.modules.outputs import OutputKind, as_probabilities
 from interpret.results import Record, Result
 from interpret_deconv import LayerProjections
 

@@ -11,11 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.arguments import without_parameter
-from interpret.entry import takes_network
 from interpret.errors import InterpretError
-from interpret.fills import Fill, filled
-from interpret.images import as_images
-from interpret.network import Network
+from interpret.images.dataset import as_images
+from interpret.images.fills import Fill, filled
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret.targets import check_classes, find_class
 from interpret_occlusion import checks
 from interpret_occlusion.engines import SweepTask, answer_everywhere, pick_engine, sums

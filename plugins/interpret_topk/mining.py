@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from interpret.arguments import require_count, without_parameter
-from interpret.batches import OnError, batches
-from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError, ModelError
-from interpret.images import Images, as_images
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.network.batching import OnError, batches
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
 

@@ -1,7 +1,7 @@
 """Training by the paper's recipe, and what forms meanwhile (Zeiler & Fergus 2014, sections 3 and 4)."""
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Probe
 from interpret_training.ablation import ablate
 from interpret_training.ablation_probe import Ablate
 from interpret_training.ablation_results import Ablation

@@ -12,13 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.errors import InterpretError, StepError
-from interpret.images import Images, as_images
-from interpret.interfaces import Device, Model
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.network.batching import OnError
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Device, Model
 from interpret.progress import track
-from interpret.workspace import follows, kept, processes, room
+from interpret.run.cache import follows, kept, processes, room
 from interpret_training.ablation_results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
 from interpret_training.cost import image_multiply_adds, parameter_count, step_seconds
 from interpret_training.evaluation import class_count

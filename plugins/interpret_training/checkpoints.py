@@ -11,12 +11,12 @@ from pathlib import Path
 
 from safetensors.torch import save
 
-from interpret.checksums import checksum_of, is_intact, write_checked
-from interpret.entry import takes_network
 from interpret.errors import ModelError
-from interpret.network import Network
+from interpret.files.checksums import checksum_of, is_intact, write_checked
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret.results import Record
-from interpret.weights import file_hash, mismatches, read_weights, strip_prefixes
+from interpret.weights.loading import file_hash, mismatches, read_weights, strip_prefixes
 from interpret_zoo import MeanImage
 from interpret_zoo.cards import FOLDER, series_names
 

@@ -10,12 +10,12 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.errors import StepError
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.labels import match_labels
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.images.labels import match_labels
+from interpret.network.batching import OnError
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret.results import Result
 from interpret_training.evaluation import TestCrops, class_count, errors, probabilities, score
 from interpret_training.pixels import read_pixels

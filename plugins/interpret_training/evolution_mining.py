@@ -11,11 +11,11 @@ from typing import cast
 import torch
 
 from interpret import results
-from interpret.batches import OnError
-from interpret.dependencies import classes_of
-from interpret.images import Images, digest
-from interpret.network import Network
-from interpret.workspace import find_result, room
+from interpret.code.dependencies import classes_of
+from interpret.images.dataset import Images, digest
+from interpret.network.batching import OnError
+from interpret.network.network import Network
+from interpret.run.cache import find_result, room
 from interpret_topk import Exemplars, mine
 from interpret_training.checkpoints import Checkpoint
 from interpret_training.loading import mean_image

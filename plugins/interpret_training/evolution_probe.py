@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeInt
 
-from interpret.batches import OnError
 from interpret.errors import StepError
-from interpret.images import Images, digest
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images.dataset import Images, digest
+from interpret.network.batching import OnError
+from interpret.network.network import Network
+from interpret.plugin.interfaces import Probe
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_training.checkpoints import Checkpoint, read_checkpoints
 from interpret_training.evolution import THRESHOLD, chosen, evolve

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 
 from interpret.errors import UnknownNameError
-from interpret.images import InputSpec
+from interpret.images.dataset import InputSpec
 from interpret.results import Record, Result
 from interpret_deconv import LayerProjections
 

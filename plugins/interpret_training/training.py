@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from interpret.batches import OnError
-from interpret.checksums import remove_checked
-from interpret.dependencies import classes_of, code_version
-from interpret.entry import takes_network
+from interpret.code.dependencies import classes_of, code_version
 from interpret.errors import InterpretError, ModelError, StepError
-from interpret.files import read_sealed, write_sealed
-from interpret.images import Images, as_images, digest
-from interpret.network import Network
-from interpret.store import read_json
-from interpret.workspace import find_result, follows, processes, room
+from interpret.files.checksums import remove_checked
+from interpret.files.folders import read_sealed, write_sealed
+from interpret.images.dataset import Images, as_images, digest
+from interpret.network.batching import OnError
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
+from interpret.run.cache import find_result, follows, processes, room
+from interpret.run.store import read_json
 from interpret_training.checkpoints import CHECKPOINTS, stored_checkpoint, write_checkpoint
 from interpret_training.evaluation import class_count, probabilities, score
 from interpret_training.initial import initialise
@@ -73,7 +73,7 @@ def train(
         recipe: Every choice, or the name of a recipe that comes along.
         validation: Labelled photographs that the rate and the end are decided by; None: none.
         folder: Where checkpoints, logs and the state to continue from are written; None: a room that the run
-            keeps for this training, see ``interpret.workspace``.
+            keeps for this training, see ``interpret.run.cache``.
         on_error: What to do with an image that cannot be read.
 
     Raises:

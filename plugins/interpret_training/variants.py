@@ -9,9 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from interpret.errors import UnknownNameError, suggest
-from interpret.interfaces import Model
-from interpret.parameters import ParameterProblem, configure, explain
-from interpret.plugins import registry
+from interpret.plugin.discovery import registry
+from interpret.plugin.interfaces import Model
+from interpret.plugin.parameters import ParameterProblem, configure, explain
 from interpret_training.ablation_results import PaperErrors
 
 

@@ -16,16 +16,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from interpret.batches import OnError, batches
-from interpret.checksums import is_intact, write_checked
-from interpret.dependencies import classes_of
-from interpret.entry import takes_network
+from interpret.code.dependencies import classes_of
 from interpret.errors import DatasetError
-from interpret.images import Images, as_images
-from interpret.interfaces import shard_grid
-from interpret.network import Network
+from interpret.files.checksums import is_intact, write_checked
+from interpret.images.dataset import Images, as_images
+from interpret.network.batching import OnError, batches
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
+from interpret.plugin.interfaces import shard_grid
 from interpret.progress import track_ranges
-from interpret.workspace import room
+from interpret.run.cache import room
 from interpret_training.crops import cut, ten_views
 from interpret_training.loading import Preparation
 

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.batches import OnError
-from interpret.images import Images
-from interpret.network import Network
+from interpret.images.dataset import Images
+from interpret.network.batching import OnError
+from interpret.network.network import Network
 from interpret.results import Result
-from interpret.workspace import kept
+from interpret.run.cache import kept
 from interpret_transfer.classifiers import STRENGTHS, Classifier, classify, learnable
 from interpret_transfer.features import Crops, Features, extract
 from interpret_transfer.folds import Fold

@@ -11,15 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.batches import OnError
-from interpret.entry import takes_network
 from interpret.errors import DatasetError
-from interpret.images import Images, as_images
-from interpret.labels import match_labels
-from interpret.network import Network
+from interpret.images.dataset import Images, as_images
+from interpret.images.labels import match_labels
+from interpret.network.batching import OnError
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret.progress import track
 from interpret.results import Result
-from interpret.workspace import kept
+from interpret.run.cache import kept
 from interpret_training import Recipe, read_recipe
 from interpret_training import train as train_network
 from interpret_training.evaluation import class_count, probabilities

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import DatasetError, InterpretError
-from interpret.images import Images, digest
+from interpret.images.dataset import Images, digest
 from interpret_transfer.classifiers import learnable, one_against_rest
 from interpret_transfer.folds import Fold, draw_folds
 

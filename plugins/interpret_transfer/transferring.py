@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from interpret.entry import takes_network
 from interpret.errors import InterpretError
-from interpret.images import as_images
-from interpret.network import Network
+from interpret.images.dataset import as_images
+from interpret.network.entry import takes_network
+from interpret.network.network import Network
 from interpret.progress import track
 from interpret_transfer.features import Features, joined
 from interpret_transfer.judging import Method, judged

@@ -12,9 +12,9 @@ from pydantic import Field
 import interpret
 from interpret.attributions import Attributions
 from interpret.errors import PipelineError, PluginError, StepError
-from interpret.images import Images, Sample
-from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.images.dataset import Images, Sample
+from interpret.pipeline.reading import read_pipeline
+from interpret.plugin.discovery import registry
 from interpret.targets import Target
 from interpret.testing import check_probe, small_images, small_network
 from interpret_captum import Comparison, compare, metrics
@@ -344,7 +344,7 @@ def test_what_cannot_be_compared_is_refused(parameters, message):
 
 def test_preprocessed_tensors_can_be_compared():
     tensors = [torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in range(2)]
-    found = run(GRADIENT, SALIENCY, images=interpret.images.as_images(tensors))
+    found = run(GRADIENT, SALIENCY, images=interpret.images.dataset.as_images(tensors))
     assert found.value("captum.saliency", "relative_l2") < 1e-6
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interpret.errors import InterpretError
-from interpret.files import (
+from interpret.files.folders import (
     file_hash,
     has_hash,
     inside,

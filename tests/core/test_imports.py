@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from interpret import budget, sources
-from interpret.budget import bounded
 from interpret.cli.shell import call
+from interpret.code import sources
+from interpret.code.imports import allowing, find_target, import_target
 from interpret.errors import InterpretError, ModelError
-from interpret.imports import allowing, find_target, import_target
-from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.modules import budget
+from interpret.modules.budget import bounded
+from interpret.pipeline.reading import read_pipeline
+from interpret.plugin.discovery import registry
 
 TRAP = "import os\nfrom torch import nn\nopen(os.environ['TRAP'], 'w').close()\n"
 FILES = {

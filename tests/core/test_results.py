@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.files import seal, unseal
-from interpret.images import InputSpec
+from interpret.files.folders import seal, unseal
+from interpret.images.dataset import InputSpec
 from interpret.records import fits
 from interpret.results import Record, Result, load, whole
 

@@ -11,13 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret import results
-from interpret.checksums import write_checked
 from interpret.errors import InterpretError
-from interpret.files import unseal, write_sealed
-from interpret.interfaces import Probe
+from interpret.files.checksums import write_checked
+from interpret.files.folders import unseal, write_sealed
+from interpret.plugin.interfaces import Probe
 from interpret.results import Result
-from interpret.store import StepFolder
-from interpret.workspace import follows, kept, resumption, room, working_in
+from interpret.run.cache import follows, kept, resumption, room, working_in
+from interpret.run.store import StepFolder
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def test_further_processes_wait_until_the_first_has_emptied_a_room(tmp_path, mon
         (room("shared") / "old").touch()
     monkeypatch.setenv("WORLD_SIZE", "2")
     waits, seen = threading.Event(), list[str]()
-    monkeypatch.setattr("interpret.workspace.sleep", lambda _: waits.set())
+    monkeypatch.setattr("interpret.run.cache.sleep", lambda _: waits.set())
 
     def second():
         with working_in(tmp_path, anew=True):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.pipeline.reading import read_pipeline
+from interpret.plugin.discovery import registry
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]

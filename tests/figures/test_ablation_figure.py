@@ -11,7 +11,7 @@ from ablation_cases import ROWS, ablation
 from matplotlib.figure import Figure
 from PIL import Image
 
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.ablation_figure import AblationFigure, draw
 from interpret_training.ablation_results import Ablation

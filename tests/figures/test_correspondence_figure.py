@@ -12,8 +12,8 @@ from correspondence_cases import correspondence
 from seen import find_all, find_one, pixels
 
 from interpret import DatasetError, UnknownNameError
-from interpret.images import InputSpec, as_images
-from interpret.interfaces import renderer_input
+from interpret.images.dataset import InputSpec, as_images
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence
 from interpret_figures.colours import text_inches

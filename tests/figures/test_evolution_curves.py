@@ -13,7 +13,7 @@ from evolution_cases import EPOCHS, evolution, layer
 from matplotlib.figure import Figure
 from PIL import Image
 
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures import evolution_curves as curves
 from interpret_figures.evolution_curves import EvolutionCurves

@@ -14,8 +14,8 @@ from invariance_cases import NAMES, invariances
 from PIL import Image
 
 from interpret import DatasetError
-from interpret.images import Images, InputSpec, Sample
-from interpret.interfaces import renderer_input
+from interpret.images.dataset import Images, InputSpec, Sample
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.charts import DPI
 from interpret_figures.invariance_page import COLOURS, Sheet

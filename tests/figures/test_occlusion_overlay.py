@@ -9,7 +9,7 @@ from occlusion_made import label_box, maps_of, occlusions
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret_figures import OcclusionOverlay
 from interpret_figures.colours import LOWERS, RAISES, Scale
 from interpret_figures.layout import Heading

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from transfer_cases import LAYERS, NAN, network, scratch, split, transfer
 
 from interpret.errors import StepError
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures import transfer_curve as curve
 from interpret_figures import transfer_layers as layers

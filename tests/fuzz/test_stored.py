@@ -14,10 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.files import seal, unseal
-from interpret.images import InputSpec
+from interpret.files.folders import seal, unseal
+from interpret.images.dataset import InputSpec
 from interpret.results import Record, Result, load, whole
-from interpret.store import RunFolder
+from interpret.run.store import RunFolder
 
 SLOW = settings(max_examples=3000, deadline=20_000, suppress_health_check=list(HealthCheck))
 FAST = settings(SLOW, max_examples=60, derandomize=True, database=None)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import interpret
 from interpret.errors import InterpretError
-from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.pipeline.reading import read_pipeline
+from interpret.plugin.discovery import registry
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = [*sorted((ROOT / "docs/examples").glob("*.yaml")), ROOT / "interpret/pipelines/quickstart.yaml"]

@@ -11,9 +11,8 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from interpret.graph import Graph, Node, receptive_field, trace
+from interpret.graph import Graph, Node, Rules, receptive_field, trace
 from interpret.graph.program import apply
-from interpret.graph.rules import Rules
 from interpret.graph.window_sweep import Windows, spread, window_top_down
 from interpret.graph.windows import Seeds, plan_windows
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from interpret.images import Images, Sample
-from interpret.interfaces import probe_inputs, probe_output, renderer_input
-from interpret.parameters import configure
-from interpret.plugins import BUNDLED, KINDS, Kind, registry
+from interpret.images.dataset import Images, Sample
+from interpret.plugin.discovery import BUNDLED, KINDS, Kind, registry
+from interpret.plugin.interfaces import probe_inputs, probe_output, renderer_input
+from interpret.plugin.parameters import configure
 from interpret.results import Result
 from interpret.testing import (
     check_dataset,

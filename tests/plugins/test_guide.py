@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from interpret import Renderer
 from interpret_selectivity import *
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 {SKETCH}
 print(renderer_input(SelectivityBars).__name__)
 from test_selectivity import test_contract

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from interpret import plugins
 from interpret.errors import UnknownNameError
-from interpret.plugins import Registry, load_registry
+from interpret.plugin import discovery as plugins
+from interpret.plugin.discovery import Registry, load_registry
 
 GOOD = """
 from dataclasses import dataclass

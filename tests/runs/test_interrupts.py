@@ -18,14 +18,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.hookspecs import hookimpl
-from interpret.images import Images
-from interpret.interfaces import Probe
-from interpret.network import Network
-from interpret.plugins import Loaded, Origin, classify
+from interpret.images.dataset import Images
+from interpret.network.network import Network
+from interpret.plugin.discovery import Loaded, Origin, classify
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Probe
 from interpret.results import Result
-from interpret.runner import run_pipeline
-from interpret.workspace import kept_part
+from interpret.run.cache import kept_part
+from interpret.run.runner import run_pipeline
 
 PIPELINE = """\
 version: 1

@@ -4,7 +4,7 @@ from PIL import Image
 
 import interpret_datasets
 from interpret.cli.work import run_pipeline
-from interpret.plugins import Loaded, Origin, classify
+from interpret.plugin.discovery import Loaded, Origin, classify
 
 PIPELINE = """\
 version: 1

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interpret import yamltext
 from interpret.errors import PipelineError
-from interpret.pipeline import read_pipeline
-from interpret.runner import run_pipeline
-from interpret.yamltext import MAX_BYTES, read_yaml
+from interpret.pipeline import yamltext
+from interpret.pipeline.reading import read_pipeline
+from interpret.pipeline.yamltext import MAX_BYTES, read_yaml
+from interpret.run.runner import run_pipeline
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "docs/examples").glob("*.yaml"))
 

@@ -18,15 +18,15 @@ from torch import Tensor, nn
 import interpret_local
 import interpret_topk
 from interpret.errors import DatasetError, InterpretError
-from interpret.files import write_atomically
-from interpret.hookspecs import hookimpl
-from interpret.images import Images, InputSpec, Sample, digest
-from interpret.interfaces import Card, Dataset, Model, Probe, Renderer, ShardedProbe
-from interpret.network import Network
-from interpret.plugins import Loaded, Origin, Registry, classify
+from interpret.files.folders import write_atomically
+from interpret.images.dataset import Images, InputSpec, Sample, digest
+from interpret.network.network import Network
+from interpret.plugin.discovery import Loaded, Origin, Registry, classify
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Card, Dataset, Model, Probe, Renderer, ShardedProbe
 from interpret.results import Result
-from interpret.runner import run_pipeline
-from interpret.workspace import room
+from interpret.run.cache import room
+from interpret.run.runner import run_pipeline
 
 SIZE = 8
 PIPELINE = """\

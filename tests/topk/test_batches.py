@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from interpret.batches import AHEAD, READERS, batches
 from interpret.errors import DatasetError
-from interpret.images import Images, Sample
-from interpret.network import wrap
+from interpret.images.dataset import Images, Sample
+from interpret.network.batching import AHEAD, READERS, batches
+from interpret.network.network import wrap
 
 
 class Counted(Images):

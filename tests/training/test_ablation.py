@@ -8,10 +8,10 @@ from ablation_made import BASE, RECIPE
 from small_training import Stripes
 
 from interpret.errors import InterpretError, PluginError, StepError, UnknownNameError
-from interpret.images import InputSpec
-from interpret.parameters import configure
+from interpret.images.dataset import InputSpec
+from interpret.plugin.parameters import configure
+from interpret.run.cache import working_in
 from interpret.testing import check_probe
-from interpret.workspace import working_in
 from interpret_training import Recipe, train
 from interpret_training.ablation import ablate
 from interpret_training.ablation_probe import Ablate

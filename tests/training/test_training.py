@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from interpret import results
 from interpret.errors import DatasetError, InterpretError, ModelError
-from interpret.images import Sample
+from interpret.images.dataset import Sample
 from interpret_training import DivergenceError, load_checkpoint, loading, pixels, train
 from interpret_training.chance import generator, number, order
 from interpret_training.clipping import clip_filters

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 import interpret
 from interpret.errors import ModelError, PluginError, UnknownNameError
-from interpret.weights import file_hash
+from interpret.weights.loading import file_hash
 from interpret_zoo.cards import FOLDER, WeightsCard, card_names, find_card, write_card
 from interpret_zoo.zfnet import ZFNet
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import interpret
-from interpret.weights import file_hash
+from interpret.weights.loading import file_hash
 from interpret_training import Training
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card
 from interpret_zoo.zfnet import ZFNet

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import interpret
-from interpret.images import Images
-from interpret.network import Network
-from interpret.weights import file_hash
+from interpret.images.dataset import Images
+from interpret.network.network import Network
+from interpret.weights.loading import file_hash
 from interpret_training.clipping import clip_filters
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card
 from interpret_zoo.zfnet import ZFNet
