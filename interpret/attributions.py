@@ -11,7 +11,8 @@ from pydantic import StrictInt
 from torch import Tensor
 
 from interpret.errors import DatasetError, InterpretError, ModelError, UnknownNameError
-from interpret.images.dataset import Images, InputSpec
+from interpret.images.dataset import Images
+from interpret.images.inputs import InputSpec
 from interpret.images.labels import LabelMap, find_output, match_labels
 from interpret.network.network import Network
 from interpret.results import Result
@@ -90,7 +91,7 @@ def find_targets(
 
 
 def match(network: Network, images: Images, classes: int) -> LabelMap:
-    """Which output stands for each category of the images; see `interpret.images.labels.match_labels`."""
+    """Which output stands for each category of the images; see `interpret.images.match_labels`."""
     return match_labels(images.categories, network.categories, classes)
 
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import InputSpec
+from interpret.images.inputs import InputSpec
 
 LARGEST_INTEGER = 1 << 63
 _NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

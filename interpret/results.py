@@ -33,7 +33,7 @@ from interpret.files.folders import (
 )
 from interpret.records import Decoder, Encoder, Record, files_of
 
-__all__ = ["FORMAT", "Record", "Result", "load", "replace", "whole"]
+__all__ = ["FORMAT", "Record", "Result", "load", "replace", "result_digest"]
 
 FORMAT = 2
 """1 had no checksum of ``result.json`` itself, nor of further files; it is still read."""
@@ -93,7 +93,7 @@ def _load(folder: Path) -> Any:
     return decoder.decode(record["result"])
 
 
-def whole(folder: Path) -> str:
+def result_digest(folder: Path) -> str:
     """The hash of a ``result.json`` whose tensors and files are beside it, to the last bit; else empty.
 
     Raises:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from interpret.plugin.discovery import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
-BUNDLED = Path(__file__).parents[1] / "pipelines"
+BUNDLED = Path(__file__).parent / "pipelines"
 PLURALS = ("models", "datasets", "probes", "renderers", "executors")
 WELCOME = """See inside convolutional networks.
 
@@ -185,7 +185,7 @@ def schema() -> None:
 
     With it editors check and complete YAML.
     """
-    from interpret.pipeline.reading import pipeline_schema  # noqa: PLC0415 - imports torch
+    from interpret.pipeline.schema import pipeline_schema  # noqa: PLC0415 - imports torch
 
     click.echo(json.dumps(pipeline_schema(_registry()), indent=2))
 

@@ -1,1 +1,36 @@
-"""Room."""
+"""Files: read and written so that nothing is lost and no stranger's file does harm.
+
+- ``reading``: files that users name: regular ones only, of a bounded size; names made fit to print.
+- ``folders``: files in folders that may be a stranger's: inside only, whole or not at all, no links.
+- ``checksums``: files that are believed only while their checksum fits.
+- ``contents``: hashes of what files hold, remembered while a file does not change.
+"""
+
+from interpret.files.checksums import checksum_of, is_intact, remove_checked, write_checked
+from interpret.files.contents import content_hashes, digest
+from interpret.files.folders import (
+    is_inside,
+    link_or_copy,
+    parse_json,
+    user_path,
+    write_atomically,
+    write_sealed,
+)
+from interpret.files.reading import printable, read_text
+
+__all__ = [
+    "checksum_of",
+    "content_hashes",
+    "digest",
+    "is_inside",
+    "is_intact",
+    "link_or_copy",
+    "parse_json",
+    "printable",
+    "read_text",
+    "remove_checked",
+    "user_path",
+    "write_atomically",
+    "write_checked",
+    "write_sealed",
+]

@@ -176,3 +176,9 @@ def _read(path: str | Path) -> _Content | None:
         return None
     settled = is_settled(before, now) and stamp(before) == stamp(after)
     return _Content(found, stamp(before) if settled else "")
+
+
+def digest(*parts: object) -> str:
+    """A short hash of the parts' text."""
+    text = "\n".join(map(str, parts)).encode("utf-8", "surrogatepass")  # names of files may be no UTF-8
+    return hashlib.sha256(text).hexdigest()[:32]

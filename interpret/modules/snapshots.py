@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from interpret.modules.wrappers import HOOKS, SIMPLE
+from interpret.modules.copies import SIMPLE
+from interpret.modules.wrappers import HOOKS
 
 INNER = ("_parameters", "_buffers", "_modules", *HOOKS)
 USUAL = frozenset(vars(nn.Module()))

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.program import Graph
 from interpret.modules.contexts import plain
+from interpret.modules.copies import clone, eval_copy, share
 from interpret.modules.dispatched import Operation, Operations, WritesError, draws_of, python_draws
 from interpret.modules.outputs import Output, OutputKind, is_dense, output_kind, pick_output, tensors_in
-from interpret.modules.wrappers import clone, eval_copy, share
 from interpret.network.recording import Call, watching
 
 ROUNDING = 1e-4

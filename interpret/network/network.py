@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from interpret.arguments import as_aliases, as_categories, require_names_for_all
 from interpret.errors import ModelError, clause
 from interpret.graph.program import Graph
-from interpret.images.dataset import InputSpec, Picture
-from interpret.images.inputs import Interpolation, as_input_spec, image_shape, require_preprocessed
+from interpret.images.inputs import InputSpec, Interpolation, as_input_spec, image_shape, require_preprocessed
+from interpret.images.pictures import Picture
 from interpret.modules.contexts import plain, usable
 from interpret.modules.outputs import (
     Output,
@@ -118,7 +118,7 @@ class Network:
 
     @property
     def output_kind(self) -> OutputKind:
-        """What the numbers of its outputs are, as found on first use; `interpret.modules.outputs.as_probabilities`.
+        """What the numbers of its outputs are, as found on first use; `interpret.modules.as_probabilities`.
 
         ``probabilities`` where they add up to 1 or a sigmoid makes them, ``log_probabilities`` where they are
         logarithms of those, else ``logits``.

@@ -31,13 +31,12 @@ from torch import nn
 
 from interpret.code.imports import Target
 from interpret.errors import InterpretError, ModelError, PluginError, clause
-from interpret.images.dataset import Images, InputSpec, as_images
+from interpret.images.dataset import Images, as_images
+from interpret.images.inputs import InputSpec
 from interpret.modules.budget import bounded
 from interpret.network.entry import takes_network
 from interpret.network.network import Network
-from interpret.plugin.shards import SHARD_IMAGES as SHARD_IMAGES  # noqa: PLC0414 - also found here
-from interpret.plugin.shards import Job as Job  # noqa: PLC0414 - also found here
-from interpret.plugin.shards import shard_grid as shard_grid  # noqa: PLC0414 - also found here
+from interpret.plugin.shards import Job, shard_grid
 from interpret.plugin.values import flaw
 from interpret.results import Result
 from interpret.weights.loading import load_into, read_weights

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from interpret.code.dependencies import Code, classes_of, code_files
-from interpret.images.dataset import Images, digest
+from interpret.files.contents import digest
+from interpret.images.dataset import Images
 from interpret.network.network import Network
-from interpret.pipeline.reading import Pipeline, Step, written
+from interpret.pipeline.steps import Pipeline, Step, written
 from interpret.plugin.discovery import BUNDLED, Registry
 from interpret.plugin.interfaces import Dataset, Plugin, Probe, Renderer
 from interpret.plugin.library import DATASET_OF, dataset_of

@@ -37,7 +37,7 @@ from interpret.plugin.interfaces import (
 from interpret.results import Result, load
 from interpret.testing.datasets import check_dataset
 from interpret.testing.executors import check_executor
-from interpret.testing.promises import promise, promise_class
+from interpret.testing.requirements import require, require_class
 
 __all__ = [
     "check_dataset",
@@ -106,7 +106,7 @@ def check_probe(probe: Probe, network: Network | None = None, images: Any = None
     Raises:
         PluginError: With the first promise that is broken.
     """
-    promise_class("probe", probe)
+    require_class("probe", probe)
     network, images = network or small_network(), as_images(small_images() if images is None else images)
     before = _state(network)
     torch.manual_seed(1)
@@ -116,7 +116,7 @@ def check_probe(probe: Probe, network: Network | None = None, images: Any = None
     _check_saving(probe, result)
     torch.manual_seed(2)
     again = _run_in_train_mode(probe, network, images, inputs)
-    promise(
+    require(
         probe,
         _content(result) == _content(again),
         "gives another result the second time: chance must come from a parameter such as seed, "
@@ -134,20 +134,20 @@ def check_model(model: Model) -> None:
     Raises:
         PluginError: With the first promise that is broken.
     """
-    require = partial(promise, model)
-    promise_class("model", model)
+    check = partial(require, model)
+    require_class("model", model)
     torch.manual_seed(1)
     state = torch.get_rng_state()
     network = model.load("cpu")
-    require(torch.equal(state, torch.get_rng_state()), "changes the global random state.")
-    require(not any(part.training for part in network.module.modules()), "is not in eval mode.")
+    check(torch.equal(state, torch.get_rng_state()), "changes the global random state.")
+    check(not any(part.training for part in network.module.modules()), "is not in eval mode.")
     torch.manual_seed(2)
-    require(network.fingerprint() == model.load("cpu").fingerprint(), "builds another network each time.")
+    check(network.fingerprint() == model.load("cpu").fingerprint(), "builds another network each time.")
     try:  # a network counts its outputs and categories itself
         output = network(torch.zeros(1, *network.input.shape))
     except ModelError as error:
         raise PluginError(f"{type(model).__name__} does not answer for one image: {error}") from error
-    require(output.dim() == 2, f"returns {tuple(output.shape)} for one image, not (1, classes).")
+    check(output.dim() == 2, f"returns {tuple(output.shape)} for one image, not (1, classes).")
     for alias in network.aliases:
         network.layer(alias)
 
@@ -163,19 +163,19 @@ def check_renderer(renderer: Renderer[Any], result: Result, images: Any = None) 
     Raises:
         PluginError: With the first promise that is broken.
     """
-    require = partial(promise, renderer)
-    promise_class("renderer", renderer)
+    check = partial(require, renderer)
+    require_class("renderer", renderer)
     _check_type(renderer, result, renderer_input(type(renderer)))
     images = as_images(small_images() if images is None else images)
     before = _content(result)
     written = _rendered(renderer, result, images)
-    require(bool(written), "returns no files.")
-    require(_content(result) == before, "changes the result it draws.")
-    require(_rendered(renderer, result, images) == written, "writes other files the second time.")
+    check(bool(written), "returns no files.")
+    check(_content(result) == before, "changes the result it draws.")
+    check(_rendered(renderer, result, images) == written, "writes other files the second time.")
 
 
 def _check_type(plugin: Plugin, result: object, expected: type[Result]) -> None:
-    promise(
+    require(
         plugin,
         isinstance(result, expected),
         f"is annotated with {expected.__name__}. Got {type(result).__name__}.",
@@ -184,12 +184,12 @@ def _check_type(plugin: Plugin, result: object, expected: type[Result]) -> None:
 
 def _check_saving(plugin: Plugin, result: Result) -> None:
     """What is loaded is what was saved, bit for bit, also in parts that a file could mix up."""
-    require = partial(promise, plugin)
+    check = partial(require, plugin)
     with TemporaryDirectory() as folder:
         result.save(Path(folder))
         loaded = load(Path(folder))
-        require(type(loaded) is type(result), "returns a result that is loaded as another type.")
-        require(_content(loaded) == _content(result), "returns a result that changes when it is saved.")
+        check(type(loaded) is type(result), "returns a result that is loaded as another type.")
+        check(_content(loaded) == _content(result), "returns a result that changes when it is saved.")
 
 
 def _check_exception(plugin: Plugin, network: Network, run: Callable[[], object]) -> None:
@@ -216,17 +216,17 @@ def _break(*_: object) -> None:
 
 def _check_shards(probe: ShardedProbe, network: Network, images: Images, inputs: dict[str, Result]) -> None:
     """Shards merge to the same in any order, and in groups where the merged result is a partial one again."""
-    require = partial(promise, probe)
+    check = partial(require, probe)
     partials = [probe.run_shard(network, images.subset([place]), **inputs) for place in range(len(images))]
     _check_saving(probe, partials[0])
     whole = _content(probe.merge(partials))
     for order in (partials[::-1], partials[1:] + partials[:1]):
-        require(_content(probe.merge(order)) == whole, "merges to another result in another order.")
+        check(_content(probe.merge(order)) == whole, "merges to another result in another order.")
     groups = [
         probe.merge(part) for part in (partials[: len(partials) // 2], partials[len(partials) // 2 :]) if part
     ]
     if type(groups[0]) is type(partials[0]):
-        require(_content(probe.merge(groups)) == whole, "merges groups of shards to another result.")
+        check(_content(probe.merge(groups)) == whole, "merges groups of shards to another result.")
 
 
 def _check_join(probe: ShardedProbe, network: Network, images: Images, inputs: dict[str, Result]) -> None:
@@ -238,7 +238,7 @@ def _check_join(probe: ShardedProbe, network: Network, images: Images, inputs: d
     for cut in (range(1, count), range(2, count, 2)):
         edges = pairwise([0, *cut, count])
         pieces = [probe.run_shard(network, images.subset(range(*edge)), **inputs) for edge in edges]
-        promise(
+        require(
             probe, _content(probe.join(pieces)) == whole, "joins the pieces of a shard to another result."
         )
 
@@ -273,7 +273,7 @@ def _state(network: Network) -> dict[str, object]:
 
 def _unchanged(plugin: Plugin, network: Network, before: dict[str, object], when: str = "") -> None:
     for key, value in _state(network).items():
-        promise(plugin, value == before[key], f"changes the {key} of the module{when}.")
+        require(plugin, value == before[key], f"changes the {key} of the module{when}.")
 
 
 def _content(result: Result) -> tuple[bytes, ...]:
@@ -286,13 +286,13 @@ def _content(result: Result) -> tuple[bytes, ...]:
 
 def _rendered(renderer: Renderer[Any], result: Result, images: Images) -> list[str]:
     """The names of the files that are written into a new folder."""
-    require = partial(promise, renderer)
+    check = partial(require, renderer)
     with TemporaryDirectory() as name:
         folder = Path(name).resolve()
         returned = sorted(Path(path).resolve() for path in renderer.render(result, images, folder))
         found = sorted(path for path in folder.rglob("*") if path.is_file())
-        require(returned == found, f"returns {_names(returned)} but writes {_names(found)}.")
-        require(all(path.stat().st_size for path in found), "writes an empty file.")
+        check(returned == found, f"returns {_names(returned)} but writes {_names(found)}.")
+        check(all(path.stat().st_size for path in found), "writes an empty file.")
         return [path.relative_to(folder).as_posix() for path in found]
 
 

@@ -15,15 +15,17 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import Images, InputSpec, as_images
+from interpret.images.dataset import Images, as_images
+from interpret.images.inputs import InputSpec
 from interpret.network.network import Network
 from interpret.plugin.discovery import Loaded, Origin, classify
 from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Card, Dataset, Executor, Job, Model, Probe, ShardedProbe
+from interpret.plugin.interfaces import Card, Dataset, Executor, Model, Probe, ShardedProbe
+from interpret.plugin.shards import Job
 from interpret.progress import Progress
 from interpret.results import Result
 from interpret.run.runner import run_pipeline
-from interpret.testing.promises import promise, promise_class
+from interpret.testing.requirements import require, require_class
 
 BATCH = 32
 IMAGES = 300
@@ -135,24 +137,24 @@ def check_executor(executor: Executor) -> None:
     Raises:
         PluginError: With the first promise that is broken.
     """
-    require = partial(promise, executor)
-    promise_class("executor", executor)
+    check = partial(require, executor)
+    require_class("executor", executor)
     with TemporaryDirectory() as name:
         folder, count = Path(name), _Count()
         expected = _run(_InOrder(), folder / "expected", _Count())
         try:
             found = _run(executor, folder / "found", count)
         except InterpretError as error:
-            require(ok=False, message=f"does not run every job: {error}")
-        require(found == expected, "gives other results than jobs that are run one after the other.")
-        require(count.images == count.total == IMAGES, "does not yield every job once.")
+            check(ok=False, message=f"does not run every job: {error}")
+        check(found == expected, "gives other results than jobs that are run one after the other.")
+        check(count.images == count.total == IMAGES, "does not yield every job once.")
         try:
             _run(executor, folder / "fails", _Count(), fails=True)
         except InterpretError as error:
             hidden = "on purpose" not in str(error)
         else:
             hidden = True
-        require(not hidden, "hides an exception of a job.")
+        check(not hidden, "hides an exception of a job.")
 
 
 def _run(executor: Executor, folder: Path, progress: Progress, *, fails: bool = False) -> list[bytes]:

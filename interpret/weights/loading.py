@@ -76,7 +76,7 @@ def read_weights(path: str | Path, *, sha256: str = "", names: Collection[str] =
         ModelError: If the file is missing, is another than expected, is broken, or holds no tensors by name.
     """
     path = existing_file(path)
-    digest = file_hash(path)
+    digest = weights_hash(path)
     check_hash(path, digest, sha256)
     held = read_held(path, names)
     if held.beside:
@@ -230,7 +230,7 @@ def _prefixes(names: Iterable[str], wanted: set[str]) -> Counter[str]:
     return hits
 
 
-def file_hash(path: Path) -> str:
+def weights_hash(path: Path) -> str:
     """SHA-256 of the file's bytes, 64 hexadecimal digits.
 
     Raises:

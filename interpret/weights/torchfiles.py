@@ -1,7 +1,7 @@
 """Files of ``torch.save``: the tensors in them, read without ``torch.load`` and without running anything.
 
 ``torch.load(..., weights_only=True)`` refuses a file for one number of numpy beside the weights, and calls
-functions with sizes that the file chooses. Here the pickle is only described (`interpret.weights.unpickling`), and a
+functions with sizes that the file chooses. Here the pickle is only described (`unpickling`), and a
 tensor is made from the description of one, where all of it lies within the bytes that the file holds.
 """
 

@@ -9,11 +9,10 @@ import torch
 from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
-from interpret.code.imports import FORM, Target, check_target, import_target, signature
+from interpret.code import FORM, Target, check_target, import_target, signature
 from interpret.errors import InterpretError, ModelError, clause
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Device
-from interpret.plugin.values import plain_arguments
+from interpret.network import Network
+from interpret.plugin import Device, plain_arguments
 from interpret_zoo.image_model import ImageModel
 
 

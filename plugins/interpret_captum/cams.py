@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interpret.errors import StepError
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret_captum import library as captum
 from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
 from interpret_deconv import Asked, AsksClass

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret_captum import library as captum
 from interpret_captum.pixels import check_fill, filled
 from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients

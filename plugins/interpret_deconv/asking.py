@@ -15,12 +15,10 @@ from torch import Tensor
 
 from interpret.attributions import Attributions, Target, find_targets, tell, used_labels
 from interpret.errors import InterpretError
-from interpret.images.dataset import Images, as_images
-from interpret.images.labels import LabelMap
-from interpret.network.batching import batches
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
-from interpret.run.cache import kept_pieces
+from interpret.images import Images, LabelMap, as_images
+from interpret.network import Network, batches
+from interpret.plugin import Probe
+from interpret.run import cached_pieces
 
 __all__ = ["Explain"]
 
@@ -144,7 +142,7 @@ def attribute(
             matching="" if piece.start else tell(asked[0].matched),  # of all images, and told once
         )
 
-    return _joined(kept_pieces(some, range(len(images)), batch_size, method, kind=Attributions))
+    return _joined(cached_pieces(some, range(len(images)), batch_size, method, kind=Attributions))
 
 
 def _joined(pieces: Sequence[Attributions]) -> Attributions:

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.graph import Rules, remember, seed_signals, top_down
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret_deconv.asking import Asked, AsksNeuron, Explain
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.derivatives import whole_gradient

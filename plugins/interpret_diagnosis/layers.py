@@ -8,7 +8,7 @@ from torch import nn
 
 from interpret.errors import ModelError
 from interpret.graph import Graph, Node
-from interpret.network.network import Network
+from interpret.network import Network
 
 __all__ = ["diagnosed_layers"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.network import Network, takes_network
 from interpret_diagnosis.layers import diagnosed_layers
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from interpret.attributions import check_classes
 from interpret.errors import ModelError
-from interpret.modules.outputs import as_probabilities
-from interpret.network.network import Network
+from interpret.modules import as_probabilities
+from interpret.network import Network
 from interpret_invariance.transforms import find_transformation, transform
 from interpret_invariance.warping import Border
 

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.network.network import Network
+from interpret.network import Network
 
 P = ParamSpec("P")
 T = TypeVar("T")

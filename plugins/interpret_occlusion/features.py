@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from interpret.images.dataset import Images
-from interpret.network.network import Network
+from interpret.images import Images
+from interpret.network import Network
 from interpret_deconv import Deconv, LayerProjections
 from interpret_topk import Exemplars, LayerExemplars
 

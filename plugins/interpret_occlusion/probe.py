@@ -11,12 +11,11 @@ from pydantic import Field, field_validator
 
 from interpret.attributions import Target, find_targets, tell, used_labels
 from interpret.errors import ModelError
-from interpret.images.dataset import Images, as_images
-from interpret.images.fills import Fill
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Fill, Images, as_images
+from interpret.network import Network
+from interpret.plugin import Probe
 from interpret.progress import track
-from interpret.run.cache import kept_part
+from interpret.run import cached_part
 from interpret_deconv import LayerProjections
 from interpret_occlusion.checks import NO_APPROXIMATE, NO_TOLERANCE
 from interpret_occlusion.features import project_unit
@@ -83,7 +82,7 @@ class Occlusion(Probe):
         matching = tell(used_labels(network, images, logits.shape[1], self.target))
         numbers = range(len(images))
         maps = tuple(
-            kept_part(
+            cached_part(
                 partial(self._sweep, network, images, number, targets[number]),
                 images.indices[number],
                 kind=OcclusionMaps,

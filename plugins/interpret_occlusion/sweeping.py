@@ -12,9 +12,8 @@ from torch import Tensor
 
 from interpret.attributions import check_classes, find_class
 from interpret.errors import InterpretError
-from interpret.images.fills import Fill, filled
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.images import Fill, filled
+from interpret.network import Network, takes_network
 from interpret_occlusion import checks
 from interpret_occlusion.engines import Question, answer_everywhere, pick_engine, sums
 from interpret_occlusion.occluder import places

@@ -9,9 +9,9 @@ import torch
 
 import interpret
 from interpret.errors import PipelineError, PluginError, StepError
-from interpret.images.dataset import Images, Sample
-from interpret.pipeline.reading import read_pipeline
-from interpret.plugin.discovery import registry
+from interpret.images import Images, Sample
+from interpret.pipeline import read_pipeline
+from interpret.plugin import registry
 from interpret.testing import check_probe, small_images, small_network
 from interpret_captum import Comparison, compare, metrics
 from interpret_captum.compare import BUNDLED, Compare

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from interpret.code.dependencies import classes_of, code_files, code_version, forget_code
-from interpret.images.dataset import as_images
-from interpret.network.network import wrap
-from interpret.plugin.discovery import registry
+from interpret.code import classes_of, code_version
+from interpret.code.dependencies import code_files, forget_code
+from interpret.images import as_images
+from interpret.network import wrap
+from interpret.plugin import registry
 from interpret_captum import Saliency
 from interpret_deconv import Deconv, Project
 from interpret_invariance import Invariance

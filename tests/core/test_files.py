@@ -8,22 +8,17 @@ from pathlib import Path
 import pytest
 
 from interpret.errors import InterpretError
+from interpret.files import is_inside, link_or_copy, parse_json, user_path, write_atomically, write_sealed
 from interpret.files.folders import (
     file_hash,
     has_hash,
     inside,
-    is_inside,
-    link_or_copy,
-    parse_json,
     read_plain,
     read_sealed,
     remove_leftovers,
     require_kind,
     seal,
     unseal,
-    user_path,
-    write_atomically,
-    write_sealed,
 )
 
 OUTSIDE = [

@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from interpret.cli.shell import call
-from interpret.code import sources
-from interpret.code.imports import allowing, find_target, import_target
+from interpret.code import import_target, sources
+from interpret.code.imports import allowing, find_target
 from interpret.errors import InterpretError, ModelError
 from interpret.modules import budget
 from interpret.modules.budget import bounded
-from interpret.pipeline.reading import read_pipeline
-from interpret.plugin.discovery import registry
+from interpret.pipeline import read_pipeline
+from interpret.plugin import registry
 
 TRAP = "import os\nfrom torch import nn\nopen(os.environ['TRAP'], 'w').close()\n"
 FILES = {

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from interpret import InterpretError, UnknownNameError, load_probe, wrap
 from interpret.errors import PluginError
-from interpret.images.dataset import Images, Sample, as_images
-from interpret.network.network import Network
+from interpret.images import Images, Sample, as_images
+from interpret.network import Network
 from interpret.progress import Progress, StepListener, listening
 from interpret_deconv import Asked, Neuron, Project, find_neurons, project
 from interpret_deconv.asking import attribute

@@ -15,7 +15,7 @@ from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
 from interpret.errors import ModelError
 from interpret.graph import Graph, Node, trace
-from interpret.network.network import wrap
+from interpret.network import wrap
 
 
 class Plain(nn.Module):

@@ -7,10 +7,9 @@ import pytest
 import yaml
 
 from interpret.errors import PipelineError
-from interpret.pipeline import yamltext
-from interpret.pipeline.reading import read_pipeline
-from interpret.pipeline.yamltext import MAX_BYTES, read_yaml
-from interpret.run.runner import run_pipeline
+from interpret.pipeline import read_pipeline, read_yaml, yamltext
+from interpret.pipeline.yamltext import MAX_BYTES
+from interpret.run import run_pipeline
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "docs/examples").glob("*.yaml"))
 

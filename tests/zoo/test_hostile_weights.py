@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.weights.loading import load_into, read_weights
+from interpret.weights import load_into, read_weights
 from interpret.weights.torchfiles import MAGIC
 from interpret.weights.unpickling import Inert, unpickle
 

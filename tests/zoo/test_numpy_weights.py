@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import interpret
 from interpret.errors import InterpretError, ModelError
-from interpret.weights.loading import load_into, read_weights
+from interpret.weights import load_into, read_weights
 
 State = dict[str, Any]
 
