@@ -19,18 +19,15 @@ from safetensors.torch import save as save_tensors
 
 from interpret.errors import InterpretError, clause
 from interpret.files.folders import (
-    LARGEST_JSON,
     file_hash,
     has_hash,
     inside,
     link_or_copy,
-    parse_json,
     read_plain,
     require_kind,
-    seal,
-    unseal,
     write_atomically,
 )
+from interpret.files.sealed import LARGEST_JSON, parse_json, seal, unseal
 from interpret.records import Decoder, Encoder, Record, files_of
 
 __all__ = ["FORMAT", "Record", "Result", "load", "replace", "result_digest"]

@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path
 
 from interpret.errors import InterpretError
-from interpret.files.folders import is_settled, read_sealed, stamp, write_sealed
+from interpret.files.folders import is_settled, stamp
 from interpret.files.reading import open_file
+from interpret.files.sealed import read_sealed, write_sealed
 from interpret.interrupts import check_interrupt
 
 _SAVE = 30.0

@@ -21,22 +21,19 @@ from interpret import results
 from interpret.code.dependencies import code_version
 from interpret.errors import InterpretError, StepError
 from interpret.files.folders import (
-    LARGEST_JSON,
     file_hash,
     has_hash,
     inside,
     is_inside,
-    parse_json,
     read_plain,
-    read_sealed,
     refuse_links,
     remove_leftovers,
     remove_tree,
     require_kind,
     temporary_folder,
     write_atomically,
-    write_sealed,
 )
+from interpret.files.sealed import LARGEST_JSON, parse_json, read_sealed, write_sealed
 from interpret.records import files_of
 from interpret.results import Result, result_digest
 

@@ -18,7 +18,7 @@ import torch
 from interpret.code import classes_of, code_version
 from interpret.errors import InterpretError, ModelError, StepError
 from interpret.files import digest, remove_checked, write_sealed
-from interpret.files.folders import read_sealed
+from interpret.files.sealed import read_sealed
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, takes_network
 from interpret.run import cache_dir, find_result, follows, processes, read_json

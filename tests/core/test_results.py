@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.files.folders import seal, unseal
+from interpret.files.sealed import seal, unseal
 from interpret.images import InputSpec
 from interpret.records import Record, fits
 from interpret.results import Result, load, result_digest

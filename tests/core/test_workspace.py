@@ -13,7 +13,7 @@ from torch import Tensor
 from interpret import results
 from interpret.errors import InterpretError
 from interpret.files import write_checked, write_sealed
-from interpret.files.folders import unseal
+from interpret.files.sealed import unseal
 from interpret.plugin import Probe
 from interpret.results import Result
 from interpret.run import cache_dir, cached, follows

@@ -11,7 +11,7 @@ import pytest
 
 from interpret.cli.shell import report
 from interpret.errors import InterpretError, StepError
-from interpret.files.folders import seal, unseal
+from interpret.files.sealed import seal, unseal
 from interpret.images import Images
 from interpret.run import run_pipeline
 
