@@ -32,7 +32,7 @@ MOVED = {
     "interfaces": "plugin.interfaces",
     "items": "images.items",
     "jobs": "run.jobs",
-    "known": "network.findings",
+    "known": "network.known",
     "labels": "images.labels",
     "library": "plugin.library",
     "loaders": "images.loaders",

@@ -2,8 +2,8 @@
 
 - ``network``: `Network`, and `wrap`, which makes one of any ``nn.Module``.
 - ``recording``: activations of several layers in one pass.
-- ``checks``: what every analysis takes for granted of a module, tested on first use.
-- ``findings``: what was found out about a module, and kept while it does not change.
+- ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
+- ``known``: what was found out about a module, and kept while it does not change.
 - ``entry``: what every function that takes a network does first.
 - ``batching``: preprocessed batches, read a little ahead.
 """

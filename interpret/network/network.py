@@ -29,8 +29,9 @@ from interpret.modules.outputs import (
 )
 from interpret.modules.snapshots import state_hash
 from interpret.modules.wrappers import named_parts, require_module, require_visible, unwrapped
-from interpret.network.checks import Findings, examine, first_pass, noise_images
-from interpret.network.findings import Known, Shape, find_layer
+from interpret.network.checks import examine
+from interpret.network.known import Known, Shape, find_layer
+from interpret.network.passes import Findings, first_pass, noise_images
 from interpret.network.recording import Call, record
 
 T = TypeVar("T")

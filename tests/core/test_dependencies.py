@@ -205,6 +205,7 @@ def test_every_file_whose_functions_a_probe_runs_is_counted():
     for probe, inputs in probes:
         ran = _files_run(lambda probe=probe, inputs=inputs: probe.run(network, images, **inputs))
         assert len(ran) > 5
+        ran.discard("interpret/moved.py")  # every import asks it for old names; it decides no number
         assert ran <= set(code_files(type(probe)))
 
 
