@@ -20,7 +20,7 @@ from interpret.errors import InterpretError
 from interpret.images.inputs import InputSpec
 
 LARGEST_INTEGER = 1 << 63
-_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def _kind(cls: type[Any]) -> str:
@@ -125,8 +125,8 @@ class Decoder:
         match tree:
             case {"$tensor": str(path), **rest} if not rest and path in self.tensors:
                 return self.tensors[path]
-            case {"$float": str(text), **rest} if not rest and text in _NUMBERS:
-                return _NUMBERS[text]
+            case {"$float": str(text), **rest} if not rest and text in _NOT_FINITE:
+                return _NOT_FINITE[text]
             case {"$dict": dict(items), **rest} if not rest:
                 return {key: self.decode(item) for key, item in items.items()}
             case {"$type": str(kind), "fields": dict(fields), **rest} if not rest:

@@ -6,6 +6,14 @@
 """
 
 from interpret.code.dependencies import classes_of, code_version
-from interpret.code.imports import FORM, Target, check_target, import_target, signature
+from interpret.code.imports import FORM, ImportPath, check_import_path, import_target, signature
 
-__all__ = ["FORM", "Target", "check_target", "classes_of", "code_version", "import_target", "signature"]
+__all__ = [
+    "FORM",
+    "ImportPath",
+    "check_import_path",
+    "classes_of",
+    "code_version",
+    "import_target",
+    "signature",
+]

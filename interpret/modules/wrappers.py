@@ -14,7 +14,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from interpret.errors import ModelError
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
-WRAPPERS = {
+WRAPPED_ATTRIBUTES = {
     "OptimizedModule": "_orig_mod",
     "DataParallel": "module",
     "DistributedDataParallel": "module",
@@ -44,7 +44,7 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def _inner(module: nn.Module) -> nn.Module | None:
-    name = WRAPPERS.get(type(module).__name__)
+    name = WRAPPED_ATTRIBUTES.get(type(module).__name__)
     if getattr(getattr(module, "sharding_strategy", None), "name", "NO_SHARD") != "NO_SHARD":
         raise ModelError(f"{type(module).__name__} keeps a part of the weights in each process. {WHOLE}")
     return vars(module)["_modules"].get(name) if name else None

@@ -29,7 +29,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import nn
 
-from interpret.code.imports import Target
+from interpret.code.imports import ImportPath
 from interpret.errors import InterpretError, ModelError, PluginError, clause
 from interpret.images.dataset import Images, as_images
 from interpret.images.inputs import InputSpec
@@ -77,7 +77,7 @@ class Plugin(BaseModel, ABC):
         """Further plugins that do a part of its work: what it finds depends on them too."""
         return ()
 
-    def imports(self) -> Sequence[Target]:
+    def imports(self) -> Sequence[ImportPath]:
         """The classes that it imports because a parameter names them."""
         return [target for plugin in self.nested() for target in plugin.imports()]
 

@@ -10,7 +10,7 @@ from interpret.plugin.interfaces import (
 )
 from interpret.testing.requirements import require
 
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+HOOK_DICTS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def network_state(network: Network) -> dict[str, object]:
@@ -20,9 +20,9 @@ def network_state(network: Network) -> dict[str, object]:
     return {
         "weights": network.fingerprint(),
         "modes": [part.training for part in parts],
-        "hooks": [len(getattr(part, name)) for part in parts for name in HOOKS]
+        "hooks": [len(getattr(part, name)) for part in parts for name in HOOK_DICTS]
         + [len(item._backward_hooks or ()) for item in parameters]
-        + [len(every[f"_global{name}"]) for name in HOOKS],
+        + [len(every[f"_global{name}"]) for name in HOOK_DICTS],
         "gradients": [(item.requires_grad, item.grad is None) for item in parameters],
     }
 

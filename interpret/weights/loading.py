@@ -33,7 +33,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """What DataParallel, torch.compile and training frameworks put before every name."""
 
 
-_WRAPPED = re.compile(r"(?<=\.)(?:module|_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
+_WRAPPER_NAMES = re.compile(r"(?<=\.)(?:module|_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
 """What the same put before the names inside of a part that they wrapped: ``features.module.0.weight``."""
 
 
@@ -194,7 +194,7 @@ def strip_prefixes(tensors: Mapping[str, Tensor], expected: Iterable[str]) -> di
     """
     wanted = {name for name in expected if not name.endswith("num_batches_tracked")}
     hits = _prefixes(tensors, wanted)
-    unwrapped = {_WRAPPED.sub("", name): tensor for name, tensor in tensors.items()}
+    unwrapped = {_WRAPPER_NAMES.sub("", name): tensor for name, tensor in tensors.items()}
     if len(unwrapped) == len(tensors) and (more := _prefixes(unwrapped, wanted)).total() > hits.total():
         tensors, hits = unwrapped, more
     most = max(hits.values(), default=0)
