@@ -10,7 +10,8 @@
 from interpret.files.checksums import checksum_of, is_intact, remove_checked, write_checked
 from interpret.files.contents import content_hashes, digest
 from interpret.files.folders import is_inside, link_or_copy, user_path, write_atomically
-from interpret.files.reading import printable, read_text
+from interpret.files.reading import printable, read_file, read_text
+from interpret.files.sealed import read_sealed
 from interpret.files.sealed import parse_json, write_sealed
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "link_or_copy",
     "parse_json",
     "printable",
+    "read_file",
+    "read_sealed",
     "read_text",
     "remove_checked",
     "user_path",
