@@ -11,8 +11,7 @@ from interpret.files.checksums import checksum_of, is_intact, remove_checked, wr
 from interpret.files.contents import content_hashes, digest
 from interpret.files.folders import is_inside, link_or_copy, user_path, write_atomically
 from interpret.files.reading import printable, read_file, read_text
-from interpret.files.sealed import read_sealed
-from interpret.files.sealed import parse_json, write_sealed
+from interpret.files.sealed import parse_json, read_sealed, write_sealed
 
 __all__ = [
     "checksum_of",
