@@ -22,7 +22,7 @@ from interpret.network.batching import batches
 from interpret.network.entry import require_network
 from interpret.network.network import Network
 from interpret.plugin.interfaces import Probe
-from interpret.run.cache import kept_pieces
+from interpret.run.cache import cached_pieces
 from interpret.targets import (
     Target,
     Targets,
@@ -236,7 +236,7 @@ def attribute_images(
             categories=network.categories,
         )
 
-    return _joined(kept_pieces(some, range(len(images)), batch_size, method, kind=Attributions))
+    return _joined(cached_pieces(some, range(len(images)), batch_size, method, kind=Attributions))
 
 
 def _checked(found: Any, x: Float[Tensor, "n c h w"], method: str) -> Float[Tensor, "n c h w"]:

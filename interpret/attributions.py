@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.images.dataset import InputSpec
+from interpret.images.inputs import InputSpec
 from interpret.results import Result
 from interpret.targets import Targets
 

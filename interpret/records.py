@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import InputSpec
+from interpret.images.inputs import InputSpec
 
 LARGEST_INTEGER = 1 << 63
-_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def _kind(cls: type[Any]) -> str:
@@ -130,8 +130,8 @@ class Decoder:
         match tree:
             case {"$tensor": str(path), **rest} if not rest and path in self.tensors:
                 return self.tensors[path]
-            case {"$float": str(text), **rest} if not rest and text in _NUMBERS:
-                return _NUMBERS[text]
+            case {"$float": str(text), **rest} if not rest and text in _NOT_FINITE:
+                return _NOT_FINITE[text]
             case {"$dict": dict(items), **rest} if not rest:
                 return {key: self.decode(item) for key, item in items.items()}
             case {"$type": str(kind), "fields": dict(fields), **rest} if not rest:

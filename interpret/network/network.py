@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from interpret.arguments import as_aliases, as_categories, require_names_for_all
 from interpret.errors import ModelError, clause
 from interpret.graph.program import Graph
-from interpret.images.dataset import InputSpec, Picture
-from interpret.images.inputs import Interpolation, as_input_spec, image_shape, require_preprocessed
-from interpret.layerchoices import LayerChoice, choose_layers
+from interpret.images.inputs import InputSpec, Interpolation, as_input_spec, image_shape, require_preprocessed
+from interpret.images.pictures import Picture
 from interpret.modules.contexts import plain, usable
 from interpret.modules.outputs import (
     Output,
@@ -30,8 +29,10 @@ from interpret.modules.outputs import (
 )
 from interpret.modules.snapshots import state_hash
 from interpret.modules.wrappers import named_parts, require_module, require_visible, unwrapped
-from interpret.network.checks import Findings, examine, first_pass, noise_images
-from interpret.network.findings import Known, Shape, find_layer
+from interpret.network.checks import examine
+from interpret.network.known import Known, Shape, find_layer
+from interpret.network.layerchoices import LayerChoice, choose_layers
+from interpret.network.passes import Findings, first_pass, noise_images
 from interpret.network.recording import Call, record
 
 T = TypeVar("T")
@@ -119,7 +120,7 @@ class Network:
 
     @property
     def output_kind(self) -> OutputKind:
-        """What the numbers of its outputs are, as found on first use; `interpret.modules.outputs.as_probabilities`.
+        """What the numbers of its outputs are, as found on first use; `interpret.modules.as_probabilities`.
 
         ``probabilities`` where they add up to 1 or a sigmoid makes them, ``log_probabilities`` where they are
         logarithms of those, else ``logits``.

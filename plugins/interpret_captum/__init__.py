@@ -1,7 +1,6 @@
 """Captum's methods as probes, with the results that ours have, so that any figure draws them."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from interpret.plugin import Probe, hookimpl
 from interpret_captum.cams import GuidedGradCam, LayerGradCam
 from interpret_captum.compare import Compare, compare
 from interpret_captum.comparison import Comparison, Metric

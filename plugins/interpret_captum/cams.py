@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from interpret.attributing import Attribute, ClassAttribution
 from interpret.errors import StepError
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients

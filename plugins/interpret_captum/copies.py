@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from interpret.errors import ModelError
-from interpret.network.network import Network
-from interpret.network.recording import Call, watching
+from interpret.network import Call, Network, watching
 from interpret.targets import Targets
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,9 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import batches
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images, as_images
+from interpret.network import Network, batches
+from interpret.plugin import Probe
 from interpret.results import Result
 from interpret_captum.mining import layer_features
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from interpret.attributing import Attribute, NeuronAttribution
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients

@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.attributing import Attribute, ClassAttribution
-from interpret.images.dataset import as_images
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import as_images
+from interpret.network import Network
+from interpret.plugin import Probe
 from interpret.targets import Targets
 from interpret_captum.metrics.faithfulness import Explain, Score
 

@@ -12,11 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import batches
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images, as_images
+from interpret.network import Network, batches, takes_network
+from interpret.plugin import Probe
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy
 from interpret_topk import Exemplars, LayerExemplars

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from interpret.errors import StepError
 from interpret.images import fills
-from interpret.network.network import Network
+from interpret.network import Network
 
 
 def check_fill(fill: float | list[float]) -> float | list[float]:

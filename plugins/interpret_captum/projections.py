@@ -14,10 +14,9 @@ from torch import Tensor
 
 from interpret.graph import Rules, receptive_field
 from interpret.graph.windows import Seeds
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import Batch, batches
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images, as_images
+from interpret.network import Batch, Network, batches
+from interpret.plugin import Probe
 from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients

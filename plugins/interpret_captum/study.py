@@ -14,10 +14,10 @@ from torch import Tensor
 
 from interpret.attributions import Attributions
 from interpret.errors import StepError
-from interpret.images.dataset import Images
-from interpret.modules.outputs import as_probabilities
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images
+from interpret.modules import as_probabilities
+from interpret.network import Network
+from interpret.plugin import Probe
 from interpret.progress import track
 from interpret.results import Result
 from interpret.targets import check_classes

@@ -1,7 +1,6 @@
 """Whether a network knows that a part is the same in several images (Zeiler & Fergus 2014, section 4.4)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from interpret.plugin import Probe, hookimpl
 from interpret_correspondence.comparing import correspondence, default_layers
 from interpret_correspondence.distances import Distances, Zeros, hamming, signs
 from interpret_correspondence.permutation import permutation_test, rank_test

@@ -8,11 +8,8 @@ from typing import Any, get_args
 import torch
 
 from interpret.errors import DatasetError, InterpretError
-from interpret.images.dataset import as_images
-from interpret.images.fills import Fill, filled
-from interpret.network.batching import OnError
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.images import Fill, as_images, filled
+from interpret.network import Network, OnError, takes_network
 from interpret_correspondence.changing import change_signs
 from interpret_correspondence.judging import judge
 from interpret_correspondence.masks import Size

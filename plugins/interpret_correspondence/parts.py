@@ -9,9 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import DatasetError, InterpretError, UnknownNameError
-from interpret.images.dataset import Images, InputSpec, Sample, upright
-from interpret.network.batching import OnError
-from interpret.network.network import Network
+from interpret.images import Images, InputSpec, Sample, upright
+from interpret.network import Network, OnError
 
 BEYOND = "it lies outside of the photograph"
 CROPPED = "it lies outside of what the network sees"

@@ -1,7 +1,6 @@
 """Bundled datasets: drawn ones, photographs in a folder, and published ones; what two of them share."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Dataset, Probe
+from interpret.plugin import Dataset, Probe, hookimpl
 from interpret_datasets.animal_pose import AnimalPose
 from interpret_datasets.caltech import Caltech101, Caltech256
 from interpret_datasets.folder import Folder

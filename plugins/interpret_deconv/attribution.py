@@ -11,7 +11,7 @@ from torch import Tensor
 
 from interpret.attributing import NeuronAttribution
 from interpret.graph import Rules, remember, seed_signals, top_down
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret.targets import Targets
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.derivatives import whole_gradient

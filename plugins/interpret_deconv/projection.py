@@ -24,8 +24,7 @@ from interpret.graph import (
 )
 from interpret.graph.window_sweep import window_top_down
 from interpret.graph.windows import Plan, Seeds, plan_windows
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.network import Network, takes_network
 from interpret.targets import Targets
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine, check_seed
 from interpret_deconv.derivatives import Gradient, whole_gradient

@@ -1,7 +1,6 @@
 """What is wrong with an architecture: the paper's Figure 6 in numbers, each with its threshold."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from interpret.plugin import Probe, hookimpl
 from interpret_diagnosis.activity import Activity, activity
 from interpret_diagnosis.aliasing import AliasEnergy, alias_energy
 from interpret_diagnosis.diagnosing import diagnose

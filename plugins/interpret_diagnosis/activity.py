@@ -11,12 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interpret.errors import DatasetError, ModelError
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import OnError, batches
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.images import Images, as_images
+from interpret.network import Network, OnError, batches, takes_network
 from interpret.progress import track
-from interpret.results import Record
+from interpret.records import Record
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import OnError, batches
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.images import Images, as_images
+from interpret.network import Network, OnError, batches, takes_network
 from interpret_deconv import Deconv, LayerProjections
 from interpret_diagnosis.activity import count_activity
 from interpret_diagnosis.aliasing import alias_energy

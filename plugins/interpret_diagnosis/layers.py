@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from interpret.graph import Node
-from interpret.network.network import Network
+from interpret.network import Network
 
 
 def first_convolution(network: Network) -> tuple[str, nn.Conv2d] | None:

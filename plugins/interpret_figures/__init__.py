@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_figures.ablation_figure import AblationFigure
 from interpret_figures.ablation_table import AblationTable
 from interpret_figures.attribution_grid import AttributionGrid

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import RendererAgg
 
-from interpret.files.reading import printable
+from interpret.files import printable
 from interpret_figures.page import INK, Label, font
 
 ZERO = 128

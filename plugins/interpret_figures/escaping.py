@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from interpret.files.reading import printable
+from interpret.files import printable
 
 MISSING, PLUS_MINUS = "\N{EN DASH}", "\N{PLUS-MINUS SIGN}"
 

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from interpret.errors import StepError
-from interpret.images.dataset import Images
+from interpret.images import Images
 from interpret_figures import display
 from interpret_figures.feature_grid import EMPTY
 from interpret_figures.layout import PAPER, Grid, Heading, put

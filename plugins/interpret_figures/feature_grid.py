@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from interpret.images.dataset import Images
+from interpret.images import Images
 from interpret_deconv import LayerProjections, Projections
 from interpret_figures import display
 from interpret_figures.layout import Grid, Heading, put, square, tile_size

@@ -11,8 +11,8 @@ from jaxtyping import Float, UInt8
 from pydantic import Field
 from torch import Tensor
 
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures import display
 from interpret_figures.filters import Filters
 from interpret_figures.layout import Grid, Heading, put, tile_size

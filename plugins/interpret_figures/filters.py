@@ -11,10 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interpret.errors import ModelError
-from interpret.images.dataset import Images
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images
+from interpret.network import Network, takes_network
+from interpret.plugin import Probe
 from interpret.results import Result
 
 

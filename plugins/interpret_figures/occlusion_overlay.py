@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
 
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures import display
 from interpret_figures.colours import Scale, category, tint
 from interpret_figures.layout import PAPER, Heading

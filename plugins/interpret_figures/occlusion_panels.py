@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures.colours import LABELS, category, draw_bar, fitted, paragraph, text_inches
 from interpret_figures.layout import LINE, PAPER, Grid, Heading
 from interpret_figures.occlusion_text import facts, outcome, percent

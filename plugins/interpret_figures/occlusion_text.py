@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interpret.images.fills import Fill
+from interpret.images import Fill
 from interpret_figures.colours import chance
 from interpret_figures.page import TIMES
 from interpret_occlusion import OcclusionMaps, Sweep

@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 from jaxtyping import UInt8
 
-from interpret.modules.outputs import as_log_probabilities
+from interpret.modules import as_log_probabilities
 from interpret_deconv import LayerProjections
 from interpret_figures import display
 from interpret_figures.colours import ZERO, Entry, Scale, chance, label_pixels, legend, number, rgb, scale_for

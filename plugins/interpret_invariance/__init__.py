@@ -1,7 +1,6 @@
 """How features change when the image is moved, scaled or turned (the paper's Figure 5)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from interpret.plugin import Probe, hookimpl
 from interpret_invariance.halves import half_widths, linearity
 from interpret_invariance.layers import first_and_last
 from interpret_invariance.measuring import invariance

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.network import Network, takes_network
 
 
 @takes_network

@@ -12,10 +12,8 @@ from torch import Tensor
 
 from interpret.arguments import require_count
 from interpret.errors import DatasetError, InterpretError
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import OnError, batches
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.images import Images, as_images
+from interpret.network import Network, OnError, batches, takes_network
 from interpret.progress import track
 from interpret.targets import Target, find_targets, tell, used_labels
 from interpret_invariance.layers import first_and_last

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.modules.outputs import as_probabilities
-from interpret.network.network import Network
+from interpret.modules import as_probabilities
+from interpret.network import Network
 from interpret.targets import check_classes
 from interpret_invariance.transforms import find_transformation, transform
 from interpret_invariance.warping import Border

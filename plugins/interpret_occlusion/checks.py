@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.network.network import Network
+from interpret.network import Network
 
 SEEDS = range(-(2**63), 2**64)
 """What PyTorch's generators take."""

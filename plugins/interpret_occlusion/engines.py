@@ -17,10 +17,10 @@ from interpret.errors import InterpretError, ModelError, clause
 from interpret.graph.incremental import Incremental, Keep, Wanted
 from interpret.graph.program import multiply_adds
 from interpret.graph.spans import Windows
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret.progress import track
 from interpret.results import Result
-from interpret.run.cache import kept_pieces
+from interpret.run import cached_pieces
 
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError)
 """What an engine raises that does not fit a network."""
@@ -83,7 +83,7 @@ def _kept_answers(
     def some(piece: range) -> PlaceAnswers:
         return PlaceAnswers({str(number): values.cpu() for number, values in enumerate(compute(piece))})
 
-    pieces = kept_pieces(some, range(batches), 1, *about, batches, kind=PlaceAnswers)
+    pieces = cached_pieces(some, range(batches), 1, *about, batches, kind=PlaceAnswers)
     return [torch.cat([piece.values[name] for piece in pieces]).to(device) for name in pieces[0].values]
 
 

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.images.dataset import Images
-from interpret.network.network import Network
+from interpret.images import Images
+from interpret.network import Network
 from interpret.targets import Targets, find_neurons
 from interpret_deconv import LayerProjections, project_cropped
 from interpret_deconv.mined import store

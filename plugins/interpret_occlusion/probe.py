@@ -13,12 +13,11 @@ from torch import Tensor
 
 from interpret.attributing import takes_targets
 from interpret.errors import ModelError
-from interpret.images.dataset import Images, as_images
-from interpret.images.fills import Fill
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Fill, Images, as_images
+from interpret.network import Network
+from interpret.plugin import Probe
 from interpret.progress import track
-from interpret.run.cache import kept_part
+from interpret.run import cached_part
 from interpret.targets import Target, Targets, find_targets, tell, used_labels
 from interpret_deconv import LayerProjections
 from interpret_deconv.mined import check_images
@@ -90,7 +89,7 @@ class Occlusion(Probe):
         matching = tell(used_labels(network, images, logits.shape[1], self.target))
         numbers = range(len(images))
         maps = tuple(
-            kept_part(
+            cached_part(
                 partial(self._sweep_number, network, images, number, targets[number]),
                 images.indices[number],
                 kind=Sweep,

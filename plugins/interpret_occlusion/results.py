@@ -12,10 +12,10 @@ from torch import Tensor
 
 from interpret.attributions import Attributions
 from interpret.errors import InterpretError
-from interpret.images.dataset import InputSpec
-from interpret.images.fills import Fill
-from interpret.modules.outputs import OutputKind, as_probabilities
-from interpret.results import Record, Result
+from interpret.images import Fill, InputSpec
+from interpret.modules import OutputKind, as_probabilities
+from interpret.records import Record
+from interpret.results import Result
 from interpret_deconv import LayerProjections
 
 T = TypeVar("T")

@@ -12,10 +12,8 @@ from torch import Tensor
 
 from interpret.arguments import without_parameter
 from interpret.errors import InterpretError
-from interpret.images.dataset import as_images
-from interpret.images.fills import Fill, filled
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.images import Fill, as_images, filled
+from interpret.network import Network, takes_network
 from interpret.targets import check_classes, find_class
 from interpret_occlusion import checks
 from interpret_occlusion.engines import SweepTask, answer_everywhere, pick_engine, sums

@@ -12,10 +12,8 @@ from torch import Tensor
 
 from interpret.arguments import require_count, without_parameter
 from interpret.errors import DatasetError, InterpretError, ModelError
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import OnError, batches
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.images import Images, as_images
+from interpret.network import Network, OnError, batches, takes_network
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
 

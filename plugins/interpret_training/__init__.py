@@ -1,7 +1,6 @@
 """Training by the paper's recipe, and what forms meanwhile (Zeiler & Fergus 2014, sections 3 and 4)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from interpret.plugin import Probe, hookimpl
 from interpret_training.ablation import ablate
 from interpret_training.ablation_probe import Ablate
 from interpret_training.ablation_results import Ablation

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from interpret.errors import InterpretError, StepError, UnknownNameError
-from interpret.images.dataset import as_images, digest
-from interpret.network.batching import OnError
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.files import digest
+from interpret.images import as_images
+from interpret.network import Network, OnError, takes_network
 from interpret.progress import track
 from interpret_deconv import Deconv, LayerProjections, Projections
 from interpret_deconv.choices import Nonlinear, Rule

@@ -1,7 +1,6 @@
 """What each layer is worth on another data set (Zeiler & Fergus 2014, section 5.2, Tables 4 to 7)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from interpret.plugin import Probe, hookimpl
 from interpret_transfer.features import Features, extract
 from interpret_transfer.folds import Fold, draw_folds
 from interpret_transfer.gram import gram

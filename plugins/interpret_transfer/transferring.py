@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import as_images
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.images import as_images
+from interpret.network import Network, takes_network
 from interpret.progress import track
 from interpret_transfer.features import Features, joined
 from interpret_transfer.judging import Method, judged

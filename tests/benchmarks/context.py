@@ -13,8 +13,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from interpret.images.dataset import Images
-from interpret.network.network import Network
+from interpret.images import Images
+from interpret.network import Network
 from interpret_captum.metrics.localisation import energy_inside, object_mask, pointing_game
 from interpret_occlusion import sweep
 from interpret_training.bundled import scenes as recipe

@@ -12,9 +12,9 @@ from pydantic import Field
 import interpret
 from interpret.attributions import Attributions
 from interpret.errors import PipelineError, PluginError, StepError
-from interpret.images.dataset import Images, Sample
-from interpret.pipeline.reading import read_pipeline
-from interpret.plugin.discovery import registry
+from interpret.images import Images, Sample
+from interpret.pipeline import read_pipeline
+from interpret.plugin import registry
 from interpret.targets import Target
 from interpret.testing import check_probe, small_images, small_network
 from interpret_captum import Comparison, compare, metrics

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from interpret import InterpretError, ModelError, StepError, UnknownNameError, load_probe, wrap
 from interpret.errors import PluginError
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret_captum.copies import copy_of
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from interpret import ClassAttribution, InterpretError, UnknownNameError, load_probe, wrap
 from interpret.errors import PluginError
-from interpret.images.dataset import Images, Sample, as_images
-from interpret.network.network import Network
+from interpret.images import Images, Sample, as_images
+from interpret.network import Network
 from interpret.progress import Progress, StepListener, listening
 from interpret.targets import Targets, find_neurons
 from interpret_deconv import Neuron, Project, project

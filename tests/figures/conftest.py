@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from interpret.images.dataset import Images, InputSpec, Sample
+from interpret.images import Images, InputSpec, Sample
 from interpret_deconv import LayerProjections, Projections
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret_deconv import LayerProjections
 from interpret_figures.colours import SLACK, text_inches
 from interpret_figures.page import Label

@@ -12,7 +12,7 @@ from PIL import Image
 from seen import find_one
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import InputSpec, as_images
+from interpret.images import InputSpec, as_images
 from interpret.plugin.interfaces import renderer_input
 from interpret_figures import OcclusionPanels
 from interpret_figures.colours import LABELS, MINUS, rgb, tint

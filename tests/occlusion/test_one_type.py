@@ -12,8 +12,9 @@ from torch import nn
 
 import interpret
 from interpret import InterpretError, StepError, load_renderer, wrap
-from interpret.images.dataset import as_images
-from interpret.plugin.interfaces import probe_output, renderer_input
+from interpret.images import as_images
+from interpret.plugin import probe_output
+from interpret.plugin.interfaces import renderer_input
 from interpret.results import load
 from interpret_deconv import Deconv
 from interpret_figures import OcclusionOverlay, OcclusionPanels

@@ -12,8 +12,8 @@ import torch
 from interpret import load_probe, load_result
 from interpret.errors import PipelineError, PluginError
 from interpret.files.folders import seal, unseal
-from interpret.pipeline.reading import pipeline_schema, read_pipeline
-from interpret.plugin.discovery import registry
+from interpret.pipeline import pipeline_schema, read_pipeline
+from interpret.plugin import registry
 from interpret_occlusion import Sweep
 
 GONE = "engine' must be 'auto', 'incremental' or 'full'; 'approximate' is gone: it gained a factor of 1.2"

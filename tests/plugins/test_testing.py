@@ -29,7 +29,7 @@ from interpret import (
     Sample,
     ShardedProbe,
 )
-from interpret.images.dataset import open_image
+from interpret.images import open_image
 from interpret.testing import (
     check_dataset,
     check_executor,

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import nn
 
 from interpret.errors import DatasetError, InterpretError, ModelError, UnknownNameError
-from interpret.images.dataset import Images, Sample, as_images
-from interpret.network.network import wrap
-from interpret.plugin.interfaces import probe_inputs, probe_output, shard_grid
+from interpret.images import Images, Sample, as_images
+from interpret.network import wrap
+from interpret.plugin import probe_inputs, probe_output, shard_grid
 from interpret.progress import Progress, StepListener, listening
 from interpret.results import load
 from interpret_topk import Exemplars, TopK, merge, mine

@@ -10,11 +10,11 @@ from torch import nn
 
 import interpret
 from interpret.errors import DatasetError, InterpretError, ModelError, StepError, UnknownNameError
-from interpret.network.network import wrap
-from interpret.plugin.interfaces import probe_inputs, probe_output
+from interpret.network import wrap
+from interpret.plugin import probe_inputs, probe_output
 from interpret.progress import Progress, StepListener, listening
 from interpret.results import load
-from interpret.run.runner import run_pipeline
+from interpret.run import run_pipeline
 from interpret.testing import check_probe, small_network
 from interpret_deconv import Neuron, project
 from interpret_training import evolution_numbers as numbers

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import interpret
-from interpret.images.dataset import Images
-from interpret.network.network import Network
-from interpret.weights.loading import file_hash
+from interpret.images import Images
+from interpret.network import Network
+from interpret.weights import weights_hash
 from interpret_training.clipping import clip_filters
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card
 from interpret_zoo.zfnet import ZFNet
@@ -72,7 +72,7 @@ def make(folder: Path) -> None:
     card = WeightsCard(
         model="zfnet",
         name="scenes",
-        sha256=file_hash(path),
+        sha256=weights_hash(path),
         parameters=parameters,
         recipe="python -m interpret_training.bundled.scenes",
         seed=SEED,
