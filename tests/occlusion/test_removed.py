@@ -11,7 +11,7 @@ import torch
 
 from interpret import load_probe, load_result
 from interpret.errors import PipelineError, PluginError
-from interpret.files.folders import seal, unseal
+from interpret.files.sealed import seal, unseal
 from interpret.pipeline import pipeline_schema, read_pipeline
 from interpret.plugin import registry
 from interpret_occlusion import Sweep
