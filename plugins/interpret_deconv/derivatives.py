@@ -18,10 +18,8 @@ from interpret.errors import ModelError
 from interpret.graph import Graph, Node, Rules
 from interpret.graph.rules import moves_images
 from interpret.graph.topdown import by_autograd
-from interpret.modules.outputs import pick_output
-from interpret.modules.snapshots import writes
-from interpret.network.network import Network
-from interpret.network.recording import Call, watching
+from interpret.modules import pick_output, writes
+from interpret.network import Call, Network, watching
 
 Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images, signals in a layer, and the image of each signal, to the gradient in pixels."""

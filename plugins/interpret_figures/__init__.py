@@ -10,8 +10,7 @@
 
 from typing import Any
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Renderer
+from interpret.plugin import Renderer, hookimpl
 
 __all__ = ["register_renderers"]
 

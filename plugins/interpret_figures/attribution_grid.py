@@ -10,8 +10,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.attributions import Attributions
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures import display
 from interpret_figures.grid import Heading
 from interpret_figures.page import Format, save_page

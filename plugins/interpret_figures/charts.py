@@ -15,8 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from interpret.files.folders import write_atomically
-from interpret.files.reading import printable
+from interpret.files import printable, write_atomically
 from interpret_figures.page import INK, NAMELESS, QUIET, STABLE, Format, Page, font, png
 from interpret_figures.text import text_inches
 

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import Images, InputSpec
+from interpret.images import Images, InputSpec
 from interpret_figures.display import unit_pixels
 
 __all__ = ["Photographs"]

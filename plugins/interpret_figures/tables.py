@@ -10,7 +10,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from interpret.files.folders import write_atomically
+from interpret.files import write_atomically
 from interpret_figures.escaping import (
     MISSING,
     Cell,

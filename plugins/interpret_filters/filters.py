@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.network import Network, takes_network
 from interpret_filters.results import Filters
 
 

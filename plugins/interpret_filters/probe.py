@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.images.dataset import Images
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images
+from interpret.network import Network
+from interpret.plugin import Probe
 from interpret_filters.filters import first_filters
 from interpret_filters.results import Filters
 

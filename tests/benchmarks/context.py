@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 import interpret
-from interpret.images.dataset import Images
-from interpret.network.network import Network
+from interpret.images import Images
+from interpret.network import Network
 from interpret_captum.metrics.localisation import energy_inside, object_mask, pointing_game
 from interpret_occlusion import sweep
 from interpret_training import evaluate, read_recipe, train

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 import interpret
-from interpret.network.network import Network
-from interpret.weights.loading import read_weights
+from interpret.network import Network
+from interpret.weights import read_weights
 from interpret_diagnosis import Diagnosis, NetworkDiagnosis, diagnose
 from interpret_diagnosis.renderers import DiagnosisFigure, DiagnosisReport
 from interpret_diagnosis.renderers.numbers import numbers

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret_correspondence import Correspondence, LayerDistances
 
 NAN = float("nan")

@@ -12,7 +12,7 @@ from correspondence_cases import correspondence
 from seen import find_all, find_one, pixels
 
 from interpret import DatasetError, UnknownNameError
-from interpret.images.dataset import InputSpec, as_images
+from interpret.images import InputSpec, as_images
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence

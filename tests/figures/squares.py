@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 
-from interpret.images.dataset import Images, InputSpec, Sample
+from interpret.images import Images, InputSpec, Sample
 from interpret_deconv import LayerProjections, Projections
 
 SPEC = InputSpec((16, 16), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), resize=16)

@@ -11,7 +11,7 @@ from seen import find_one
 
 from interpret.attributions import Attributions
 from interpret.errors import DatasetError
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret.plugin.interfaces import renderer_input
 from interpret_figures.attribution_grid import AttributionGrid, asked
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from interpret.graph import Graph, Node, Rules, receptive_field, trace
 from interpret.graph.program import apply
-from interpret.graph.window_sweep import Windows, spread, window_top_down
+from interpret.graph.window_forward import Windows
+from interpret.graph.window_sweep import spread, window_top_down
 from interpret.graph.windows import Seeds, plan_windows
 
 

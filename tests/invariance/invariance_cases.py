@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret_invariance import TRANSFORMATIONS, Curves, Invariances, amounts_in
 
 SPEC = InputSpec((16, 16), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), resize=16)

@@ -14,7 +14,7 @@ from invariance_cases import NAMES, invariances
 from PIL import Image
 
 from interpret import DatasetError
-from interpret.images.dataset import Images, InputSpec, Sample
+from interpret.images import Images, InputSpec, Sample
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.charts import DPI

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from interpret.errors import InterpretError, ModelError
 from interpret.graph import change_rules
 from interpret.graph.changes import Change
-from interpret.network.network import Network, wrap
+from interpret.network import Network, wrap
 from interpret_occlusion import sweep
 
 

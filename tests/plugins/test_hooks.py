@@ -28,7 +28,7 @@ from interpret import (
 )
 from interpret.errors import StepError
 from interpret.plugin.discovery import Registry, load_registry
-from interpret.run.runner import run_pipeline
+from interpret.run import run_pipeline
 from interpret.testing import small_images, small_network
 
 DOCS = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()

@@ -10,7 +10,7 @@ from importlib import import_module
 import pytest
 
 from interpret.code.dependencies import code_files
-from interpret.plugin.discovery import registry
+from interpret.plugin import registry
 from interpret.plugin.interfaces import renderer_input
 
 WITHOUT = """

@@ -18,14 +18,15 @@ from torch import nn
 import interpret_datasets
 from interpret.code import dependencies
 from interpret.code.dependencies import forget_code
-from interpret.files import contents
+from interpret.files import content_hashes, contents
 from interpret.files import folders as files
-from interpret.images.dataset import as_images, content_hashes
-from interpret.network.network import wrap
-from interpret.pipeline.reading import read_pipeline
-from interpret.plugin.discovery import Loaded, Origin, classify, registry
+from interpret.images import as_images
+from interpret.network import wrap
+from interpret.pipeline import read_pipeline
+from interpret.plugin import registry
+from interpret.plugin.discovery import Loaded, Origin, classify
+from interpret.run import run_pipeline
 from interpret.run.keys import Provenance
-from interpret.run.runner import run_pipeline
 
 ANALYSES = """\
 version: 1

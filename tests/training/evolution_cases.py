@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret_training import evolution_numbers as numbers
 from interpret_training.evolution_results import Evolution, LayerEvolution
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from seen import find_all, pixels
 
 from interpret.errors import DatasetError, StepError
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_deconv.renderers.feature_grid import EMPTY

@@ -10,8 +10,8 @@ import torch
 
 from interpret.code import dependencies
 from interpret.code.dependencies import forget_code
-from interpret.images.dataset import as_images
-from interpret.network.network import wrap
+from interpret.images import as_images
+from interpret.network import wrap
 from interpret_training.recipe import Recipe
 from interpret_training.training import training_key
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import interpret
-from interpret.pipeline.reading import read_pipeline
-from interpret.plugin.discovery import registry
+from interpret.pipeline import read_pipeline
+from interpret.plugin import registry
 from interpret_training import evaluate, read_recipe, train
 from interpret_training.bundled import scenes as program
 from interpret_zoo.cards import find_card

@@ -15,8 +15,8 @@ from pydantic import Field
 
 from interpret.attributions import Attributions
 from interpret.errors import StepError
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_captum.comparison import Comparison
 from interpret_captum.renderers.table import REFERENCE, against, cells, key, title
 from interpret_figures import display

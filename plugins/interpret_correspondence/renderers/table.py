@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_correspondence.distances import Zeros
 from interpret_correspondence.renderers.text import (
     RULES,

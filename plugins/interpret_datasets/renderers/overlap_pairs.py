@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.files.folders import write_atomically
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.files import write_atomically
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_datasets.overlap import Overlap
 from interpret_figures import display
 from interpret_figures.grid import Heading

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from interpret.images.dataset import Images
+from interpret.images import Images
 from interpret_deconv.renderers.tiles import Tiles
 from interpret_deconv.renderers.unit_grid import UnitGrid
 from interpret_deconv.renderers.units import check_layers, choose_units

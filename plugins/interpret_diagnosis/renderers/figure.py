@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from interpret.files.reading import printable
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.files import printable
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_diagnosis.renderers import panels
 from interpret_diagnosis.results import Diagnosis, NetworkDiagnosis
 from interpret_figures.charts import DPI, save_chart

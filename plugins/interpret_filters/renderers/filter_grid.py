@@ -11,8 +11,8 @@ from jaxtyping import Float, UInt8
 from pydantic import Field
 from torch import Tensor
 
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures import display
 from interpret_figures.grid import Grid, Heading, put, tile_size
 from interpret_figures.page import TIMES, Format, Label, Page, file_name, save_page

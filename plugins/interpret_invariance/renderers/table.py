@@ -11,8 +11,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING
 from interpret_figures.tables import Block, Document, Paragraph, Table, Title, records
 from interpret_figures.text import MINUS, chance, number

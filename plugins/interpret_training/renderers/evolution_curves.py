@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
-from interpret.files.reading import printable
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.files import printable
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures.charts import DPI, FAINT, apart, by_depth, panel, save_chart
 from interpret_figures.grid import LINE
 from interpret_figures.page import INK, QUIET, Format, font

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from interpret.errors import StepError
-from interpret.images.dataset import Images
+from interpret.images import Images
 from interpret_deconv.renderers.feature_grid import EMPTY
 from interpret_deconv.renderers.tiles import Tiles
 from interpret_deconv.renderers.unit_grid import UnitGrid

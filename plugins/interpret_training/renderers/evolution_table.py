@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING
 from interpret_figures.tables import Block, Document, Paragraph, Table, Title, records
 from interpret_training.evolution_numbers import quartiles

@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from pydantic import Field
 from torch import Tensor
 
-from interpret.files.reading import printable
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.files import printable
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures.charts import DPI, quiet_axes, save_chart
 from interpret_figures.page import INK, QUIET, Format, font
 from interpret_training.results import Training

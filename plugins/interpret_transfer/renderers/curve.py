@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from interpret.errors import StepError
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures.charts import DPI, PAPER, apart, by_depth, panel, quiet_axes, save_chart, write
 from interpret_figures.grid import LINE
 from interpret_figures.page import INK, QUIET, Format, font

@@ -15,10 +15,12 @@ from interpret.errors import ModelError, UnknownNameError
 from interpret.graph.program import Graph
 from interpret.graph.trace import trace
 from interpret.modules.contexts import plain
+from interpret.modules.copies import clone, eval_copy, share
 from interpret.modules.outputs import Output
 from interpret.modules.snapshots import Snapshot
-from interpret.modules.wrappers import clone, eval_copy, named_parts, scripted_parts, share
-from interpret.network.checks import Findings, require_same_numbers
+from interpret.modules.wrappers import named_parts, scripted_parts
+from interpret.network.checks import require_same_numbers
+from interpret.network.passes import Findings
 from interpret.network.recording import Call, layer_names
 
 Shape = tuple[int, int, int]

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from interpret.errors import ModelError
-from interpret.network.network import Network
-from interpret.network.recording import Call, watching
-from interpret_deconv import Asked
+from interpret.network import Call, Network, watching
+from interpret.targets import Targets
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ NONLINEAR = frozenset(
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModuleCopy:
     """A copy of a network's module, and one layer of it.
 
     Attributes:
@@ -44,17 +43,17 @@ class Subject:
     layer: str = ""
 
     @classmethod
-    def of(cls, network: Network, layer: str | None = None) -> Subject:
+    def of(cls, network: Network, layer: str | None = None) -> ModuleCopy:
         """A copy of the network's module, with a layer by name or alias.
 
         Raises:
             UnknownNameError: If there is no such layer.
             ModelError: If Captum cannot see the layer.
         """
-        subject = cls(network, copy_of(network))
-        return subject.at(layer) if layer is not None else subject
+        copy = cls(network, copy_of(network))
+        return copy.at(layer) if layer is not None else copy
 
-    def at(self, layer: str) -> Subject:
+    def at(self, layer: str) -> ModuleCopy:
         """The same copy with another layer.
 
         Raises:
@@ -69,7 +68,7 @@ class Subject:
                 f"{call.module!r} is called {last} times, and Captum sees the last call only: ask about "
                 f"'{call.module}:{last}', or use the probes project and deconv."
             )
-        return Subject(self.network, self.module, name)
+        return ModuleCopy(self.network, self.module, name)
 
     @property
     def call(self) -> Call:
@@ -86,7 +85,7 @@ class Subject:
         """The copy of the network's own module, by whose names its layers are found."""
         return self.module.get_submodule("module")
 
-    def forward(self, asked: Asked) -> Callable[[Tensor], Tensor]:
+    def forward(self, targets: Targets) -> Callable[[Tensor], Tensor]:
         """A function from images to the values of the neurons that are asked about, for Captum to explain."""
 
         def values(x: Float[Tensor, "m c h w"]) -> Float[Tensor, " m"]:
@@ -94,7 +93,7 @@ class Subject:
             names = [self.call.module]
             with watching(self.inside, lambda call, output: seen.update({call: output.clone()}), names):
                 self.module(x)
-            return asked.pick(seen[self.call])
+            return targets.pick(seen[self.call])
 
         return values
 
@@ -136,30 +135,30 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def warn_of_plain_gradients(subject: Subject, instead: str) -> None:
+def warn_of_plain_gradients(copy: ModuleCopy, instead: str) -> None:
     """Log the nonlinearities at which Captum's rules for ReLUs do nothing: all that are no ``nn.ReLU``.
 
     Args:
-        subject: What Captum works on.
+        copy: What Captum works on.
         instead: What to use instead.
     """
-    found = plain_gradients(subject)
+    found = plain_gradients(copy)
     if found:
         log.warning(
             "Captum has its rules at nn.ReLU modules only; %s has other nonlinearities, where Captum takes "
             "the plain gradient: %s. Where they are ReLUs, %s has the rule.",
-            type(subject.network.module).__name__,
+            type(copy.network.module).__name__,
             ", ".join(f"{count} x {name}" for name, count in sorted(found.items())),
             instead,
         )
 
 
-def plain_gradients(subject: Subject) -> dict[str, int]:
+def plain_gradients(copy: ModuleCopy) -> dict[str, int]:
     """How often a forward pass has each nonlinearity, not counting what ``nn.ReLU`` modules do."""
-    network, counting = subject.network, _Counting()
+    network, counting = copy.network, _Counting()
     with torch.no_grad(), counting:
-        subject.module(network.place(torch.zeros(1, *network.input.shape)))
-    modules = dict(subject.inside.named_modules())
+        copy.module(network.place(torch.zeros(1, *network.input.shape)))
+    modules = dict(copy.inside.named_modules())
     ruled = sum(isinstance(modules[call.module], nn.ReLU) for call in network.calls.values())
     counting.found["relu"] -= ruled
     return {name: count for name, count in counting.found.items() if count > 0}

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 
 from interpret.errors import PluginError
-from interpret.plugin.discovery import Kind, flaw
+from interpret.plugin.flaws import Kind, flaw
 from interpret.plugin.interfaces import Plugin
 
 
-def promise(plugin: Plugin, ok: bool, message: str) -> None:
+def require(plugin: Plugin, ok: bool, message: str) -> None:
     """Raise PluginError with the class and what it does wrong, unless all is well."""
     if not ok:
         raise PluginError(f"{type(plugin).__name__} {message}")
 
 
-def promise_class(kind: Kind, plugin: Plugin) -> None:
+def require_class(kind: Kind, plugin: Plugin) -> None:
     """The class is one that the loader takes, and its parameters can be written in a file."""
     message = flaw(kind, type(plugin))
     if message:
         raise PluginError(message)
     written = json.loads(plugin.model_dump_json())
-    promise(plugin, type(plugin).model_validate(written) == plugin, "is another after a trip through JSON.")
+    require(plugin, type(plugin).model_validate(written) == plugin, "is another after a trip through JSON.")

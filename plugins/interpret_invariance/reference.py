@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.attributions import check_classes
 from interpret.errors import ModelError
-from interpret.modules.outputs import as_probabilities
-from interpret.network.network import Network
+from interpret.modules import as_probabilities
+from interpret.network import Network
+from interpret.targets import check_classes
 from interpret_invariance.transforms import find_transformation, transform
 from interpret_invariance.warping import Border
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Subject:
+class ReferenceImage:
     """An untransformed image.
 
     Attributes:
@@ -39,7 +39,7 @@ class Subject:
     logits: Float[Tensor, "1 classes"]
 
     @classmethod
-    def of(cls, network: Network, layers: Sequence[str], x: Float[Tensor, "1 c h w"]) -> Subject:
+    def of(cls, network: Network, layers: Sequence[str], x: Float[Tensor, "1 c h w"]) -> ReferenceImage:
         """Look at a preprocessed image.
 
         Raises:
