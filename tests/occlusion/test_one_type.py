@@ -17,8 +17,8 @@ from interpret.plugin import probe_output
 from interpret.plugin.interfaces import renderer_input
 from interpret.results import load
 from interpret_deconv import Deconv
-from interpret_occlusion.renderers import OcclusionOverlay, OcclusionPanels
 from interpret_occlusion import Occlusion, OcclusionMaps, Occlusions, Sweep, sweep
+from interpret_occlusion.renderers import OcclusionOverlay, OcclusionPanels
 from interpret_topk import mine
 
 GIVEN = {"window": 32, "stride": 32}

@@ -24,9 +24,9 @@ from interpret import (
     Renderer,
     Result,
     hookimpl,
-    hookspecs,
 )
 from interpret.errors import StepError
+from interpret.plugin import hookspecs
 from interpret.plugin.discovery import Registry, load_registry
 from interpret.run import run_pipeline
 from interpret.testing import small_images, small_network
