@@ -17,15 +17,16 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import InputSpec
+from interpret.images.inputs import InputSpec
 
 LARGEST_INTEGER = 1 << 63
-_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def _kind(cls: type[Any]) -> str:
     """The name of a type in files: its package and its own name, so that modules can be moved."""
-    return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
+    name = vars(cls).get("stored_as") or cls.__qualname__
+    return f"{cls.__module__.partition('.')[0]}:{name}"
 
 
 class Record:
@@ -33,12 +34,21 @@ class Record:
 
     registered: ClassVar[dict[str, type[Any]]] = {}
 
+    stored_as: ClassVar[str] = ""
+    """The name of the class in files, where it was renamed: files of before still load, and readers of before
+    read new ones. It is not inherited."""
+
     removed_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that it had once: files that hold them still load, without them."""
+
+    former_kinds: ClassVar[tuple[str, ...]] = ()
+    """What files of before call it: ``package:Name`` where it was defined once."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         Record.registered[_kind(cls)] = cls
+        for kind in cls.__dict__.get("former_kinds", ()):
+            Record.registered.setdefault(kind, cls)
 
     @classmethod
     def axes(cls) -> dict[str, tuple[str, ...]]:
@@ -125,8 +135,8 @@ class Decoder:
         match tree:
             case {"$tensor": str(path), **rest} if not rest and path in self.tensors:
                 return self.tensors[path]
-            case {"$float": str(text), **rest} if not rest and text in _NUMBERS:
-                return _NUMBERS[text]
+            case {"$float": str(text), **rest} if not rest and text in _NOT_FINITE:
+                return _NOT_FINITE[text]
             case {"$dict": dict(items), **rest} if not rest:
                 return {key: self.decode(item) for key, item in items.items()}
             case {"$type": str(kind), "fields": dict(fields), **rest} if not rest:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Generator
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+sys.path += sorted(
+    str(folder) for folder in Path(__file__).parent.glob("*/")
+)  # what tests import from each other
 
 IMPORTED = ["interpret.run.runner", "interpret_topk", "interpret_training.learner", "interpret_transfer"]
 
@@ -44,6 +51,14 @@ def fork() -> Callable[..., BaseProcess]:
         return process
 
     return start
+
+
+@pytest.fixture
+def made() -> SimpleNamespace:
+    """Makers of small results and images: ``made.layer``, ``made.projections``, ``made.Squares``."""
+    import squares  # noqa: PLC0415 - what most tests do without
+
+    return SimpleNamespace(**vars(squares))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from interpret.plugin.discovery import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
-BUNDLED = Path(__file__).parents[1] / "pipelines"
+BUNDLED_PIPELINES = Path(__file__).parent / "pipelines"
 PLURALS = ("models", "datasets", "probes", "renderers", "executors")
 WELCOME = """See inside convolutional networks.
 
@@ -38,7 +38,7 @@ class Settings:
     traceback: bool = False
 
 
-class Share(click.ParamType[tuple[int, int]]):
+class ShardNumber(click.ParamType[tuple[int, int]]):
     """``i/n``: the i-th of n shares, from 1."""
 
     name = "i/n"
@@ -101,7 +101,7 @@ def interpret(context: click.Context) -> None:
 @interpret.command()
 @click.argument("pipeline", required=False)
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of the run. [runs/PIPELINE]")
-@click.option("--shard", type=Share(), help="Compute only the i-th of n shares; then --merge.")
+@click.option("--shard", type=ShardNumber(), help="Compute only the i-th of n shares; then --merge.")
 @click.option("--merge", is_flag=True, help="Merge the shares that --shard processes have computed.")
 @click.option("--executor", default="local", show_default=True, help="Who computes the shards.")
 @click.option(
@@ -122,11 +122,11 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
     the last run are kept, and a run that was stopped continues.
     """
     path = find_pipeline(pipeline)
-    from interpret.cli.work import run_pipeline  # noqa: PLC0415 - imports torch
+    from interpret.cli.work import run_and_tell  # noqa: PLC0415 - imports torch
 
     if options["out"] is None:
         options["out"] = default_folder(path)
-    run_pipeline(path, _registry(), as_json=as_json, **options)
+    run_and_tell(path, _registry(), as_json=as_json, **options)
 
 
 @interpret.command()
@@ -185,7 +185,7 @@ def schema() -> None:
 
     With it editors check and complete YAML.
     """
-    from interpret.pipeline.reading import pipeline_schema  # noqa: PLC0415 - imports torch
+    from interpret.pipeline.schema import pipeline_schema  # noqa: PLC0415 - imports torch
 
     click.echo(json.dumps(pipeline_schema(_registry()), indent=2))
 
@@ -229,7 +229,7 @@ def find_pipeline(name: str | None) -> Path:
     Raises:
         InterpretError: If there is none; the message says which there are.
     """
-    bundled = {path.stem: path for path in sorted(BUNDLED.glob("*.yaml"))}
+    bundled = {path.stem: path for path in sorted(BUNDLED_PIPELINES.glob("*.yaml"))}
     if name is None:
         here = ", ".join(sorted(printable(path.name) for path in Path().glob("*.y*ml"))[:5])
         found = f"In this folder: {here}. " if here else ""

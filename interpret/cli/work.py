@@ -30,7 +30,7 @@ MEANING = {
 }
 
 
-def run_pipeline(
+def run_and_tell(
     path: Path,
     registry: Registry,
     *,

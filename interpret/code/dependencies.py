@@ -22,7 +22,7 @@ from torch import nn
 
 from interpret.code.references import Import, Module, module_file, read_module
 from interpret.code.sources import module_spec
-from interpret.images.items import digest
+from interpret.files.contents import digest
 
 Code: TypeAlias = Callable[..., Any] | str
 """What has code: a class, a function, or a module by its name."""

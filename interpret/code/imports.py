@@ -37,7 +37,7 @@ _allowed: ContextVar[tuple[str, ...]] = ContextVar("interpret_allow", default=()
 
 
 @dataclass(frozen=True)
-class Target:
+class ImportPath:
     """What an import path names.
 
     Attributes:
@@ -79,20 +79,20 @@ def allowed(module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in names)
 
 
-def check_target(target: str) -> Target:
-    """Judge an import path as ``find_target`` does, but let a module pass that is not installed here.
+def check_import_path(target: str) -> ImportPath:
+    """Judge an import path as ``find_import_path`` does, but let a module pass that is not installed here.
 
     Raises:
         ModelError: If it could not be imported anywhere, or only after the user allows it.
     """
     try:
-        return find_target(target)
+        return find_import_path(target)
     except MissingModuleError:
         module, _, name = target.partition(":")
-        return Target(module, name)
+        return ImportPath(module, name)
 
 
-def find_target(target: str) -> Target:
+def find_import_path(target: str) -> ImportPath:
     """Judge an import path by source alone; nothing is imported.
 
     Args:
@@ -122,16 +122,16 @@ def find_target(target: str) -> Target:
         _check_class(library, source, name, found)
     elif found is None:
         raise ModelError(f"{module} has no {name!r}. {suggest(name, source.classes)}")
-    return Target(module, name, source.path)
+    return ImportPath(module, name, source.path)
 
 
 def import_target(target: str) -> Maker:
-    """Import what ``find_target`` admits: an ``nn.Module`` class, or an allowed function that returns one.
+    """Import what ``find_import_path`` admits: an ``nn.Module`` class, or an allowed function.
 
     Raises:
         ModelError: If it is refused, or its module cannot be imported.
     """
-    found = find_target(target)
+    found = find_import_path(target)
     maker: Any = _imported(found)
     for part in found.name.split("."):
         maker = getattr(maker, part, None)
@@ -236,7 +236,7 @@ def _plain(kind: type) -> bool:
     return all(module.startswith("torch.nn.") for module in torch_bases)
 
 
-def _imported(target: Target) -> Any:
+def _imported(target: ImportPath) -> Any:
     try:
         module = import_module(target.module)
     except Exception as error:
@@ -248,7 +248,7 @@ def _imported(target: Target) -> Any:
     return module
 
 
-def _is_class(found: object, target: Target) -> bool:
+def _is_class(found: object, target: ImportPath) -> bool:
     return (
         isinstance(found, type)
         and issubclass(found, nn.Module)
@@ -257,7 +257,7 @@ def _is_class(found: object, target: Target) -> bool:
     )
 
 
-def _is_function(found: object, target: Target) -> bool:
+def _is_function(found: object, target: ImportPath) -> bool:
     """Whether it is a function of the module named, annotated to return an ``nn.Module``."""
     if not inspect.isfunction(found) or found.__module__ != target.module:
         return False

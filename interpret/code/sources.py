@@ -25,7 +25,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
-MAX_BYTES = 4 * 2**20
+MAX_SOURCE_BYTES = 4 * 2**20
 """A longer source file is not read; the longest of torchvision's networks has 30 KB."""
 
 MAX_FILES = 300
@@ -143,7 +143,7 @@ def read_source(module: str) -> Source | None:
         return None
     path = Path(spec.origin)
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_SOURCE_BYTES:
             return None
         tree = parse_source(path.read_bytes())
     except OSError:

@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path
 
 from interpret.errors import InterpretError
-from interpret.files.folders import is_settled, read_sealed, stamp, write_sealed
+from interpret.files.folders import is_settled, stamp
 from interpret.files.reading import open_file
+from interpret.files.sealed import read_sealed, write_sealed
 from interpret.interrupts import check_interrupt
 
 _SAVE = 30.0
@@ -176,3 +177,9 @@ def _read(path: str | Path) -> _Content | None:
         return None
     settled = is_settled(before, now) and stamp(before) == stamp(after)
     return _Content(found, stamp(before) if settled else "")
+
+
+def digest(*parts: object) -> str:
+    """A short hash of the parts' text."""
+    text = "\n".join(map(str, parts)).encode("utf-8", "surrogatepass")  # names of files may be no UTF-8
+    return hashlib.sha256(text).hexdigest()[:32]

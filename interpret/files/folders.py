@@ -1,14 +1,13 @@
 """Files in folders that may be a stranger's: read, written and removed inside, and never through a link.
 
 What a file says of other files is a name inside its folder (`inside`). What is stored is written whole or not
-at all (`write_atomically`), with a checksum tested before it is believed (`read_sealed`, `file_hash`).
+at all (`write_atomically`), with a checksum tested before it is believed (`file_hash`, ``sealed``).
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import re
 import secrets
@@ -19,12 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from interpret.errors import InterpretError
-
-LARGEST_JSON = 1 << 28
-"""Bytes of JSON that are read; it becomes some 20 times as many in memory."""
 
 _LONGEST_NAME = 255
 """Bytes of one name in a path, on every file system in use."""
@@ -32,7 +28,6 @@ _LONGEST_NAME = 255
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.interpret-[0-9a-f]{16}\.part")
-_SEAL = re.compile(rb'\{\n "sha256": "([0-9a-f]{64})",\n')
 
 
 def user_path(path: str | Path) -> Path:
@@ -309,57 +304,3 @@ def refuse_links(folder: Path) -> None:
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             require_plain(Path(place, name))
-
-
-def parse_json(data: bytes) -> Any:
-    """JSON as it is defined: no NaN, and no nesting that Python cannot follow.
-
-    Raises:
-        ValueError: If it is anything else.
-    """
-    try:
-        return json.loads(data, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def seal(value: dict[str, Any]) -> bytes:
-    """A mapping as JSON that begins with the SHA-256 of its other lines."""
-    body = (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
-    return b'{\n "sha256": "%s",\n' % hashlib.sha256(body).hexdigest().encode() + body.removeprefix(b"{\n")
-
-
-def unseal(data: bytes) -> dict[str, Any]:
-    """The mapping that `seal` was given.
-
-    Raises:
-        ValueError: If a bit has changed.
-    """
-    found = _SEAL.match(data)
-    if not found or hashlib.sha256(b"{\n" + data[found.end() :]).hexdigest().encode() != found[1]:
-        raise ValueError("its checksum is missing or does not fit")
-    value: dict[str, Any] = parse_json(data)
-    del value["sha256"]
-    return value
-
-
-def write_sealed(path: Path, value: dict[str, Any]) -> None:
-    """Write a mapping whole or not at all, with its checksum."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, seal(value))
-
-
-def read_sealed(path: Path) -> dict[str, Any]:
-    """The mapping in a file; empty where there is none, or one that has changed since it was written.
-
-    Raises:
-        InterpretError: If the path is no plain file.
-    """
-    try:
-        return unseal(read_plain(path, LARGEST_JSON))
-    except (FileNotFoundError, ValueError):
-        return {}

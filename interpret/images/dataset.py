@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 
 from interpret.errors import DatasetError, clause
-from interpret.files.contents import content_hashes
+from interpret.files.contents import content_hashes, digest
 from interpret.images.arrays import as_picture
 from interpret.images.inputs import InputSpec
-from interpret.images.items import digest, item_hash, item_id, split
+from interpret.images.items import item_hash, item_id, split
 from interpret.images.labels import as_categories, as_label, as_labels
 from interpret.images.loaders import Collated, collates, require_indexed, yielded
 from interpret.images.pictures import MAX_PIXELS, Picture, open_image, turn_asked, upright
@@ -123,7 +123,7 @@ class Images(ABC):
     def fingerprint(self) -> str:
         """A hash that changes when any image, label or setting of the dataset changes, and only then.
 
-        Of files it takes what they hold, see `interpret.files.contents.content_hashes`: copies are the same images.
+        Of files it takes what they hold, see `interpret.files.content_hashes`: copies are the same images.
         """
 
     @property

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import InputSpec
+from interpret.images.inputs import InputSpec
 
 __all__ = ["Border", "Fill", "blurred", "filled", "gaussian_window"]
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.files.contents import content_hash
+from interpret.files.contents import content_hash, digest
 from interpret.files.reading import printable
 from interpret.images.arrays import as_picture
 from interpret.images.pictures import upright
@@ -60,9 +60,3 @@ def _picture_hash(picture: Any) -> str:
         return digest(seen.size, seen.mode, hashlib.sha256(seen.tobytes()).hexdigest())
     content = known.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     return digest(known.shape, known.dtype, hashlib.sha256(content).hexdigest())
-
-
-def digest(*parts: object) -> str:
-    """A short hash of the parts' text."""
-    text = "\n".join(map(str, parts)).encode("utf-8", "surrogatepass")  # names of files may be no UTF-8
-    return hashlib.sha256(text).hexdigest()[:32]

@@ -18,10 +18,10 @@ from interpret.images.categories import candidates, is_imagenet
 
 log = logging.getLogger(__name__)
 
-Rule = Literal["names", "synsets", "numbers", "index", "none"]
+MatchRule = Literal["names", "synsets", "numbers", "index", "none"]
 """How labels are matched: by names, WordNet ids, names that count the outputs, their order, or not at all."""
 
-SHOWN = 3
+SHOWN_NAMES = 3
 """How many names a message lists."""
 
 
@@ -38,7 +38,7 @@ class LabelMap:
         trouble: Why labels have no output, or may mean another, and what to do; empty where all is clear.
     """
 
-    rule: Rule
+    rule: MatchRule
     outputs: tuple[int | None, ...]
     categories: tuple[str, ...]
     classes: int
@@ -127,7 +127,7 @@ def match_labels(categories: Sequence[str], names: Sequence[str], classes: int) 
         return LabelMap("names", outputs, known, classes)
     if all(name.isdecimal() for name in known) and not set(known) & set(wanted):
         return _by_number(known, classes)
-    rule: Rule = "synsets" if any(map(synsets.synset_in, known)) else "names"
+    rule: MatchRule = "synsets" if any(map(synsets.synset_in, known)) else "names"
     outputs, notes = _by_name(known, wanted)
     if not notes and not any(output is not None for output in outputs):
         return LabelMap("none", outputs, known, classes, _nothing_fits(known, wanted))
@@ -304,7 +304,7 @@ def _some_missing(missing: Sequence[str], notes: Mapping[str, str]) -> str:
     alone = [name for name in missing if name not in notes]
     parts = [f"No output is called {_listed(alone)}."] if alone else []
     if unclear:
-        parts.append(f"Ambiguous: {'; '.join(unclear[:SHOWN])}.")
+        parts.append(f"Ambiguous: {'; '.join(unclear[:SHOWN_NAMES])}.")
     return (
         " ".join(parts)
         + " Leave them out (folder: classes), or give the model 'categories' with their names."
@@ -312,8 +312,8 @@ def _some_missing(missing: Sequence[str], notes: Mapping[str, str]) -> str:
 
 
 def _listed(names: Sequence[object]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(repr, names[:SHOWN])) + more
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(map(repr, names[:SHOWN_NAMES])) + more
 
 
 def _short(value: object) -> str:

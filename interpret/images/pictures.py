@@ -56,7 +56,7 @@ if hasattr(os, "register_at_fork"):
 def open_image(path: str | Path) -> Image.Image:
     """Read a picture as people see it: upright, 8 bits a channel, transparency on white, mode L or RGB.
 
-    Of several frames or pages it is the first. See ``interpret.images.depths`` for pixels of more than 8 bits.
+    Of several frames or pages it is the first. ``interpret.images.depths`` is about pixels of more bits.
 
     Raises:
         DatasetError: If the file is missing, none of ``FORMATS``, damaged, or larger than ``MAX_PIXELS``.

@@ -28,7 +28,7 @@ CARRYING = (
 
 
 @dataclass(frozen=True)
-class Operation:
+class AtenCall:
     """One operation of a forward pass.
 
     Attributes:
@@ -56,7 +56,7 @@ class WritesError(Exception):
     """An operation is about to write into what must not be written."""
 
 
-class Operations(TorchDispatchMode):
+class AtenLog(TorchDispatchMode):
     """Lists the operations of this thread's forward passes, and where they write.
 
     Args:
@@ -69,7 +69,7 @@ class Operations(TorchDispatchMode):
 
     def __init__(self, module: nn.Module, *, keep: bool = False, guarded: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.listed: list[Operation] = []
+        self.listed: list[AtenCall] = []
         self._guarded = {_memory(tensor) for tensor in guarded}
         self._written: set[int] = set()
         self._made: dict[int, str] = {}
@@ -110,7 +110,7 @@ class Operations(TorchDispatchMode):
         if not func.is_view:
             maker = self._maker(name.rstrip("_"), args)
             self._made.update(dict.fromkeys(map(_memory, tensors_in(result)), maker))
-        self.listed.append(Operation(name, *self._running[-1], _is_random(func, args, kwargs or {}), values))
+        self.listed.append(AtenCall(name, *self._running[-1], _is_random(func, args, kwargs or {}), values))
         return result
 
     def wrote(self, tensors: Iterable[Tensor]) -> bool:
@@ -158,19 +158,19 @@ def python_draws() -> tuple[Any, ...]:
     return random.getstate(), kind, np.asarray(keys).tobytes(), *place
 
 
-def draws_of(module: nn.Module, run: Callable[[], Any]) -> Operation | None:
+def draws_of(module: nn.Module, run: Callable[[], Any]) -> AtenCall | None:
     """The innermost layer that draws from Python's or NumPy's global random numbers in a pass.
 
     Args:
         module: A module that nobody else uses meanwhile: it gets hooks.
         run: Makes the pass.
     """
-    found: list[Operation] = []
+    found: list[AtenCall] = []
     before = [python_draws()]
 
     def leave(name: str, part: nn.Module) -> None:
         if before.pop() != python_draws() and not found:
-            found.append(Operation("random", name, type(part).__name__, random=True))
+            found.append(AtenCall("random", name, type(part).__name__, random=True))
 
     with ExitStack() as stack:
         for name, part in hookable_parts(module).items():

@@ -19,7 +19,7 @@ Output: TypeAlias = str | int | Callable[[Any], Tensor] | None
 OutputKind = Literal["logits", "log_probabilities", "probabilities"]
 """What the numbers of an output are; ``logits`` become probabilities by a softmax, the others are some."""
 
-KINDS: Mapping[str, OutputKind] = {
+OUTPUT_KINDS: Mapping[str, OutputKind] = {
     "sigmoid": "probabilities",
     "special_expit": "probabilities",
     "hardsigmoid": "probabilities",
@@ -41,8 +41,8 @@ def output_kind(outputs: Float[Tensor, "n classes"], operation: str = "") -> Out
     """
     if outputs.dim() != 2 or not outputs.is_floating_point() or not outputs.numel():
         return "logits"
-    if operation in KINDS and (outputs.shape[1] > 1 or "softmax" not in operation):
-        return KINDS[operation]
+    if operation in OUTPUT_KINDS and (outputs.shape[1] > 1 or "softmax" not in operation):
+        return OUTPUT_KINDS[operation]
     values, rounding = outputs.double(), max(1e-5, 8 * torch.finfo(outputs.dtype).eps)
     if outputs.shape[1] == 1 or bool((values > 1 + rounding).any()):
         return "logits"

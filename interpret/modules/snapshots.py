@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from interpret.modules.wrappers import HOOKS, SIMPLE
+from interpret.modules.copies import SIMPLE
+from interpret.modules.wrappers import HOOKS
 
 INNER = ("_parameters", "_buffers", "_modules", *HOOKS)
 USUAL = frozenset(vars(nn.Module()))
@@ -28,7 +29,7 @@ class Snapshot:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._parts = [_Part(part) for part in module.modules()]
+        self._parts = [_PartState(part) for part in module.modules()]
 
     def holds(self, module: nn.Module) -> bool:
         """Whether the module is made of the same parts with the same attributes, tensors and hooks."""
@@ -38,7 +39,7 @@ class Snapshot:
         )
 
 
-class _Part:
+class _PartState:
     """One module without its children."""
 
     def __init__(self, part: nn.Module) -> None:

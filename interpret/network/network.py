@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from interpret.arguments import as_aliases, as_categories, require_names_for_all
 from interpret.errors import ModelError, clause
-from interpret.graph import Graph
-from interpret.images.dataset import InputSpec, Picture
-from interpret.images.inputs import Interpolation, as_input_spec, image_shape, require_preprocessed
+from interpret.graph.program.program import Graph
+from interpret.images.inputs import InputSpec, Interpolation, as_input_spec, image_shape, require_preprocessed
+from interpret.images.pictures import Picture
 from interpret.modules.contexts import plain, usable
 from interpret.modules.outputs import (
     Output,
@@ -29,8 +29,10 @@ from interpret.modules.outputs import (
 )
 from interpret.modules.snapshots import state_hash
 from interpret.modules.wrappers import named_parts, require_module, require_visible, unwrapped
-from interpret.network.checks import Findings, examine, first_pass, noise_images
-from interpret.network.findings import Known, Shape, find_layer
+from interpret.network.checks import examine
+from interpret.network.known import Known, Shape, find_layer
+from interpret.network.layerchoices import LayerChoice, choose_layers
+from interpret.network.passes import Findings, first_pass, noise_images
 from interpret.network.recording import Call, record
 
 T = TypeVar("T")
@@ -118,12 +120,18 @@ class Network:
 
     @property
     def output_kind(self) -> OutputKind:
-        """What the numbers of its outputs are, as found on first use; `interpret.modules.outputs.as_probabilities`.
+        """What the numbers of its outputs are, as found on first use; `interpret.modules.as_probabilities`.
 
         ``probabilities`` where they add up to 1 or a sigmoid makes them, ``log_probabilities`` where they are
         logarithms of those, else ``logits``.
         """
         return self._findings(self._known()).kind
+
+    @property
+    def class_count(self) -> int:
+        """How many outputs it has for an image; 0 where they are not one value for each class."""
+        shape = self._findings(self._known()).output or ()
+        return shape[1] if len(shape) == 2 else 0
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -157,6 +165,35 @@ class Network:
             ModelError: If the network has no layers at all.
         """
         return find_layer(self.module, self.calls, self.aliases, name)
+
+    def default_layers(self, choice: LayerChoice = "all") -> list[str]:
+        """The layers that an analysis looks at where nobody names any, in execution order.
+
+        They are the paper's layers by their aliases ``layer1``, ``layer2``, …, else all aliases; without
+        aliases the outputs of all ReLUs, or else all convolutions.
+
+        Args:
+            choice: ``all`` of these; ``spread``: without the paper's names at most six, at equal distances;
+                ``maps``: those that give maps, and without aliases every convolution; ``first and last``:
+                without aliases the last is what the classifier reads; ``late``: the paper's layers 5 and 7,
+                else the middle and the last; ``convolutions``: all of these, whatever else has a name.
+
+        Raises:
+            ModelError: If the network has neither aliases nor ReLUs nor convolutions.
+
+        Example:
+            >>> interpret.load_model("zfnet").default_layers("late")
+            ['layer5', 'layer7']
+        """
+        return choose_layers(self, choice)
+
+    def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The shape of what each layer makes of one image, such as (channels, rows, columns).
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+        """
+        return self.record(torch.zeros(1, *self.input.shape), layers, lambda output: tuple(output.shape[1:]))
 
     @property
     def graph(self) -> Graph:

@@ -3,8 +3,8 @@
 Layers are addressed by call, since one module may be called several times: a module that is called once has
 its dotted name, one that is called n times has ``name:1`` to ``name:n``, and its bare name means the last.
 
-Hooks are placed on a copy that one call of ours has to itself (`interpret.network.network.Network.running`): neither
-another thread nor the user's own module sees them.
+Hooks are placed on a copy that one call of ours has to itself (`Network.running`): neither another
+thread nor the user's own module sees them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from interpret.graph import number_calls
+from interpret.graph.program.trace import number_calls
 from interpret.modules.outputs import is_dense
 from interpret.modules.wrappers import hookable_parts
 

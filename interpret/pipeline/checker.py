@@ -18,7 +18,8 @@ from interpret.errors import InterpretError, suggest
 from interpret.pipeline.schema import MAX_NAME, NAME, VERSION
 from interpret.pipeline.steps import NetworkChoice, Pipeline, Step
 from interpret.pipeline.yamltext import Spot, YamlText
-from interpret.plugin.discovery import RESERVED, Kind, Registry
+from interpret.plugin.discovery import Registry
+from interpret.plugin.flaws import RESERVED, Kind
 from interpret.plugin.interfaces import (
     Device,
     Plugin,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from interpret.code.imports import Target
+from interpret.code.imports import ImportPath
 from interpret.pipeline.schema import VERSION
 from interpret.plugin.interfaces import Dataset, Device, Model, Plugin, Probe, Renderer
 
@@ -63,7 +63,7 @@ class Pipeline:
     datasets: Mapping[str, Dataset]
     steps: Mapping[str, Step]
     seed: int = 0
-    imports: tuple[Target, ...] = ()
+    imports: tuple[ImportPath, ...] = ()
 
     def plugins(self) -> list[Plugin]:
         """Every plugin that a step uses, but the renderers."""

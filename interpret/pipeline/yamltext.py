@@ -29,7 +29,7 @@ from interpret.plugin.values import flaw
 Spot: TypeAlias = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
 
-MAX_BYTES = 2**20
+MAX_YAML_BYTES = 2**20
 """A longer file is not read: the values that are taken fit in it."""
 
 MAX_NODES = 100_000
@@ -99,7 +99,7 @@ for _name, _pattern, _first in (
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"^(?:{_pattern})$"), _first)
 
 _SCALARS = {_TAG + name for name in ("null", "bool", "int", "float", "str")}
-_NUMBERS = {_TAG + name for name in ("int", "float")}
+_NUMBER_TAGS = {_TAG + name for name in ("int", "float")}
 
 
 @dataclass
@@ -155,7 +155,7 @@ def read_yaml(path: Path) -> YamlText:
     """
     file = printable(str(path))
     try:
-        loader = _Loader(read_text(path, MAX_BYTES))
+        loader = _Loader(read_text(path, MAX_YAML_BYTES))
         loader.file = file
         return _Reader(file, loader).read(loader.get_single_node())
     except FileNotFoundError:
@@ -268,7 +268,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         """One value; numbers must be finite and fit in 64 bits."""
-        if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
+        if node.tag in _NUMBER_TAGS and len(node.value) > MAX_DIGITS:
             return self._report(node, f"{_cut(node.value)} is too long for a number.")
         try:
             value = self.loader.construct_object(node)

@@ -22,7 +22,7 @@ from interpret.plugin.flaws import KINDS, RESERVED, Kind, flaw, hook_flaws, new_
 from interpret.plugin.interfaces import Dataset, Executor, Model, Plugin, Probe, Renderer
 
 __all__ = [
-    "BUNDLED",
+    "BUNDLED_DISTRIBUTION",
     "DISABLE",
     "GROUP",
     "KINDS",
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 GROUP = "interpret"
-BUNDLED = "interpret-cnn"
+BUNDLED_DISTRIBUTION = "interpret-cnn"
 DISABLE = "INTERPRET_DISABLE_PLUGINS"
 """Environment variable: entry names or distributions that are not loaded, separated by commas."""
 
@@ -172,7 +172,7 @@ def find(installed: Iterable[Distribution], blocked: Iterable[str] = ()) -> list
     found = [item for name, distribution in unique.items() for item in _entries(name, distribution)]
     names = set(blocked)
     kept = [item for item in found if names.isdisjoint(_handles(item.origin))]
-    return sorted(kept, key=lambda item: (item.origin.distribution != BUNDLED, str(item.origin)))
+    return sorted(kept, key=lambda item: (item.origin.distribution != BUNDLED_DISTRIBUTION, str(item.origin)))
 
 
 def load(found: Iterable[Found]) -> tuple[list[Loaded], list[PluginProblem]]:

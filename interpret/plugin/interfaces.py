@@ -29,15 +29,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import nn
 
-from interpret.code.imports import Target
+from interpret.code.imports import ImportPath
 from interpret.errors import InterpretError, ModelError, PluginError, clause
-from interpret.images.dataset import Images, InputSpec, as_images
+from interpret.images.dataset import Images, as_images
+from interpret.images.inputs import InputSpec
 from interpret.modules.budget import bounded
 from interpret.network.entry import takes_network
 from interpret.network.network import Network
-from interpret.plugin.shards import SHARD_IMAGES as SHARD_IMAGES  # noqa: PLC0414 - also found here
-from interpret.plugin.shards import Job as Job  # noqa: PLC0414 - also found here
-from interpret.plugin.shards import shard_grid as shard_grid  # noqa: PLC0414 - also found here
+from interpret.plugin.shards import Job, shard_grid
 from interpret.plugin.values import flaw
 from interpret.results import Result
 from interpret.weights.loading import load_into, read_weights
@@ -78,7 +77,7 @@ class Plugin(BaseModel, ABC):
         """Further plugins that do a part of its work: what it finds depends on them too."""
         return ()
 
-    def imports(self) -> Sequence[Target]:
+    def imports(self) -> Sequence[ImportPath]:
         """The classes that it imports because a parameter names them."""
         return [target for plugin in self.nested() for target in plugin.imports()]
 

@@ -13,7 +13,8 @@ from interpret.errors import InterpretError
 from interpret.files.folders import user_path
 from interpret.images.dataset import Images
 from interpret.network.network import Network
-from interpret.plugin.discovery import Kind, registry
+from interpret.plugin.discovery import registry
+from interpret.plugin.flaws import Kind
 from interpret.plugin.interfaces import Dataset, Device, Model, Probe, Renderer
 from interpret.plugin.parameters import configure
 from interpret.results import Result

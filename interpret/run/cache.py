@@ -1,7 +1,7 @@
-"""Room for work that must outlive the process: a killed step finds there what it had done.
+"""Folders for work that must outlive the process: a killed step finds there what it had done.
 
-Inside a run the room is in the run folder, so that every attempt, and every step that asks for the same work,
-finds it; elsewhere it is a temporary folder of this process.
+Inside a run they are in the run folder, so that every attempt, and every step that asks for the same work,
+finds them; elsewhere they are in a temporary folder of this process.
 """
 
 from __future__ import annotations
@@ -25,15 +25,13 @@ from interpret import results
 from interpret.code.dependencies import code_version
 from interpret.errors import InterpretError
 from interpret.files.checksums import SUFFIX
-from interpret.files.contents import remembering
+from interpret.files.contents import digest, remembering
 from interpret.files.folders import write_atomically
-from interpret.images.dataset import digest
 from interpret.progress import Listener, PartListener, listener, listening
-from interpret.results import Result
-from interpret.run.store import whole
+from interpret.results import Result, result_digest
 
-PIECE = 3.0
-"""Seconds of work after which `kept_pieces` stores what is done."""
+PIECE_SECONDS = 3.0
+"""Seconds of work after which `cached_pieces` stores what is done."""
 
 R = TypeVar("R", bound=Result)
 K = TypeVar("K", bound=Result)
@@ -51,14 +49,14 @@ def follows() -> bool:
 
 
 @dataclass(frozen=True)
-class _Workspace:
-    """The rooms of one run.
+class _CacheRoot:
+    """The cache of one run.
 
     Attributes:
-        folder: Where they are.
+        folder: Where its folders are.
         anew: Whether each is emptied when it is first asked for.
-        opened: The names of the rooms that were asked for.
-        asked: The rooms, each time they were asked for.
+        opened: The names of the folders that were asked for.
+        asked: The folders, each time they were asked for.
     """
 
     folder: Path
@@ -67,7 +65,7 @@ class _Workspace:
     asked: list[Path] = field(default_factory=list)
 
     def open(self, name: str) -> Path:
-        """The room of that name; the first time without links, which a stranger may have put there."""
+        """The folder of that name; the first time without links, which a stranger may have put there."""
         path = self.folder / name
         if name not in self.opened:
             self.opened.add(name)
@@ -85,7 +83,7 @@ class _Workspace:
         return (self.folder / name if follows() else self.open(name)) / "hashes.json"
 
     def empty(self, path: Path) -> None:
-        """Forget what is in a room; further processes of ``torchrun`` wait until the first one has."""
+        """Forget what is in a folder; further processes of ``torchrun`` wait until the first one has."""
         note, this_run = path.with_name(f".{path.name}.emptied"), _torchrun().encode()
         if follows():
             while not (note.is_file() and note.read_bytes() == this_run):
@@ -98,40 +96,40 @@ class _Workspace:
             write_atomically(note, this_run)
 
 
-_workspace: ContextVar[_Workspace | None] = ContextVar("workspace", default=None)
+_cache_root: ContextVar[_CacheRoot | None] = ContextVar("cache_root", default=None)
 _parts: ContextVar[Path | None] = ContextVar("parts", default=None)
 
 
 @contextmanager
 def working_in(folder: Path, *, anew: bool = False) -> Iterator[None]:
-    """While this holds, rooms are in ``folder``.
+    """While this holds, cached work is in ``folder``.
 
     Args:
         folder: Where.
-        anew: Empty each room when it is first asked for: nothing that was kept before is believed.
+        anew: Empty each folder when it is first asked for: nothing that was cached before is believed.
     """
-    workspace = _Workspace(folder, anew)
-    token = _workspace.set(workspace)
+    root = _CacheRoot(folder, anew)
+    token = _cache_root.set(root)
     try:
-        with remembering(workspace.hashes, writes=not follows()):
+        with remembering(root.hashes, writes=not follows()):
             yield
     finally:
-        _workspace.reset(token)
-        for name in workspace.opened if anew and not follows() else ():
+        _cache_root.reset(token)
+        for name in root.opened if anew and not follows() else ():
             (folder / f".{name}.emptied").unlink(missing_ok=True)
 
 
-def room(*content: object) -> Path:
+def cache_dir(*content: object) -> Path:
     """A folder for one piece of work, the same one for the same content.
 
-    What is written there has a checksum, by which it is believed: see `interpret.files.checksums`, or `kept`.
+    What is written there has a checksum, by which it is believed: see ``checksums`` in `interpret.files`.
 
     Args:
         *content: Everything the work depends on, as text; a class or function stands for the code it runs
             with: its module and what that imports, see ``interpret.code.dependencies``.
     """
     parts = (code_version(part) if isinstance(part, type | FunctionType) else part for part in content)
-    return (_workspace.get() or _temporary()).open(digest(*parts))
+    return (_cache_root.get() or _temporary()).open(digest(*parts))
 
 
 def resumption(step: str, shards: Path) -> Callable[[], str]:
@@ -141,12 +139,12 @@ def resumption(step: str, shards: Path) -> Callable[[], str]:
         step: The step, which begins now.
         shards: Where its shards or parts are stored, if it has any.
     """
-    workspace = _workspace.get()
-    rooms = workspace.asked if workspace else []
-    earlier = len(rooms)
+    root = _cache_root.get()
+    folders = root.asked if root else []
+    earlier = len(folders)
 
     def describe() -> str:
-        if any(shards.rglob("result.json")) or any(map(holds_work, rooms[earlier:])):
+        if any(shards.rglob("result.json")) or any(map(holds_work, folders[earlier:])):
             return f"The same command continues the step {step!r} where it stopped."
         return f"The same command starts the step {step!r} again, and keeps the steps before it."
 
@@ -154,23 +152,23 @@ def resumption(step: str, shards: Path) -> Callable[[], str]:
 
 
 def holds_work(folder: Path) -> bool:
-    """Whether something is stored in a room that is found again."""
+    """Whether something is stored in a folder that is found again."""
     return any(file.name == "result.json" or file.suffix == SUFFIX for file in folder.rglob("*"))
 
 
-def kept(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
+def cached(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
     """A result that is computed once for its content and found again afterwards.
 
     Args:
         compute: Computes it.
-        *content: Everything it depends on, as for `room`.
+        *content: Everything it depends on, as for `cache_dir`.
         kind: Its class: what is found of another one, as a stranger's, is computed again.
     """
-    return _kept_in(room("kept", *content), compute, kind)
+    return _cached_in(cache_dir("kept", *content), compute, kind)
 
 
 @contextmanager
-def keeping_parts(folder: Path) -> Iterator[None]:
+def caching_parts(folder: Path) -> Iterator[None]:
     """While this holds, parts of a step's work are stored in ``folder``, which goes when the step is done."""
     token = _parts.set(folder)
     try:
@@ -179,16 +177,16 @@ def keeping_parts(folder: Path) -> Iterator[None]:
         _parts.reset(token)
 
 
-def kept_part(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
+def cached_part(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
     """A part of a step's work: a step that was stopped finds it again; outside a run nothing is stored.
 
     Args:
         compute: Computes it.
         *content: What tells it from other parts of the step.
-        kind: Its class, as for `kept`.
+        kind: Its class, as for `cached`.
     """
     folder = _parts.get()
-    return compute() if folder is None or follows() else _kept_in(folder / digest(*content), compute, kind)
+    return compute() if folder is None or follows() else _cached_in(folder / digest(*content), compute, kind)
 
 
 @dataclass
@@ -202,13 +200,13 @@ class Pace:
     seconds: float = 0.0
 
     def next_piece(self, start: int, stop: int, batch_size: int) -> range:
-        """Whole batches that take about `PIECE` seconds; no short rest is left for later."""
-        batches = int(PIECE / (self.seconds * batch_size)) if self.seconds else 1
+        """Whole batches that take about `PIECE_SECONDS` seconds; no short rest is left for later."""
+        batches = int(PIECE_SECONDS / (self.seconds * batch_size)) if self.seconds else 1
         end = start + max(batches, 1) * batch_size
         return range(start, stop if 2 * (stop - end) <= end - start else end)
 
 
-def kept_pieces(
+def cached_pieces(
     compute: Callable[[range], R],
     places: range,
     batch_size: int,
@@ -226,8 +224,8 @@ def kept_pieces(
         compute: Computes the result for some places.
         places: All places, such as those of images.
         batch_size: Places in a batch.
-        *content: What tells it from other parts of the step, as for `kept_part`.
-        kind: The class of the results, as for `kept`.
+        *content: What tells it from other parts of the step, as for `cached_part`.
+        kind: The class of the results, as for `cached`.
         pace: Remembers how long the work takes, from one call to the next.
     """
     parts, found, at, pace = _parts.get(), list[R](), places.start, pace or Pace()
@@ -275,7 +273,7 @@ def _stored_piece(folder: Path, start: int, places: range, batch_size: int) -> r
     return None
 
 
-def _kept_in(folder: Path, compute: Callable[[], R], kind: type[Result]) -> R:
+def _cached_in(folder: Path, compute: Callable[[], R], kind: type[Result]) -> R:
     if (found := find_result(folder, kind)) is None:
         computed = compute()
         if follows():
@@ -286,7 +284,7 @@ def _kept_in(folder: Path, compute: Callable[[], R], kind: type[Result]) -> R:
 
 
 def find_result(folder: Path, kind: type[K]) -> K | None:
-    """The result of a class that is stored in a room; None where there is none that is whole."""
+    """The result of a class that is stored in a folder; None where there is none that is whole."""
     if not holds_result(folder):
         return None
     try:
@@ -298,9 +296,9 @@ def find_result(folder: Path, kind: type[K]) -> K | None:
 
 
 def holds_result(folder: Path) -> bool:
-    """Whether a whole result is in a room; half or damaged ones are told of in the log."""
+    """Whether a whole result is in a folder; half or damaged ones are told of in the log."""
     try:
-        found = bool(whole(folder))
+        found = bool(result_digest(folder))
     except InterpretError:  # a stranger's, which names files elsewhere
         found = False
     if not found and (folder / "result.json").exists():
@@ -324,8 +322,8 @@ def _torchrun() -> str:
 
 
 @cache
-def _temporary() -> _Workspace:
-    """A workspace that is removed when the process ends."""
+def _temporary() -> _CacheRoot:
+    """A root that is removed when the process ends."""
     folder = Path(mkdtemp(prefix="interpret-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return _Workspace(folder)
+    return _CacheRoot(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from interpret.errors import InterpretError, StepError
-from interpret.pipeline.reading import Step
+from interpret.pipeline.steps import Step
 from interpret.plugin.interfaces import Renderer
 from interpret.results import Result
 from interpret.run.keys import Provenance

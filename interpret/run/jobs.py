@@ -21,15 +21,16 @@ import torch
 
 from interpret.code.imports import allowing
 from interpret.errors import DatasetError, StepError
-from interpret.images.dataset import Images, digest
+from interpret.files.contents import digest
+from interpret.images.dataset import Images
 from interpret.network.network import Network
-from interpret.pipeline.reading import Pipeline, Step
+from interpret.pipeline.steps import Pipeline, Step
 from interpret.plugin.discovery import Registry
 from interpret.plugin.interfaces import Executor, ShardedProbe, WeightsResult, probe_output, probe_partial
 from interpret.plugin.parameters import configure
 from interpret.progress import PartListener, Progress, listening
 from interpret.results import Result
-from interpret.run.cache import Pace, keeping_parts, kept_pieces, working_in
+from interpret.run.cache import Pace, cached_pieces, caching_parts, working_in
 from interpret.run.store import RunFolder
 
 
@@ -75,7 +76,7 @@ class Task:
 
 @dataclass(frozen=True)
 class ShardJob:
-    """One shard of a step; see `interpret.plugin.interfaces.Job`."""
+    """One shard of a step; see `interpret.plugin.Job`."""
 
     task: Task
     shard: range
@@ -147,7 +148,7 @@ class StepWork:
         parts = folder.shard(task.key, shard).path / "shards"  # which go when the shard is stored
         with (
             seeded(task.pipeline.seed, shard.start),
-            keeping_parts(parts),
+            caching_parts(parts),
             listening(PartListener(len(shard), tell)),
         ):
             found = self.partial(shard)
@@ -163,7 +164,7 @@ class StepWork:
         if type(probe).join is ShardedProbe.join:
             return run(shard)
         kind = probe_partial(type(probe))
-        pieces = kept_pieces(run, shard, probe.batch_size, kind=kind, pace=self.pace)
+        pieces = cached_pieces(run, shard, probe.batch_size, kind=kind, pace=self.pace)
         return probe.join(pieces) if len(pieces) > 1 else pieces[0]
 
     def advance(self, shard: range, images: int) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 
 from interpret.code.dependencies import Code, classes_of, code_files
-from interpret.images.dataset import Images, digest
+from interpret.files.contents import digest
+from interpret.images.dataset import Images
 from interpret.network.network import Network
-from interpret.pipeline.reading import Pipeline, Step, written
-from interpret.plugin.discovery import BUNDLED, Registry
+from interpret.pipeline.steps import Pipeline, Step, written
+from interpret.plugin.discovery import BUNDLED_DISTRIBUTION, Registry
 from interpret.plugin.interfaces import Dataset, Plugin, Probe, Renderer
 from interpret.plugin.library import DATASET_OF, dataset_of
 
@@ -121,7 +122,7 @@ class Provenance:
     def _source(self, plugin: Plugin) -> str:
         """Where a plugin comes from; with the version where it may have code that is not Python's."""
         name, number = self.origin(plugin)
-        return name if name.startswith(f"{BUNDLED}[") else f"{name} {number}"
+        return name if name.startswith(f"{BUNDLED_DISTRIBUTION}[") else f"{name} {number}"
 
     def origin(self, plugin: Plugin) -> tuple[str, str]:
         """The distribution a plugin comes from, and its version."""

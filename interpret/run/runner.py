@@ -22,13 +22,15 @@ from interpret.files.folders import user_path
 from interpret.images.dataset import Images
 from interpret.interrupts import check_interrupt, stopping
 from interpret.network.network import Network
-from interpret.pipeline.reading import Pipeline, Step, read_pipeline, written
+from interpret.pipeline.reading import read_pipeline
+from interpret.pipeline.steps import Pipeline, Step, written
 from interpret.plugin import discovery as plugins
 from interpret.plugin.discovery import Registry
-from interpret.plugin.interfaces import Executor, ShardedProbe, probe_output, shard_grid
+from interpret.plugin.interfaces import Executor, ShardedProbe, probe_output
+from interpret.plugin.shards import shard_grid
 from interpret.progress import Progress, StepListener, listening
 from interpret.results import Result
-from interpret.run.cache import follows, keeping_parts, resumption, working_in
+from interpret.run.cache import caching_parts, follows, resumption, working_in
 from interpret.run.drawing import Drawing, reason
 from interpret.run.jobs import (
     ShardJob,
@@ -143,14 +145,14 @@ class _Runner:
         """Load what the steps use before any of them runs, so that a mistake shows at once."""
         networks, images = dict[str, Network](), dict[str, Images]()
         for name in {step.dataset: None for step in self.pipeline.steps.values()}:
-            with _noting(f"It was found while the dataset {name!r} was opened."):
+            with _error_context(f"It was found while the dataset {name!r} was opened."):
                 images[name] = self.pipeline.datasets[name].open()
         for name in {step.model: None for step in self.pipeline.steps.values()}:
             choice = self.pipeline.models[name]
-            with _noting(f"It was found while the model {name!r} was loaded."):
+            with _error_context(f"It was found while the model {name!r} was loaded."):
                 networks[name] = choice.model.load(choice.device, seed=self.pipeline.seed)
         for step in self.pipeline.steps.values():
-            with _noting(f"It was found in the images of the step {step.name!r}."):
+            with _error_context(f"It was found in the images of the step {step.name!r}."):
                 select_images(images[step.dataset], step)
         self.origins = Provenance(self.pipeline, self.registry, networks, images)
 
@@ -180,12 +182,12 @@ class _Runner:
         """Run one step and say what became of it."""
         check_interrupt()
         started = perf_counter()
-        if lacking := self.lacking(step):
-            return StepRun(step.name, "waiting" if self.shard else "blocked", error=lacking)
+        if missing := self.missing_inputs(step):
+            return StepRun(step.name, "waiting" if self.shard else "blocked", error=missing)
         self.note(StepRun(step.name, "running"))
         try:
             shards = self.folder.step(step.name).shards(self.origins.keys[step.name])
-            with stopping(resumption(step.name, shards)), keeping_parts(shards / "parts"):
+            with stopping(resumption(step.name, shards)), caching_parts(shards / "parts"):
                 status, files = self.perform(step)
         except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way; the others go on
             self.failed(step, error)
@@ -197,12 +199,12 @@ class _Runner:
         skipped = self.folder.step(step.name).skipped()
         return StepRun(step.name, status, perf_counter() - started, files, skipped=skipped)
 
-    def lacking(self, step: Step) -> str:
+    def missing_inputs(self, step: Step) -> str:
         """Why a step cannot run: the inputs that are not there."""
-        missing = [name for name in step.needs if not self.there(name)]
+        missing = [name for name in step.needs if not self.available(name)]
         return f"It needs {', '.join(missing)}." if missing else ""
 
-    def there(self, name: str) -> bool:
+    def available(self, name: str) -> bool:
         """Whether the result of a step is whole, even if its figures failed."""
         return self.runs[name].status in {"done", "kept", "drawn"} or self.done(name)
 
@@ -336,7 +338,7 @@ def _tell_skipped(step: Step, result: Result) -> int:
 
 
 @contextmanager
-def _noting(remark: str) -> Iterator[None]:
+def _error_context(remark: str) -> Iterator[None]:
     try:
         yield
     except InterpretError as error:

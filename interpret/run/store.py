@@ -2,7 +2,7 @@
 
 A step is found again by its content key. Everything is written whole or not at all, and the record that
 completes a step is written last, so half a result is never taken for a whole one. What is stored has a
-checksum, and is believed only while that fits. The folder may be a stranger's: see ``interpret.files.folders``.
+checksum, and is believed only while that fits. The folder may be a stranger's, see ``interpret.files``.
 """
 
 from __future__ import annotations
@@ -21,26 +21,23 @@ from interpret import results
 from interpret.code.dependencies import code_version
 from interpret.errors import InterpretError, StepError
 from interpret.files.folders import (
-    LARGEST_JSON,
     file_hash,
     has_hash,
     inside,
     is_inside,
-    parse_json,
     read_plain,
-    read_sealed,
     refuse_links,
     remove_leftovers,
     remove_tree,
     require_kind,
     temporary_folder,
     write_atomically,
-    write_sealed,
 )
+from interpret.files.sealed import LARGEST_JSON, parse_json, read_sealed, write_sealed
 from interpret.records import files_of
-from interpret.results import Result, whole
+from interpret.results import Result, result_digest
 
-__all__ = ["RunFolder", "StepFolder", "code_version", "read_json", "whole", "write_json"]
+__all__ = ["RunFolder", "StepFolder", "code_version", "read_json", "result_digest", "write_json"]
 
 OWN_FILES = frozenset({"result.json", "result.safetensors", "step.json", "figures.json"})
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -174,7 +171,11 @@ class StepFolder:
     def complete(self, key: str) -> bool:
         """Whether the whole result of ``key`` is here, to the last bit."""
         record = read_sealed(self.path / "step.json")
-        return record.get("key") == key and bool(found := whole(self.path)) and record.get("result") == found
+        return (
+            record.get("key") == key
+            and bool(found := result_digest(self.path))
+            and record.get("result") == found
+        )
 
     def finish(self, key: str, result: Result, facts: Mapping[str, Any]) -> None:
         """Write the result and then the record that completes the step; the shards are no longer needed.
@@ -183,7 +184,7 @@ class StepFolder:
         """
         (self.path / "step.json").unlink(missing_ok=True)
         results.replace(self.path, result)
-        write_sealed(self.path / "step.json", {"key": key, "result": whole(self.path), **facts})
+        write_sealed(self.path / "step.json", {"key": key, "result": result_digest(self.path), **facts})
         remove_tree(self.path / "shards")
 
     def skipped(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from interpret.weights.torchfiles import is_tensor
 from interpret.weights.unpickling import Inert, mapping
 
-DEEPEST = 100
+MAX_MODULE_DEPTH = 100
 """Modules inside of each other."""
 
 
@@ -26,7 +26,7 @@ def module_tensors(described: Any, prefix: str = "", depth: int = 0) -> Iterator
         depth: How many modules it lies in.
     """
     state = described.state if isinstance(described, Inert) else None
-    if not isinstance(state, dict) or depth > DEEPEST:
+    if not isinstance(state, dict) or depth > MAX_MODULE_DEPTH:
         return
     own = state if described.name.startswith("__torch__") else _own(state)
     for name, item in own.items():

@@ -26,7 +26,7 @@ LARGEST_HEADER = 1 << 25
 """Bytes of a safetensors header that are read; that of 100,000 tensors has a third."""
 
 _SHARDS = (
-    "an index of weights that lie in several files. Put them into one: import torch; from interpret.weights.loading "
+    "an index of weights that lie in several files. Put them into one: import torch; from interpret.weights "
     "import read_weights; torch.save({name: tensor for file in FILES for name, tensor in "
     'read_weights(file).tensors.items()}, "one.pth")'
 )

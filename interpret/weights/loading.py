@@ -33,7 +33,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """What DataParallel, torch.compile and training frameworks put before every name."""
 
 
-_WRAPPED = re.compile(r"(?<=\.)(?:module|_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
+_WRAPPER_NAMES = re.compile(r"(?<=\.)(?:module|_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
 """What the same put before the names inside of a part that they wrapped: ``features.module.0.weight``."""
 
 
@@ -76,7 +76,7 @@ def read_weights(path: str | Path, *, sha256: str = "", names: Collection[str] =
         ModelError: If the file is missing, is another than expected, is broken, or holds no tensors by name.
     """
     path = existing_file(path)
-    digest = file_hash(path)
+    digest = weights_hash(path)
     check_hash(path, digest, sha256)
     held = read_held(path, names)
     if held.beside:
@@ -194,7 +194,7 @@ def strip_prefixes(tensors: Mapping[str, Tensor], expected: Iterable[str]) -> di
     """
     wanted = {name for name in expected if not name.endswith("num_batches_tracked")}
     hits = _prefixes(tensors, wanted)
-    unwrapped = {_WRAPPED.sub("", name): tensor for name, tensor in tensors.items()}
+    unwrapped = {_WRAPPER_NAMES.sub("", name): tensor for name, tensor in tensors.items()}
     if len(unwrapped) == len(tensors) and (more := _prefixes(unwrapped, wanted)).total() > hits.total():
         tensors, hits = unwrapped, more
     most = max(hits.values(), default=0)
@@ -230,7 +230,7 @@ def _prefixes(names: Iterable[str], wanted: set[str]) -> Counter[str]:
     return hits
 
 
-def file_hash(path: Path) -> str:
+def weights_hash(path: Path) -> str:
     """SHA-256 of the file's bytes, 64 hexadecimal digits.
 
     Raises:

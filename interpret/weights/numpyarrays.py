@@ -15,7 +15,7 @@ from interpret.weights.unpickling import Inert
 _CORES = ("numpy.core", "numpy._core")
 _EMPTY = {f"{core}.multiarray._reconstruct" for core in _CORES}
 _FILLED = {f"{core}.numeric._frombuffer" for core in _CORES}
-_NUMBERS = re.compile(r"b1|[iu][1248]|f[248]|c(8|16)")
+_NUMBER_TYPES = re.compile(r"b1|[iu][1248]|f[248]|c(8|16)")
 """Types of numbers that PyTorch has too; none of objects, of text or of records."""
 
 
@@ -72,7 +72,7 @@ def _argument(described: Inert) -> Any:
 def _dtype(described: Any) -> np.dtype[Any]:
     """The type of numbers that a pickle describes."""
     name = _argument(described) if isinstance(described, Inert) else None
-    if not isinstance(name, str) or not _NUMBERS.fullmatch(name):
+    if not isinstance(name, str) or not _NUMBER_TYPES.fullmatch(name):
         raise ValueError(f"an array of {name if isinstance(name, str) else 'an unknown type'}")
     state = described.state
     large_first = isinstance(state, tuple) and len(state) > 1 and state[1] == ">"

@@ -15,13 +15,13 @@ from interpret.weights.numpyarrays import is_array
 from interpret.weights.torchfiles import TensorError, TorchFile, is_tensor, what
 from interpret.weights.unpickling import Inert, Named, Stored, mapping
 
-SHOWN = 5
+SHOWN_TENSORS = 5
 """How many tensors of each kind a message lists."""
 
 LONGEST = 200
 """Letters of a name that a message shows."""
 
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
+STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model", "net", "weights")
 """Keys under which training scripts keep the state dict, most usual first."""
 
 SAVE = "torch.save(network.state_dict(), path)"
@@ -31,7 +31,7 @@ EXTRACT = (
     'extract(path, "weights.safetensors")'
 )
 
-DEEPEST = 6
+MAX_NESTING = 6
 """Mappings in mappings that are looked through for tensors."""
 
 
@@ -56,8 +56,11 @@ class Held:
 
 def listed(names: list[str]) -> str:
     """Some names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:SHOWN]) + more
+    more = f" and {len(names) - SHOWN_TENSORS} more" if len(names) > SHOWN_TENSORS else ""
+    return (
+        ", ".join(name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names[:SHOWN_TENSORS])
+        + more
+    )
 
 
 def state_dict(path: Path, file: TorchFile, names: Collection[str] = ()) -> Held:
@@ -104,7 +107,7 @@ Place: TypeAlias = tuple[Keys, Any]
 def _unwrapped(content: Any) -> tuple[Keys, list[str], Any]:
     """The keys that training scripts use for state dicts, others beside them, and what lies under them."""
     keys, beside = list[Any](), list[str]()
-    while len(keys) < len(WRAPPERS) and (key := _wrapper(content)) is not None:
+    while len(keys) < len(STATE_DICT_KEYS) and (key := _wrapper(content)) is not None:
         keys.append(key)
         items = mapping(content) or {}
         holders = _holders(content)
@@ -133,7 +136,7 @@ def _only(keys: Keys, content: Any) -> Place | None:
 
 def _places(keys: Keys, content: Any) -> Iterator[Place]:
     """Every mapping that holds tensors or arrays, however deep, with the keys to it; each once."""
-    waiting, deepest = [(keys, content)], len(keys) + DEEPEST
+    waiting, deepest = [(keys, content)], len(keys) + MAX_NESTING
     seen: set[int] = set()
     for path, item in waiting:  # which grows meanwhile
         items = mapping(item)
@@ -171,9 +174,9 @@ def _wrapper(content: Any) -> Any:
     Of the usual keys the first that leads to tensors; else the only key of all that does.
     """
     items, holders = mapping(content) or {}, _holders(content)
-    usual = [key for key in WRAPPERS if mapping(items.get(key))]
+    usual = [key for key in STATE_DICT_KEYS if mapping(items.get(key))]
     for key in usual:
-        if key in holders or not _holders(items[key]).isdisjoint(WRAPPERS):
+        if key in holders or not _holders(items[key]).isdisjoint(STATE_DICT_KEYS):
             return key
     alone = len(holders) == 1 and not any(is_tensor(item) or is_module(item) for item in items.values())
     return next(iter(holders)) if alone else next(iter(usual), None)
@@ -215,7 +218,7 @@ def _no_tensors(path: Path, content: Any) -> str:
         )
     return (
         f"{path} holds no tensors by name, but {listed(list(map(str, named)))}. Save the state dict alone, "
-        f"or under one of the keys {', '.join(WRAPPERS)}."
+        f"or under one of the keys {', '.join(STATE_DICT_KEYS)}."
     )
 
 

@@ -1,7 +1,7 @@
 """Files of ``torch.save``: the tensors in them, read without ``torch.load`` and without running anything.
 
 ``torch.load(..., weights_only=True)`` refuses a file for one number of numpy beside the weights, and calls
-functions with sizes that the file chooses. Here the pickle is only described (`interpret.weights.unpickling`), and a
+functions with sizes that the file chooses. Here the pickle is only described (`unpickling`), and a
 tensor is made from the description of one, where all of it lies within the bytes that the file holds.
 """
 
@@ -47,7 +47,7 @@ _DTYPES = {str(dtype): dtype for dtype in vars(torch).values() if isinstance(dty
 
 _SUBCLASS = "torch._tensor._rebuild_from_type_v2"
 _REBUILD = "torch._utils._rebuild_"
-_WRAPPED = {f"{_REBUILD}parameter", f"{_REBUILD}parameter_with_state", "torch.nn.parameter.Parameter"}
+_PARAMETERS = {f"{_REBUILD}parameter", f"{_REBUILD}parameter_with_state", "torch.nn.parameter.Parameter"}
 _STRIDED = {f"{_REBUILD}tensor": 4, f"{_REBUILD}tensor_v2": 6, f"{_REBUILD}tensor_v3": 7}
 _FOREIGN = {
     f"{_REBUILD}qtensor": "quantised: its numbers mean nothing without their scale",
@@ -122,7 +122,7 @@ class TorchFile:
 
 def is_tensor(described: Any) -> bool:
     """Whether an object describes a tensor, of whatever kind."""
-    return isinstance(described, Inert) and described.name in {*_STRIDED, *_WRAPPED, *_FOREIGN, _SUBCLASS}
+    return isinstance(described, Inert) and described.name in {*_STRIDED, *_PARAMETERS, *_FOREIGN, _SUBCLASS}
 
 
 def what(described: Any) -> str:
@@ -251,7 +251,7 @@ def _unwrapped(described: Any) -> Any:
         if not isinstance(described, Inert):
             break
         args = described.args
-        if described.name in _WRAPPED and args:
+        if described.name in _PARAMETERS and args:
             described = args[0]
         elif described.name == _SUBCLASS and len(args) > 2 and isinstance(args[0], Named):
             described = Inert(args[0].name, args[2] if isinstance(args[2], tuple) else ())

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-LARGEST = 1 << 25
+MAX_PICKLE_BYTES = 1 << 25
 """Bytes of one pickle that are read, without its tensors and long pieces; its objects take up to 64 times as
 many."""
 
@@ -109,7 +109,7 @@ class _Bounded:
     """The beginning of a file."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file, self.left, self.reads = file, LARGEST, 0
+        self.file, self.left, self.reads = file, MAX_PICKLE_BYTES, 0
         place = file.tell()
         self.end = file.seek(0, io.SEEK_END)
         file.seek(place)
@@ -132,7 +132,7 @@ class _Bounded:
         if self.reads > MOST_READS:
             raise pickle.UnpicklingError(f"it has more than {MOST_READS:,} pieces, tensors not counted")
         if self.left < 0:
-            raise pickle.UnpicklingError(f"it is longer than {LARGEST:,} bytes, tensors not counted")
+            raise pickle.UnpicklingError(f"it is longer than {MAX_PICKLE_BYTES:,} bytes, tensors not counted")
         return data
 
 

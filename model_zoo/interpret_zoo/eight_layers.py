@@ -9,9 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.images.dataset import InputSpec
-from interpret.plugin.interfaces import Card
-from interpret.weights.loading import load_into, read_weights
+from interpret.images import InputSpec
+from interpret.plugin import Card
+from interpret.weights import load_into, read_weights
 from interpret_zoo.architecture import Layers, build, resize
 from interpret_zoo.cards import WeightsCard, card_names, find_card
 from interpret_zoo.image_model import ImageModel, Stated

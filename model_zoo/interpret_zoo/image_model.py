@@ -12,12 +12,10 @@ from pydantic import Field, field_validator, model_validator
 
 from interpret.arguments import as_channels
 from interpret.errors import ModelError, UnknownNameError, clause
-from interpret.files.folders import parse_json, user_path
-from interpret.files.reading import read_text
-from interpret.images.dataset import InputSpec
-from interpret.images.inputs import Interpolation
-from interpret.plugin.interfaces import Card, Model
-from interpret.weights.loading import read_metadata
+from interpret.files import parse_json, read_text, user_path
+from interpret.images import InputSpec, Interpolation
+from interpret.plugin import Card, Model
+from interpret.weights import read_metadata
 
 LARGEST_SIDE = 2**13
 """Pixels of a side that weights may state."""

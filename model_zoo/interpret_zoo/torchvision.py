@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
 from interpret.errors import ModelError, clause, suggest
-from interpret.plugin.values import plain_arguments
-from interpret.weights.loading import Weights, load_into, read_weights
+from interpret.plugin import plain_arguments
+from interpret.weights import Weights, load_into, read_weights
 from interpret_zoo.image_model import ImageModel, Stated
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """Captum's methods as probes, with the results that ours have, so that any figure draws them."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from typing import Any
+
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_captum.cams import GuidedGradCam, LayerGradCam
 from interpret_captum.compare import Compare, compare
 from interpret_captum.comparison import Comparison, Metric
@@ -61,3 +62,11 @@ def register_probes() -> list[type[Probe]]:
         LayerFeatures,
         Compare,
     ]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``compare``."""
+    from interpret_captum.renderers import ComparisonFigure, ComparisonTable  # noqa: PLC0415 - matplotlib takes time
+
+    return [ComparisonFigure, ComparisonTable]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from interpret.errors import StepError
 from interpret.images import fills
-from interpret.network.network import Network
+from interpret.network import Network
 
 
 def check_fill(fill: float | list[float]) -> float | list[float]:
@@ -19,7 +19,7 @@ def check_fill(fill: float | list[float]) -> float | list[float]:
     return fill
 
 
-def filled(network: Network, fill: float | list[float]) -> Float[Tensor, "1 c h w"]:
+def colour_image(network: Network, fill: float | list[float]) -> Float[Tensor, "1 c h w"]:
     """An image of one colour, preprocessed.
 
     Args:

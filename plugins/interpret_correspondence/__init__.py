@@ -1,7 +1,8 @@
 """Whether a network knows that a part is the same in several images (Zeiler & Fergus 2014, section 4.4)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from typing import Any
+
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_correspondence.comparing import correspondence, default_layers
 from interpret_correspondence.distances import Distances, Zeros, hamming, signs
 from interpret_correspondence.permutation import permutation_test, rank_test
@@ -28,3 +29,11 @@ __all__ = [
 def register_probes() -> list[type[Probe]]:
     """The probe ``correspondence``."""
     return [MaskedParts]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``correspondence``."""
+    from interpret_correspondence.renderers import CorrespondenceFigure, CorrespondenceTable  # noqa: PLC0415 - matplotlib takes time
+
+    return [CorrespondenceFigure, CorrespondenceTable]

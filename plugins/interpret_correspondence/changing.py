@@ -9,7 +9,7 @@ from jaxtyping import Float, Int8
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret.progress import track
 from interpret_correspondence.distances import signs
 from interpret_correspondence.masks import cover

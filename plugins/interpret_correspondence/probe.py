@@ -6,11 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from interpret.images.dataset import Images
-from interpret.images.fills import Fill
-from interpret.network.batching import OnError
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Fill, Images
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
 from interpret_correspondence.comparing import correspondence
 from interpret_correspondence.placing import RandomRule
 from interpret_correspondence.results import Correspondence

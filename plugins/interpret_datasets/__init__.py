@@ -1,14 +1,14 @@
-"""Bundled datasets: drawn ones, photographs in a folder, and published ones; what two of them share."""
+"""Photographs in a folder, and published data sets; what two of them share."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Dataset, Probe
+from typing import Any
+
+from interpret.plugin import Dataset, Probe, Renderer, hookimpl
 from interpret_datasets.animal_pose import AnimalPose
 from interpret_datasets.caltech import Caltech101, Caltech256
 from interpret_datasets.folder import Folder
 from interpret_datasets.imagenet import Imagenet
 from interpret_datasets.imagenette import Imagenette
 from interpret_datasets.overlap import FindOverlap, Overlap, overlaps
-from interpret_datasets.scenes import Scenes
 from interpret_datasets.voc import Voc2007, Voc2012
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "Imagenet",
     "Imagenette",
     "Overlap",
-    "Scenes",
     "Voc2007",
     "Voc2012",
     "overlaps",
@@ -29,13 +28,33 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Any:
+    """Say where the scenes are now.
+
+    Raises:
+        ImportError: If they are asked for.
+        AttributeError: If there never was such a name.
+    """
+    if name == "Scenes":
+        raise ImportError("interpret_datasets.Scenes has moved: from interpret_scenes import Scenes.")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 @hookimpl
 def register_datasets() -> list[type[Dataset]]:
-    """Drawn scenes, a folder, and the published data sets."""
-    return [AnimalPose, Caltech101, Caltech256, Folder, Imagenet, Imagenette, Scenes, Voc2007, Voc2012]
+    """A folder, and the published data sets."""
+    return [AnimalPose, Caltech101, Caltech256, Folder, Imagenet, Imagenette, Voc2007, Voc2012]
 
 
 @hookimpl
 def register_probes() -> list[type[Probe]]:
     """The probe ``overlap``."""
     return [FindOverlap]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``overlap``."""
+    from interpret_datasets.renderers import OverlapPairs  # noqa: PLC0415 - matplotlib takes time
+
+    return [OverlapPairs]

@@ -11,11 +11,9 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
 from interpret.errors import DatasetError, UnknownNameError
-from interpret.files.folders import user_path
-from interpret.files.reading import read_file
-from interpret.images.dataset import Images, Sample, content_hashes, digest, require_unique
-from interpret.images.pictures import open_turned
-from interpret.plugin.interfaces import Dataset
+from interpret.files import content_hashes, digest, read_file, user_path
+from interpret.images import Images, Sample, open_turned, require_unique
+from interpret.plugin import Dataset
 from interpret_datasets.annotated import (
     Box,
     Position,

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.files.folders import user_path
+from interpret.files import user_path
 from interpret_datasets.benchmark import (
     Benchmark,
     class_folders,

@@ -10,7 +10,7 @@ from math import dist
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import Sample
+from interpret.images import Sample
 from interpret_datasets.annotated import Box, Position
 
 

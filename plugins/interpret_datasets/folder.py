@@ -10,10 +10,9 @@ from typing import ClassVar, TypeVar
 from pydantic import Field
 
 from interpret.errors import DatasetError, UnknownNameError
-from interpret.files.folders import user_path
-from interpret.files.reading import printable
-from interpret.images.dataset import Images, Sample, content_hashes, digest, open_image, require_unique
-from interpret.plugin.interfaces import Dataset
+from interpret.files import content_hashes, digest, printable, user_path
+from interpret.images import Images, Sample, open_image, require_unique
+from interpret.plugin import Dataset
 from interpret_datasets.walking import SUFFIXES, find, tell
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from interpret.errors import DatasetError
-from interpret.files.folders import user_path
+from interpret.files import user_path
 from interpret_datasets.benchmark import (
     Benchmark,
     class_folders,

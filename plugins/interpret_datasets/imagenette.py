@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from interpret.errors import UnknownNameError
-from interpret.files.folders import user_path
+from interpret.files import user_path
 from interpret_datasets.benchmark import class_folders, class_pictures, fetch, locate
 from interpret_datasets.folder import FolderImages
 from interpret_datasets.imagenet import Synsets

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from interpret.images.dataset import Picture, upright
+from interpret.images import Picture, upright
 
 SIDE = 160
 """Height and width in pixels."""

@@ -12,11 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import OnError
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Plugin, Probe
-from interpret.plugin.library import DATASET_OF, dataset_of
+from interpret.images import Images, as_images
+from interpret.network import Network, OnError
+from interpret.plugin import DATASET_OF, Plugin, Probe, dataset_of
 from interpret.results import Result
 from interpret_datasets.correlation import correlated
 from interpret_datasets.miniatures import SIDE, miniature

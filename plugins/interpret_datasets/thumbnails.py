@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.errors import DatasetError, clause
-from interpret.images.dataset import Images, Picture, upright
-from interpret.network.batching import READERS, OnError
+from interpret.images import Images, Picture, upright
+from interpret.network import READERS, OnError
 from interpret.progress import track
 
 CHUNK = 256

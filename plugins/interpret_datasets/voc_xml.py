@@ -7,8 +7,8 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from interpret.errors import DatasetError, UnknownNameError, clause
-from interpret.files.reading import read_file
-from interpret.images.dataset import Object
+from interpret.files import read_file
+from interpret.images import Object
 
 LARGEST = 2**22
 """Bytes of an annotation that are read; VOC's have a few thousand."""

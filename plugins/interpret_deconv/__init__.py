@@ -1,29 +1,47 @@
 """The deconvnet: which pixels excite a neuron (Zeiler & Fergus 2014, section 2.1)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
-from interpret_deconv.asking import Asked, AsksClass, AsksNeuron, find_neurons
+from typing import Any
+
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_deconv.attribution import Project
 from interpret_deconv.neurons import Neuron
 from interpret_deconv.probe import Deconv
-from interpret_deconv.projection import project
+from interpret_deconv.projection import project, project_cropped
 from interpret_deconv.results import LayerProjections, Projections
 
 __all__ = [
-    "Asked",
-    "AsksClass",
-    "AsksNeuron",
     "Deconv",
     "LayerProjections",
     "Neuron",
     "Project",
     "Projections",
-    "find_neurons",
     "project",
+    "project_cropped",
 ]
+
+_MOVED = {
+    "Asked": "interpret.Targets",
+    "AsksClass": "interpret.ClassAttribution",
+    "AsksNeuron": "interpret.NeuronAttribution",
+    "find_neurons": "interpret.targets.find_neurons",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Says where a name went that was here once (PEP 562)."""
+    new = f": it is {_MOVED[name]} now" if name in _MOVED else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{new}")
 
 
 @hookimpl
 def register_probes() -> list[type[Probe]]:
     """The probes ``deconv`` and ``project``."""
     return [Deconv, Project]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``deconv``."""
+    from interpret_deconv.renderers import FeatureGrid  # noqa: PLC0415 - matplotlib takes time
+
+    return [FeatureGrid]

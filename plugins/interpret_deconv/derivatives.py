@@ -16,10 +16,8 @@ from torch import Tensor
 
 from interpret.errors import ModelError
 from interpret.graph import Graph, Node, Rules, by_autograd, moves_images
-from interpret.modules.outputs import pick_output
-from interpret.modules.snapshots import writes
-from interpret.network.network import Network
-from interpret.network.recording import Call, watching
+from interpret.modules import pick_output, writes
+from interpret.network import Call, Network, watching
 
 Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images, signals in a layer, and the image of each signal, to the gradient in pixels."""

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interpret.errors import StepError, UnknownNameError
-from interpret.images.dataset import Images
+from interpret.images import Images
 from interpret_deconv.results import LayerProjections
 from interpret_topk import Exemplars, LayerExemplars
 

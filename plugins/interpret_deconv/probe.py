@@ -12,11 +12,11 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.graph import Seeds
-from interpret.images.dataset import Images, as_images
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images, as_images
+from interpret.network import Network
+from interpret.plugin import Probe
 from interpret.progress import track
-from interpret.run.cache import kept_pieces
+from interpret.run import cached_pieces
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
 from interpret_deconv.projection import LayerProjector
@@ -91,7 +91,7 @@ class Deconv(Probe):
                 dead={layer: exemplars[layer].dead for layer in works},
             )
 
-        pieces = kept_pieces(project, range(len(used)), self.batch_size, kind=Projections)
+        pieces = cached_pieces(project, range(len(used)), self.batch_size, kind=Projections)
         for layer, work in works.items():
             for piece in pieces if len(pieces) > 1 else ():
                 work.found.fill(piece.layers[layer])

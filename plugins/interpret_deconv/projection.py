@@ -27,11 +27,11 @@ from interpret.graph import (
     top_down,
     window_top_down,
 )
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.network import Network, takes_network
+from interpret.targets import Targets
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine, check_seed
 from interpret_deconv.derivatives import Gradient, whole_gradient
-from interpret_deconv.neurons import Neuron, as_neurons, as_seeds
+from interpret_deconv.neurons import Neuron, as_neurons, as_seeds, neurons_of
 
 __all__ = ["LayerProjector"]
 
@@ -95,6 +95,46 @@ def project(
         if canvases is not projections:
             projections[mine] = canvases
     return projections
+
+
+@takes_network
+def project_cropped(
+    network: Network,
+    x: Float[Tensor, "k c h w"],
+    targets: Targets,
+    rule: Rule = "deconvnet",
+    *,
+    unpool: Unpool = "sum",
+    lrn: Norm | None = None,
+    engine: Engine = "auto",
+    nonlinear: Nonlinear = "refuse",
+) -> tuple[Float[Tensor, "k c height width"], Int[Tensor, "k 4"]]:
+    """One neuron of each image as `project` has it, cropped to what it sees.
+
+    Args:
+        network: The network; it is left as it is.
+        x: Preprocessed images.
+        targets: One neuron in each of them, of a layer by name or alias.
+        rule: As in `project`, and so are the other choices.
+        unpool: Where pooling windows share a maximum.
+        lrn: What response norms do.
+        engine: How it is computed.
+        nonlinear: What is done at nonlinearities without a rule.
+
+    Returns:
+        The projections, and the receptive fields (top, left, bottom, right) that they are cropped to.
+
+    Raises:
+        InterpretError: If a neuron, a layer or a choice does not exist.
+        ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
+    """
+    rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
+    images = network.place(_checked(x, network))
+    channels, height, width = images.shape[1:]
+    graph = network.graph_for((channels, height, width))
+    layer = LayerProjector.of(network, graph, network.layer(targets.layer), rules, engine)
+    seeds = as_seeds(graph, layer.node, images, neurons_of(targets), 1.0)
+    return layer.patches(images, seeds)
 
 
 def _checked(x: Tensor, network: Network) -> Tensor:
@@ -178,7 +218,8 @@ class LayerProjector:
         if self.sees_all:
             return torch.tensor([[0, 0, *self.graph.input.extent]]).repeat(len(seeds.image), 1)
         positions = zip(seeds.y.tolist(), seeds.x.tolist(), strict=True)
-        return torch.tensor([self.field.box(y, x) for y, x in positions])
+        boxes = [self.field.box(y, x) for y, x in positions]
+        return torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)
 
     def patches(
         self, x: Float[Tensor, "n c h w"], seeds: Seeds

@@ -11,8 +11,9 @@ from jaxtyping import Float, Float16, Int
 from torch import Tensor
 
 from interpret.errors import UnknownNameError
-from interpret.images.dataset import InputSpec
-from interpret.results import Record, Result
+from interpret.images import InputSpec
+from interpret.records import Record
+from interpret.results import Result
 
 
 @dataclass(frozen=True)

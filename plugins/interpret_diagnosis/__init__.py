@@ -1,7 +1,8 @@
 """What is wrong with an architecture: the paper's Figure 6 in numbers, each with its threshold."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from typing import Any
+
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_diagnosis.activity import Activity, activity
 from interpret_diagnosis.aliasing import AliasEnergy, alias_energy
 from interpret_diagnosis.diagnosing import diagnose
@@ -47,3 +48,11 @@ __all__ = [
 def register_probes() -> list[type[Probe]]:
     """The probe ``diagnosis``."""
     return [Diagnose]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``diagnosis``."""
+    from interpret_diagnosis.renderers import DiagnosisFigure, DiagnosisReport  # noqa: PLC0415 - matplotlib takes time
+
+    return [DiagnosisFigure, DiagnosisReport]

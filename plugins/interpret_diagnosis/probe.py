@@ -6,10 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.images.dataset import Images
-from interpret.network.batching import OnError
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
 from interpret_diagnosis.diagnosing import diagnose
 from interpret_diagnosis.results import Diagnosis, Thresholds
 

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError
 from interpret.graph import ReceptiveField, receptive_field
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
+from interpret.network import Network, takes_network
 from interpret.progress import track
-from interpret.results import Record
+from interpret.records import Record
 
 BATCH = 8
 """Images whose maps are held at once."""

@@ -1,100 +1,53 @@
-"""Figures for print: the paper's Figures 2, 4 and 7, attributions, and the filters of the first layer."""
+"""The drawing kit, and the renderer of the core's own attributions. It knows no analysis.
 
-from __future__ import annotations
+- ``page``: pixels and text on white paper, as PNG, SVG or PDF.
+- ``grid``: equal cells below a heading; ``pairs``: two pictures side by side.
+- ``display``: signed values as pixels; ``photographs``: the images that a result speaks of.
+- ``colours``: what stands for values, with bars and legends; ``text``: names, numbers, and lines that fit.
+- ``charts``: numbers with axes.
+- ``tables``: Markdown, CSV and LaTeX, in which ``escaping`` keeps names what they are.
+"""
 
 from typing import Any
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe, Renderer
-from interpret_figures.ablation_figure import AblationFigure
-from interpret_figures.ablation_table import AblationTable
-from interpret_figures.attribution_grid import AttributionGrid
-from interpret_figures.comparison import ComparisonFigure
-from interpret_figures.comparison_table import ComparisonTable
-from interpret_figures.correspondence_figure import CorrespondenceFigure
-from interpret_figures.correspondence_table import CorrespondenceTable
-from interpret_figures.diagnosis_figure import DiagnosisFigure
-from interpret_figures.diagnosis_report import DiagnosisReport
-from interpret_figures.evolution_curves import EvolutionCurves
-from interpret_figures.evolution_grid import EvolutionGrid
-from interpret_figures.evolution_table import EvolutionTable
-from interpret_figures.feature_grid import FeatureGrid
-from interpret_figures.filter_grid import FilterGrid
-from interpret_figures.filters import Filters, FirstLayerFilters, first_filters
-from interpret_figures.invariance_panels import InvariancePanels
-from interpret_figures.invariance_table import InvarianceTable
-from interpret_figures.occlusion_overlay import OcclusionOverlay
-from interpret_figures.occlusion_panels import OcclusionPanels
-from interpret_figures.overlap_pairs import OverlapPairs
-from interpret_figures.training_curves import TrainingCurves
-from interpret_figures.transfer_categories import TransferCategories
-from interpret_figures.transfer_curve import TransferCurve
-from interpret_figures.transfer_layers import TransferLayers
-from interpret_figures.transfer_table import TransferTable
+from interpret.plugin import Renderer, hookimpl
 
-__all__ = [
-    "AblationFigure",
-    "AblationTable",
-    "AttributionGrid",
-    "ComparisonFigure",
-    "ComparisonTable",
-    "CorrespondenceFigure",
-    "CorrespondenceTable",
-    "DiagnosisFigure",
-    "DiagnosisReport",
-    "EvolutionCurves",
-    "EvolutionGrid",
-    "EvolutionTable",
-    "FeatureGrid",
-    "FilterGrid",
-    "Filters",
-    "FirstLayerFilters",
-    "InvariancePanels",
-    "InvarianceTable",
-    "OcclusionOverlay",
-    "OcclusionPanels",
-    "OverlapPairs",
-    "TrainingCurves",
-    "TransferCategories",
-    "TransferCurve",
-    "TransferLayers",
-    "TransferTable",
-    "first_filters",
-]
+__all__ = ["register_renderers"]
+
+_MOVED = {
+    "interpret_captum.renderers": "ComparisonFigure ComparisonTable",
+    "interpret_correspondence.renderers": "CorrespondenceFigure CorrespondenceTable",
+    "interpret_datasets.renderers": "OverlapPairs",
+    "interpret_deconv.renderers": "FeatureGrid",
+    "interpret_diagnosis.renderers": "DiagnosisFigure DiagnosisReport",
+    "interpret_figures.attribution_grid": "AttributionGrid",
+    "interpret_filters": "Filters FirstLayerFilters first_filters",
+    "interpret_filters.renderers": "FilterGrid",
+    "interpret_invariance.renderers": "InvariancePanels InvarianceTable",
+    "interpret_occlusion.renderers": "OcclusionOverlay OcclusionPanels",
+    "interpret_training.renderers": "AblationFigure AblationTable EvolutionCurves EvolutionGrid "
+    "EvolutionTable TrainingCurves",
+    "interpret_transfer.renderers": "TransferCategories TransferCurve TransferLayers TransferTable",
+}
+"""What this package offered before, by the module that has it now."""
 
 
-@hookimpl
-def register_probes() -> list[type[Probe]]:
-    """The probe for the filters of the first layer."""
-    return [FirstLayerFilters]
+def __getattr__(name: str) -> Any:
+    """Say where a renderer is now.
+
+    Raises:
+        ImportError: If it was here once: what ``from interpret_figures import FeatureGrid`` shows.
+        AttributeError: If there never was such a name.
+    """
+    for module, names in _MOVED.items():
+        if name in names.split():
+            raise ImportError(f"interpret_figures.{name} has moved: from {module} import {name}.")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @hookimpl
 def register_renderers() -> list[type[Renderer[Any]]]:
-    """What draws and tabulates the results of the bundled probes."""
-    return [
-        FeatureGrid,
-        TrainingCurves,
-        AblationTable,
-        AblationFigure,
-        FilterGrid,
-        OcclusionPanels,
-        OcclusionOverlay,
-        AttributionGrid,
-        ComparisonTable,
-        ComparisonFigure,
-        EvolutionGrid,
-        EvolutionCurves,
-        EvolutionTable,
-        DiagnosisFigure,
-        DiagnosisReport,
-        TransferTable,
-        TransferCategories,
-        TransferLayers,
-        TransferCurve,
-        CorrespondenceTable,
-        CorrespondenceFigure,
-        InvariancePanels,
-        InvarianceTable,
-        OverlapPairs,
-    ]
+    """What draws `Attributions`, which are the core's, from whichever plugin they come."""
+    from interpret_figures.attribution_grid import AttributionGrid  # noqa: PLC0415 - matplotlib takes time
+
+    return [AttributionGrid]

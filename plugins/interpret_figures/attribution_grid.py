@@ -10,14 +10,14 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.attributions import Attributions
-from interpret.images.dataset import Images
-from interpret.plugin.interfaces import Renderer
+from interpret.images import Images
+from interpret.plugin import Renderer
 from interpret_figures import display
-from interpret_figures.colours import category, number
-from interpret_figures.layout import Heading
+from interpret_figures.grid import Heading
 from interpret_figures.page import Format, save_page
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
+from interpret_figures.text import category, number
 
 
 class AttributionGrid(Renderer[Attributions]):

@@ -15,10 +15,27 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from interpret.files.folders import write_atomically
-from interpret.files.reading import printable
-from interpret_figures.colours import text_inches
+from interpret.files import printable, write_atomically
 from interpret_figures.page import INK, NAMELESS, QUIET, STABLE, Format, Page, font, png
+from interpret_figures.text import text_inches
+
+__all__ = [
+    "DPI",
+    "FAINT",
+    "OURS",
+    "PAPER",
+    "apart",
+    "by_depth",
+    "diamond",
+    "dot",
+    "legend",
+    "panel",
+    "put_mark",
+    "quiet_axes",
+    "save_chart",
+    "write",
+]
+
 
 FAINT = "#e4e6e9"
 """The colour of lines that only help the eye along."""

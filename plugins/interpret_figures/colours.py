@@ -1,19 +1,30 @@
-"""Colours that stand for values, the bars and legends that explain them, and text that fits its place."""
+"""Colours that stand for values, and the bars and legends that explain them."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import RendererAgg
 
-from interpret.files.reading import printable
-from interpret_figures.page import INK, Label, font
+from interpret_figures.page import INK, Label
+from interpret_figures.text import category, number, text_inches
+
+__all__ = [
+    "LABELS",
+    "ZERO",
+    "Entry",
+    "Scale",
+    "draw_bar",
+    "label_pixels",
+    "legend",
+    "rgb",
+    "scale_for",
+    "tint",
+]
+
 
 ZERO = 128
 """Mid-grey: what a signed scale shows for zero."""
@@ -27,13 +38,8 @@ LABELS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0
 OTHER = (190, 192, 196)
 """The grey of labels that the legend does not name."""
 
-MINUS = "\N{MINUS SIGN}"
-
 BAR, SMALL = 0.07, 6.0
 """Inches of a colour bar's height, and points of the numbers under it."""
-
-DPI, SLACK = 140, 1.03
-"""The resolution at which texts are measured, and what is added for others."""
 
 
 @dataclass(frozen=True)
@@ -181,73 +187,7 @@ def label_pixels(
     return pixels
 
 
-def category(index: int, categories: Sequence[str]) -> str:
-    """The name of a class, or its number where there are no names."""
-    return categories[index] if index < len(categories) else f"class {index}"
-
-
 def rgb(colour: str) -> tuple[int, int, int]:
     """The three bytes of ``#rrggbb``."""
     red, green, blue = bytes.fromhex(colour.removeprefix("#"))
     return red, green, blue
-
-
-def number(value: float) -> str:
-    """A value in two or three digits, without exponents up to a million."""
-    if value == 0:
-        return "0"
-    if 1000 <= abs(value) < 1e6:
-        text = f"{value:,.0f}"
-    else:
-        text = f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
-    return text.replace("-", MINUS)
-
-
-def chance(value: float) -> str:
-    """A probability in two decimals, and one digit where it is smaller than them."""
-    return (
-        "0"
-        if value == 0
-        else f"{value:.2f}"
-        if value >= 0.01
-        else f"{value:.0e}"
-        if value < 1e-4
-        else f"{value:.1g}"
-    )
-
-
-@cache
-def text_inches(text: str, size: float, *, bold: bool = False) -> float:
-    """How long a text is on paper, in inches; letters differ a little with the resolution."""
-    renderer = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
-    letters = font(size, bold=bold)
-    width, _, _ = renderer.get_text_width_height_descent(printable(text), letters, ismath=False)  # type: ignore[no-untyped-call]
-    return float(width) / DPI * SLACK
-
-
-def fitted(text: str, inches: float, size: float, *, bold: bool = False) -> str:
-    """A text, cut with an ellipsis where it is longer than its place."""
-    if text_inches(text, size, bold=bold) <= inches:
-        return text
-
-    def shorter(length: int) -> str:
-        return f"{text[:length].rstrip()}…"
-
-    # a further letter makes no text shorter: a kern takes less than the narrowest letter adds
-    lengths = range(1, len(text))
-    most = bisect_right(lengths, inches, key=lambda length: text_inches(shorter(length), size, bold=bold))
-    return shorter(most)
-
-
-def paragraph(text: str, inches: float, size: float, most: int) -> list[str]:
-    """A text in lines that fit; the last of at most ``most`` lines is cut with an ellipsis."""
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_inches(longer, size) <= inches:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    if len(lines) > most:
-        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return [fitted(line, inches, size) for line in lines]

@@ -15,6 +15,19 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+__all__ = [
+    "OUTSIDE",
+    "crop",
+    "magnitude",
+    "mark",
+    "outside",
+    "resize",
+    "shown_channels",
+    "signed_pixels",
+    "unit_pixels",
+]
+
+
 OUTSIDE = (222, 228, 238)
 """The tone of what lies outside the image: pale and cool, neither paper nor mid-grey."""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from interpret.files.reading import printable
+from interpret.files import printable
+
+__all__ = ["MISSING", "PLUS_MINUS", "Cell", "in_markdown", "markdown_code"]
+
 
 MISSING, PLUS_MINUS = "\N{EN DASH}", "\N{PLUS-MINUS SIGN}"
 

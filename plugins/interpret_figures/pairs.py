@@ -9,9 +9,13 @@ from math import ceil
 import numpy as np
 from jaxtyping import UInt8
 
-from interpret_figures.colours import SMALL, Scale, draw_bar, fitted
-from interpret_figures.layout import LINE, Grid, Heading
+from interpret_figures.colours import SMALL, Scale, draw_bar
+from interpret_figures.grid import LINE, Grid, Heading
 from interpret_figures.page import INK, Label, Page
+from interpret_figures.text import fitted
+
+__all__ = ["TILE", "Pair", "pair_page", "picture_size"]
+
 
 TILE = 1.6
 """Length of a picture's longer side on paper, in inches."""

@@ -9,8 +9,11 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import Images, InputSpec
+from interpret.images import Images, InputSpec
 from interpret_figures.display import unit_pixels
+
+__all__ = ["Photographs"]
+
 
 MEMORY = 512 * 2**20
 """Bytes of photographs that are kept, so that one which many units share is read once."""

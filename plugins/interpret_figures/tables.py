@@ -10,7 +10,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from interpret.files.folders import write_atomically
+from interpret.files import write_atomically
 from interpret_figures.escaping import (
     MISSING,
     Cell,
@@ -20,6 +20,22 @@ from interpret_figures.escaping import (
     latex_note,
     markdown_paragraph,
 )
+
+__all__ = [
+    "Block",
+    "Document",
+    "Items",
+    "Markdown",
+    "Paragraph",
+    "Table",
+    "TableFormat",
+    "Title",
+    "csv_text",
+    "digits",
+    "drop_empty_columns",
+    "records",
+]
+
 
 TableFormat: TypeAlias = Literal["markdown", "csv", "latex"]
 

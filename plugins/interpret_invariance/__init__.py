@@ -1,7 +1,8 @@
 """How features change when the image is moved, scaled or turned (the paper's Figure 5)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from typing import Any
+
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_invariance.halves import half_widths, linearity
 from interpret_invariance.layers import first_and_last
 from interpret_invariance.measuring import invariance
@@ -27,3 +28,11 @@ __all__ = [
 def register_probes() -> list[type[Probe]]:
     """The probe ``invariance``."""
     return [Invariance]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``invariance``."""
+    from interpret_invariance.renderers import InvariancePanels, InvarianceTable  # noqa: PLC0415 - matplotlib takes time
+
+    return [InvariancePanels, InvarianceTable]

@@ -6,11 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.attributions import Target
-from interpret.images.dataset import Images
-from interpret.network.batching import OnError
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
+from interpret.targets import Target
 from interpret_invariance.measuring import invariance
 from interpret_invariance.results import Invariances
 from interpret_invariance.transforms import PAPER, STEPS, Kind

@@ -1,7 +1,6 @@
 """The executor that computes the shards of a step on this machine, in this process or in several."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Executor
+from interpret.plugin import Executor, hookimpl
 from interpret_local.executor import Local
 
 __all__ = ["Local"]

@@ -14,7 +14,7 @@ from struct import Struct
 
 from interpret.errors import InterpretError, StepError, clause
 from interpret.interrupts import check_interrupt
-from interpret.plugin.interfaces import Job
+from interpret.plugin import Job
 
 NOTE = Struct("<ii")
 """The number of a job, and how many more of its images are done: so short that a pipe needs no lock."""

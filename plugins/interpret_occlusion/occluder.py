@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interpret.errors import InterpretError
 from interpret.graph import Slices
-from interpret.images.fills import Fill, filled
+from interpret.images import Fill, filled
 
 __all__ = ["Fill", "filled", "places"]
 

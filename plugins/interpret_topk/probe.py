@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.images.dataset import Images
-from interpret.network.batching import OnError
-from interpret.network.network import Network
-from interpret.plugin.interfaces import ShardedProbe
+from interpret.images import Images
+from interpret.network import Network, OnError
+from interpret.plugin import ShardedProbe
 from interpret_topk.mining import join, merge, scan
 from interpret_topk.results import Exemplars
 

@@ -1,7 +1,8 @@
 """Training by the paper's recipe, and what forms meanwhile (Zeiler & Fergus 2014, sections 3 and 4)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from typing import Any
+
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_training.ablation import ablate
 from interpret_training.ablation_probe import Ablate
 from interpret_training.ablation_results import Ablation
@@ -47,3 +48,18 @@ __all__ = [
 def register_probes() -> list[type[Probe]]:
     """The probes that train, evaluate, watch features form, and compare variants."""
     return [Train, Evaluate, Evolve, Ablate]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the results of ``train``, ``evolution`` and ``ablation``."""
+    from interpret_training.renderers import (  # noqa: PLC0415 - matplotlib takes time
+        AblationFigure,
+        AblationTable,
+        EvolutionCurves,
+        EvolutionGrid,
+        EvolutionTable,
+        TrainingCurves,
+    )
+
+    return [AblationFigure, AblationTable, EvolutionCurves, EvolutionGrid, EvolutionTable, TrainingCurves]

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from interpret.network.network import Network
+from interpret.network import Network
 
 
 def rms(weight: Float[Tensor, out * rest]) -> Float[Tensor, " out"]:

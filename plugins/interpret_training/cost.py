@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from interpret.errors import ModelError
 from interpret.graph import multiply_adds
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret_training.recipe import Precision, Recipe
 
 STEPS = 10

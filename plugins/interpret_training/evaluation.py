@@ -10,10 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import as_images
-from interpret.modules.outputs import as_probabilities
-from interpret.network.batching import OnError
-from interpret.network.network import Network
+from interpret.images import as_images
+from interpret.modules import as_probabilities
+from interpret.network import Network, OnError
 from interpret_training.crops import CENTRE, cut, ten_views
 from interpret_training.loading import Batch, Preparation
 from interpret_training.pixels import Pixels, read_pixels

@@ -11,11 +11,9 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.errors import StepError
-from interpret.images.dataset import Images, as_images
-from interpret.images.labels import match_labels
-from interpret.network.batching import OnError
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.images import Images, as_images, match_labels
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
 from interpret.results import Result
 from interpret_training.evaluation import TestCrops, class_count, errors, probabilities, score
 from interpret_training.pixels import read_pixels

@@ -8,10 +8,10 @@ from typing import ClassVar
 from pydantic import Field, NonNegativeInt
 
 from interpret.errors import StepError
-from interpret.images.dataset import Images, digest
-from interpret.network.batching import OnError
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Probe
+from interpret.files import digest
+from interpret.images import Images
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_training.checkpoints import Checkpoint, read_checkpoints
 from interpret_training.evolution import THRESHOLD, chosen, evolve
@@ -34,7 +34,7 @@ class Evolve(Probe):
     )
     layers: list[str] = Field(
         [],
-        description="Layers by name or alias; none: layer1, layer2, … as far as they give maps, else every "
+        description="Layers by name or alias; none: its aliases as far as they give maps, else every "
         "convolution.",
     )
     units: NonNegativeInt | list[NonNegativeInt] | dict[str, list[NonNegativeInt]] = Field(

@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 
 from interpret.errors import UnknownNameError
-from interpret.images.dataset import InputSpec
-from interpret.results import Record, Result
+from interpret.images import InputSpec
+from interpret.records import Record
+from interpret.results import Result
 from interpret_deconv import LayerProjections
 
 __all__ = ["Evolution", "LayerEvolution"]

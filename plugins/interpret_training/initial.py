@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret_training.chance import number
 from interpret_training.clipping import first_convolution
 from interpret_training.recipe import Init

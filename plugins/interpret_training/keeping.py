@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.loggers.tensorboard import TensorBoardLogger
 
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret.progress import track
 from interpret_training.checkpoints import CHECKPOINTS, write_checkpoint
 from interpret_training.recipe import Recipe

@@ -12,8 +12,8 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from interpret.images.dataset import InputSpec
-from interpret.network.network import Network
+from interpret.images import InputSpec
+from interpret.network import Network
 from interpret_training.chance import generator, order
 from interpret_training.crops import CENTRE, Views, cut, draw_views, ten_views
 from interpret_training.pixels import Pixels

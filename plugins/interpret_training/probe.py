@@ -8,11 +8,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from interpret.errors import InterpretError
-from interpret.images.dataset import Images, as_images
-from interpret.network.batching import OnError
-from interpret.network.network import Network
-from interpret.plugin.interfaces import Plugin, Probe
-from interpret.plugin.library import DATASET_OF, dataset_of
+from interpret.images import Images, as_images
+from interpret.network import Network, OnError
+from interpret.plugin import DATASET_OF, Plugin, Probe, dataset_of
 from interpret_training.recipe import Recipe, read_recipe
 from interpret_training.results import Training
 from interpret_training.splitting import split

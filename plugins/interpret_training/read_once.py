@@ -9,7 +9,7 @@ from math import prod
 
 from torch import Tensor
 
-from interpret.images.dataset import Images, InputSpec, Sample, upright
+from interpret.images import Images, InputSpec, Sample, upright
 from interpret_training.pixels import MEMORY
 
 

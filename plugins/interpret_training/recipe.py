@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interpret.errors import PipelineError, PluginError, UnknownNameError
-from interpret.files.folders import user_path
-from interpret.pipeline.yamltext import read_yaml
+from interpret.files import user_path
+from interpret.pipeline import read_yaml
 from interpret_zoo import recipes
 
 Init = Literal["keep", "paper", "he"]

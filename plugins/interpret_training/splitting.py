@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import Images
+from interpret.images import Images
 from interpret_training.chance import generator
 
 

@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from interpret.code.dependencies import classes_of, code_version
+from interpret.code import classes_of, code_version
 from interpret.errors import InterpretError, ModelError, StepError
-from interpret.files.checksums import remove_checked
-from interpret.files.folders import read_sealed, write_sealed
-from interpret.images.dataset import Images, as_images, digest
-from interpret.network.batching import OnError
-from interpret.network.entry import takes_network
-from interpret.network.network import Network
-from interpret.run.cache import find_result, follows, processes, room
-from interpret.run.store import read_json
+from interpret.files import digest, read_sealed, remove_checked, write_sealed
+from interpret.images import Images, as_images
+from interpret.network import Network, OnError, takes_network
+from interpret.run import cache_dir, find_result, follows, processes, read_json
 from interpret_training.checkpoints import CHECKPOINTS, stored_checkpoint, write_checkpoint
 from interpret_training.evaluation import class_count, probabilities, score
 from interpret_training.initial import initialise
@@ -85,7 +81,7 @@ def train(
     images = as_images(images)
     held_out = None if validation is None else as_images(validation)
     key = training_key(network, images, chosen, held_out)
-    place = room("train", key, on_error) if folder is None else Path(folder).expanduser()
+    place = cache_dir("train", key, on_error) if folder is None else Path(folder).expanduser()
     if done := _claim(place, key):
         return done
     return _prepared(network, (images, held_out), chosen, folder=place, key=key, on_error=on_error).run()

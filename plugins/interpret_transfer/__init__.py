@@ -1,7 +1,8 @@
 """What each layer is worth on another data set (Zeiler & Fergus 2014, section 5.2, Tables 4 to 7)."""
 
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
+from typing import Any
+
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_transfer.features import Features, extract
 from interpret_transfer.folds import Fold, draw_folds
 from interpret_transfer.gram import gram
@@ -40,3 +41,11 @@ __all__ = [
 def register_probes() -> list[type[Probe]]:
     """The probes that judge layers by what a linear classifier makes of them."""
     return [TransferLayers, Scratch]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the results of ``transfer`` and ``scratch``."""
+    from interpret_transfer.renderers import TransferCategories, TransferCurve, TransferLayers, TransferTable  # noqa: PLC0415 - matplotlib takes time
+
+    return [TransferCategories, TransferCurve, TransferLayers, TransferTable]

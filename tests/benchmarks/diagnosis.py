@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 import interpret
-from interpret.network.network import Network
-from interpret.weights.loading import read_weights
+from interpret.network import Network
+from interpret.weights import read_weights
 from interpret_diagnosis import Diagnosis, NetworkDiagnosis, diagnose
-from interpret_figures import DiagnosisFigure, DiagnosisReport
-from interpret_figures.diagnosis_numbers import numbers
+from interpret_diagnosis.renderers import DiagnosisFigure, DiagnosisReport
+from interpret_diagnosis.renderers.numbers import numbers
 
 CLEAR = 1.1
 """So many times more counts as more; anything less is called no difference."""

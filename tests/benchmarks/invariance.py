@@ -8,8 +8,8 @@ from torch import nn
 from torchvision.transforms.v2 import functional
 
 import interpret
-from interpret.images.dataset import Images
-from interpret.network.network import Network
+from interpret.images import Images
+from interpret.network import Network
 from interpret_invariance import invariance
 
 KINDS, STEPS, SCENES, REPEATS = ("vertical_translation", "scale", "rotation"), 60, 5, 3

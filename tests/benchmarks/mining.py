@@ -7,7 +7,7 @@ from table import Row, interleaved
 from torch import Tensor, nn
 from torchvision import models
 
-from interpret.network.network import wrap
+from interpret.network import wrap
 from interpret_topk import mine
 
 BATCH, COUNT, REPEATS = 32, 192, 3

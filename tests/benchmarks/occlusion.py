@@ -12,7 +12,7 @@ from table import Row, interleaved, seconds
 from torchvision import models
 
 import interpret
-from interpret.network.network import Network, wrap
+from interpret.network import Network, wrap
 from interpret_occlusion import sweep
 
 WINDOW, STRIDE = 16, 8

@@ -14,8 +14,8 @@ from table import Row, interleaved
 from torch import Tensor
 from torchvision import models
 
-from interpret.images.dataset import as_images
-from interpret.network.network import Network, wrap
+from interpret.images import as_images
+from interpret.network import Network, wrap
 from interpret_deconv import Deconv, LayerProjections
 from interpret_topk import mine
 

@@ -8,7 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 from torchvision import models
 
 import interpret
-from interpret.network.network import Network, wrap
+from interpret.network import Network, wrap
 from interpret_occlusion import sweep
 
 KINDS = {

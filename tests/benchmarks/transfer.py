@@ -29,9 +29,8 @@ from sklearn.svm import LinearSVC
 from table import Row
 
 import interpret
-from interpret.images.dataset import Images
-from interpret.network.batching import batches
-from interpret.network.network import Network
+from interpret.images import Images
+from interpret.network import Network, batches
 from interpret.run.cache import working_in
 from interpret_captum.mining import layer_features
 from interpret_transfer import Features, Fold, category_accuracy, decide, draw_folds, extract, fit_svm, gram

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from interpret import load_probe, wrap
 from interpret.attributions import Attributions
-from interpret.images.dataset import as_images
-from interpret.network.network import Network
+from interpret.images import as_images
+from interpret.network import Network
 
 RULES = {
     "captum.saliency": "gradient",

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret_captum import metrics
 
 WEIGHTS = torch.arange(1.0, 17.0).reshape(1, 4, 4)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from interpret.images.dataset import InputSpec, Sample
+from interpret.images import InputSpec, Sample
 from interpret_captum import metrics
 
 SPEC = InputSpec((20, 24), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))

@@ -8,8 +8,8 @@ import torchvision
 from torch import Tensor, nn
 
 from interpret import ModelError, UnknownNameError, load_probe, wrap
-from interpret.images.dataset import Images, as_images
-from interpret.network.network import Network
+from interpret.images import Images, as_images
+from interpret.network import Network
 from interpret_captum import LayerActivation, layer_features
 from interpret_topk import Exemplars, mine
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from interpret import StepError, UnknownNameError, load_probe, load_renderer, wrap
-from interpret.images.dataset import Images, Sample, as_images
-from interpret.network.network import Network
+from interpret.images import Images, Sample, as_images
+from interpret.network import Network
 from interpret.results import load
 from interpret_captum import NeuronDeconvolution
 from interpret_captum.projections import crop

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import InputSpec, as_images
+from interpret.images import InputSpec, as_images
 from interpret.testing import small_network
 
 SPEC = InputSpec((16, 12))

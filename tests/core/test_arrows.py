@@ -125,6 +125,12 @@ def test_plugins_take_from_each_other_only_what_is_offered():
     assert not sorted(hidden(modules(FOLDERS)))
 
 
+def test_the_drawing_kit_knows_no_plugin():
+    kit = ROOT / "plugins" / "interpret_figures"
+    names = {name.split(".")[0] for path in kit.rglob("*.py") for name in imported(path)}
+    assert {name for name in names if name.startswith("interpret_")} == {"interpret_figures"}
+
+
 TRIALS = {
     "a name that is offered": ("from interpret_b.part import Offered", "", []),
     "a module": ("from interpret_b import part", "", []),

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from interpret.network.network import wrap
+from interpret.network import wrap
 from interpret.testing import small_network
 
 

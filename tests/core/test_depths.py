@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import open_image, upright
+from interpret.images import open_image, upright
 from interpret.images.depths import by_tiles
 
 

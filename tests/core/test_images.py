@@ -7,8 +7,8 @@ import torchvision.transforms as tv
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import InputSpec, as_images, open_image, upright
-from interpret.network.batching import batches
+from interpret.images import InputSpec, as_images, open_image, upright
+from interpret.network import batches
 from interpret.testing import small_network
 
 

@@ -9,8 +9,8 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from interpret import DatasetError, ModelError
-from interpret.images.dataset import as_images
-from interpret.images.labels import as_label, find_output, match_labels
+from interpret.images import as_images, match_labels
+from interpret.images.labels import as_label, find_output
 from interpret.images.synsets import places, words
 from interpret_datasets import Folder
 

@@ -19,7 +19,7 @@ from torch.utils.data import (
 )
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import as_images
+from interpret.images import as_images
 from interpret.testing import small_network
 from interpret_topk import mine
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import interpret
 from interpret.errors import PluginError
-from interpret.images.dataset import Images, InputSpec, Object, Sample, as_images
+from interpret.images import Images, InputSpec, Object, Sample, as_images
 from interpret.testing import check_dataset, small_images
 from interpret_training.read_once import ReadOnce
 

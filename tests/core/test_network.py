@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from interpret.errors import ModelError, UnknownNameError
-from interpret.network.network import wrap
+from interpret.network import wrap
 
 
 class Twice(nn.Module):

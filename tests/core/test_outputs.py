@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 import interpret
 from interpret.errors import InterpretError, ModelError
-from interpret.images.dataset import Images, Sample
-from interpret.modules.outputs import as_log_probabilities, as_probabilities
-from interpret.network.network import IMAGENET_MEAN, IMAGENET_STD, Network
+from interpret.images import Images, Sample
+from interpret.modules import as_log_probabilities, as_probabilities
+from interpret.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from interpret_captum.compare import compare
 from interpret_captum.study import Settings
-from interpret_figures.occlusion_text import kind_note
 from interpret_invariance import invariance
 from interpret_occlusion import sweep
+from interpret_occlusion.renderers.text import kind_note
 from interpret_training.evaluation import probabilities
 from interpret_training.pixels import read_pixels
 

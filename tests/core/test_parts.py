@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations
 import interpret
 from interpret.errors import ModelError
 from interpret.graph import receptive_field
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret_deconv import Neuron, project
 from interpret_occlusion import sweep
 

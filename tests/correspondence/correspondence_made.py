@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from interpret.images.dataset import Images, Sample
-from interpret.network.network import Network, wrap
+from interpret.images import Images, Sample
+from interpret.network import Network, wrap
 
 Parts = Mapping[str, Sequence[tuple[float, float]]]
 

@@ -9,7 +9,7 @@ from correspondence_made import Given, noise, pixels, tensors
 from PIL import Image
 
 from interpret.errors import DatasetError, InterpretError, UnknownNameError
-from interpret.images.dataset import InputSpec, Sample
+from interpret.images import InputSpec, Sample
 from interpret_correspondence.masks import cover, square
 from interpret_correspondence.parts import BEYOND, CROPPED, Position, find, positions, read
 from interpret_correspondence.placing import Draws, corners, part_boxes

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 from pydantic import ValidationError
 
 from interpret.errors import DatasetError, UnknownNameError
-from interpret.network.batching import batches
+from interpret.network import batches
 from interpret.testing import check_dataset, small_network
 from interpret_datasets import AnimalPose
 

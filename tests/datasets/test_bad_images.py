@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import MAX_PIXELS, open_image
+from interpret.images import MAX_PIXELS, open_image
 from interpret_datasets import Folder
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 import interpret
 from interpret.errors import DatasetError, UnknownNameError
-from interpret.network.batching import batches
+from interpret.network import batches
 from interpret.testing import check_dataset, small_network
 from interpret_datasets import Caltech101, Caltech256
 

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import InputSpec, as_images, open_image
-from interpret.network.batching import batches
+from interpret.images import InputSpec, as_images, open_image
+from interpret.network import batches
 from interpret.testing import small_network
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(pwned) print\n%%EOF\n"

@@ -9,10 +9,11 @@ from PIL import Image, ImageEnhance, ImageOps
 import interpret
 from interpret.errors import DatasetError, InterpretError, PluginError
 from interpret.testing import check_probe, small_network
-from interpret_datasets import FindOverlap, Folder, Scenes, overlaps
+from interpret_datasets import FindOverlap, Folder, overlaps
 from interpret_datasets.correlation import correlated
 from interpret_datasets.miniatures import SIDE, miniature
 from interpret_datasets.thumbnails import read_thumbnails, thumbnail, unit
+from interpret_scenes import Scenes
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no photographs in {DATA}")

@@ -12,10 +12,9 @@ import pytest
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.images import pictures
-from interpret.images.dataset import as_images, open_image
+from interpret.images import as_images, open_image, pictures
 from interpret.images.scans import CHUNK, more_scans_than
-from interpret.network.batching import batches
+from interpret.network import batches
 from interpret.testing import small_network
 
 

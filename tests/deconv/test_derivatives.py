@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from interpret.errors import ModelError
-from interpret.images.dataset import as_images
-from interpret.network.network import wrap
+from interpret.images import as_images
+from interpret.network import wrap
 from interpret_deconv import Neuron, Project, project
 
 

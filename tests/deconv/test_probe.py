@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from interpret.errors import InterpretError, StepError, UnknownNameError
-from interpret.images.dataset import Images, Sample, as_images
-from interpret.network.network import Network, wrap
+from interpret.images import Images, Sample, as_images
+from interpret.network import Network, wrap
 from interpret.results import load
 from interpret_deconv import Deconv, Neuron, Projections, project
 from interpret_topk import Exemplars, mine

@@ -13,7 +13,7 @@ from captum.attr import NeuronDeconvolution, NeuronGradient, NeuronGuidedBackpro
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError, UnknownNameError
-from interpret.network.network import Network, wrap
+from interpret.network import Network, wrap
 from interpret_deconv import Neuron, project
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.network.network import Network, wrap
+from interpret.network import Network, wrap
 from interpret_deconv import Neuron, project
 
 

@@ -11,10 +11,9 @@ from seen import find_one
 
 from interpret.attributions import Attributions
 from interpret.errors import DatasetError
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret.plugin.interfaces import renderer_input
-from interpret_figures import AttributionGrid
-from interpret_figures.attribution_grid import asked
+from interpret_figures.attribution_grid import AttributionGrid, asked
 
 FACTOR = 14
 

@@ -16,31 +16,17 @@ from invariance_cases import invariances
 from markdown_it import MarkdownIt
 from transfer_cases import network, transfer
 
-from interpret.files.reading import printable
+from interpret.files import printable
 from interpret.testing import small_images, small_network
 from interpret_captum import Comparison
 from interpret_captum.comparison import METRICS
+from interpret_captum.renderers import table as comparison_table
+from interpret_correspondence.renderers import table as correspondence_table
 from interpret_datasets import Overlap, overlaps
+from interpret_datasets.renderers import OverlapPairs, overlap_pairs
 from interpret_diagnosis import Diagnosis, diagnose
-from interpret_figures import (
-    AblationFigure,
-    DiagnosisFigure,
-    EvolutionCurves,
-    EvolutionGrid,
-    InvariancePanels,
-    OverlapPairs,
-    TransferCurve,
-    TransferLayers,
-    ablation_table,
-    comparison_table,
-    correspondence_table,
-    diagnosis_report,
-    evolution_table,
-    invariance_table,
-    overlap_pairs,
-    transfer_categories,
-    transfer_table,
-)
+from interpret_diagnosis.renderers import DiagnosisFigure
+from interpret_diagnosis.renderers import report as diagnosis_report
 from interpret_figures.escaping import (
     Cell,
     in_csv,
@@ -50,6 +36,18 @@ from interpret_figures.escaping import (
     markdown_code,
     markdown_paragraph,
 )
+from interpret_invariance.renderers import InvariancePanels
+from interpret_invariance.renderers import table as invariance_table
+from interpret_training.renderers import (
+    AblationFigure,
+    EvolutionCurves,
+    EvolutionGrid,
+    ablation_table,
+    evolution_table,
+)
+from interpret_transfer.renderers import TransferCurve, TransferLayers
+from interpret_transfer.renderers import categories as transfer_categories
+from interpret_transfer.renderers import table as transfer_table
 
 BAD = (
     "<script>alert(1)</script>",

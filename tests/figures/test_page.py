@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from page_made import save_without_pyplot
 from PIL import Image
 
-from interpret_figures.layout import LARGEST, Grid, Heading, tile_size
+from interpret_figures.grid import LARGEST, Grid, Heading, tile_size
 from interpret_figures.page import Label, Page, file_name, lettering, save_page
 
 

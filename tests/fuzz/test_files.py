@@ -20,8 +20,8 @@ from PIL import Image
 from safetensors.torch import save
 from torch import nn
 
-from interpret.images.dataset import InputSpec
-from interpret.weights.loading import load_into, read_weights
+from interpret.images import InputSpec
+from interpret.weights import load_into, read_weights
 from interpret_datasets import AnimalPose, Voc2012
 from interpret_zoo.image_model import read_categories, read_stated
 

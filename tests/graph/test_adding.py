@@ -17,7 +17,7 @@ from interpret.graph.operations.geometry import Geometry
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import WholeMaps
-from interpret.network.network import Network, wrap
+from interpret.network import Network, wrap
 from interpret_deconv import Neuron, project
 from interpret_occlusion import sweep
 

@@ -15,7 +15,7 @@ from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
 from interpret.errors import ModelError
 from interpret.graph import Graph, Node, trace
-from interpret.network.network import wrap
+from interpret.network import wrap
 
 
 class Plain(nn.Module):
@@ -143,6 +143,6 @@ def test_what_pytorch_leaves_undefined_has_no_graph(monkeypatch: pytest.MonkeyPa
     assert network(torch.rand(2, 3, 8, 8)).shape == (2, 4)
     with pytest.raises(ModelError, match="Seen cannot be traced: its operations give other numbers than the"):
         _ = network.graph
-    monkeypatch.setattr("interpret.network.findings.trace", None)  # it is tried once
+    monkeypatch.setattr("interpret.network.known.trace", None)  # it is tried once
     with pytest.raises(ModelError, match="other numbers"):
         _ = network.graph

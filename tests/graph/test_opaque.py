@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from interpret.errors import ModelError
 from interpret.graph import Incremental, Rules, Wanted, receptive_field
-from interpret.network.network import Network, wrap
+from interpret.network import Network, wrap
 from interpret_deconv import Neuron, project
 from interpret_occlusion import sweep
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError, UnknownNameError
 from interpret.graph import Graph, multiply_adds, trace
-from interpret.network.network import wrap
+from interpret.network import wrap
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "bvlc_googlenet.py"
 AUX = {"transform_input": True, "aux_logits": True, "init_weights": False}

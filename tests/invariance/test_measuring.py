@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import interpret
 from interpret import InterpretError, ModelError, Network, UnknownNameError, wrap
 from interpret.errors import DatasetError
-from interpret.images.dataset import as_images
+from interpret.images import as_images
 from interpret.results import load
 from interpret.testing import small_images, small_network
 from interpret_invariance import Invariances, first_and_last, invariance, transform

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.delta.changes import Change
 from interpret.graph.operations.opaque import change_by_value
-from interpret.network.network import Network, wrap
+from interpret.network import Network, wrap
 from interpret_occlusion import sweep
 
 

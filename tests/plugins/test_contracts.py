@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from interpret.images.dataset import Images, Sample
-from interpret.plugin.discovery import BUNDLED, KINDS, Kind, registry
-from interpret.plugin.interfaces import probe_inputs, probe_output, renderer_input
-from interpret.plugin.parameters import configure
+from interpret.images import Images, Sample
+from interpret.plugin import configure, probe_inputs, probe_output, registry
+from interpret.plugin.discovery import BUNDLED_DISTRIBUTION
+from interpret.plugin.flaws import KINDS, Kind
+from interpret.plugin.interfaces import renderer_input
 from interpret.results import Result
 from interpret.testing import (
     check_dataset,
@@ -104,23 +105,23 @@ ELSEWHERE: dict[Kind, dict[str, str]] = {
         "transfer": "transfer/test_probe.py",
     },
     "renderer": {
-        "ablation_figure": "figures/test_ablation_figure.py",
-        "ablation_table": "figures/test_ablation_table.py",
-        "comparison_table": "figures/test_comparison_table.py",
-        "correspondence_figure": "figures/test_correspondence_figure.py",
-        "correspondence_table": "figures/test_correspondence_table.py",
-        "diagnosis_figure": "figures/test_diagnosis_figure.py",
-        "diagnosis_report": "figures/test_diagnosis_report.py",
-        "evolution_curves": "figures/test_evolution_curves.py",
-        "evolution_grid": "figures/test_evolution_grid.py",
-        "evolution_table": "figures/test_evolution_table.py",
-        "invariance_panels": "figures/test_invariance_panels.py",
-        "invariance_table": "figures/test_invariance_table.py",
-        "overlap_pairs": "figures/test_overlap_pairs.py",
-        "training_curves": "figures/test_training_curves.py",
-        "transfer_curve": "figures/test_transfer_figures.py",
-        "transfer_layers": "figures/test_transfer_figures.py",
-        "transfer_table": "figures/test_transfer_table.py",
+        "ablation_figure": "training/test_ablation_figure.py",
+        "ablation_table": "training/test_ablation_table.py",
+        "comparison_table": "captum/test_comparison_table.py",
+        "correspondence_figure": "correspondence/test_figure.py",
+        "correspondence_table": "correspondence/test_table.py",
+        "diagnosis_figure": "diagnosis/test_figure.py",
+        "diagnosis_report": "diagnosis/test_report.py",
+        "evolution_curves": "training/test_evolution_curves.py",
+        "evolution_grid": "training/test_evolution_grid.py",
+        "evolution_table": "training/test_evolution_table.py",
+        "invariance_panels": "invariance/test_panels.py",
+        "invariance_table": "invariance/test_table.py",
+        "overlap_pairs": "datasets/test_overlap_pairs.py",
+        "training_curves": "training/test_training_curves.py",
+        "transfer_curve": "transfer/test_figures.py",
+        "transfer_layers": "transfer/test_figures.py",
+        "transfer_table": "transfer/test_table.py",
     },
 }
 """Which files of the default suite ask a class for its promises, too; here they are asked in long trials."""
@@ -128,7 +129,7 @@ ELSEWHERE: dict[Kind, dict[str, str]] = {
 
 def bundled(kind: Kind) -> list[str]:
     shelf = REGISTRY.of(kind)
-    return [name for name, cls in shelf.items() if REGISTRY.origins[cls].distribution == BUNDLED]
+    return [name for name, cls in shelf.items() if REGISTRY.origins[cls].distribution == BUNDLED_DISTRIBUTION]
 
 
 def make(kind: Kind, name: str, **further: Any) -> Any:

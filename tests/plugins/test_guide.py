@@ -73,6 +73,15 @@ def test_its_test_passes_and_its_sketch_fits(printed):
     assert sketch.strip() == "Selectivity"
 
 
+def test_its_attribution_runs_and_keeps_the_contract(capsys):
+    names = {"__name__": "guide"}
+    exec(next(text for language, info, text in BLOCKS if info == "attribution"), names)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"smooth_grad \(3, 3, 96, 96\) \['\w+', '\w+', '\w+'\]", lines[0])
+    assert lines[1] == "(3, 3, 96, 96)"
+    testing.check_probe(names["SmoothGrad"](samples=2))
+
+
 def test_the_guide_names_every_check():
     checks = [name for name in vars(testing) if name.startswith("check_")]
     assert len(checks) == 5

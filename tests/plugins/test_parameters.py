@@ -8,10 +8,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from interpret.errors import PluginError
-from interpret.images.dataset import Images
-from interpret.plugin.discovery import registry
-from interpret.plugin.interfaces import Dataset
-from interpret.plugin.parameters import configure, describe
+from interpret.images import Images
+from interpret.plugin import Dataset, configure, registry
+from interpret.plugin.parameters import describe
 
 
 class Board(BaseModel):

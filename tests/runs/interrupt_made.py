@@ -16,12 +16,11 @@ import torch
 from pydantic import Field
 
 from interpret.cli import main
-from interpret.images.dataset import Images
-from interpret.network.network import Network
+from interpret.images import Images
+from interpret.network import Network
+from interpret.plugin import Executor, Probe, hookimpl
 from interpret.plugin import discovery as plugins
 from interpret.plugin.discovery import Loaded, Origin, classify
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Executor, Probe
 from interpret.progress import track
 
 END = 60.0

@@ -18,14 +18,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.images.dataset import Images
-from interpret.network.network import Network
+from interpret.images import Images
+from interpret.network import Network
+from interpret.plugin import Probe, hookimpl
 from interpret.plugin.discovery import Loaded, Origin, classify
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Probe
 from interpret.results import Result
-from interpret.run.cache import kept_part
-from interpret.run.runner import run_pipeline
+from interpret.run import cached_part, run_pipeline
 
 PIPELINE = """\
 version: 1
@@ -148,7 +146,7 @@ class Parted(Probe):
             self.computed.append(number)
             return Series(torch.full((1,), float(number)))
 
-        parts = [kept_part(partial(compute, number), number) for number in range(4)]
+        parts = [cached_part(partial(compute, number), number) for number in range(4)]
         return Series(torch.cat([part.values for part in parts]))
 
 

@@ -18,14 +18,15 @@ from torch import nn
 import interpret_datasets
 from interpret.code import dependencies
 from interpret.code.dependencies import forget_code
-from interpret.files import contents
+from interpret.files import content_hashes, contents
 from interpret.files import folders as files
-from interpret.images.dataset import as_images, content_hashes
-from interpret.network.network import wrap
-from interpret.pipeline.reading import read_pipeline
-from interpret.plugin.discovery import Loaded, Origin, classify, registry
+from interpret.images import as_images
+from interpret.network import wrap
+from interpret.pipeline import read_pipeline
+from interpret.plugin import registry
+from interpret.plugin.discovery import Loaded, Origin, classify
+from interpret.run import run_pipeline
 from interpret.run.keys import Provenance
-from interpret.run.runner import run_pipeline
 
 ANALYSES = """\
 version: 1
@@ -197,7 +198,7 @@ def test_editing_a_module_changes_the_keys_of_what_runs_it(write, touch):
         return {name for name, key in keys().items() if key != before[name]}
 
     assert changed("interpret.cli.main", "interpret.run.drawing", "interpret", "interpret_deconv") == set()
-    assert changed("interpret_figures.feature_grid") == {"drawing"}
+    assert changed("interpret_deconv.renderers.feature_grid") == {"drawing"}
     assert changed("interpret_deconv.projection") == {"features", "where", "health", "growth", "drawing"}
     assert changed("interpret_topk.mining") >= {"strongest", "health", "growth"}
     assert changed("interpret.network.network") == set(before)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from interpret.errors import PipelineError
-from interpret.pipeline.reading import pipeline_schema, read_pipeline
+from interpret.pipeline import pipeline_schema, read_pipeline
 
 
 def problems(path: Path, registry) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from interpret.images.dataset import Images, Sample
-from interpret.network.network import wrap
+from interpret.images import Images, Sample
+from interpret.network import wrap
 from interpret_topk import mine
 
 

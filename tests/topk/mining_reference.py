@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from interpret.images.dataset import as_images
+from interpret.images import as_images
 
 
 class Tangle(nn.Module):

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import Images, Sample
-from interpret.network.batching import AHEAD, READERS, batches
-from interpret.network.network import wrap
+from interpret.images import Images, Sample
+from interpret.network import READERS, batches, wrap
+from interpret.network.batching import AHEAD
 
 
 class Counted(Images):

@@ -9,8 +9,8 @@ import torch
 from captum.attr import LayerActivation
 from torchvision import models
 
-from interpret.network.network import wrap
-from interpret.weights.loading import load_into, read_weights
+from interpret.network import wrap
+from interpret.weights import load_into, read_weights
 from interpret_topk import mine
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 import interpret_local
 from interpret.errors import DatasetError
-from interpret.images.dataset import Images, InputSpec, Sample, digest
-from interpret.network.network import Network, wrap
+from interpret.files import digest
+from interpret.images import Images, InputSpec, Sample
+from interpret.network import Network, wrap
+from interpret.plugin import Card, Dataset, Model, Probe, hookimpl
 from interpret.plugin.discovery import Loaded, Origin, Registry, classify
-from interpret.plugin.hookspecs import hookimpl
-from interpret.plugin.interfaces import Card, Dataset, Model, Probe
-from interpret.run.runner import run_pipeline
+from interpret.run import run_pipeline
 from interpret_training.checkpoints import Checkpoint, write_checkpoint
 from interpret_training.evolution_probe import Evolve
 

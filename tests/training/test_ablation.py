@@ -8,8 +8,8 @@ from ablation_made import BASE, RECIPE
 from small_training import Stripes
 
 from interpret.errors import InterpretError, PluginError, StepError, UnknownNameError
-from interpret.images.dataset import InputSpec
-from interpret.plugin.parameters import configure
+from interpret.images import InputSpec
+from interpret.plugin import configure
 from interpret.run.cache import working_in
 from interpret.testing import check_probe
 from interpret_training import Recipe, train

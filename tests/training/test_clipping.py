@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from interpret.images.dataset import InputSpec
-from interpret.network.network import wrap
+from interpret.images import InputSpec
+from interpret.network import wrap
 from interpret_training.clipping import clip_filters, first_convolution, rms
 
 

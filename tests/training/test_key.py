@@ -10,8 +10,8 @@ import torch
 
 from interpret.code import dependencies
 from interpret.code.dependencies import forget_code
-from interpret.images.dataset import as_images
-from interpret.network.network import wrap
+from interpret.images import as_images
+from interpret.network import wrap
 from interpret_training.recipe import Recipe
 from interpret_training.training import training_key
 
@@ -60,7 +60,11 @@ def test_code_that_trains_counts_and_code_that_draws_does_not(key, monkeypatch):
         return replace(found, hash="edited") if found and name in edited else found
 
     monkeypatch.setattr(dependencies, "read_module", edit)
-    edited |= {"interpret_figures.training_curves", "interpret_training.evolution", "interpret.cli.main"}
+    edited |= {
+        "interpret_training.renderers.training_curves",
+        "interpret_training.evolution",
+        "interpret.cli.main",
+    }
     assert key() == before
     edited.add("interpret_training.learner")
     assert key() != before

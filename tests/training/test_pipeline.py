@@ -5,8 +5,8 @@ import yaml
 from small_training import Stripes
 
 from interpret.errors import DatasetError, PipelineError, PluginError, UnknownNameError
-from interpret.pipeline.reading import pipeline_schema, read_pipeline
-from interpret.plugin.discovery import registry
+from interpret.pipeline import pipeline_schema, read_pipeline
+from interpret.plugin import registry
 from interpret.run.keys import Provenance
 from interpret_training import Recipe, read_recipe, recipe_names
 from interpret_training.splitting import split

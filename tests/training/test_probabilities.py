@@ -8,7 +8,7 @@ import torch
 from small_training import QUICK, Stripes, small_network, weights
 from torch import Tensor, nn
 
-from interpret.network.network import Network
+from interpret.network import Network
 from interpret_training import evaluate, train
 
 

@@ -11,8 +11,7 @@ import torch
 from small_training import QUICK, Stripes, small_network
 
 from interpret.errors import InterpretError, ModelError
-from interpret.files.checksums import checksum_of, is_intact, write_checked
-from interpret.files.folders import read_sealed
+from interpret.files import checksum_of, is_intact, read_sealed, write_checked
 from interpret_training import train
 from interpret_training.checkpoints import read_checkpoints, write_checkpoint
 from interpret_training.keeping import KeepState

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transfer_made import LAYERS, equal, job, network
 
-from interpret.files.checksums import checksum_of
+from interpret.files import checksum_of
 from interpret.run.cache import working_in
 from interpret_transfer import extract
 

@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from interpret.errors import DatasetError
-from interpret.images.dataset import Images, Sample, digest
-from interpret.network.network import Network, wrap
+from interpret.files import digest
+from interpret.images import Images, Sample
+from interpret.network import Network, wrap
 from interpret_transfer.features import Features, extract
 from interpret_zoo import MeanImage
 

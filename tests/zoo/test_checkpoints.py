@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.weights.loading import extract, load_into, read_weights
+from interpret.weights import extract, load_into, read_weights
 
 
 class Colour(enum.Enum):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.weights.loading import load_into, read_weights
+from interpret.weights import load_into, read_weights
 from interpret.weights.torchfiles import MAGIC
 from interpret.weights.unpickling import Inert, unpickle
 
@@ -113,7 +113,7 @@ def test_a_key_whose_hash_never_ends_is_kept_as_an_object():
 
 
 def test_a_pickle_longer_than_is_read_is_refused(monkeypatch):
-    monkeypatch.setattr("interpret.weights.unpickling.LARGEST", 1000)
+    monkeypatch.setattr("interpret.weights.unpickling.MAX_PICKLE_BYTES", 1000)
     with pytest.raises(pickle.UnpicklingError, match="longer than"):
         unpickle(pickle.dumps("x" * 2000))
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import interpret
-from interpret.code.imports import import_target
+from interpret.code import import_target
 from interpret.errors import ModelError, PluginError
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"

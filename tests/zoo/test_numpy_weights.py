@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import interpret
 from interpret.errors import InterpretError, ModelError
-from interpret.weights.loading import load_into, read_weights
+from interpret.weights import load_into, read_weights
 
 State = dict[str, Any]
 
@@ -74,7 +74,7 @@ def test_arrays_may_be_longer_than_what_is_read_of_a_pickle_without_them(
     tmp_path: Path, protocol: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of a ResNet-18 take 45 MB."""
-    monkeypatch.setattr("interpret.weights.unpickling.LARGEST", 2000)
+    monkeypatch.setattr("interpret.weights.unpickling.MAX_PICKLE_BYTES", 2000)
     array = np.arange(4000.0)
     torch.save({"weight": array}, tmp_path / "net.pth", pickle_protocol=protocol)
     assert torch.equal(read_weights(tmp_path / "net.pth").tensors["weight"], torch.from_numpy(array))

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.weights.loading import load_into, read_weights
+from interpret.weights import load_into, read_weights
 
 
 def net(width=4):

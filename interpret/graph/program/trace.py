@@ -21,8 +21,9 @@ from interpret.graph.program.functional import functional
 from interpret.graph.program.program import TRACED_BATCH, Graph
 from interpret.graph.program.translate import translate
 from interpret.modules.contexts import plain
+from interpret.modules.copies import eval_copy
 from interpret.modules.outputs import Output, is_dense, pick_output
-from interpret.modules.wrappers import eval_copy, hookable_parts, unwrapped
+from interpret.modules.wrappers import hookable_parts, unwrapped
 
 _LOCK = RLock()
 """torch.export patches ``nn.Module`` while it traces: one thread at a time."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from interpret.images.dataset import InputSpec
+from interpret.images import InputSpec
 from interpret_captum import library as captum
 
 Score: TypeAlias = Callable[[Tensor], Tensor]

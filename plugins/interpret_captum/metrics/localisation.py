@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
-from interpret.images.dataset import InputSpec, Sample
+from interpret.images import InputSpec, Sample
 
 
 def object_mask(sample: Sample, spec: InputSpec) -> Bool[Tensor, "h w"] | None:

@@ -8,7 +8,7 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from interpret.network.network import Network
+from interpret.network import Network
 
 
 def parameter_layers(network: Network) -> list[str]:

@@ -1,0 +1,86 @@
+"""Text for a page: names, numbers, and lines that fit their place."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cache
+
+from matplotlib.backends.backend_agg import RendererAgg
+
+from interpret.files import printable
+from interpret_figures.page import font
+
+__all__ = ["MINUS", "category", "chance", "fitted", "number", "paragraph", "text_inches"]
+
+
+MINUS = "\N{MINUS SIGN}"
+
+DPI, SLACK = 140, 1.03
+"""The resolution at which texts are measured, and what is added for others."""
+
+
+def category(index: int, categories: Sequence[str]) -> str:
+    """The name of a class, or its number where there are no names."""
+    return categories[index] if index < len(categories) else f"class {index}"
+
+
+def number(value: float) -> str:
+    """A value in two or three digits, without exponents up to a million."""
+    if value == 0:
+        return "0"
+    if 1000 <= abs(value) < 1e6:
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
+    return text.replace("-", MINUS)
+
+
+def chance(value: float) -> str:
+    """A probability in two decimals, and one digit where it is smaller than them."""
+    return (
+        "0"
+        if value == 0
+        else f"{value:.2f}"
+        if value >= 0.01
+        else f"{value:.0e}"
+        if value < 1e-4
+        else f"{value:.1g}"
+    )
+
+
+@cache
+def text_inches(text: str, size: float, *, bold: bool = False) -> float:
+    """How long a text is on paper, in inches; letters differ a little with the resolution."""
+    renderer = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
+    letters = font(size, bold=bold)
+    width, _, _ = renderer.get_text_width_height_descent(printable(text), letters, ismath=False)  # type: ignore[no-untyped-call]
+    return float(width) / DPI * SLACK
+
+
+def fitted(text: str, inches: float, size: float, *, bold: bool = False) -> str:
+    """A text, cut with an ellipsis where it is longer than its place."""
+    if text_inches(text, size, bold=bold) <= inches:
+        return text
+
+    def shorter(length: int) -> str:
+        return f"{text[:length].rstrip()}…"
+
+    # a further letter makes no text shorter: a kern takes less than the narrowest letter adds
+    lengths = range(1, len(text))
+    most = bisect_right(lengths, inches, key=lambda length: text_inches(shorter(length), size, bold=bold))
+    return shorter(most)
+
+
+def paragraph(text: str, inches: float, size: float, most: int) -> list[str]:
+    """A text in lines that fit; the last of at most ``most`` lines is cut with an ellipsis."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_inches(longer, size) <= inches:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return [fitted(line, inches, size) for line in lines]

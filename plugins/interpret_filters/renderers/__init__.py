@@ -1,0 +1,5 @@
+"""What draws filters."""
+
+from interpret_filters.renderers.filter_grid import FilterGrid
+
+__all__ = ["FilterGrid"]

@@ -1,0 +1,121 @@
+"""The dataset: which scene stands at which place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Bool
+from numpy.random import PCG64, Generator, SeedSequence
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field
+
+from interpret.files import digest
+from interpret.images import Images, Sample
+from interpret.plugin import Dataset
+from interpret_scenes.backgrounds import BACKGROUNDS
+from interpret_scenes.drawing import draw_scene
+from interpret_scenes.objects import OBJECTS
+
+DRAWING = 1
+"""Raised whenever any scene changes, so that results of older scenes are not taken for results of these."""
+
+CATEGORIES = tuple(OBJECTS)
+HOME = dict(
+    zip(
+        CATEGORIES,
+        ("dots", "wood", "sea", "sky", "forest", "grass", "brick", "checker", "sand", "night"),
+        strict=True,
+    )
+)
+"""The background each category stands on where background and category are correlated."""
+
+_SPLITS = ("train", "val", "test")
+
+
+class Scenes(Dataset):
+    """Procedural scenes: ten categories of objects made of parts on ten kinds of background; no download.
+
+    Scene i depends on the parameters and i, never on how many there are. Scenes 10n to 10n + 9 show every
+    category once, in random order.
+    """
+
+    name: ClassVar[str] = "scenes"
+
+    split: Literal["train", "val", "test"] = Field(
+        "val", description="Which of three sets without common scenes."
+    )
+    limit: int = Field(2000, ge=1, le=1_000_000, description="Number of scenes.")
+    size: int = Field(96, ge=16, le=1024, description="Height and width in pixels.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Another seed gives other scenes.")
+    correlation: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of scenes on their category's own background (0: independent).",
+    )
+    clutter: float = Field(1.0, ge=0, le=3, description="How many small shapes lie around (0: none).")
+
+    def open(self) -> SceneImages:
+        """The scenes; each is drawn when it is asked for."""
+        return SceneImages(self)
+
+
+class SceneImages(Images):
+    """Scenes drawn on demand; safe to read from several threads, cheap to pickle."""
+
+    categories = CATEGORIES
+
+    def __init__(self, settings: Scenes) -> None:
+        self.settings = settings
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """The split and the place: ``val-000012``."""
+        return [f"{self.settings.split}-{index:06d}" for index in range(self.settings.limit)]
+
+    @cached_property
+    def labels(self) -> Sequence[int]:
+        """Every category once in each ten scenes."""
+        blocks = range(-(-self.settings.limit // len(CATEGORIES)))
+        order = [label for block in blocks for label in self._order(block)]
+        return order[: self.settings.limit]
+
+    def background(self, index: int) -> str:
+        """The name of a scene's background."""
+        return self._ground(self._random(0, index), self.labels[index])
+
+    def __getitem__(self, index: int) -> Sample:
+        """Draw one scene."""
+        index = range(self.settings.limit)[index]
+        label, rng = self.labels[index], self._random(0, index)
+        ground = self._ground(rng, label)
+        scene = draw_scene(rng, CATEGORIES[label], ground, self.settings.size, self.settings.clutter)
+        picture = Image.fromarray(scene.picture)
+        return Sample(self.ids[index], picture, label, _box(scene.mask), scene.mask, scene.parts)
+
+    def fingerprint(self) -> str:
+        """A hash of the settings and of the version of the drawing code."""
+        return digest("scenes", DRAWING, self.settings.model_dump_json())
+
+    def _random(self, purpose: int, index: int) -> Generator:
+        split = _SPLITS.index(self.settings.split)
+        return Generator(PCG64(SeedSequence([self.settings.seed, split, purpose, index])))
+
+    def _order(self, block: int) -> list[int]:
+        return [int(label) for label in self._random(1, block).permutation(len(CATEGORIES))]
+
+    def _ground(self, rng: Generator, label: int) -> str:
+        own, free = rng.random() < self.settings.correlation, int(rng.integers(len(BACKGROUNDS)))
+        return HOME[CATEGORIES[label]] if own else list(BACKGROUNDS)[free]
+
+
+def _box(mask: Bool[NDArray[np.bool_], "h w"]) -> tuple[int, int, int, int] | None:
+    """The smallest (left, top, right, bottom) around the mask, half-open; None where it is empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

@@ -1,0 +1,185 @@
+"""When the units of each layer settle: curves over the epochs, with their spread over the units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import ceil
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pydantic import Field
+from torch import Tensor
+
+from interpret.files import printable
+from interpret.images import Images
+from interpret.plugin import Renderer
+from interpret_figures.charts import DPI, FAINT, apart, by_depth, panel, save_chart
+from interpret_figures.grid import LINE
+from interpret_figures.page import INK, QUIET, Format, font
+from interpret_figures.text import paragraph
+from interpret_training.evolution_numbers import quartiles
+from interpret_training.evolution_results import Evolution, LayerEvolution
+
+Curve: TypeAlias = Float[np.ndarray, "3 epoch"]
+"""Lower quartile, median and upper quartile at each epoch."""
+
+OTHERS = "#c9ccd1"
+"""The colour of the other layers' medians."""
+
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM, GAP, EDGE = 1.5, 1.25, 0.95, 0.78, 0.6, 0.22, 0.2
+"""Inches of a panel, of what stands left, above and below, between two panels, and around all."""
+
+LEAST = 4.2
+"""Inches of the narrowest figure, so that its heading can be read."""
+
+
+class EvolutionCurves(Renderer[Evolution]):
+    """How much of each unit's final images is found at each epoch, how much is new, and who has settled.
+
+    A column for each layer; its median and quartiles over the units in colour, the other layers' medians in
+    grey.
+    """
+
+    name: ClassVar[str] = "evolution_curves"
+
+    columns: int = Field(6, ge=1, le=100, description="Layers side by side; further ones are below them.")
+    formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
+
+    def render(self, result: Evolution, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
+        """Write ``evolution-curves.png``; no image is read."""
+        return save_chart(lambda: _figure(result, self.columns), folder / "evolution-curves", self.formats)
+
+
+def kept_curve(layer: LayerEvolution) -> Curve:
+    """The overlap with the last checkpoint; nothing there, where it is 1 by definition."""
+    curve = quartiles(layer.overlap).numpy().copy()
+    curve[:, -1] = np.nan
+    return curve
+
+
+def new_curve(layer: LayerEvolution) -> Curve:
+    """The turnover from one checkpoint to the next."""
+    return quartiles(layer.turnover).numpy()
+
+
+def settled_curve(layer: LayerEvolution, epochs: Sequence[int]) -> Curve:
+    """The share of the units that live at the end which have settled by each epoch; it has no spread.
+
+    There is nothing at the last epoch, where it is 1 by definition.
+    """
+    alive: Tensor = layer.settled[layer.settled >= 0]
+    shares = [float((alive <= epoch).float().mean()) if len(alive) else np.nan for epoch in epochs[:-1]]
+    return np.array([[*shares, np.nan]] * 3)
+
+
+def _figure(result: Evolution, columns: int) -> Figure:
+    """The panels of all layers, a row of panels for each measure, in groups of so many columns."""
+    names = list(result.layers)
+    columns = min(columns, len(names))
+    groups = ceil(len(names) / columns)
+    width = max(LEFT + columns * (WIDTH + GAP) + EDGE, LEAST)
+    lines = _lines(result, width - 2 * EDGE)
+    head, tall = TOP + LINE * len(lines), 3 * (HEIGHT + GAP) + BOTTOM
+    figure = Figure(figsize=(width, head + groups * tall), dpi=DPI, facecolor="white")
+    _heading(figure, lines)
+    colours = by_depth(len(names))
+    for row, (title, measure) in enumerate(_measures(result)):
+        curves = [measure(layer) for layer in result.layers.values()]
+        for place, name in enumerate(names):
+            group, column = divmod(place, columns)
+            top = head + group * tall + row * (HEIGHT + GAP)
+            axes = panel(figure, LEFT + column * (WIDTH + GAP), top, WIDTH, HEIGHT)
+            _draw(axes, result, curves, place, colours[place])
+            _marks(axes, result.epochs, bottom=row == 2)
+            if row == 0:
+                _title(axes, name, result[name], colours[place])
+                _by_chance(axes, result)
+            if column == 0:
+                axes.set_ylabel(title, fontproperties=font(6.5), color=INK, labelpad=6)
+            else:
+                axes.set_yticklabels([])
+    return figure
+
+
+def _measures(result: Evolution) -> list[tuple[str, Callable[[LayerEvolution], Curve]]]:
+    """What each row of panels shows."""
+    return [
+        (f"final top {result.k}\nfound already", kept_curve),
+        (f"new in the top {result.k}\nsince the point before", new_curve),
+        (
+            f"units settled\n(keep {result.threshold:.0%} from then on)",
+            lambda layer: settled_curve(layer, result.epochs),
+        ),
+    ]
+
+
+def _draw(axes: Axes, result: Evolution, curves: Sequence[Curve], place: int, colour: str) -> None:
+    """One layer's curve with its spread, over the medians of the others."""
+    epochs = result.epochs
+    for other, curve in enumerate(curves):
+        if other != place:
+            axes.plot(epochs, curve[1], color=OTHERS, linewidth=0.7, zorder=1)
+    low, middle, high = curves[place]
+    axes.fill_between(epochs, low, high, color=colour, alpha=0.22, linewidth=0, zorder=2)
+    axes.plot(epochs, middle, color=colour, linewidth=1.5, marker="o", markersize=2.6, zorder=3)
+
+
+def _marks(axes: Axes, epochs: Sequence[int], *, bottom: bool) -> None:
+    """Shares from 0 to 1; epochs so that the first ones have room, and 0 has a place."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.6)
+    span = (epochs[0], epochs[-1] if epochs[-1] > epochs[0] else epochs[0] + 1)
+    axes.set_xlim(span[0] - (0.15 if span[0] < 1 else 0.08 * span[0]), span[1] * 1.15)
+    axes.set_ylim(-0.04, 1.04)
+    axes.minorticks_off()
+    axes.set_yticks([0, 0.5, 1])
+    axes.set_yticklabels(["0", "0.5", "1"], fontproperties=font(6))
+    shown = apart(axes, epochs)
+    axes.set_xticks(shown)
+    axes.set_xticklabels(map(str, shown) if bottom else [], fontproperties=font(6))
+    if bottom:
+        axes.set_xlabel("epoch", fontproperties=font(6.5), color=QUIET, labelpad=2)
+    axes.tick_params(length=2, width=0.5, color=QUIET, labelcolor=QUIET, pad=2)
+    axes.grid(visible=True, color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def _title(axes: Axes, name: str, layer: LayerEvolution, colour: str) -> None:
+    """The layer, and how many of its units are in the curves."""
+    dead = int((layer.settled < 0).sum())
+    count = f"{len(layer.settled) - dead} units" + (f", {dead} dead" if dead else "")
+    middle: dict[str, Any] = {"ha": "center", "transform": axes.transAxes, "parse_math": False}
+    axes.text(0.5, 1.16, printable(name), color=colour, fontproperties=font(8, bold=True), **middle)
+    axes.text(0.5, 1.05, count, color=QUIET, fontproperties=font(6), **middle)
+
+
+def _by_chance(axes: Axes, result: Evolution) -> None:
+    """What two random sets of images would share, where it can be seen."""
+    if result.chance >= 0.01:
+        axes.axhline(result.chance, color=QUIET, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
+
+
+def _lines(result: Evolution, inches: float) -> list[str]:
+    """How to read the figure, in lines that fit."""
+    chance = f" Dotted: random images ({result.chance:.1%})." if result.chance >= 0.01 else ""
+    said = (
+        f"Over {result.count} images; median and quartiles over the units of a layer that are not dead; "
+        f"grey: other layers.{chance}",
+        f"The last epoch, {result.epochs[-1]}, is left out where all is found and settled by definition.",
+    )
+    return [line for text in said for line in paragraph(text, inches, 6.5, most=4)]
+
+
+def _heading(figure: Figure, lines: Sequence[str]) -> None:
+    """The title, and what is shown below it."""
+    width, height = figure.get_size_inches()
+    left, top = EDGE / width, 1 - 0.3 / height
+    figure.text(left, top, "When features settle", fontproperties=font(11, bold=True), color=INK)
+    for number, line in enumerate(lines, start=1):
+        y = top - (0.04 + LINE * number) / height
+        figure.text(left, y, line, fontproperties=font(6.5), color=QUIET, parse_math=False)

@@ -1,0 +1,281 @@
+"""How many images a layer needs: the paper's Figure 9, a panel for each network, a line for each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, isfinite
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from interpret.errors import StepError
+from interpret.images import Images
+from interpret.plugin import Renderer
+from interpret_figures.charts import DPI, PAPER, apart, by_depth, panel, quiet_axes, save_chart, write
+from interpret_figures.grid import LINE
+from interpret_figures.page import INK, QUIET, Format, font
+from interpret_figures.text import paragraph, text_inches
+from interpret_transfer.paper import FEW, METHODS, PaperData
+from interpret_transfer.renderers.text import (
+    OPTION,
+    Paper,
+    chosen,
+    cut,
+    guessing,
+    layer_name,
+    left_out,
+    measured,
+    of_the_paper,
+    tens,
+)
+from interpret_transfer.results import LayerTransfer, Transfer
+
+WIDTH, HEIGHT, LEFT, GAP, EDGE, BELOW, TITLE = 2.3, 2.1, 0.62, 0.3, 0.3, 0.42, 0.34
+"""Inches of a panel, left of all panels, between two, around all, below and above a panel."""
+
+LABELS, LEAST = 2.0, 4.6
+"""Inches of the longest name beside a panel, and of the narrowest figure."""
+
+LETTERS, NAMES, TITLES, APART = 6.5, 6.0, 7.5, 0.105
+"""Points of what is written, of the names of lines and of panels; inches from name to name of lines."""
+
+OURS: Mapping[str, Any] = {"marker": "o", "linewidth": 1.2, "zorder": 3}
+THEIRS: Mapping[str, Any] = {
+    "marker": "D", "linewidth": 0.8, "zorder": 2, "markerfacecolor": "white", "linestyle": (0, (4, 2)),
+}  # fmt: skip
+"""How our lines are drawn, and the paper's."""
+
+
+class TransferCurve(Renderer[Transfer]):
+    """The quality of each layer over the number of training images, with its spread over the splits."""
+
+    name: ClassVar[str] = "transfer_curve"
+
+    paper: Paper = Field("none", description=OPTION)
+    columns: int = Field(3, ge=1, le=100, description="Panels side by side; further ones are below them.")
+    formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
+
+    def render(self, result: Transfer, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
+        """Write ``transfer-curve.png``; no image is read.
+
+        Raises:
+            StepError: If the result has one number of training images only, or the paper measures something
+                else on the data set that is asked for.
+        """
+        paper = chosen(result, self.paper)
+        if len(result.sizes) < 2:
+            raise StepError(
+                f"The result has one number of training images, {result.sizes[0]}: a curve needs several. "
+                "Give the step of the probe several in train, as in train: [5, 10, 15]."
+            )
+        return save_chart(lambda: draw(result, paper, self.columns), folder / "transfer-curve", self.formats)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A curve in percent, from the fewest images to the most.
+
+    Attributes:
+        name: What stands at its end.
+        sizes: Training images.
+        mean: What it reaches.
+        spread: Half the width of its band; NaN where there is none.
+        colour: Its colour.
+        ours: Whether we have measured it.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    mean: Float[np.ndarray, " size"]
+    spread: Float[np.ndarray, " size"]
+    colour: str
+    ours: bool = True
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """What stands where, in inches from the top left."""
+
+    result: Transfer
+    paper: PaperData | None
+    columns: int
+
+    @cached_property
+    def panels(self) -> list[tuple[str, list[_Line]]]:
+        """A title and curves for each network and classifier."""
+        found = []
+        for network in self.result.networks:
+            kinds = list(dict.fromkeys(row.classifier for row in network.layers))
+            for kind in kinds:
+                title = f"{network.label}, {kind}" if len(kinds) > 1 else network.label
+                layers = [row for row in network.layers if row.classifier == kind]
+                found.append((title, [*_ours(self.result, layers), *_theirs(self.paper)]))
+        return found
+
+    @cached_property
+    def beside(self) -> float:
+        """Room for the names beside a panel."""
+        names = [line.name for _, lines in self.panels for line in lines]
+        return 0.2 + max(text_inches(cut(name, LABELS, NAMES), NAMES) for name in names)
+
+    @cached_property
+    def tall(self) -> float:
+        """The height of a panel: at least so that all names have room beside it."""
+        return max(HEIGHT, APART * max(len(lines) for _, lines in self.panels))
+
+    @property
+    def across(self) -> int:
+        return min(self.columns, len(self.panels))
+
+    @property
+    def width(self) -> float:
+        return max(LEFT + self.across * (WIDTH + self.beside) + (self.across - 1) * GAP + EDGE, LEAST)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """How to read the figure."""
+        return paragraph(_caption(self.result, self.paper), self.width - 2 * EDGE, LETTERS, most=9)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return self.width, self.corner(len(self.panels) - 1)[1] + self.tall + BELOW + 0.1
+
+    def corner(self, place: int) -> tuple[float, float]:
+        """Where a panel begins, from the left and from the top."""
+        down, along = divmod(place, self.across)
+        top = 0.3 + LINE * (len(self.lines) + 1) + TITLE
+        return LEFT + along * (WIDTH + self.beside + GAP), top + down * (self.tall + BELOW + TITLE)
+
+    @cached_property
+    def ends(self) -> tuple[int, float]:
+        """The most images and the highest quality that are shown, in tens of percent."""
+        every = [line for _, lines in self.panels for line in lines]
+        known = [float(np.nanmax(line.mean + np.nan_to_num(line.spread), initial=0)) for line in every]
+        return max(max(line.sizes) for line in every), min(10 * ceil((max(known) + 1) / 10), 100)
+
+
+def _ours(result: Transfer, layers: Sequence[LayerTransfer]) -> list[_Line]:
+    """A curve for each layer."""
+    order = sorted(range(len(result.sizes)), key=lambda place: result.sizes[place])
+    sizes = tuple(result.sizes[place] for place in order)
+    return [
+        _Line(layer_name(row), sizes, 100 * row.mean[order].numpy(), 100 * row.spread[order].numpy(), colour)
+        for row, colour in zip(layers, by_depth(len(layers), 0.74), strict=True)
+    ]
+
+
+def _theirs(paper: PaperData | None) -> list[_Line]:
+    """The paper's curves: methods with several numbers of training images."""
+    return [
+        _Line(
+            f"{method} (paper)",
+            tuple(found),
+            np.array([value.mean for value in found.values()]),
+            np.array([value.spread for value in found.values()]),
+            PAPER,
+            ours=False,
+        )
+        for method, found in (METHODS[paper].items() if paper else ())
+        if len(found) > 1
+    ]
+
+
+def _caption(result: Transfer, paper: PaperData | None) -> str:
+    """What is measured, and how to read the lines."""
+    guess = guessing(result)
+    said = [measured(result), "Bands: the spread." if result.folds > 1 else ""]
+    said += [] if guess is None else [f"Dotted: guessing, {guess:.1f} %."]
+    said += left_out(result)
+    said.append(of_the_paper(paper))
+    if paper and paper in FEW:
+        count, method = FEW[paper]
+        most = max(METHODS[paper][method])
+        said.append(f"In its Figure 9, {count} images of each category beat {method} with {most}.")
+    return " ".join(filter(None, said))
+
+
+def draw(result: Transfer, paper: PaperData | None = None, columns: int = 3) -> Figure:
+    """The heading, and a panel for each network and classifier."""
+    sheet = _Sheet(result, paper, columns)
+    figure = Figure(figsize=sheet.size, dpi=DPI, facecolor="white")
+    write(figure, EDGE, 0.3, "What a layer is worth with few images", 11, colour=INK, bold=True)
+    for number, text in enumerate(sheet.lines, start=1):
+        write(figure, EDGE, 0.34 + LINE * number, text, LETTERS)
+    for place, (title, lines) in enumerate(sheet.panels):
+        left, top = sheet.corner(place)
+        said = cut(title, WIDTH + sheet.beside, TITLES, bold=True)
+        write(figure, left, top - 0.09, said, TITLES, colour=INK, bold=True)
+        axes = _panel(figure, sheet, left, top)
+        for line in lines:
+            _curve(axes, line)
+        _names(axes, lines, APART / sheet.tall)
+        if place % sheet.across == 0:
+            axes.set_ylabel(f"{result.measure}, %", fontproperties=font(LETTERS), color=QUIET, labelpad=4)
+    return figure
+
+
+def _panel(figure: Figure, sheet: _Sheet, left: float, top: float) -> Axes:
+    """Axes with the same ends as all others."""
+    (count, most), result = sheet.ends, sheet.result
+    axes = panel(figure, left, top, WIDTH, sheet.tall)
+    axes.set_xlim(0, 1.02 * count)
+    axes.set_ylim(0, 1.02 * most)
+    sizes = sorted({0, *(size for _, lines in sheet.panels for line in lines for size in line.sizes)})
+    axes.set_xticks(apart(axes, sizes))
+    axes.set_yticks(tens(most))
+    quiet_axes(axes)
+    unit = "training images of each category" if result.measure == "accuracy" else "training images"
+    axes.set_xlabel(unit, fontproperties=font(LETTERS), color=QUIET, labelpad=2)
+    if (guess := guessing(result)) is not None:
+        axes.axhline(guess, color=QUIET, linewidth=0.6, linestyle=(0, (2, 2)))
+    return axes
+
+
+def _curve(axes: Axes, line: _Line) -> None:
+    """A line through its points, and a band where its spread is known."""
+    style = OURS if line.ours else THEIRS
+    axes.plot(line.sizes, line.mean, color=line.colour, markersize=2.6, markeredgewidth=0.7, **style)
+    if line.ours and np.isfinite(line.spread).any():
+        low, high = line.mean - line.spread, line.mean + line.spread
+        axes.fill_between(line.sizes, low, high, color=line.colour, alpha=0.18, linewidth=0, zorder=1)
+
+
+def _names(axes: Axes, lines: Sequence[_Line], step: float) -> None:
+    """The names of lines beside the panel, as high as their ends, but apart by a share of its height."""
+    known = [line for line in lines if isfinite(line.mean[-1])]
+    right, top = axes.get_xlim()[1], axes.get_ylim()[1]
+    places = spread_out([float(line.mean[-1]) for line in known], step * top, 0, top)
+    edge, elbow, left = (right * (1 + inches / WIDTH) for inches in (0.03, 0.13, 0.16))
+    for line, y in zip(known, places, strict=True):
+        end = float(line.mean[-1])
+        thin: dict[str, Any] = {"color": line.colour, "linewidth": 0.4, "clip_on": False}
+        axes.plot((edge, elbow), (end, y), **thin)
+        axes.plot((line.sizes[-1], edge), (end, end), linestyle=(0, (1, 3)), **thin)
+        axes.text(
+            left, y, cut(line.name, LABELS, NAMES), color=line.colour, va="center",
+            fontproperties=font(NAMES), parse_math=False,
+        )  # fmt: skip
+
+
+def spread_out(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places as near to values as they can be (least squares) with a gap between any two, in the same order.
+
+    They lie between ``low`` and ``high`` where there is room for all.
+    """
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - slow
+
+    if not len(values):
+        return []
+    order = np.argsort(values, kind="stable")
+    steps = gap * np.arange(len(values))
+    free = isotonic_regression(np.asarray(values)[order] - steps).x
+    places = np.empty(len(values))
+    places[order] = np.clip(free, low, max(high - steps[-1], low)) + steps
+    return [float(place) for place in places]

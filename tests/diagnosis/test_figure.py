@@ -1,0 +1,130 @@
+"""The picture of a diagnosis: one scale for all filters, nothing beyond the page, the same bytes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import interpret
+from interpret.testing import check_renderer, small_images, small_network
+from interpret_diagnosis import Diagnosis, Finding, diagnose
+from interpret_diagnosis.renderers import panels
+from interpret_diagnosis.renderers.figure import DiagnosisFigure, draw
+
+
+def conv_network(*layers, channels=3):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = nn.Sequential(*[layer() for layer in layers]).eval()
+    images = [torch.randn(channels, 32, 32, generator=torch.Generator().manual_seed(i)) for i in range(3)]
+    return diagnose(interpret.wrap(module, input_size=32, mean=[0] * channels, std=[1] * channels), images)
+
+
+@pytest.fixture(scope="module")
+def strided():
+    return conv_network(
+        lambda: nn.Conv2d(3, 8, 7, 2), nn.ReLU, lambda: nn.Conv2d(8, 20, 5), nn.ReLU, *[nn.ReLU] * 9
+    )
+
+
+@pytest.fixture(scope="module")
+def small():
+    return diagnose(small_network(), small_images(), label="a name that is far too long for its column " * 3)
+
+
+@pytest.fixture(scope="module")
+def bare():
+    return conv_network(nn.Flatten, lambda: nn.Linear(3072, 4), nn.ReLU)
+
+
+@pytest.fixture(scope="module")
+def two_channels():
+    return conv_network(lambda: nn.Conv2d(2, 3, 1, 2), nn.ReLU, channels=2)
+
+
+def texts(figure):
+    """Every text that can be seen, with its box in pixels."""
+    figure.draw_without_rendering()
+    found = [text for axes in figure.axes for text in axes.texts if axes.get_visible()] + list(figure.texts)
+    for axes in figure.axes:
+        found += [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.xaxis.label] if axes.axison else []
+    shown = [text for text in found if text.get_visible() and text.get_text()]
+    return [(text.get_text(), text.get_window_extent()) for text in shown]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["strided"], marks=pytest.mark.slow),
+        ["small", "strided"],
+        pytest.param(["bare", "two_channels", "strided"], marks=pytest.mark.slow),
+        ["bare", "two_channels"],
+    ],
+)
+def test_no_text_leaves_the_page_or_covers_another(names, request):
+    figure = draw(Diagnosis(tuple(request.getfixturevalue(name) for name in names)))
+    boxes = texts(figure)
+    width, height = figure.canvas.get_width_height()
+    for text, box in boxes:
+        assert box.x0 >= 0, text
+        assert box.x1 <= width, text
+        assert box.y0 >= 0, text
+        assert box.y1 <= height, text
+    for place, (text, box) in enumerate(boxes):
+        covered = [
+            other
+            for other, over in boxes[place + 1 :]
+            if box.shrunk(0.9, 0.8).overlaps(over.shrunk(0.9, 0.8))
+        ]
+        assert not covered, (text, covered)
+
+
+def test_all_filters_have_one_scale():
+    values = torch.zeros(4, 3, 2, 2)
+    values[0], values[1] = 1.0, 0.01
+    sheet = panels.mosaic(values, values.abs().amax().expand(4), 4)
+    assert sheet[0, 0].tolist() == [255] * 3
+    tile = sheet.shape[0]
+    gap = (sheet.shape[1] - 4 * tile) // 3
+    assert sheet[0, tile + gap].tolist() == [129] * 3
+    assert sheet[0, 2 * (tile + gap)].tolist() == [128] * 3
+    assert sheet[0, tile].tolist() == [255] * 3
+
+
+@pytest.mark.parametrize(("count", "wide", "columns"), [(16, 4, 8), (1, 4, 1), (5, 100, 5), (6, 1, 2)])
+def test_projections_fill_their_place(count, wide, columns):
+    assert panels.projection_columns(count, wide) == columns
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bare", "two_channels", *(pytest.param(name, marks=pytest.mark.slow) for name in ("strided", "small"))],
+)
+def test_contract(name, request):
+    result = Diagnosis((request.getfixturevalue(name),))
+    check_renderer(DiagnosisFigure(formats=("png", "svg"), projections=5), result)
+
+
+def test_the_picture_is_large_enough_for_print(small, tmp_path):
+    DiagnosisFigure().render(Diagnosis((small,)), small_images(), tmp_path / "a")
+    with Image.open(tmp_path / "a" / "diagnosis.png") as image:
+        assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+        assert np.asarray(image)[0, 0].tolist()[:3] == [255] * 3
+
+
+def test_networks_share_their_scales(strided, small):
+    figure = draw(Diagnosis((strided, small)))
+    limits = [
+        axes.get_ylim() for axes in figure.axes if axes.get_yscale() == "log" and axes.get_xlim()[1] > 1
+    ]
+    assert len(limits) == 2
+    assert limits[0] == limits[1]
+
+
+def test_many_findings_are_cut(small):
+    findings = tuple(Finding("dead units", f"layer{n}", 1.0, 0.0, "Some are dead.", "") for n in range(20))
+    shown = [text for text, _ in texts(draw(Diagnosis((replace(small, findings=findings),))))]
+    assert "and 12 more" in shown
