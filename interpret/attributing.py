@@ -68,7 +68,7 @@ def takes_targets(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
         for unit in () if targets.layer else targets.unit.tolist():
             find_class(network, network.class_count, unit)
         with plain(), torch.enable_grad():
-            return method(probe, network, network.place(x.detach()), targets).detach()
+            return method(probe, network, network.to_device(x.detach()), targets).detach()
 
     return checked
 

@@ -258,12 +258,12 @@ def _to_disk(path: Path) -> None:
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """An empty folder in ``parent``, gone afterwards."""
-    room = parent / _temporary_name()
-    room.mkdir()
+    folder = parent / _temporary_name()
+    folder.mkdir()
     try:
-        yield room
+        yield folder
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _temporary_name() -> str:

@@ -1,6 +1,7 @@
 """A network: a module in eval mode with named layers, its input specification and its categories.
 
 - ``network``: `Network`, and `wrap`, which makes one of any ``nn.Module``.
+- ``layerchoices``: the layers that an analysis takes by itself.
 - ``recording``: activations of several layers in one pass.
 - ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
 - ``known``: what was found out about a module, and kept while it does not change.

@@ -130,7 +130,7 @@ def _batch(
 def _stacked(network: Network, pictures: Sequence[Tensor]) -> Float[Tensor, "n c h w"]:
     """One batch on the network's device, wherever its images are."""
     if not pictures:
-        return network.place(torch.empty(0, *network.input.shape))
+        return network.to_device(torch.empty(0, *network.input.shape))
     if len({x.device for x in pictures}) > 1:
-        pictures = [network.place(x) for x in pictures]
-    return network.place(torch.stack(list(pictures)))
+        pictures = [network.to_device(x) for x in pictures]
+    return network.to_device(torch.stack(list(pictures)))

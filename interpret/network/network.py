@@ -273,7 +273,7 @@ class Network:
         wanted = {call: tap(names) for call, names in each.items()}
         with known.running(findings, self.device) as module:
             try:
-                placed = self.place(x)
+                placed = self.to_device(x)
                 given = placed.clone() if placed is x and findings.writes_input else placed
                 returned, found = record(module, given, wanted, whole=whole)
             except RuntimeError as error:
@@ -309,7 +309,7 @@ class Network:
         with known.running(self._findings(known, shape), self.device) as module:
             yield module
 
-    def place(self, x: Tensor) -> Tensor:
+    def to_device(self, x: Tensor) -> Tensor:
         """A tensor on the network's device, in its type.
 
         Raises:
@@ -346,7 +346,7 @@ class Network:
             count: How many.
         """
         pixels = noise_images(shape, count)
-        return self.place(self.input.normalize(pixels) if shape[0] == self.input.shape[0] else pixels)
+        return self.to_device(self.input.normalize(pixels) if shape[0] == self.input.shape[0] else pixels)
 
     def fingerprint(self) -> str:
         """A hash of architecture, weights and input specification, computed anew at each call.

@@ -229,7 +229,7 @@ class _Intake:
             self.refuse(item.origin, message)
         for kind in KINDS:
             for offered in self.ask(item.origin, kind, getattr(alone.hook, f"register_{kind}s")):
-                self.place(item.origin, kind, offered)
+                self.register(item.origin, kind, offered)
 
     def ask(self, origin: Origin, kind: Kind, hook: Callable[[], list[Any]]) -> Iterable[object]:
         """What one plugin offers of one kind."""
@@ -244,7 +244,7 @@ class _Intake:
         self.refuse(origin, f"register_{kind}s must return a list of classes. Got {shown(offered)}.")
         return []
 
-    def place(self, origin: Origin, kind: Kind, offered: Any) -> None:
+    def register(self, origin: Origin, kind: Kind, offered: Any) -> None:
         if message := flaw(kind, offered):
             self.refuse(origin, f"register_{kind}s: {message}")
         elif offered.name in self.shelves[kind]:

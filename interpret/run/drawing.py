@@ -42,22 +42,22 @@ class Drawing:
         """The files of all renderers of the step, and whether any had to draw."""
         folder = self.folder
         known, figures, drew = folder.figures(), dict[str, dict[str, str]](), False
-        for place, renderer in _places(self.step.renderers):
-            key = self.origins.drawing_key(self.step, renderer, place)
+        for subfolder, renderer in _subfolders(self.step.renderers):
+            key = self.origins.drawing_key(self.step, renderer, subfolder)
             if self.anew or key not in known or not folder.has_figures(known[key]):
                 taken = {name for files in figures.values() for name in files}
-                known[key], drew = self._draw_one(renderer, place, taken), True
+                known[key], drew = self._draw_one(renderer, subfolder, taken), True
             figures[key] = known[key]
         if figures != folder.figures():
             folder.keep_figures(figures)
         return tuple(folder.path / name for files in figures.values() for name in files), drew
 
-    def _draw_one(self, renderer: Renderer[Any], place: str, taken: set[str]) -> dict[str, str]:
-        """Draw in a room of its own, then move the files into ``place`` of the step."""
+    def _draw_one(self, renderer: Renderer[Any], subfolder: str, taken: set[str]) -> dict[str, str]:
+        """Draw in a folder of its own, then move the files into ``subfolder`` of the step."""
         try:
-            with self.folder.drawing() as room:
-                renderer.render(self.result(), self.origins.images[self.step.dataset], room)
-                return self.folder.place(room, place, taken)
+            with self.folder.drawing() as drawn:
+                renderer.render(self.result(), self.origins.images[self.step.dataset], drawn)
+                return self.folder.install(drawn, subfolder, taken)
         except Exception as error:
             name, origin = type(renderer).name, self.origins.origin(renderer)[0]
             raise StepError(
@@ -65,12 +65,12 @@ class Drawing:
             ) from error
 
 
-def _places(renderers: Sequence[Renderer[Any]]) -> list[tuple[str, Renderer[Any]]]:
+def _subfolders(renderers: Sequence[Renderer[Any]]) -> list[tuple[str, Renderer[Any]]]:
     """Where in the step each draws: beside the result, or in a folder of its own if it comes once more."""
     names = [type(renderer).name for renderer in renderers]
     earlier = [names[:index].count(name) for index, name in enumerate(names)]
-    places = [f"{name}-{count + 1}" if count else "" for name, count in zip(names, earlier, strict=True)]
-    return list(zip(places, renderers, strict=True))
+    found = [f"{name}-{count + 1}" if count else "" for name, count in zip(names, earlier, strict=True)]
+    return list(zip(found, renderers, strict=True))
 
 
 def reason(error: Exception) -> str:

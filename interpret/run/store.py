@@ -237,17 +237,17 @@ class StepFolder:
     @contextmanager
     def drawing(self) -> Iterator[Path]:
         """An empty folder beside this one to draw in, gone afterwards."""
-        with temporary_folder(self.path.parent) as room:
-            yield room
+        with temporary_folder(self.path.parent) as folder:
+            yield folder
 
-    def place(self, room: Path, folder: str, taken: Iterable[str]) -> dict[str, str]:
-        """Move all that was drawn into ``folder`` of the step; returns the hash of each path in the step.
+    def install(self, source: Path, folder: str, taken: Iterable[str]) -> dict[str, str]:
+        """Move all that was drawn in ``source`` into ``folder`` of the step; returns the hash of each path in the step.
 
         Raises:
             StepError: If one of the names is in ``taken`` or cannot be kept; then nothing is moved.
         """
-        drawn = sorted(file for file in room.rglob("*") if file.is_symlink() or not file.is_dir())
-        placed = {Path(folder, file.relative_to(room)).as_posix(): file for file in drawn}
+        drawn = sorted(file for file in source.rglob("*") if file.is_symlink() or not file.is_dir())
+        placed = {Path(folder, file.relative_to(source)).as_posix(): file for file in drawn}
         for name, file in placed.items():
             if name in {*taken, *OWN_FILES} or name.split("/")[0] == "shards":
                 raise StepError(f"It wrote {name}, which is there already. Give its files another name.")

@@ -6,6 +6,9 @@
         check_probe(MyProbe(layer="conv2"))
 
 Each raises PluginError with what the plugin does wrong, and returns nothing where all is well.
+
+- ``probes``, ``models``, ``renderers``, ``datasets``, ``executors``: one contract each.
+- ``requirements``, ``results``, ``state``: what the contracts share; ``small``: a network and images.
 """
 
 from interpret.testing.datasets import check_dataset

@@ -69,12 +69,12 @@ class TorchFile:
     Attributes:
         content: What was saved: plain values, ``Inert`` objects for all others, tensors among them.
         storage: The bytes behind a reference, as a tensor of bytes; the same for the same reference.
-        room: Bytes that numbers inside the pickle may still take, of which one piece may be named many times.
+        left: Bytes that numbers inside the pickle may still take, of which one piece may be named many times.
     """
 
     content: Any
     storage: Callable[[Stored], Tensor]
-    room: list[int]
+    left: list[int]
 
     def tensor(self, described: Any) -> Tensor:
         """The tensor that an object of ``content`` describes.
@@ -114,8 +114,8 @@ class TorchFile:
         return file.content, lambda stored: self._counted(file.storage(stored))
 
     def _counted(self, numbers: Tensor) -> Tensor:
-        self.room[0] -= numbers.nbytes
-        if self.room[0] < 0:
+        self.left[0] -= numbers.nbytes
+        if self.left[0] < 0:
             raise TensorError(f"one of tensors that take {SHARED} times the bytes of the file")
         return numbers
 
@@ -212,11 +212,11 @@ class _Storages:
 
     Args:
         read: The length of a storage, and what reads it, by its key; KeyError where there is none.
-        room: Bytes of the file.
+        limit: Bytes of the file.
     """
 
-    def __init__(self, read: Callable[[str], tuple[int, Callable[[], bytes]]], room: int) -> None:
-        self.read, self.room = read, room
+    def __init__(self, read: Callable[[str], tuple[int, Callable[[], bytes]]], limit: int) -> None:
+        self.read, self.left = read, limit
         self.held: dict[str, Tensor] = {}
 
     def __call__(self, stored: Stored) -> Tensor:
@@ -225,9 +225,9 @@ class _Storages:
         if key not in self.held:
             try:
                 length, data = self.read(key)
-                if length > self.room:
+                if length > self.left:
                     raise TensorError("a tensor with more bytes than the file has")
-                self.room -= length
+                self.left -= length
                 self.held[key] = torch.frombuffer(bytearray(data()) or bytearray(1), dtype=torch.uint8)[
                     :length
                 ]

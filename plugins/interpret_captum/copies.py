@@ -108,7 +108,7 @@ def copy_of(network: Network) -> nn.Module:
     parts = [part for part in copied.modules() if getattr(part, "inplace", False)]
     if parts:
         noise = torch.Generator().manual_seed(0)
-        x = network.place(torch.randn(1, *network.input.shape, generator=noise))
+        x = network.to_device(torch.randn(1, *network.input.shape, generator=noise))
         right = _output(copied, x)
         _set_inplace(parts, value=False)
         if not torch.equal(right, _output(copied, x)):
@@ -157,7 +157,7 @@ def plain_gradients(copy: ModuleCopy) -> dict[str, int]:
     """How often a forward pass has each nonlinearity, not counting what ``nn.ReLU`` modules do."""
     network, counting = copy.network, _Counting()
     with torch.no_grad(), counting:
-        copy.module(network.place(torch.zeros(1, *network.input.shape)))
+        copy.module(network.to_device(torch.zeros(1, *network.input.shape)))
     modules = dict(copy.inside.named_modules())
     ruled = sum(isinstance(modules[call.module], nn.ReLU) for call in network.calls.values())
     counting.found["relu"] -= ruled

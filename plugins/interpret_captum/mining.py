@@ -35,7 +35,7 @@ def layer_features(
         UnknownNameError: If there is no such layer.
         ModelError: If the module cannot be copied, or a layer's module is called again later.
     """
-    return _Features.of(network, layers)(network.place(x))
+    return _Features.of(network, layers)(network.to_device(x))
 
 
 @dataclass(frozen=True)

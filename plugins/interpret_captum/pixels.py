@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import StepError
-from interpret.images import fills
+from interpret.images import filled
 from interpret.network import Network
 
 
@@ -37,7 +37,7 @@ def colour_image(network: Network, fill: float | list[float]) -> Float[Tensor, "
             "one for each, or one number for a grey."
         )
     image = torch.zeros(network.input.shape, dtype=network.dtype)
-    return network.place(fills.filled(network.input, image, tuple(values), network.input.size)[None])
+    return network.to_device(filled(network.input, image, tuple(values), network.input.size)[None])
 
 
 def check_block(network: Network, word: str, side: int) -> None:

@@ -127,7 +127,7 @@ class Study:
 
     def image(self, place: int) -> Float[Tensor, "1 c h w"]:
         """One image as the network takes it."""
-        return self.network.place(self.network.preprocess(self.images[place].image)[None])
+        return self.network.to_device(self.network.preprocess(self.images[place].image)[None])
 
     def agreement(self) -> None:
         """Each probe against its reference."""

@@ -73,7 +73,7 @@ class Deconv(Probe):
         def project(piece: range) -> Projections:
             for start in track(range(piece.start, piece.stop, self.batch_size)):
                 chosen = used[start : min(start + self.batch_size, piece.stop)]
-                x = network.place(
+                x = network.to_device(
                     torch.stack([network.preprocess(images[local[index]].image) for index in chosen])
                 )
                 for work in works.values():

@@ -82,7 +82,7 @@ def project(
     rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
     neurons = as_neurons(neurons)
     check_seed(seed)
-    images = network.place(_checked(x, network))
+    images = network.to_device(_checked(x, network))
     channels, height, width = images.shape[1:]
     graph = network.graph_for((channels, height, width))
     projections = images.new_zeros(len(neurons), *images.shape[1:])
@@ -129,7 +129,7 @@ def project_cropped(
         ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
     """
     rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
-    images = network.place(_checked(x, network))
+    images = network.to_device(_checked(x, network))
     channels, height, width = images.shape[1:]
     graph = network.graph_for((channels, height, width))
     layer = LayerProjector.of(network, graph, network.layer(targets.layer), rules, engine)

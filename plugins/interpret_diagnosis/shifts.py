@@ -156,7 +156,7 @@ def _try(network: Network, x: Tensor, trials: dict[tuple[str, int], _Trial]) -> 
     names = list(dict.fromkeys(name for name, _ in trials))
     if not moves:
         return
-    for part in torch.split(network.place(x), BATCH):
+    for part in torch.split(network.to_device(x), BATCH):
         before: dict[str, Tensor] = network.record(part, names)
         for axis, shift in track(moves):
             wanted = [name for name, along in trials if along == axis and shift in trials[name, along].shifts]

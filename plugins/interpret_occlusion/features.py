@@ -40,7 +40,7 @@ def project_unit(
     Raises:
         ModelError: If the network has an operation below the layer that the deconvnet has no rule for.
     """
-    x = network.place(network.preprocess(images[place].image)[None])
+    x = network.to_device(network.preprocess(images[place].image)[None])
     output: Tensor = network.record(x, [layer])[layer]
     own = find_neurons(output, layer, unit)
     value, image, position = own.pick(output).cpu(), torch.tensor([place]), own.position

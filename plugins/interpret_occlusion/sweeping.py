@@ -115,7 +115,7 @@ def sweep_image(  # noqa: PLR0917 - as `sweep`
     batch_size = checks.whole("batch_size", batch_size, range(1, sys.maxsize), "a whole number from 1 on")
     seed = checks.whole("seed", seed, checks.SEEDS, "a whole number of 64 bits")
     layers, units = checks.names("layers", layers), checks.units_by_layer(units or {})
-    x = network.place(network.preprocess(checks.one_image(network, x)))
+    x = network.to_device(network.preprocess(checks.one_image(network, x)))
     rows, columns = places(x.shape[1], height, down), places(x.shape[2], width, across)
     followed, logits = _unoccluded(network, x, layers, units, strongest)
     chosen = int(logits.argmax()) if target is None else find_class(network, len(logits), target)
