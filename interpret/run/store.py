@@ -241,7 +241,7 @@ class StepFolder:
             yield folder
 
     def install(self, source: Path, folder: str, taken: Iterable[str]) -> dict[str, str]:
-        """Move all that was drawn in ``source`` into ``folder`` of the step; returns the hash of each path in the step.
+        """Move what was drawn in ``source`` into ``folder`` of the step; returns the hash of each path.
 
         Raises:
             StepError: If one of the names is in ``taken`` or cannot be kept; then nothing is moved.
