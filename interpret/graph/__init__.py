@@ -39,6 +39,8 @@ From a module to a program
   program.trace             from a module to a graph: the door
 
 The engines: they look up rows and name no operation
+  perturbed                 one operation alone, on operands of which parts are replaced
+  measured                  which rows and columns an opaque operation reads, by that: evidence, no proof
   receptive                 receptive fields: intervals, through the program
   topdown.saving            the way up, which saves what the way down needs
   topdown.whole             the top-down pass on whole maps: the definition

@@ -71,7 +71,7 @@ class _NeuronProbe(Probe):
 
     def _work(self, copy: ModuleCopy, exemplars: Exemplars, layer: str) -> _Work:
         mined, tapped, graph = exemplars[layer], copy.at(layer), copy.network.graph
-        field = receptive_field(graph, tapped.layer)
+        field = receptive_field(graph, tapped.layer, measure=False)
         projector = LayerProjector(graph, tapped.layer, Rules(), None, field)
         chosen = choose(mined, layer, self.units, self.ranks)
         found = empty_projections(mined, chosen, (graph.input.shape[0], *projector.size))

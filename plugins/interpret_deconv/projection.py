@@ -190,7 +190,8 @@ class LayerProjector:
             )
         if plan is not None and engine == "auto" and not plan.pays:
             plan = None
-        return cls(graph, layer, rules, plan, receptive_field(graph, layer), gradient)
+        field = receptive_field(graph, layer, measure=False)  # a projection is cropped to it
+        return cls(graph, layer, rules, plan, field, gradient)
 
     @property
     def node(self) -> Node:

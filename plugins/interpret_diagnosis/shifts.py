@@ -74,7 +74,7 @@ def shift_error(
         )
     names = {name: network.layer(name) for name in layers}
     try:
-        fields = {name: receptive_field(network, own) for name, own in names.items()}
+        fields = {name: receptive_field(network, own, measure=False) for name, own in names.items()}
     except ModelError as error:
         return {name: ShiftError(None, reason=str(error)) for name in names}
     trials = {

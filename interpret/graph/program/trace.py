@@ -45,7 +45,7 @@ def trace(module: nn.Module, input_shape: tuple[int, int, int], output: Output =
     Raises:
         ModelError: If the module cannot run on such an input, or torch.export cannot follow its code.
     """
-    taps, like, inner = _Taps(), _like(module), unwrapped(module)
+    taps, like, inner = _Taps(), numbers_like(module), unwrapped(module)
     try:
         with _LOCK, plain(like["device"]), _quiet(), torch.no_grad():
             copy = eval_copy(inner)
@@ -167,7 +167,7 @@ def _quiet() -> Iterator[None]:
             logging.disable(level)
 
 
-def _like(module: nn.Module) -> dict[str, Any]:
+def numbers_like(module: nn.Module) -> dict[str, Any]:
     """Device and dtype of the module's parameters."""
     floats = [tensor for tensor in (*module.parameters(), *module.buffers()) if tensor.is_floating_point()]
     if not floats:
