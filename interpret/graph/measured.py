@@ -8,7 +8,8 @@ seen is in decision 20; so nothing that must be exact uses this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,7 +18,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from interpret.graph.operations.geometry import Axis
-from interpret.graph.perturbed import Experiment, Kind, Sets, changes, experiment, is_telling
+from interpret.graph.perturbed import Experiment, Kind, Sets, changes, experiment, is_telling, numbers
 from interpret.graph.program.program import Graph, Node
 from interpret.graph.program.trace import numbers_like
 
@@ -25,6 +26,9 @@ Positions = Int[np.ndarray, "positions"]
 
 Read = tuple[Node, Node, int]
 """A node, an operand of it, and 0 for rows or 1 for columns."""
+
+Trials = Callable[[Kind], Experiment]
+"""An experiment of each kind."""
 
 FINDING = (
     Kind("normal", "large"),
@@ -60,71 +64,76 @@ TELLING = 2
 ONE_BY_ONE = 12
 """Rows (or columns) that are replaced one by one: so many at both ends, and twice as many in the middle."""
 
-MAX_NUMBERS = 2**32
-"""Where an experiment would compute more numbers, the map is too large to be measured: some seconds."""
+MAX_NUMBERS = 2**28
+"""Where one number for each position would be more than these, a map is too large: that would take long."""
 
 _known: WeakKeyDictionary[Graph, dict[Read, Axis | None]] = WeakKeyDictionary()
 
 
-def measured_reads(graph: Graph, reads: Iterable[tuple[Node, Node]]) -> dict[Read, Axis]:
-    """What opaque operations read of their operands, where that was found to be less than all.
+def measured_axis(graph: Graph, node: Node, operand: Node, axis: int) -> Axis | None:
+    """What a row (or column) of an opaque operation reads of an operand; None for all of it.
 
     Args:
         graph: The network; it is remembered what was measured.
-        reads: Nodes, each with an operand.
+        node: The operation.
+        operand: One of the nodes it reads.
+        axis: 0 for rows, 1 for columns.
     """
-    known, wanted = _known.setdefault(graph, {}), list(dict.fromkeys(reads))
-    missing = [read for read in wanted if (*read, 0) not in known]
-    possible = [read for read in missing if _is_measurable(*read)]
-    recorded = _record(graph, {item for node, _ in possible for item in node.operands})
-    for node, operand in missing:
-        for axis in (0, 1):
-            measurable = recorded and (node, operand) in possible
-            known[node, operand, axis] = _measured(node, operand, axis, recorded) if measurable else None
-    keys = [(*read, axis) for read in wanted for axis in (0, 1)]
-    return {key: found for key in keys if (found := known[key]) is not None}
+    known = _known.setdefault(graph, {})
+    if (node, operand, axis) not in known:
+        recorded = _record(graph, node) if _is_measurable(node, operand) else {}
+        for each in (0, 1):
+            known[node, operand, each] = _measured(node, operand, each, recorded) if recorded else None
+    return known[node, operand, axis]
 
 
 def _is_measurable(node: Node, operand: Node) -> bool:
-    """Whether it makes a map from maps of real numbers, image by image."""
-    return all(item.batched and item.spatial is not None for item in (node, operand)) and all(
-        item.batched and item.dtype is not None and item.dtype.is_floating_point
-        for item in node.varying_operands
-    )
+    """Whether it makes a map from maps of real numbers, image by image, and may be given any numbers.
+
+    A second operand may say where to read: compiled code of others goes to any address for it, and the
+    process ends (torchvision's ``deform_conv2d`` at an offset of NaN). PyTorch's own operations do not.
+    """
+    varying = node.varying_operands
+    real = all(item.batched and item.dtype is not None and item.dtype.is_floating_point for item in varying)
+    maps = all(item.batched and item.spatial is not None for item in (node, operand))
+    return maps and real and (len(varying) == 1 or getattr(node.target, "namespace", "") == "aten")
 
 
-def _record(graph: Graph, nodes: set[Node]) -> Mapping[Node, Tensor]:
-    """The values of some nodes for one image of noise; none if the network has no numbers."""
+def _record(graph: Graph, node: Node) -> Mapping[Node, Tensor]:
+    """The values of the operands for one image of noise, in main memory; none if the network has no numbers.
+
+    An error on a GPU, such as an index out of bounds, would leave it unusable to the process.
+    """
     like = numbers_like(graph.module)
-    noise = torch.randn(1, *graph.input.shape, generator=torch.Generator().manual_seed(0))
-    if not nodes or like["device"].type == "meta":
+    if like["device"].type == "meta":
         return {}
+    noise = torch.randn(1, *graph.input.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        values: dict[Node, Tensor] = graph.run(noise.to(**like), keep=list(nodes))
-    return values
+        values = graph.run(noise.to(**like), keep=list(dict.fromkeys(node.operands)))
+    return {item: value.cpu() for item, value in values.items()}
 
 
 def _measured(node: Node, operand: Node, axis: int, recorded: Mapping[Node, Tensor]) -> Axis | None:
     """What one axis reads; None, for all of it, where that is in doubt."""
-    trials = [experiment(node, operand, recorded, kind) for kind in CHECKING]
+    trials = partial(experiment, node, operand, recorded)
+    size, made = operand.extent[axis], node.extent[axis]
+    if min(size, made) < 2 or numbers(node, operand) * made > MAX_NUMBERS:
+        return None
     try:
         with torch.no_grad():
-            found = _found(trials[: len(FINDING)], axis)
-            return found if found and _is_certain(trials, axis, found) else None
+            found = _found(trials, axis, size, made)
+            return found if found and _is_certain(trials, axis, found, (size, made)) else None
     except Exception:  # noqa: BLE001 - an operation may refuse drawn operands in any way; then it is opaque
         return None
 
 
-def _found(trials: Sequence[Experiment], axis: int) -> Axis | None:
+def _found(trials: Trials, axis: int, size: int, made: int) -> Axis | None:
     """The windows in which single rows (or columns) change the value; None if they are none of ours."""
-    size, made = trials[0].extents(axis)
     places = _places(size)
-    if min(size, made) < 2 or _is_too_large(trials, len(places)):
-        return None
     sets, read = places[:, None] == np.arange(size), np.zeros((len(places), made), dtype=bool)
-    for trial in trials:
+    for kind in FINDING:
         start = 0
-        for changed in changes(trial, axis, sets):
+        for changed in changes(trials(kind), axis, sets):
             if changed.all(1).any():  # one is read everywhere
                 return None
             read[start : start + len(changed)] |= changed
@@ -167,21 +176,16 @@ def _axis(pattern: Positions, stride: int) -> Axis:
     return Axis(int(pattern[-1] - pattern[0]) // step + 1, stride, -int(pattern[0]), step)
 
 
-def _is_certain(trials: Sequence[Experiment], axis: int, found: Axis) -> bool:
+def _is_certain(trials: Trials, axis: int, found: Axis, extents: tuple[int, int]) -> bool:
     """Whether nothing outside of its window changes any position, in any experiment."""
-    size, made = trials[0].extents(axis)
-    if _is_too_large(trials, made):
-        return False
-    telling = {trial.kind.before for trial in trials if trial.kind.before in RANDOM and is_telling(trial)}
-    if len(telling) < TELLING:
-        return False
-    windows = _windows(found, size, made)
-    for number, trial in enumerate(trials):
-        groups = _groups(found, made, number)
+    windows, telling = _windows(found, *extents), set()
+    for number, kind in enumerate(CHECKING):
+        trial, groups = trials(kind), _groups(found, extents[1], number)
         outside = ~(groups @ windows)
         if (np.concatenate(list(changes(trial, axis, outside))) & groups).any():
             return False
-    return True
+        telling |= {kind.before} if kind.before in RANDOM and is_telling(trial) else set()
+    return len(telling) >= TELLING
 
 
 def _windows(found: Axis, size: int, made: int) -> Sets:
@@ -194,12 +198,8 @@ def _windows(found: Axis, size: int, made: int) -> Sets:
 def _groups(found: Axis, made: int, number: int) -> Sets:
     """Positions of the value that are asked about together: what no window of theirs holds is replaced.
 
-    One by one in the first experiments; then in combs, others in each, that leave half of the operand free.
+    One by one in the first experiment; then in combs, others in each, that leave half of the operand free.
     """
     sparse = -(-2 * (found.reach + 1) // found.stride) + number
-    apart = made if number < len(FINDING) else min(sparse, made)
+    apart = min(sparse, made) if number else made
     return np.array([np.arange(made) % apart == first for first in range(apart)])
-
-
-def _is_too_large(trials: Sequence[Experiment], sets: int) -> bool:
-    return trials[0].numbers * sets * len(trials) > MAX_NUMBERS

@@ -5,9 +5,7 @@ Where no rule says what an operation reads, that is measured, if the caller want
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,7 +13,7 @@ from jaxtyping import Bool
 from torch import nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.measured import Positions, Read, measured_reads
+from interpret.graph.measured import Positions, Read, measured_axis
 from interpret.graph.operations.geometry import Axis
 from interpret.graph.operations.table import geometry, row_of
 from interpret.graph.program.program import Graph, Node
@@ -25,10 +23,8 @@ Box = tuple[int, int, int, int]
 
 Marks = Bool[np.ndarray, "size"]
 
-Measured = Mapping[Read, Axis]
+Measured = dict[Read, Axis]
 """What was measured of operations without a rule."""
-
-NOTHING: Measured = MappingProxyType({})
 
 
 @runtime_checkable
@@ -118,8 +114,8 @@ def receptive_field(network: HasGraph | Graph, layer: str, *, measure: bool = Tr
 
 
 def _field(graph: Graph, node: Node, measure: bool) -> ReceptiveField:
-    reads = measured_reads(graph, _unruled(graph, node)) if measure else NOTHING
-    rows, columns = (_axis(graph, node, axis, reads) for axis in (0, 1))
+    reads: Measured = {}
+    rows, columns = (_axis(graph, node, axis, reads if measure else None) for axis in (0, 1))
     return ReceptiveField(
         size=(rows.size, columns.size),
         stride=(rows.stride, columns.stride),
@@ -131,14 +127,6 @@ def _field(graph: Graph, node: Node, measure: bool) -> ReceptiveField:
         _node=node,
         _reads=reads,
     )
-
-
-def _unruled(graph: Graph, node: Node) -> Iterator[tuple[Node, Node]]:
-    """The maps below a node that are read by no rule, each with its reader."""
-    for reader in graph.path(node):
-        for operand in reader.varying_operands:
-            if max(operand.extent) > 1 and not any(_rule(reader, operand, axis, 0) for axis in (0, 1)):
-                yield reader, operand
 
 
 @dataclass(frozen=True)
@@ -154,7 +142,7 @@ class _Axis:
         return int((self.ends - self.starts).max())
 
 
-def _axis(graph: Graph, node: Node, axis: int, reads: Measured) -> _Axis:
+def _axis(graph: Graph, node: Node, axis: int, reads: Measured | None) -> _Axis:
     """The boxes of all positions along one axis, and of one position more, which shows the stride."""
     starts, ends = _intervals(graph, node, axis, np.arange(node.extent[axis] + 1), reads)
     stride = int(starts[1] - starts[0])
@@ -164,20 +152,34 @@ def _axis(graph: Graph, node: Node, axis: int, reads: Measured) -> _Axis:
 
 
 def _intervals(
-    graph: Graph, node: Node, axis: int, positions: Positions, reads: Measured
+    graph: Graph, node: Node, axis: int, positions: Positions, reads: Measured | None
 ) -> tuple[Positions, Positions]:
-    """The interval of pixels [start, end) under each position of ``node``, not cut at the borders."""
+    """The interval of pixels [start, end) under each position of ``node``, not cut at the borders.
+
+    What is measured on the way is added to ``reads``; None: nothing is.
+    """
     reached: dict[Node, tuple[Positions, Positions]] = {node: (positions, positions + 1)}
     for reader in reversed(graph.path(node)):
         if reader is graph.input:
             continue
         starts, ends = reached[reader]
         for operand in reader.varying_operands:
-            first, _, _ = window(reader, operand, axis, starts, reads)
-            _, last, _ = window(reader, operand, axis, ends - 1, reads)
+            if reads is not None and (
+                starts.max() > 0 or ends.min() < reader.extent[axis]
+            ):  # else all is read anyway
+                _measure(graph, reader, operand, axis, reads)
+            first, _, _ = window(reader, operand, axis, starts, reads or {})
+            _, last, _ = window(reader, operand, axis, ends - 1, reads or {})
             known = reached.get(operand, (first, last + 1))
             reached[operand] = np.minimum(known[0], first), np.maximum(known[1], last + 1)
     return reached[graph.input]
+
+
+def _measure(graph: Graph, reader: Node, operand: Node, axis: int, reads: Measured) -> None:
+    """Measure what a node reads of a map, if no rule says it, and add it to what was measured."""
+    if max(operand.extent) > 1 and not any(_rule(reader, operand, each, 0) for each in (0, 1)):
+        found = measured_axis(graph, reader, operand, axis)
+        reads |= {} if found is None else {(reader, operand, axis): found}
 
 
 def _support(graph: Graph, node: Node, position: tuple[int, int], reads: Measured) -> Box:

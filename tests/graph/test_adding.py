@@ -199,7 +199,10 @@ def test_receptive_fields_hold_what_neurons_see(network: Network, request: pytes
     rows, columns = (seen.sum(axis).nonzero()[:, 0].tolist() for axis in (1, 0))
     assert top <= rows[0] < rows[-1] < bottom
     assert left <= columns[0] < columns[-1] < right
-    assert field.size == ((21, 18) if "opaque" in request.node.callspec.id else (19, 19))
+    opaque = "opaque" in request.node.callspec.id
+    assert (field.size, field.measured) == ((19, 19), opaque)
+    proven = receptive_field(network, "7", measure=False)
+    assert (proven.size, proven.measured) == ((21, 18) if opaque else (19, 19), False)
 
 
 @both

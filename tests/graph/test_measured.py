@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.ops import deform_conv2d
 
 from interpret.graph import ReceptiveField, receptive_field, trace
 from interpret.graph.measured import fit
@@ -296,6 +297,55 @@ class Weighted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.ops.interpret_tests.weighted(x, self.weight)
+
+
+class Deformed(nn.Module):
+    """A convolution that reads where another one tells it to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Conv2d(2, 18, 1)
+        self.weight = nn.Parameter(torch.ones(2, 2, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return deform_conv2d(x, self.places(x), self.weight, padding=1)
+
+
+def test_compiled_code_of_others_is_given_no_places_to_read() -> None:
+    """At an offset that is no number, it would end the process."""
+    field = receptive_field(trace(nn.Sequential(Deformed()), (2, *SIZE)), "0")
+    assert (field.size, field.measured) == (SIZE, False)
+
+
+class Sampled(nn.Module):
+    """Reads where another map tells it to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Conv2d(2, SIZE[1] * 2, (1, SIZE[1]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = self.places(x).view(len(x), SIZE[1], 2, SIZE[0]).permute(0, 3, 1, 2).tanh()
+        return F.grid_sample(x, places, align_corners=False)
+
+
+class Multiplied(nn.Module):
+    """A product of matrices: position (y, x) reads row y of one and column x of the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.left(x) @ self.right(x)
+
+
+@pytest.mark.parametrize("module", [Sampled, Multiplied])
+def test_every_operand_is_measured(module: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    size = (SIZE[1], SIZE[1]) if module is Multiplied else SIZE
+    field = receptive_field(trace(nn.Sequential(module()), (2, *size)), "0")
+    assert field.size == size
 
 
 def test_weights_that_are_zero_do_not_hide_a_window() -> None:

@@ -25,6 +25,9 @@ MODULES: dict[str, nn.Module] = {
     "hard shrink": nn.Hardshrink(),
     "hard swish": nn.Hardswish(),
 }
+CHANNELS = {"softmax of channels", "channel shuffle"}
+"""Of these no rule says that positions do not move; it is measured."""
+
 POINTWISE = {"log sigmoid", "hard shrink", "hard swish"}
 """Of these it is known that each element is made of those at the same position; the way down is not."""
 
@@ -69,8 +72,12 @@ def test_it_is_a_map_of_which_every_neuron_may_see_the_image(name: str, network:
     field, layer = receptive_field(network, "1"), network.graph.layer("1")
     assert layer.spatial == (2, 3)
     assert field.extent == layer.extent == tuple(layer.shape[1:])
-    assert field.size == ((3, 3) if name in POINTWISE else (12, 11))
-    assert receptive_field(network, "2").size == ((5, 5) if name in POINTWISE else (12, 11))
+    local = name in POINTWISE | CHANNELS
+    assert field.size == ((3, 3) if local else (12, 11))
+    assert receptive_field(network, "2").size == ((5, 5) if local else (12, 11))
+    assert field.measured == (name in CHANNELS)
+    proven = receptive_field(network, "2", measure=False)
+    assert (proven.size, proven.measured) == ((5, 5) if name in POINTWISE else (12, 11), False)
 
 
 def test_gradients_go_down_through_it(network: Network, by_autograd: Any) -> None:
