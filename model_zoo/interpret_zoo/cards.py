@@ -23,7 +23,7 @@ class WeightsCard(BaseModel):
     name: str = Field(description="What users write as ``weights``.")
     sha256: str = Field(description="Hash of the file, 64 hexadecimal digits.")
     parameters: dict[str, Any] = Field(description="Parameters of the model that the weights need.")
-    recipe: str = Field(description="The command that made them.")
+    recipe: str = Field(description="What made them: the command, where there is one.")
     seed: int = Field(description="Seed of the recipe.")
     trained_on: str = Field(description="Images they were trained on.")
     measured_on: str = Field(description="Held-out images the accuracy was measured on.")

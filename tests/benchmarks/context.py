@@ -7,18 +7,20 @@ background?
 """
 
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+import interpret
 from interpret.images import Images
 from interpret.network import Network
 from interpret_captum.metrics.localisation import energy_inside, object_mask, pointing_game
 from interpret_occlusion import sweep
-from interpret_training.bundled import scenes as recipe
-from interpret_zoo.zfnet import ZFNet
+from interpret_training import evaluate, read_recipe, train
+from interpret_training.bundled.scenes import PARAMETERS, scenes
 
 TRAINED, EPOCHS, SWEPT, TESTED = 4_000, 6, 60, 1_000
 INDEPENDENT, CORRELATED = 0.0, 0.95
@@ -47,21 +49,27 @@ class Context(NamedTuple):
 
 def rows() -> Iterator[Context]:
     """Both networks, swept over the same scenes."""
-    swept = recipe.scenes("test", SWEPT, CORRELATED)
+    swept = scenes("test", SWEPT, CORRELATED)
     for correlation in (INDEPENDENT, CORRELATED):
         network = trained(correlation)
-        accuracy = recipe.accuracy(network, recipe.scenes("test", TESTED, correlation))
-        elsewhere = recipe.accuracy(network, recipe.scenes("test", TESTED))
+        accuracy = right(network, scenes("test", TESTED, correlation))
+        elsewhere = right(network, scenes("test", TESTED))
         yield Context(correlation, accuracy, elsewhere, *leaning(network, swept))
 
 
 def trained(correlation: float) -> Network:
     """The embedded network's architecture, trained for a short time on scenes of one kind."""
-    drawn = recipe.scenes("train", TRAINED, correlation)
-    model = ZFNet(**recipe.PARAMETERS, categories=list(drawn.categories), dropout=0.3)
-    module = recipe.train(model, recipe.pixels(drawn), torch.tensor(drawn.labels), EPOCHS)
-    card = model.card()
-    return Network(module.eval(), card.input, card.categories, card.aliases)
+    drawn = scenes("train", TRAINED, correlation)
+    given = {**PARAMETERS, "categories": list(drawn.categories)}
+    recipe = read_recipe("scenes-quickstart", epochs=EPOCHS)
+    with TemporaryDirectory() as folder:
+        found = train(interpret.load_model("zfnet", **given, dropout=0.3), drawn, recipe, folder=folder)
+        return interpret.load_model("zfnet", **given, weights=str(found.checkpoints[-1].file))
+
+
+def right(network: Network, images: Images) -> float:
+    """Share of images that are classified right."""
+    return 1 - evaluate(network, images, crops=1).error
 
 
 def leaning(network: Network, images: Images) -> tuple[float, float, float]:

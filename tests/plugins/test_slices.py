@@ -9,6 +9,7 @@ from importlib import import_module
 
 import pytest
 
+from interpret.dependencies import code_files
 from interpret.interfaces import renderer_input
 from interpret.plugins import registry
 
@@ -72,6 +73,13 @@ def test_a_renderer_lies_with_the_result_it_draws():
     for renderer in registry().renderers.values():
         result, own = package(renderer_input(renderer)), package(renderer)
         assert own == result or (own, result) == ("interpret_figures", "interpret"), renderer
+
+
+def test_no_key_of_a_probe_counts_what_draws():
+    for probe in registry().probes.values():
+        assert not [
+            file for file in code_files(probe) if "/renderers/" in file or "interpret_figures" in file
+        ]
 
 
 def test_plugins_are_imported_without_matplotlib():

@@ -1,72 +1,53 @@
-"""The recipe of the embedded weights: its parts, and a whole small run."""
+"""The program of the embedded weights: from a run to files, and that those which come along are right."""
 
 import importlib
 import runpy
 import sys
+from pathlib import Path
 
 import pytest
-import torch
-from torch import nn
 
 import interpret
-from interpret_training.bundled import scenes as recipe
+from interpret.pipeline import read_pipeline
+from interpret.plugins import registry
+from interpret_training import evaluate, read_recipe, train
+from interpret_training.bundled import scenes as program
 from interpret_zoo.cards import find_card
 
-
-def test_filters_above_the_radius_are_scaled_back_to_it():
-    module = nn.Sequential(nn.Conv2d(3, 4, 5), nn.Linear(4, 4))
-    with torch.no_grad():
-        module[0].weight.copy_(torch.randn(4, 3, 5, 5) * torch.tensor([0.01, 0.05, 1, 10]).view(4, 1, 1, 1))
-        module[1].weight.fill_(3)
-    before = module[0].weight.clone()
-    recipe.clip(module)
-    size = module[0].weight.square().mean((1, 2, 3)).sqrt()
-    assert torch.equal(module[0].weight[:2], before[:2])
-    torch.testing.assert_close(size[2:], torch.tensor([0.1, 0.1]))
-    assert (module[1].weight == 3).all()
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "scenes.yaml"
 
 
-def test_batches_show_every_image_once_before_any_again():
-    torch.manual_seed(0)
-    found = list(recipe.batches(3 * recipe.BATCH, 6))
-    assert sorted(torch.cat(found[:3]).tolist()) == list(range(3 * recipe.BATCH))
-    assert sorted(torch.cat(found[3:]).tolist()) == list(range(3 * recipe.BATCH))
+def test_the_example_trains_the_network_that_the_program_ships():
+    model = read_pipeline(EXAMPLE, registry()).models["zfnet"].model
+    drawn = program.scenes("val", 1)
+    shipped = {**program.PARAMETERS, "categories": list(drawn.categories), "dropout": 0.3}
+    assert model == type(model)(**shipped)
 
 
-def test_jitter_only_moves_and_mirrors():
-    images = torch.arange(2 * 3 * 6 * 6, dtype=torch.uint8).reshape(2, 3, 6, 6)
-    torch.manual_seed(0)
-    for _ in range(8):
-        assert torch.equal(recipe.jitter(images).flatten(1).sort(1).values, images.flatten(1))
+def test_a_small_run_becomes_weights_and_card(tmp_path, monkeypatch, capsys):
+    drawn = program.scenes("train", 20)
+    network = interpret.load_model("zfnet", **program.PARAMETERS, categories=list(drawn.categories))
+    recipe = read_recipe("scenes-quickstart", epochs=1, batch=10)
+    train(network, drawn, recipe, validation=program.scenes("val", 10), folder=tmp_path / "run" / "learn")
+    monkeypatch.setattr(program, "HELD_OUT", 10)
+    monkeypatch.setattr(sys, "argv", ["scenes", str(tmp_path / "run"), "--out", str(tmp_path / "out")])
+    program.main()
+    printed = capsys.readouterr().out
+    assert "| license | BSD-3-Clause |" in printed
+    assert "| trained on | scenes, split train, 20 images, 1 epochs |" in printed
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".json", ".md", ".safetensors"]
+    weights = str(tmp_path / "out" / "zfnet-scenes.safetensors")
+    shipped = interpret.load_model("zfnet", weights=weights, categories=10, **program.PARAMETERS)
+    assert 0 <= evaluate(shipped, program.scenes("val", 10), crops=1).error <= 1
 
 
-def test_a_small_run_writes_weights_that_load(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(recipe, "SCENES", 20)
-    monkeypatch.setattr(recipe, "HELD_OUT", 10)
-    monkeypatch.setattr(recipe, "EPOCHS", 1)
-    monkeypatch.setattr(recipe, "BATCH", 10)
-    monkeypatch.setattr(sys, "argv", ["scenes", "--out", str(tmp_path)])
-    recipe.main()
-    assert "| license | BSD-3-Clause |" in capsys.readouterr().out
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".md", ".safetensors"]
-    weights = str(tmp_path / "zfnet-scenes.safetensors")
-    network = interpret.load_model("zfnet", weights=weights, categories=10, **recipe.PARAMETERS)
-    assert 0 <= recipe.accuracy(network, recipe.scenes("val", 10)) <= 1
-
-
-def test_evaluation_measures_the_weights_that_come_along(monkeypatch, capsys):
-    monkeypatch.setattr(recipe, "HELD_OUT", 50)
-    monkeypatch.setattr(sys, "argv", ["scenes", "--evaluate"])
-    recipe.main()
-    share = float(capsys.readouterr().out.partition("%")[0])
-    assert share >= 95
-
-
-@pytest.mark.slow
-def test_the_card_tells_the_accuracy_that_is_measured():
+@pytest.mark.parametrize(
+    ("count", "off"), [(50, 0.05), pytest.param(program.HELD_OUT, 0.001, marks=pytest.mark.slow)]
+)
+def test_the_card_tells_the_accuracy_that_is_measured(count, off):
     network = interpret.load_model("zfnet", weights="scenes")
-    measured = recipe.accuracy(network, recipe.scenes("test", recipe.HELD_OUT))
-    assert measured == pytest.approx(find_card("zfnet", "scenes").accuracy, abs=0.001)
+    measured = 1 - evaluate(network, program.scenes("test", count), crops=1).error
+    assert measured == pytest.approx(find_card("zfnet", "scenes").accuracy, abs=off)
 
 
 @pytest.mark.parametrize("name", ["scenes", "imagenette"])

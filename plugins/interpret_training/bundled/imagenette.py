@@ -10,12 +10,12 @@ import argparse
 from pathlib import Path
 from typing import cast
 
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import save_file
 
 import interpret
 from interpret.weights import file_hash
 from interpret_training import Training
+from interpret_training.bundled import halved
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card
 from interpret_zoo.zfnet import ZFNet
 
@@ -91,11 +91,6 @@ def found_card(found: Training, path: Path) -> WeightsCard:
         limits=LIMITS,
         epochs=tuple(checkpoint.epoch for checkpoint in found.checkpoints),
     )
-
-
-def halved(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file in 16 bits."""
-    return {name: tensor.half().contiguous() for name, tensor in load_file(path).items()}
 
 
 if __name__ == "__main__":
