@@ -38,7 +38,7 @@ def drawn(found: LayerEvolution, row: int, column: int) -> np.ndarray[Any, Any]:
 
 def page_of(renderer: EvolutionGrid, result: Evolution, images: Any) -> Any:
     photographs = Photographs(images, result.ids, result.input)
-    charts = [renderer._chart(result, name, photographs) for name in result.layers]
+    charts = [renderer._layer_rows(result, name, photographs) for name in result.layers]
     return next(iter(renderer._pages(result, charts)))
 
 

@@ -33,7 +33,7 @@ MAIN, SECOND = LABELS[0], LABELS[1]
 FAINT = "#d9dbe0"
 """The colour of lines that are no data."""
 
-FINE = 64
+TILE = 64
 """Pixels of a tile's longer side, at least: gaps between tiles are a small part of them."""
 
 NAMED = 8
@@ -55,7 +55,7 @@ def mosaic(
     """
     shown = values[:, display.shown_channels(values)].float()
     tiles = display.signed_pixels(shown, scale).numpy()
-    factor = ceil(FINE / max(tiles.shape[1:3]))
+    factor = ceil(TILE / max(tiles.shape[1:3]))
     tiles = tiles.repeat(factor, 1).repeat(factor, 2)
     count, height, width = tiles.shape[:3]
     gap = round(0.08 * max(height, width))

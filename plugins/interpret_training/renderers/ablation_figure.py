@@ -44,7 +44,7 @@ PANELS: Mapping[Measure, str] = {
 }
 """The titles of the panels."""
 
-ROW, WIDTH, LABEL = 0.29, 1.62, 2.3
+ROW, ROW_WIDTH, ROW_LABEL = 0.29, 1.62, 2.3
 """Inches of a row, of a panel's width, and of the longest line of a label."""
 
 
@@ -71,14 +71,14 @@ def _label(result: Ablation, row: int) -> str:
     """A row's label in at most two lines."""
     failed = diverged(result, row)
     part = f" ({failed})" if failed not in {"", "diverged"} else ""
-    return "\n".join(paragraph(printable(result.labels[row] + part), LABEL, BODY, most=2))
+    return "\n".join(paragraph(printable(result.labels[row] + part), ROW_LABEL, BODY, most=2))
 
 
 def draw(result: Ablation) -> Figure:
     """The heading, the labels, a panel for each error, and the parameters."""
     shown = [measure for measure in MEASURES if not bool(result.mean(measure).isnan().all())]
     labels = [_label(result, row) for row in range(len(result.labels))]
-    figure, axes = subplots([WIDTH] * len(shown), [ROW * len(labels)], sharey=True)
+    figure, axes = subplots([ROW_WIDTH] * len(shown), [ROW * len(labels)], sharey=True)
     for one, measure in zip(axes[0], shown, strict=True):
         _panel(one, result, measure)
         name_rows(one, labels)

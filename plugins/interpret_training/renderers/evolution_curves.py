@@ -40,7 +40,7 @@ Curve: TypeAlias = Float[np.ndarray, "3 epoch"]
 OTHERS = "#c9ccd1"
 """The colour of the other layers' medians."""
 
-WIDTH, HEIGHT = 1.5, 1.25
+CURVE_WIDTH, CURVE_HEIGHT = 1.5, 1.25
 """Inches of a panel."""
 
 
@@ -87,7 +87,9 @@ def _figure(result: Evolution, columns: int) -> Figure:
     """The panels of all layers, a row of panels for each measure, in groups of so many columns."""
     names, colours = list(result.layers), by_depth(len(result.layers))
     across = min(columns, len(names))
-    figure, axes = subplots([WIDTH] * across, [HEIGHT] * 3 * ceil(len(names) / across), sharey=True)
+    figure, axes = subplots(
+        [CURVE_WIDTH] * across, [CURVE_HEIGHT] * 3 * ceil(len(names) / across), sharey=True
+    )
     for row, (title, measure) in enumerate(_measures(result)):
         curves = [measure(layer) for layer in result.layers.values()]
         for place in range(len(names)):
@@ -136,7 +138,7 @@ def _marks(axes: Axes, epochs: Sequence[int], *, bottom: bool) -> None:
     axes.set_ylim(-0.04, 1.04)
     axes.minorticks_off()
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-    shown = apart(axes, epochs, WIDTH)
+    shown = apart(axes, epochs, CURVE_WIDTH)
     axes.set_xticks(shown, list(map(str, shown)) if bottom else [""] * len(shown))
     if bottom:
         axes.set_xlabel("epoch", labelpad=2, **text_style(BODY))
@@ -147,7 +149,7 @@ def _title(axes: Axes, name: str, layer: LayerEvolution, colour: str) -> None:
     """The layer, and how many of its units are in the curves."""
     dead = int((layer.settled < 0).sum())
     count = f"{len(layer.settled) - dead} units" + (f", {dead} dead" if dead else "")
-    shown = fitted(name, WIDTH, 8, bold=True)
+    shown = fitted(name, CURVE_WIDTH, 8, bold=True)
     write_above(axes, shown, 14, 0.5, ha="center", **text_style(8, colour, bold=True))
     write_above(axes, count, 4, 0.5, ha="center", **text_style(6))
 

@@ -47,7 +47,7 @@ from interpret_transfer.renderers.text import (
 )
 from interpret_transfer.results import LayerTransfer, Transfer
 
-WIDTH, HEIGHT, LABEL, APART = 2.3, 2.1, 2.0, 0.105
+CURVE_WIDTH, CURVE_HEIGHT, CURVE_LABEL, APART = 2.3, 2.1, 2.0, 0.105
 """Inches of a panel, of the longest name beside it, and from one name to the next."""
 
 SOLID: Mapping[str, Any] = {"marker": "o", "linewidth": 1.2, "zorder": 3}
@@ -160,9 +160,11 @@ def draw(result: Transfer, paper: PaperData | None = None, columns: int = 3) -> 
     parts = _panels(result, paper)
     every = [line for _, lines in parts for line in lines]
     across = min(columns, len(parts))
-    room = WIDTH + max(text_inches(cut(line.name, LABEL, 6), 6) for line in every)
-    tall = max(HEIGHT, APART * max(len(lines) for _, lines in parts))  # all names have room beside a panel
-    figure, axes = subplots([WIDTH] * across, [tall] * ceil(len(parts) / across))
+    room = CURVE_WIDTH + max(text_inches(cut(line.name, CURVE_LABEL, 6), 6) for line in every)
+    tall = max(
+        CURVE_HEIGHT, APART * max(len(lines) for _, lines in parts)
+    )  # all names have room beside a panel
+    figure, axes = subplots([CURVE_WIDTH] * across, [tall] * ceil(len(parts) / across))
     for place, one in enumerate(axes.flat):
         if place >= len(parts):
             one.remove()
@@ -184,7 +186,7 @@ def _panel(axes: Axes, result: Transfer, every: Sequence[_Line]) -> None:
     most = min(10 * ceil((max(known) + 1) / 10), 100)
     axes.set_xlim(0, 1.02 * max(max(line.sizes) for line in every))
     axes.set_ylim(0, 1.02 * most)
-    axes.set_xticks(apart(axes, sorted({0, *(size for line in every for size in line.sizes)}), WIDTH))
+    axes.set_xticks(apart(axes, sorted({0, *(size for line in every for size in line.sizes)}), CURVE_WIDTH))
     axes.set_yticks(tens(most))
     quiet_axes(axes)
     unit = "training images of each category" if result.measure == "accuracy" else "training images"
@@ -207,14 +209,14 @@ def _names(axes: Axes, lines: Sequence[_Line], step: float) -> None:
     known = [line for line in lines if isfinite(line.mean[-1])]
     right, top = axes.get_xlim()[1], axes.get_ylim()[1]
     places = spread_out([float(line.mean[-1]) for line in known], step * top, 0, top)
-    edge, elbow = (right * (1 + inches / WIDTH) for inches in (0.03, 0.13))
+    edge, elbow = (right * (1 + inches / CURVE_WIDTH) for inches in (0.03, 0.13))
     for line, y in zip(known, places, strict=True):
         end = float(line.mean[-1])
         thin: dict[str, Any] = {"color": line.colour, "linewidth": 0.4, "clip_on": False}
         axes.plot((edge, elbow), (end, y), **thin)
         axes.plot((line.sizes[-1], edge), (end, end), linestyle=(0, (1, 3)), **thin)
         axes.annotate(
-            cut(line.name, LABEL, 6), (right, y), (11.5, 0), textcoords="offset points", va="center",
+            cut(line.name, CURVE_LABEL, 6), (right, y), (11.5, 0), textcoords="offset points", va="center",
             annotation_clip=False, **text_style(6, line.colour),
         )  # fmt: skip
 

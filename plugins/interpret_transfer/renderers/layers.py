@@ -33,8 +33,8 @@ from interpret_figures.grid import Heading
 from interpret_figures.page import INK, Format
 from interpret_transfer.paper import METHODS, METHODS_TABLE, PaperData, Reported
 from interpret_transfer.renderers.text import (
+    FROM_SCRATCH,
     OPTION,
-    SCRATCH,
     Paper,
     chosen,
     cut,
@@ -51,10 +51,10 @@ from interpret_transfer.renderers.text import (
 )
 from interpret_transfer.results import LayerTransfer, NetworkTransfer, Transfer
 
-COLOURS: Mapping[str, str] = {"svm": OURS, "softmax": "#009e73", SCRATCH: "#cc79a7"}
+COLOURS: Mapping[str, str] = {"svm": OURS, "softmax": "#009e73", FROM_SCRATCH: "#cc79a7"}
 """The colours of classifiers."""
 
-ROW, KIND, WIDTH, LABEL = 0.1, 0.1, 3.4, 2.6
+ROW, KIND, ROW_WIDTH, ROW_LABEL = 0.1, 0.1, 3.4, 2.6
 """Inches of a row, and of each classifier in it; of a panel's width; of the longest name of a row."""
 
 
@@ -135,9 +135,9 @@ def _caption(result: Transfer, paper: PaperData | None, place: int) -> str:
 def draw(result: Transfer, paper: PaperData | None = None) -> Figure:
     """The heading, and a panel for each network."""
     place, parts = largest(result), _panels(result, paper)
-    figure, axes = subplots([WIDTH], [sum(map(_height, lines)) for _, lines in parts], sharex=True)
+    figure, axes = subplots([ROW_WIDTH], [sum(map(_height, lines)) for _, lines in parts], sharex=True)
     for one, (title, lines) in zip(axes[:, 0], parts, strict=True):
-        one.set_title(cut(title, WIDTH, 7.5, bold=True), loc="left", **text_style(7.5, INK, bold=True))
+        one.set_title(cut(title, ROW_WIDTH, 7.5, bold=True), loc="left", **text_style(7.5, INK, bold=True))
         _panel(one, result, lines)
     most = _most(result, parts)
     one.set_xlim(-0.012 * most, 1.012 * most)
@@ -150,7 +150,7 @@ def draw(result: Transfer, paper: PaperData | None = None) -> Figure:
 
 
 def _kind(classifier: str) -> str:
-    return "trained from scratch" if classifier == SCRATCH else classifier
+    return "trained from scratch" if classifier == FROM_SCRATCH else classifier
 
 
 def _most(result: Transfer, parts: Sequence[tuple[str, Sequence[_Row]]]) -> float:
@@ -167,7 +167,7 @@ def _most(result: Transfer, parts: Sequence[tuple[str, Sequence[_Row]]]) -> floa
 def _panel(axes: Axes, result: Transfer, lines: Sequence[_Row]) -> None:
     """The layers of one network, their names at the left, how long their vectors are at the right."""
     quiet_axes(axes)
-    name_rows(axes, [cut(row.name, LABEL, BODY) for row in lines])
+    name_rows(axes, [cut(row.name, ROW_LABEL, BODY) for row in lines])
     lengths = [row.ours[0].dimension if row.ours else 0 for row in lines]
     if any(lengths):
         write_beside(axes, "dimensions", [f"{length:,}" if length else "" for length in lengths])

@@ -41,7 +41,7 @@ from interpret_transfer.renderers.text import (
 )
 from interpret_transfer.results import LayerTransfer, Transfer
 
-COLUMNS = (
+TABLE_COLUMNS = (
     "source", "network", "layer", "classifier", "dimension", "train", "fold", "quality", "spread", "c",
     "seconds", "feature_seconds",
 )  # fmt: skip
@@ -73,8 +73,8 @@ def document(result: Transfer, paper: PaperData | None = None) -> Document:
     means and spreads.
     """
     lines = [*_ours_in_full(result), *(_theirs_in_full(paper) if paper else [])]
-    records = [[line.get(column, "") for column in COLUMNS] for line in lines]
-    return Document([_table(result, paper), Paragraph(caption(result, paper))], COLUMNS, records)
+    records = [[line.get(column, "") for column in TABLE_COLUMNS] for line in lines]
+    return Document([_table(result, paper), Paragraph(caption(result, paper))], TABLE_COLUMNS, records)
 
 
 def _table(result: Transfer, paper: PaperData | None) -> Table:

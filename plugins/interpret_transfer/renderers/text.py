@@ -26,7 +26,7 @@ NAMES: Mapping[PaperData, str] = {
     "voc2012": "PASCAL VOC 2012",
 }
 
-SCRATCH = "scratch"
+FROM_SCRATCH = "scratch"
 """What stands for the classifier of a network that was trained as a whole."""
 
 SCALINGS = {
