@@ -1,4 +1,8 @@
-"""Charts of numbers with axes: what they share in looks, and files with the same bytes each time."""
+"""Charts of numbers with axes: how large they are, what they share in looks, the same bytes each time.
+
+A renderer says how large its panels are (`subplots`), draws in them with matplotlib, and gives heading and legend
+to `finish`, which makes the figure so large that all has room.
+"""
 
 from __future__ import annotations
 

@@ -161,9 +161,7 @@ def draw(result: Transfer, paper: PaperData | None = None, columns: int = 3) -> 
     every = [line for _, lines in parts for line in lines]
     across = min(columns, len(parts))
     room = CURVE_WIDTH + max(text_inches(cut(line.name, CURVE_LABEL, 6), 6) for line in every)
-    tall = max(
-        CURVE_HEIGHT, APART * max(len(lines) for _, lines in parts)
-    )  # all names have room beside a panel
+    tall = max(CURVE_HEIGHT, APART * max(len(lines) for _, lines in parts))  # room for all names
     figure, axes = subplots([CURVE_WIDTH] * across, [tall] * ceil(len(parts) / across))
     for place, one in enumerate(axes.flat):
         if place >= len(parts):
