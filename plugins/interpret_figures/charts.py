@@ -1,7 +1,7 @@
 """Charts of numbers with axes: how large they are, what they share in looks, the same bytes each time.
 
-A renderer says how large its panels are (`subplots`), draws in them with matplotlib, and gives heading and legend
-to `finish`, which makes the figure so large that all has room.
+A renderer says how large its panels are (`subplots`), draws in them with matplotlib, and gives heading and
+legend to `finish`, which makes the figure so large that all has room.
 """
 
 from __future__ import annotations
