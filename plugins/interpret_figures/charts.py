@@ -77,7 +77,7 @@ DPI, BODY = 200, 6.5
 EDGE, CROWDED = 0.3, 0.16
 """Inches around all, and between the labels of two marks on an axis; closer ones are left out."""
 
-PADS: dict[str, Any] = {"w_pad": 0.06, "h_pad": 0.08, "wspace": 0, "hspace": 0}
+PADS: dict[str, Any] = {"w_pad": 0.08, "h_pad": 0.08, "wspace": 0, "hspace": 0}
 """Inches around each panel with its texts."""
 
 LEGEND: dict[str, Any] = {
