@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interpret import moved
+
 if TYPE_CHECKING:
+    from interpret.attributing import ClassAttribution, NeuronAttribution
     from interpret.attributions import Attributions
     from interpret.errors import (
         DatasetError,
@@ -18,30 +21,32 @@ if TYPE_CHECKING:
         StepError,
         UnknownNameError,
     )
-    from interpret.hookspecs import hookimpl
-    from interpret.images import Images, InputSpec, Object, Sample
-    from interpret.interfaces import (
+    from interpret.images.dataset import Images, InputSpec, Object, Sample
+    from interpret.network.network import Network, wrap
+    from interpret.plugin.hookspecs import hookimpl
+    from interpret.plugin.interfaces import (
         Card,
         Dataset,
         Executor,
-        Job,
         Model,
         Probe,
         Renderer,
         ShardedProbe,
         WeightsResult,
     )
-    from interpret.library import load_dataset, load_model, load_probe, load_renderer, load_result
-    from interpret.network import Network, wrap
+    from interpret.plugin.library import load_dataset, load_model, load_probe, load_renderer, load_result
+    from interpret.plugin.shards import Job
     from interpret.results import Record, Result
-    from interpret.runner import run_pipeline
-    from interpret.runs import Run
+    from interpret.run.runner import run_pipeline
+    from interpret.run.summary import Run
+    from interpret.targets import Targets
 
     __version__: str
 
 __all__ = [
     "Attributions",
     "Card",
+    "ClassAttribution",
     "Dataset",
     "DatasetError",
     "Executor",
@@ -52,6 +57,7 @@ __all__ = [
     "Model",
     "ModelError",
     "Network",
+    "NeuronAttribution",
     "Object",
     "PipelineError",
     "PluginError",
@@ -63,6 +69,7 @@ __all__ = [
     "Sample",
     "ShardedProbe",
     "StepError",
+    "Targets",
     "UnknownNameError",
     "WeightsResult",
     "__version__",
@@ -77,17 +84,23 @@ __all__ = [
 ]
 
 _HOMES = {
+    "attributing": "ClassAttribution NeuronAttribution",
     "attributions": "Attributions",
     "errors": "DatasetError InterpretError ModelError PipelineError PluginError StepError UnknownNameError",
-    "hookspecs": "hookimpl",
-    "images": "Images InputSpec Object Sample",
-    "interfaces": "Card Dataset Executor Job Model Probe Renderer ShardedProbe WeightsResult",
-    "library": "load_dataset load_model load_probe load_renderer load_result",
-    "network": "Network wrap",
+    "images.dataset": "Images Object Sample",
+    "images.inputs": "InputSpec",
+    "network.network": "Network wrap",
+    "plugin.hookspecs": "hookimpl",
+    "plugin.interfaces": "Card Dataset Executor Model Probe Renderer ShardedProbe WeightsResult",
+    "plugin.library": "load_dataset load_model load_probe load_renderer load_result",
+    "plugin.shards": "Job",
     "results": "Record Result",
-    "runner": "run_pipeline",
-    "runs": "Run",
+    "run.runner": "run_pipeline",
+    "run.summary": "Run",
+    "targets": "Targets",
 }
+
+moved.install()
 
 
 def __getattr__(name: str) -> object:

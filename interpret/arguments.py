@@ -1,13 +1,17 @@
-"""What ``wrap`` and every model say about the input and the categories, checked."""
+"""What functions are called with, checked: sizes, names, counts, and parameters that are gone."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from interpret.errors import InterpretError, ModelError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_SIDE = 16_384
 """Pixels of a side of the input; three channels of so many a side take 3 GB."""
@@ -51,6 +55,26 @@ def require_count(name: str, value: Any) -> None:
     """
     if not _is_positive(value):
         raise InterpretError(f"{name} must be at least 1. Got {value!r}{_kind(value)}.")
+
+
+def without_parameter(name: str, advice: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A decorator of functions that had a parameter once: who still gives it reads what to do instead.
+
+    Args:
+        name: The parameter.
+        advice: What became of it, in a sentence.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+            if name in kwargs:
+                raise InterpretError(f"{function.__name__}() has no parameter {name!r}. {advice}")
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
 
 
 def as_resize(value: Any) -> int | None:

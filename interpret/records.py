@@ -17,21 +17,26 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.images import InputSpec
+from interpret.images.inputs import InputSpec
 
 LARGEST_INTEGER = 1 << 63
-_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def _kind(cls: type[Any]) -> str:
     """The name of a type in files: its package and its own name, so that modules can be moved."""
-    return f"{cls.__module__.partition('.')[0]}:{cls.__qualname__}"
+    name = vars(cls).get("stored_as") or cls.__qualname__
+    return f"{cls.__module__.partition('.')[0]}:{name}"
 
 
 class Record:
     """A frozen dataclass that can be part of a result."""
 
     registered: ClassVar[dict[str, type[Any]]] = {}
+
+    stored_as: ClassVar[str] = ""
+    """The name of the class in files, where it was renamed: files of before still load, and readers of before
+    read new ones. It is not inherited."""
 
     removed_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that it had once: files that hold them still load, without them."""
@@ -130,8 +135,8 @@ class Decoder:
         match tree:
             case {"$tensor": str(path), **rest} if not rest and path in self.tensors:
                 return self.tensors[path]
-            case {"$float": str(text), **rest} if not rest and text in _NUMBERS:
-                return _NUMBERS[text]
+            case {"$float": str(text), **rest} if not rest and text in _NOT_FINITE:
+                return _NOT_FINITE[text]
             case {"$dict": dict(items), **rest} if not rest:
                 return {key: self.decode(item) for key, item in items.items()}
             case {"$type": str(kind), "fields": dict(fields), **rest} if not rest:

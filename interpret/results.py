@@ -18,22 +18,19 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from interpret.errors import InterpretError, clause
-from interpret.files import (
-    LARGEST_JSON,
+from interpret.files.folders import (
     file_hash,
     has_hash,
     inside,
     link_or_copy,
-    parse_json,
     read_plain,
     require_kind,
-    seal,
-    unseal,
     write_atomically,
 )
+from interpret.files.sealed import LARGEST_JSON, parse_json, seal, unseal
 from interpret.records import Decoder, Encoder, Record, files_of
 
-__all__ = ["FORMAT", "Record", "Result", "load", "replace", "whole"]
+__all__ = ["FORMAT", "Record", "Result", "load", "replace", "result_digest"]
 
 FORMAT = 2
 """1 had no checksum of ``result.json`` itself, nor of further files; it is still read."""
@@ -93,7 +90,7 @@ def _load(folder: Path) -> Any:
     return decoder.decode(record["result"])
 
 
-def whole(folder: Path) -> str:
+def result_digest(folder: Path) -> str:
     """The hash of a ``result.json`` whose tensors and files are beside it, to the last bit; else empty.
 
     Raises:

@@ -19,7 +19,7 @@ sys.path += sorted(
     str(folder) for folder in Path(__file__).parent.glob("*/")
 )  # what tests import from each other
 
-IMPORTED = ["interpret.runner", "interpret_topk", "interpret_training.learner", "interpret_transfer"]
+IMPORTED = ["interpret.run.runner", "interpret_topk", "interpret_training.learner", "interpret_transfer"]
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN

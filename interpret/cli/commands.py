@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from interpret.errors import InterpretError, suggest
-from interpret.files import user_path
-from interpret.reading import printable, printable_lines
+from interpret.files.folders import user_path
+from interpret.files.reading import printable, printable_lines
 
 if TYPE_CHECKING:
-    from interpret.plugins import Registry
+    from interpret.plugin.discovery import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
-BUNDLED = Path(__file__).parents[1] / "pipelines"
+BUNDLED_PIPELINES = Path(__file__).parent / "pipelines"
 PLURALS = ("models", "datasets", "probes", "renderers", "executors")
 WELCOME = """See inside convolutional networks.
 
@@ -38,7 +38,7 @@ class Settings:
     traceback: bool = False
 
 
-class Share(click.ParamType[tuple[int, int]]):
+class ShardNumber(click.ParamType[tuple[int, int]]):
     """``i/n``: the i-th of n shares, from 1."""
 
     name = "i/n"
@@ -62,7 +62,7 @@ class Option(click.ParamType[tuple[str, Any]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Text to the pair of name and value."""
-        from interpret.yamltext import read_value  # noqa: PLC0415 - only where an option is given
+        from interpret.pipeline.yamltext import read_value  # noqa: PLC0415 - only where an option is given
 
         name, sign, text = str(value).partition("=")
         if not (name.isidentifier() and sign):
@@ -101,7 +101,7 @@ def interpret(context: click.Context) -> None:
 @interpret.command()
 @click.argument("pipeline", required=False)
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of the run. [runs/PIPELINE]")
-@click.option("--shard", type=Share(), help="Compute only the i-th of n shares; then --merge.")
+@click.option("--shard", type=ShardNumber(), help="Compute only the i-th of n shares; then --merge.")
 @click.option("--merge", is_flag=True, help="Merge the shares that --shard processes have computed.")
 @click.option("--executor", default="local", show_default=True, help="Who computes the shards.")
 @click.option(
@@ -122,11 +122,11 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
     the last run are kept, and a run that was stopped continues.
     """
     path = find_pipeline(pipeline)
-    from interpret.cli.work import run_pipeline  # noqa: PLC0415 - imports torch
+    from interpret.cli.work import run_and_tell  # noqa: PLC0415 - imports torch
 
     if options["out"] is None:
         options["out"] = default_folder(path)
-    run_pipeline(path, _registry(), as_json=as_json, **options)
+    run_and_tell(path, _registry(), as_json=as_json, **options)
 
 
 @interpret.command()
@@ -142,7 +142,7 @@ def check(context: click.Context, pipeline: str | None, allow: tuple[str, ...], 
     """
     path = find_pipeline(pipeline)
     from interpret.cli.work import check_pipeline  # noqa: PLC0415 - imports torch
-    from interpret.imports import allowing  # noqa: PLC0415 - imports torch
+    from interpret.code.imports import allowing  # noqa: PLC0415 - imports torch
 
     with allowing(allow):
         context.exit(check_pipeline(path, _registry(), as_json=as_json))
@@ -185,7 +185,7 @@ def schema() -> None:
 
     With it editors check and complete YAML.
     """
-    from interpret.pipeline import pipeline_schema  # noqa: PLC0415 - imports torch
+    from interpret.pipeline.schema import pipeline_schema  # noqa: PLC0415 - imports torch
 
     click.echo(json.dumps(pipeline_schema(_registry()), indent=2))
 
@@ -196,7 +196,7 @@ def schema() -> None:
 def plugins(as_json: bool) -> None:
     """Show plugins, and what is wrong with them."""
     from interpret.cli import show  # noqa: PLC0415 - imports torch
-    from interpret.plugins import registry  # noqa: PLC0415 - imports torch
+    from interpret.plugin.discovery import registry  # noqa: PLC0415 - imports torch
 
     table = show.plugins(registry())
     show.json(table) if as_json else show.plugin_table(table)
@@ -229,7 +229,7 @@ def find_pipeline(name: str | None) -> Path:
     Raises:
         InterpretError: If there is none; the message says which there are.
     """
-    bundled = {path.stem: path for path in sorted(BUNDLED.glob("*.yaml"))}
+    bundled = {path.stem: path for path in sorted(BUNDLED_PIPELINES.glob("*.yaml"))}
     if name is None:
         here = ", ".join(sorted(printable(path.name) for path in Path().glob("*.y*ml"))[:5])
         found = f"In this folder: {here}. " if here else ""
@@ -250,7 +250,7 @@ def find_pipeline(name: str | None) -> Path:
 
 def _registry() -> Registry:
     """What is installed; problems with plugins are mentioned on stderr."""
-    from interpret.plugins import registry  # noqa: PLC0415 - imports torch
+    from interpret.plugin.discovery import registry  # noqa: PLC0415 - imports torch
 
     found = registry()
     for problem in found.problems:

@@ -17,8 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from interpret.files.reading import printable
 from interpret.progress import Progress as Onlooker
-from interpret.reading import printable
 
 
 class _Counted(ProgressColumn):

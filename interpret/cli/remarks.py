@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from interpret.reading import printable
+from interpret.files.reading import printable
 
 
 class _Lines(logging.Handler):

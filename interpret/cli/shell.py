@@ -18,8 +18,8 @@ from interpret import interrupts
 from interpret.cli import pipes
 from interpret.cli.commands import Settings, interpret
 from interpret.errors import InterpretError, PipelineError, StepError
+from interpret.files.reading import printable_lines
 from interpret.interrupts import STOPPED
-from interpret.reading import printable_lines
 
 DONE, FAILED, WRONG_INPUT, READER_GONE = 0, 1, 2, 141
 

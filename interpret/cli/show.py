@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from interpret.errors import UnknownNameError
-from interpret.interfaces import Plugin, Probe, Renderer, probe_inputs, probe_output, renderer_input
-from interpret.parameters import describe
-from interpret.plugins import KINDS, Kind, Registry
+from interpret.plugin.discovery import Registry
+from interpret.plugin.flaws import KINDS, Kind
+from interpret.plugin.interfaces import Plugin, Probe, Renderer, probe_inputs, probe_output, renderer_input
+from interpret.plugin.parameters import describe
 
 IN_YAML = {
     "model": "models: {{net: {{name: {name}{given}}}}}",

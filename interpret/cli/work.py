@@ -10,16 +10,16 @@ from typing import Any
 
 from rich.table import Table
 
-from interpret import runner
 from interpret.cli import show
 from interpret.cli.progress import Bars
 from interpret.cli.remarks import remarks
 from interpret.errors import PipelineError
-from interpret.jobs import find_executor
-from interpret.pipeline import read_pipeline
-from interpret.plugins import Registry
-from interpret.reading import printable
-from interpret.runs import Run, StepRun
+from interpret.files.reading import printable
+from interpret.pipeline.reading import read_pipeline
+from interpret.plugin.discovery import Registry
+from interpret.run import runner
+from interpret.run.jobs import find_executor
+from interpret.run.summary import Run, StepRun
 
 MEANING = {
     "done": "done",
@@ -30,7 +30,7 @@ MEANING = {
 }
 
 
-def run_pipeline(
+def run_and_tell(
     path: Path,
     registry: Registry,
     *,

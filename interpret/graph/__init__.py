@@ -1,20 +1,93 @@
-"""The engine: a network as a small program of known operations."""
+"""The engine: a network as a small program of operations, and what can be asked of it.
 
-from interpret.graph.program import Graph, Node
+The map, from the bottom up: a module imports only modules above it in this list, and a test reads it.
+
+What a program is, and numbers that describe positions
+  program.program           a node, a graph of nodes, and running it
+  program.calls             PyTorch's spellings of a call, and the one form of it
+  operations.geometry       which positions an operation reads
+  operations.axes           where the rows and the columns of an operand lie in a value
+
+What a rule is given to work on; nothing here knows an operation
+  topdown.rules             what a user chooses for the way down
+  topdown.whole_maps        whole maps on their way down
+  topdown.frames            neurons, and where their windows lie
+  topdown.neuron_windows    the windows of one batch of neurons
+  delta.intervals           what a place of an occluder changes, along one axis
+  delta.changes             the changes of maps at a batch of places
+
+One row for each operation: every engine's rule of it, in the file of its family
+  operations.operation      what a row may hold
+  operations.opaque         what needs no row: whole maps by autograd, pointwise functions
+  operations.linear         linear layers, products of matrices
+  operations.norm           batch norm, local response norm, layer norm
+  operations.conv           convolutions
+  operations.reduce         means, sums, maxima along axes
+  operations.pool           max, average and adaptive pools
+  operations.activation     ReLU, PReLU
+  operations.arithmetic     sums, products (gates), quotients
+  operations.join           concatenation
+  operations.pad            paddings
+  operations.cut            slices, selections, other orders
+  operations.shape          reshapes, permutations, casts, copies
+  operations.upsample       larger maps
+  operations.table          the rows, and the questions they answer
+
+From a module to a program
+  program.functional        without operations that write into their operands
+  program.translate         from the program of torch.export to nodes
+  program.trace             from a module to a graph: the door
+
+The engines: they look up rows and name no operation
+  receptive                 receptive fields: intervals, through the program
+  topdown.saving            the way up, which saves what the way down needs
+  topdown.whole             the top-down pass on whole maps: the definition
+  topdown.plan              where windows lie, and whether they pay
+  topdown.windowed          the top-down pass on windows: the same, faster
+  delta.exactness           which values are carried bit for bit
+  delta.rule_choice         by which rule a change goes on
+  delta.incremental         a network on an image of which one window at a time is replaced
+
+To add an operation: write a file in `operations` (or take the file of its family) with an `Operation` in its
+``OPERATIONS``, and name the file in `operations.table`. Every rule may be left out: what has none is *opaque*
+to the engine that asks, which then takes whole maps. ``tests/graph/test_adding.py`` does all of it.
+"""
+
+from interpret.graph.delta.incremental import Incremental, Keep, Wanted
+from interpret.graph.delta.intervals import Slices
+from interpret.graph.operations.table import multiply_adds
+from interpret.graph.program.program import Graph, Node
+from interpret.graph.program.trace import number_calls, trace
 from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.graph.rules import Rules
-from interpret.graph.topdown import Memory, remember, seed_signals, top_down
-from interpret.graph.trace import trace
+from interpret.graph.topdown.frames import Seeds
+from interpret.graph.topdown.plan import Plan, plan_windows
+from interpret.graph.topdown.rules import Rules
+from interpret.graph.topdown.saving import ForwardCache, moves_images, save_forward, save_rule
+from interpret.graph.topdown.whole import by_autograd, seed_signals, top_down
+from interpret.graph.topdown.windowed import window_top_down
 
 __all__ = [
+    "ForwardCache",
     "Graph",
-    "Memory",
+    "Incremental",
+    "Keep",
     "Node",
+    "Plan",
     "ReceptiveField",
     "Rules",
+    "Seeds",
+    "Slices",
+    "Wanted",
+    "by_autograd",
+    "moves_images",
+    "multiply_adds",
+    "number_calls",
+    "plan_windows",
     "receptive_field",
-    "remember",
+    "save_forward",
+    "save_rule",
     "seed_signals",
     "top_down",
     "trace",
+    "window_top_down",
 ]

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Int
 from torch import nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.ops import ADAPTIVE, MAPS
-from interpret.graph.positions import geometry, takes_map
-from interpret.graph.program import Graph, Node
+from interpret.graph.operations.table import geometry, row_of
+from interpret.graph.program.program import Graph, Node
 
 Box = tuple[int, int, int, int]
 """(top, left, bottom, right) in pixels; the last row and column are not in it."""
@@ -142,7 +140,7 @@ def _intervals(graph: Graph, node: Node, axis: int, positions: Positions) -> tup
         if reader is graph.input:
             continue
         starts, ends = reached[reader]
-        for operand in _varying(reader):
+        for operand in reader.varying_operands:
             first, _, _ = window(reader, operand, axis, starts)
             _, last, _ = window(reader, operand, axis, ends - 1)
             known = reached.get(operand, (first, last + 1))
@@ -156,7 +154,7 @@ def _support(graph: Graph, node: Node, position: tuple[int, int]) -> Box:
     for axis in (0, 1):
         reached[node][axis][position[axis]] = True
     for reader in reversed(graph.path(node)):
-        for operand in _varying(reader):
+        for operand in reader.varying_operands:
             read = [_read(reader, operand, axis, reached[reader][axis]) for axis in (0, 1)]
             if read[0].any() and read[1].any():  # a window that lies in the padding reads nothing
                 reached[operand] = [known | new for known, new in zip(reached[operand], read, strict=True)]
@@ -175,8 +173,8 @@ def _read(reader: Node, operand: Node, axis: int, marks: Marks) -> Marks:
 
 
 def _hull(marks: Marks) -> tuple[int, int]:
-    places = np.flatnonzero(marks)
-    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+    marked = np.flatnonzero(marks)
+    return (int(marked[0]), int(marked[-1]) + 1) if len(marked) else (0, 0)
 
 
 def window(reader: Node, operand: Node, axis: int, position: Any) -> tuple[Any, Any, int]:
@@ -188,29 +186,14 @@ def window(reader: Node, operand: Node, axis: int, position: Any) -> tuple[Any, 
         axis: 0 for rows, 1 for columns.
         position: One position or an array of them, even outside the map.
     """
-    size, made = operand.extent[axis], reader.extent[axis]
-    if reader.op in ADAPTIVE and made > 1 and takes_map(reader, operand):
-        return position * size // made, -(-(position + 1) * size // made) - 1, 1
-    if reader.op == "upsample_nearest2d" and takes_map(reader, operand):
-        nearest = _nearest(reader, operand, axis, position)
-        return nearest, nearest, 1
+    row, size, made = row_of(reader), operand.extent[axis], reader.extent[axis]
+    found = row.positions(reader, operand, axis, position) if row.positions else None
+    if found is not None:
+        return found
     shape = geometry(reader, operand)
-    spread = size == 1 < made and reader.op not in MAPS  # one value serves every position
+    spread = size == 1 < made and not row.maps  # one value serves every position
     if shape is None or spread:
         return 0 * position, 0 * position + size - 1, 1
-    first = position * shape.stride[axis] - shape.padding[axis]
-    return first, first + shape.dilation[axis] * (shape.kernel[axis] - 1), shape.dilation[axis]
-
-
-def _nearest(reader: Node, operand: Node, axis: int, position: Any) -> Any:
-    """Where nearest upsampling reads: what it does to a map of places; in proportion outside the map."""
-    size, made = operand.extent[axis], reader.extent[axis]
-    places = torch.arange(size, dtype=torch.float64).view((1, 1, -1, 1) if axis == 0 else (1, 1, 1, -1))
-    given = {**reader.arguments, next(iter(reader.arguments)): places.expand(1, 1, *operand.extent)}
-    table = reader.target(**given)[0, 0].select(1 - axis, 0).long().numpy()
-    inside = np.clip(position, 0, made - 1)
-    return np.where(position == inside, table[inside], position * size // made)
-
-
-def _varying(node: Node) -> list[Node]:
-    return [operand for operand in dict.fromkeys(node.operands) if operand.varies]
+    read = shape.axes[axis]
+    first = position * read.stride - read.padding
+    return first, first + read.reach, read.dilation

@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from interpret.images import Images, Sample
-from interpret.interfaces import Dataset
-from interpret.testing.promises import promise, promise_class
+from interpret.images.dataset import Images, Sample
+from interpret.plugin.interfaces import Dataset
+from interpret.testing.requirements import require, require_class
 
 
 def check_dataset(dataset: Dataset, samples: int = 4) -> None:
@@ -30,23 +30,23 @@ def check_dataset(dataset: Dataset, samples: int = 4) -> None:
     Raises:
         PluginError: With the first promise that is broken.
     """
-    require = partial(promise, dataset)
-    promise_class("dataset", dataset)
+    check = partial(require, dataset)
+    require_class("dataset", dataset)
     with _no_picture_is_opened(dataset):
         images = dataset.open()
         ids, fingerprint = list(images.ids), images.fingerprint()
         _check_labels(dataset, images)
-    require(all(isinstance(name, str) and name for name in ids), "has ids that are no text.")
-    require(len(set(ids)) == len(ids), "has two images with one id.")
+    check(all(isinstance(name, str) and name for name in ids), "has ids that are no text.")
+    check(len(set(ids)) == len(ids), "has two images with one id.")
     again = dataset.open()
-    require(list(again.ids) == ids, "has other ids, or another order, when it is opened again.")
-    require(again.fingerprint() == fingerprint, "has another fingerprint when it is opened again.")
+    check(list(again.ids) == ids, "has other ids, or another order, when it is opened again.")
+    check(again.fingerprint() == fingerprint, "has another fingerprint when it is opened again.")
     places = range(min(samples, len(ids)))
     with ThreadPoolExecutor(4) as pool:
         read = list(pool.map(images.__getitem__, places))
     for place in places:
         _check_sample(dataset, images, read[place], place)
-        require(
+        check(
             _pixels(read[place]) == _pixels(again[place]),
             f"gives another image {place} the second time.",
         )
@@ -64,24 +64,24 @@ def _no_picture_is_opened(dataset: Dataset) -> Iterator[None]:
 
     with patch.object(Image, "open", seen):
         yield
-    promise(dataset, not opened, "reads pictures before they are asked for.")
+    require(dataset, not opened, "reads pictures before they are asked for.")
 
 
 def _check_sample(dataset: Dataset, images: Images, sample: Sample, place: int) -> None:
-    require = partial(promise, dataset)
-    require(sample.id == images.ids[place], f"gives image {place} another id than ids does.")
-    require(sample.label == images.labels[place], f"gives image {place} another label than labels does.")
+    check = partial(require, dataset)
+    check(sample.id == images.ids[place], f"gives image {place} another id than ids does.")
+    check(sample.label == images.labels[place], f"gives image {place} another label than labels does.")
     _check_objects(dataset, images, sample, place)
     width, height = sample.image.shape[:0:-1] if isinstance(sample.image, Tensor) else sample.image.size
     if sample.mask is not None:
-        require(
+        check(
             sample.mask.shape == (height, width),
             f"has a mask of {sample.mask.shape} for {height} x {width} pixels.",
         )
     boxes = [sample.box] if sample.box is not None else []
     for box in boxes + [shown.box for shown in sample.objects]:
         left, top, right, bottom = box
-        require(
+        check(
             0 <= left < right <= width and 0 <= top < bottom <= height,
             f"has the box {box} for {width} x {height} pixels.",
         )
@@ -89,36 +89,36 @@ def _check_sample(dataset: Dataset, images: Images, sample: Sample, place: int) 
 
 def _check_labels(dataset: Dataset, images: Images) -> None:
     """Labels, present and unsure categories are there for every image, and agree."""
-    require = partial(promise, dataset)
+    check = partial(require, dataset)
     ids, labels, present, unsure = images.ids, images.labels, images.present, images.unsure
-    require(
+    check(
         0 < len(ids) == len(images) == len(labels),
         "has no images, or another number of ids or labels than images.",
     )
-    require(
+    check(
         len(present) == len(unsure) == len(images),
         "has another number of present or unsure categories than images.",
     )
     known = range(len(images.categories)) if images.categories else range(sys.maxsize)
     for name, label, shown, hard in zip(ids, labels, present, unsure, strict=True):
         found = [*shown, *hard, *(() if label is None else (label,))]
-        require(
+        check(
             all(category in known for category in found),
             f"has the labels {sorted(set(found))} of {name}, but {len(images.categories)} categories.",
         )
-        require(
+        check(
             list(shown) == sorted(set(shown)) and list(hard) == sorted(set(hard)),
             f"has present or unsure categories of {name} that are not in ascending order, or come twice.",
         )
-        require(not set(shown) & set(hard), f"has a category of {name} that is present and unsure at once.")
-        require(label is None or label in shown, f"has a label of {name} that is not among those present.")
+        check(not set(shown) & set(hard), f"has a category of {name} that is present and unsure at once.")
+        check(label is None or label in shown, f"has a label of {name} that is not among those present.")
 
 
 def _check_objects(dataset: Dataset, images: Images, sample: Sample, place: int) -> None:
     """The objects, where they are given, are those that present and unsure tell of."""
     shown = {found.label for found in sample.objects if not found.difficult}
     hard = {found.label for found in sample.objects} - shown
-    promise(
+    require(
         dataset,
         not sample.objects or (shown == set(images.present[place]) and hard == set(images.unsure[place])),
         f"gives image {place} other objects than present and unsure do.",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -15,15 +19,17 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError
-from interpret.hookspecs import hookimpl
-from interpret.images import Images, InputSpec, as_images
-from interpret.interfaces import Card, Dataset, Executor, Job, Model, Probe, ShardedProbe
-from interpret.network import Network
-from interpret.plugins import Loaded, Origin, classify
+from interpret.images.dataset import Images, as_images
+from interpret.images.inputs import InputSpec
+from interpret.network.network import Network
+from interpret.plugin.discovery import Loaded, Origin, classify
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import Card, Dataset, Executor, Model, Probe, ShardedProbe
+from interpret.plugin.shards import Job
 from interpret.progress import Progress
 from interpret.results import Result
-from interpret.runner import run_pipeline
-from interpret.testing.promises import promise, promise_class
+from interpret.run.runner import run_pipeline
+from interpret.testing.requirements import require, require_class
 
 BATCH = 32
 IMAGES = 300
@@ -102,16 +108,18 @@ class _Ours:
         return [CheckProbe]
 
 
-class _InOrder(Executor):
-    """Runs the jobs here, one after the other: what every executor is compared with."""
+class _Spawned(Executor):
+    """Runs the jobs in a new process, one after the other: what every executor is compared with."""
 
-    name: ClassVar[str] = "in_order"
+    name: ClassVar[str] = "spawned"
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
-        """Run the jobs."""
-        for job in jobs:
-            job.run()
-            yield job
+        """Send the jobs to a process that knows nothing but where modules are."""
+        program = "import pickle, sys; [job.run() for job in pickle.load(sys.stdin.buffer)]"
+        paths = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        command = [sys.executable, "-c", program]
+        subprocess.run(command, input=pickle.dumps(jobs), env=paths, check=True)  # noqa: S603 - our own program
+        yield from jobs
 
 
 class _Count(Progress):
@@ -128,31 +136,36 @@ class _Count(Progress):
 def check_executor(executor: Executor) -> None:
     """Check an executor by running a small pipeline with it.
 
-    It runs every job once and yields it when it is stored, so that the result has the same bits as without
-    it, wherever the jobs run; it hands on what a job raises. Jobs that it sends to another process are those
-    that a run gives it.
+    It runs every job once and yields it when it is stored, so that the result has the bits of jobs that were
+    pickled and run in a new process; it hands on what a job raises.
 
     Raises:
         PluginError: With the first promise that is broken.
     """
-    require = partial(promise, executor)
-    promise_class("executor", executor)
+    check = partial(require, executor)
+    require_class("executor", executor)
     with TemporaryDirectory() as name:
         folder, count = Path(name), _Count()
-        expected = _run(_InOrder(), folder / "expected", _Count())
         try:
             found = _run(executor, folder / "found", count)
         except InterpretError as error:
-            require(ok=False, message=f"does not run every job: {error}")
-        require(found == expected, "gives other results than jobs that are run one after the other.")
-        require(count.images == count.total == IMAGES, "does not yield every job once.")
+            check(ok=False, message=f"does not run every job: {error}")
+        check(found == _expected(), "gives other results than jobs that are run one after the other.")
+        check(count.images == count.total == IMAGES, "does not yield every job once.")
         try:
             _run(executor, folder / "fails", _Count(), fails=True)
         except InterpretError as error:
             hidden = "on purpose" not in str(error)
         else:
             hidden = True
-        require(not hidden, "hides an exception of a job.")
+        check(not hidden, "hides an exception of a job.")
+
+
+@cache
+def _expected() -> list[bytes]:
+    """What jobs store that were pickled and run in a new process, in order."""
+    with TemporaryDirectory() as folder:
+        return _run(_Spawned(), Path(folder), _Count())
 
 
 def _run(executor: Executor, folder: Path, progress: Progress, *, fails: bool = False) -> list[bytes]:

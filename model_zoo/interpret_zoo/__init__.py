@@ -1,7 +1,6 @@
 """Bundled models: the paper's networks, torchvision's, and any ``nn.Module`` that is installed."""
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Model
+from interpret.plugin import Model, hookimpl
 from interpret_zoo.alexnet import AlexNet
 from interpret_zoo.mean_image import MeanImage
 from interpret_zoo.module import Module

@@ -10,7 +10,7 @@ from torch import nn
 
 from interpret.errors import ModelError
 from interpret.images import InputSpec
-from interpret.interfaces import Card
+from interpret.plugin import Card
 from interpret.weights import load_into, read_weights
 from interpret_zoo.architecture import Layers, build, resize
 from interpret_zoo.cards import WeightsCard, card_names, find_card

@@ -12,11 +12,9 @@ from pydantic import Field, field_validator, model_validator
 
 from interpret.arguments import as_channels
 from interpret.errors import ModelError, UnknownNameError, clause
-from interpret.files import parse_json, user_path
-from interpret.images import InputSpec
-from interpret.inputs import Interpolation
-from interpret.interfaces import Card, Model
-from interpret.reading import read_text
+from interpret.files import parse_json, read_text, user_path
+from interpret.images import InputSpec, Interpolation
+from interpret.plugin import Card, Model
 from interpret.weights import read_metadata
 
 LARGEST_SIDE = 2**13

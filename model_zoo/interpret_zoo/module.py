@@ -9,11 +9,10 @@ import torch
 from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
+from interpret.code import FORM, ImportPath, check_import_path, import_target, signature
 from interpret.errors import InterpretError, ModelError, clause
-from interpret.imports import FORM, Target, check_target, import_target, signature
-from interpret.interfaces import Device
 from interpret.network import Network
-from interpret.values import plain_arguments
+from interpret.plugin import Device, plain_arguments
 from interpret_zoo.image_model import ImageModel
 
 
@@ -38,14 +37,14 @@ class Module(ImageModel):
     @classmethod
     def _safe(cls, value: str) -> str:
         try:
-            check_target(value)
+            check_import_path(value)
         except InterpretError as error:
             raise ValueError(str(error)) from error
         return value
 
-    def imports(self) -> Sequence[Target]:
+    def imports(self) -> Sequence[ImportPath]:
         """The class."""
-        return [check_target(self.target)]
+        return [check_import_path(self.target)]
 
     def build(self) -> nn.Module:
         """The module as its class makes it."""

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
 from interpret.errors import ModelError, clause, suggest
-from interpret.values import plain_arguments
+from interpret.plugin import plain_arguments
 from interpret.weights import Weights, load_into, read_weights
 from interpret_zoo.image_model import ImageModel, Stated
 

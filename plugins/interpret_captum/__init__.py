@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_captum.cams import GuidedGradCam, LayerGradCam
 from interpret_captum.compare import Compare, compare
 from interpret_captum.comparison import Comparison, Metric

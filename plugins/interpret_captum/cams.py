@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-import torch
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
+from interpret.attributing import Attribute, ClassAttribution
 from interpret.errors import StepError
 from interpret.network import Network
+from interpret.targets import Targets
 from interpret_captum import library as captum
-from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
-from interpret_deconv import Asked, AsksClass
-from interpret_deconv.asking import Explain
+from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients
 
 Upsampling = Literal["bilinear", "nearest"]
 
 
-class _ActivationMap(AsksClass):
+class _ActivationMap(ClassAttribution):
     """A method that weighs the maps of one layer."""
 
     layer: str | None = Field(
@@ -30,22 +29,28 @@ class _ActivationMap(AsksClass):
     )
     upsampling: Upsampling = Field("bilinear", description="How the map is scaled up to the image.")
 
-    def explainer(self, network: Network) -> Explain:
+    def attribute(
+        self, network: Network, x: Float[Tensor, "n c h w"], targets: Targets
+    ) -> Float[Tensor, "n c h w"]:
+        """Captum's answer for one class of each image."""
+        return self.prepare(network)(x, targets)
+
+    def prepare(self, network: Network) -> Attribute:
         """The method on a copy of the module."""
-        subject = Subject.of(network, map_layer(network, self.layer))
-        self.prepare(subject)
+        copy = ModuleCopy.of(network, map_layer(network, self.layer))
+        self.check(copy)
 
-        def explain(x: Tensor, asked: Asked) -> Tensor:
+        def attribute(x: Tensor, targets: Targets) -> Tensor:
             with quiet():
-                return self.of_classes(subject, x, asked.unit.to(x.device))
+                return self.of_classes(copy, x, targets.unit.to(x.device))
 
-        return explain
+        return attribute
 
-    def prepare(self, subject: Subject) -> None:
+    def check(self, copy: ModuleCopy) -> None:
         """Look at the network before the first batch."""
 
     @abstractmethod
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's answer for one class of each image."""
 
 
@@ -56,9 +61,9 @@ class LayerGradCam(_ActivationMap):
 
     relu: bool = Field(False, description="Keep what speaks for the class only, as the paper does.")
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``LayerGradCam``; each channel gets an equal share, so that they sum to the map."""
-        method = captum.LayerGradCam(subject.module, subject.tap)
+        method = captum.LayerGradCam(copy.module, copy.tap)
         cam = method.attribute(x, target=classes, relu_attributions=self.relu)
         whole: Tensor = captum.LayerAttribution.interpolate(cam, tuple(x.shape[2:]), self.upsampling)
         return (whole / x.shape[1]).expand_as(x)
@@ -69,13 +74,13 @@ class GuidedGradCam(_ActivationMap):
 
     name: ClassVar[str] = "captum.guided_grad_cam"
 
-    def prepare(self, subject: Subject) -> None:
+    def check(self, copy: ModuleCopy) -> None:
         """Warn where Captum's rule for ReLUs does nothing."""
-        warn_of_plain_gradients(subject, "the probe project")
+        warn_of_plain_gradients(copy, "the probe project")
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``GuidedGradCam``."""
-        method = captum.GuidedGradCam(subject.module, subject.tap)
+        method = captum.GuidedGradCam(copy.module, copy.tap)
         found: Tensor = method.attribute(x, target=classes, interpolate_mode=self.upsampling)
         return found
 
@@ -93,7 +98,7 @@ def map_layer(network: Network, layer: str | None) -> str:
     if layer is None:
         return _last_maps(network)
     name = network.layer(layer)
-    shape = _shapes(network, [name])[name]
+    shape = network.layer_shapes([name])[name]
     if len(shape) != 3:
         raise StepError(
             f"Layer {layer!r} gives values of shape {shape}: Grad-CAM weighs maps (channels, rows, columns). "
@@ -103,7 +108,7 @@ def map_layer(network: Network, layer: str | None) -> str:
 
 
 def _last_maps(network: Network) -> str:
-    shapes = _shapes(network, network.layers)
+    shapes = network.layer_shapes(network.layers)
     sizes = {name: shape[1:] for name, shape in shapes.items() if len(shape) == 3 and max(shape[1:]) > 1}
     if not sizes:
         raise StepError("No layer gives maps of more than one position: Grad-CAM has nothing to weigh.")
@@ -111,8 +116,3 @@ def _last_maps(network: Network) -> str:
     convolutions = [name for name in sizes if name in found]
     size = sizes[(convolutions or list(sizes))[-1]]
     return [name for name in sizes if sizes[name] == size][-1]
-
-
-def _shapes(network: Network, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    blank = torch.zeros(1, *network.input.shape)
-    return network.record(blank, layers, reduce=lambda output: tuple(output.shape[1:]))

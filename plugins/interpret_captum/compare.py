@@ -8,11 +8,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from interpret.attributions import Target
-from interpret.entry import takes_network
 from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.network import Network, takes_network
+from interpret.plugin import Probe
+from interpret.targets import Target
 from interpret_captum.comparison import Comparison, Family
 from interpret_captum.specs import ProbeSpec, build, kind, labels
 from interpret_captum.study import Settings, Study

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.attributions import Attributions
-from interpret.results import Record, Result
+from interpret.records import Record
+from interpret.results import Result
 
 Family = Literal["agreement", "faithfulness", "sensitivity", "localisation", "sanity", "cost"]
 

@@ -11,13 +11,11 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import batches
 from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.network import Network, batches
+from interpret.plugin import Probe
 from interpret.results import Result
 from interpret_captum.mining import layer_features
-from interpret_topk.mining import convolutions
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class LayerFeatures(Probe):
 
     def run(self, network: Network, images: Images) -> Features:
         """One forward pass over the images for all layers."""
-        layers = self.layers or convolutions(network)
+        layers = self.layers or network.default_layers("convolutions")
         return _collect(network, as_images(images), self.batch_size, lambda x: network.record(x, layers))
 
 
@@ -57,7 +55,7 @@ class CaptumLayerFeatures(Probe):
 
     def run(self, network: Network, images: Images) -> Features:
         """One ``LayerActivation`` for all layers."""
-        layers = self.layers or convolutions(network)
+        layers = self.layers or network.default_layers("convolutions")
         return _collect(
             network, as_images(images), self.batch_size, lambda x: layer_features(network, x, layers)
         )

@@ -5,43 +5,49 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
+from jaxtyping import Float
 from pydantic import Field, field_validator
 from torch import Tensor
 
+from interpret.attributing import Attribute, NeuronAttribution
 from interpret.network import Network
+from interpret.targets import Targets
 from interpret_captum import library as captum
-from interpret_captum.pixels import check_fill, filled
-from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
-from interpret_deconv import Asked, AsksNeuron
-from interpret_deconv.asking import Explain
+from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients
+from interpret_captum.pixels import check_fill, colour_image
 
 
-class CaptumProbe(AsksNeuron):
+class CaptumProbe(NeuronAttribution):
     """One of Captum's methods, for a class or a neuron of each image."""
 
-    def explainer(self, network: Network) -> Explain:
+    def attribute(
+        self, network: Network, x: Float[Tensor, "n c h w"], targets: Targets
+    ) -> Float[Tensor, "n c h w"]:
+        """Captum's answer for one class or neuron of each image."""
+        return self.prepare(network)(x, targets)
+
+    def prepare(self, network: Network) -> Attribute:
         """The method on a copy of the module."""
-        subject = Subject.of(network, self.layer)
-        self.prepare(subject)
+        copy = ModuleCopy.of(network, self.layer)
+        self.check(copy)
 
-        def explain(x: Tensor, asked: Asked) -> Tensor:
-            classes = asked.unit.to(x.device)
+        def attribute(x: Tensor, targets: Targets) -> Tensor:
             with quiet():
-                if asked.layer:
-                    return self.of_neurons(subject, x, asked)
-                return self.of_classes(subject, x, classes)
+                if targets.layer:
+                    return self.of_neurons(copy.at(targets.layer), x, targets)
+                return self.of_classes(copy, x, targets.unit.to(x.device))
 
-        return explain
+        return attribute
 
-    def prepare(self, subject: Subject) -> None:
+    def check(self, copy: ModuleCopy) -> None:
         """Look at the network before the first batch."""
 
     @abstractmethod
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's answer for one class of each image."""
 
     @abstractmethod
-    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+    def of_neurons(self, copy: ModuleCopy, x: Tensor, targets: Targets) -> Tensor:
         """Captum's answer for one neuron of each image."""
 
 
@@ -52,14 +58,14 @@ class Saliency(CaptumProbe):
 
     abs: bool = Field(False, description="Magnitudes, as Captum gives by default; false: signed.")
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``Saliency``."""
-        found: Tensor = captum.Saliency(subject.module).attribute(x, target=classes, abs=self.abs)
+        found: Tensor = captum.Saliency(copy.module).attribute(x, target=classes, abs=self.abs)
         return found
 
-    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+    def of_neurons(self, copy: ModuleCopy, x: Tensor, targets: Targets) -> Tensor:
         """Captum's ``NeuronGradient``."""
-        found: Tensor = captum.NeuronGradient(subject.module, subject.tap).attribute(x, asked.pick)
+        found: Tensor = captum.NeuronGradient(copy.module, copy.tap).attribute(x, targets.pick)
         return found.abs() if self.abs else found
 
 
@@ -68,14 +74,14 @@ class InputXGradient(CaptumProbe):
 
     name: ClassVar[str] = "captum.input_x_gradient"
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``InputXGradient``."""
-        found: Tensor = captum.InputXGradient(subject.module).attribute(x, target=classes)
+        found: Tensor = captum.InputXGradient(copy.module).attribute(x, target=classes)
         return found
 
-    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+    def of_neurons(self, copy: ModuleCopy, x: Tensor, targets: Targets) -> Tensor:
         """Captum's ``InputXGradient`` of the neurons' values: Captum has no variant for neurons."""
-        found: Tensor = captum.InputXGradient(subject.forward(asked)).attribute(x)
+        found: Tensor = captum.InputXGradient(copy.forward(targets)).attribute(x)
         return found
 
 
@@ -94,21 +100,21 @@ class IntegratedGradients(CaptumProbe):
 
     _baseline = field_validator("baseline")(check_fill)
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``IntegratedGradients``."""
-        method = captum.IntegratedGradients(subject.module)
-        found: Tensor = method.attribute(x, target=classes, **self._options(subject, x))
+        method = captum.IntegratedGradients(copy.module)
+        found: Tensor = method.attribute(x, target=classes, **self._options(copy, x))
         return found
 
-    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+    def of_neurons(self, copy: ModuleCopy, x: Tensor, targets: Targets) -> Tensor:
         """Captum's ``NeuronIntegratedGradients``."""
-        method = captum.NeuronIntegratedGradients(subject.module, subject.tap)
-        found: Tensor = method.attribute(x, asked.pick, **self._options(subject, x))
+        method = captum.NeuronIntegratedGradients(copy.module, copy.tap)
+        found: Tensor = method.attribute(x, targets.pick, **self._options(copy, x))
         return found
 
-    def _options(self, subject: Subject, x: Tensor) -> dict[str, object]:
+    def _options(self, copy: ModuleCopy, x: Tensor) -> dict[str, object]:
         return {
-            "baselines": filled(subject.network, self.baseline),
+            "baselines": colour_image(copy.network, self.baseline),
             "n_steps": self.steps,
             "internal_batch_size": max(self.internal_batch_size, len(x)),
         }
@@ -117,9 +123,9 @@ class IntegratedGradients(CaptumProbe):
 class _ReLURule(CaptumProbe):
     """A method that changes how ReLUs pass the gradient."""
 
-    def prepare(self, subject: Subject) -> None:
+    def check(self, copy: ModuleCopy) -> None:
         """Warn where Captum's rule does nothing."""
-        warn_of_plain_gradients(subject, "the probe project")
+        warn_of_plain_gradients(copy, "the probe project")
 
 
 class Deconvolution(_ReLURule):
@@ -127,14 +133,14 @@ class Deconvolution(_ReLURule):
 
     name: ClassVar[str] = "captum.deconvolution"
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``Deconvolution``."""
-        found: Tensor = captum.Deconvolution(subject.module).attribute(x, target=classes)
+        found: Tensor = captum.Deconvolution(copy.module).attribute(x, target=classes)
         return found
 
-    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+    def of_neurons(self, copy: ModuleCopy, x: Tensor, targets: Targets) -> Tensor:
         """Captum's ``NeuronDeconvolution``."""
-        found: Tensor = captum.NeuronDeconvolution(subject.module, subject.tap).attribute(x, asked.pick)
+        found: Tensor = captum.NeuronDeconvolution(copy.module, copy.tap).attribute(x, targets.pick)
         return found
 
 
@@ -143,12 +149,12 @@ class GuidedBackprop(_ReLURule):
 
     name: ClassVar[str] = "captum.guided_backprop"
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``GuidedBackprop``."""
-        found: Tensor = captum.GuidedBackprop(subject.module).attribute(x, target=classes)
+        found: Tensor = captum.GuidedBackprop(copy.module).attribute(x, target=classes)
         return found
 
-    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+    def of_neurons(self, copy: ModuleCopy, x: Tensor, targets: Targets) -> Tensor:
         """Captum's ``NeuronGuidedBackprop``."""
-        found: Tensor = captum.NeuronGuidedBackprop(subject.module, subject.tap).attribute(x, asked.pick)
+        found: Tensor = captum.NeuronGuidedBackprop(copy.module, copy.tap).attribute(x, targets.pick)
         return found

@@ -11,16 +11,13 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import batches
-from interpret.entry import takes_network
 from interpret.errors import ModelError
 from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.network import Network, batches, takes_network
+from interpret.plugin import Probe
 from interpret_captum import library as captum
-from interpret_captum.subject import Subject
+from interpret_captum.copies import ModuleCopy
 from interpret_topk import Exemplars, LayerExemplars
-from interpret_topk.mining import convolutions
 
 
 @takes_network
@@ -38,26 +35,26 @@ def layer_features(
         UnknownNameError: If there is no such layer.
         ModelError: If the module cannot be copied, or a layer's module is called again later.
     """
-    return _Features.of(network, layers)(network.place(x))
+    return _Features.of(network, layers)(network.to_device(x))
 
 
 @dataclass(frozen=True)
 class _Features:
     """Several layers of a copy of a network."""
 
-    subjects: dict[str, Subject]
+    copies: dict[str, ModuleCopy]
 
     @classmethod
     def of(cls, network: Network, layers: Sequence[str]) -> _Features:
-        subject = Subject.of(network)
-        return cls({layer: subject.at(layer) for layer in layers})
+        copy = ModuleCopy.of(network)
+        return cls({layer: copy.at(layer) for layer in layers})
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
-        if not self.subjects:
+        if not self.copies:
             return {}
-        subjects = list(self.subjects.values())
-        method = captum.LayerActivation(subjects[0].module, [subject.tap for subject in subjects])
-        return dict(zip(self.subjects, method.attribute(x), strict=True))
+        copies = list(self.copies.values())
+        method = captum.LayerActivation(copies[0].module, [copy.tap for copy in copies])
+        return dict(zip(self.copies, method.attribute(x), strict=True))
 
 
 class LayerActivation(Probe):
@@ -72,8 +69,8 @@ class LayerActivation(Probe):
     def run(self, network: Network, images: Images) -> Exemplars:
         """Mine the layers; the order is that of ``topk``: larger value, smaller id, smaller position."""
         images = as_images(images)
-        features = _Features.of(network, self.layers or convolutions(network))
-        boards = {layer: _Board(layer, self.k, _places(images)) for layer in features.subjects}
+        features = _Features.of(network, self.layers or network.default_layers("convolutions"))
+        boards = {layer: _Board(layer, self.k, _places(images)) for layer in features.copies}
         for batch in batches(network, images, self.batch_size):
             for layer, output in features(batch.x).items():
                 boards[layer].see(output, torch.tensor(batch.indices))

@@ -7,11 +7,11 @@ from typing import ClassVar
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
+from interpret.targets import Targets
 from interpret_captum import library as captum
+from interpret_captum.copies import ModuleCopy
 from interpret_captum.gradients import CaptumProbe
-from interpret_captum.pixels import check_block, check_fill, filled, grid
-from interpret_captum.subject import Subject
-from interpret_deconv import Asked
+from interpret_captum.pixels import check_block, check_fill, colour_image, grid
 
 
 class _Perturbation(CaptumProbe):
@@ -27,9 +27,9 @@ class _Perturbation(CaptumProbe):
 
     _fill = field_validator("fill")(check_fill)
 
-    def _options(self, subject: Subject) -> dict[str, object]:
+    def _options(self, copy: ModuleCopy) -> dict[str, object]:
         return {
-            "baselines": filled(subject.network, self.fill),
+            "baselines": colour_image(copy.network, self.fill),
             "perturbations_per_eval": self.perturbations_per_eval,
         }
 
@@ -48,20 +48,20 @@ class Occlusion(_Perturbation):
             raise ValueError(f"'stride' must be at most 'window', {self.window}. Got {self.stride}")
         return self
 
-    def prepare(self, subject: Subject) -> None:
+    def check(self, copy: ModuleCopy) -> None:
         """Check the window."""
-        check_block(subject.network, "window", self.window)
+        check_block(copy.network, "window", self.window)
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``Occlusion``."""
-        return self._slide(subject, captum.Occlusion(subject.module), x, classes)
+        return self._slide(copy, captum.Occlusion(copy.module), x, classes)
 
-    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+    def of_neurons(self, copy: ModuleCopy, x: Tensor, targets: Targets) -> Tensor:
         """Captum's ``Occlusion`` of the neurons' values: Captum has no variant for neurons."""
-        return self._slide(subject, captum.Occlusion(subject.forward(asked)), x)
+        return self._slide(copy, captum.Occlusion(copy.forward(targets)), x)
 
     def _slide(
-        self, subject: Subject, method: captum.Occlusion, x: Tensor, classes: Tensor | None = None
+        self, copy: ModuleCopy, method: captum.Occlusion, x: Tensor, classes: Tensor | None = None
     ) -> Tensor:
         channels = x.shape[1]
         found: Tensor = method.attribute(
@@ -69,7 +69,7 @@ class Occlusion(_Perturbation):
             sliding_window_shapes=(channels, self.window, self.window),
             strides=(channels, self.stride, self.stride),
             target=classes,
-            **self._options(subject),
+            **self._options(copy),
         )
         return found
 
@@ -83,23 +83,23 @@ class FeatureAblation(_Perturbation):
         16, ge=1, le=16_384, description="Side of the squares in pixels; the last ones are cut off."
     )
 
-    def prepare(self, subject: Subject) -> None:
+    def check(self, copy: ModuleCopy) -> None:
         """Check the patch."""
-        check_block(subject.network, "patch", self.patch)
+        check_block(copy.network, "patch", self.patch)
 
-    def of_classes(self, subject: Subject, x: Tensor, classes: Tensor) -> Tensor:
+    def of_classes(self, copy: ModuleCopy, x: Tensor, classes: Tensor) -> Tensor:
         """Captum's ``FeatureAblation``."""
-        method = captum.FeatureAblation(subject.module)
-        found: Tensor = method.attribute(x, target=classes, **self._options(subject))
+        method = captum.FeatureAblation(copy.module)
+        found: Tensor = method.attribute(x, target=classes, **self._options(copy))
         return found
 
-    def of_neurons(self, subject: Subject, x: Tensor, asked: Asked) -> Tensor:
+    def of_neurons(self, copy: ModuleCopy, x: Tensor, targets: Targets) -> Tensor:
         """Captum's ``NeuronFeatureAblation``."""
-        method = captum.NeuronFeatureAblation(subject.module, subject.tap)
-        found: Tensor = method.attribute(x, asked.pick, **self._options(subject))
+        method = captum.NeuronFeatureAblation(copy.module, copy.tap)
+        found: Tensor = method.attribute(x, targets.pick, **self._options(copy))
         return found
 
-    def _options(self, subject: Subject) -> dict[str, object]:
-        network = subject.network
+    def _options(self, copy: ModuleCopy) -> dict[str, object]:
+        network = copy.network
         squares = grid(network.input.size, self.patch).to(network.device)
-        return {**super()._options(subject), "feature_mask": squares.expand(1, *network.input.shape)}
+        return {**super()._options(copy), "feature_mask": squares.expand(1, *network.input.shape)}

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret import fills
 from interpret.errors import StepError
+from interpret.images import filled
 from interpret.network import Network
 
 
@@ -19,7 +19,7 @@ def check_fill(fill: float | list[float]) -> float | list[float]:
     return fill
 
 
-def filled(network: Network, fill: float | list[float]) -> Float[Tensor, "1 c h w"]:
+def colour_image(network: Network, fill: float | list[float]) -> Float[Tensor, "1 c h w"]:
     """An image of one colour, preprocessed.
 
     Args:
@@ -37,7 +37,7 @@ def filled(network: Network, fill: float | list[float]) -> Float[Tensor, "1 c h 
             "one for each, or one number for a grey."
         )
     image = torch.zeros(network.input.shape, dtype=network.dtype)
-    return network.place(fills.filled(network.input, image, tuple(values), network.input.size)[None])
+    return network.to_device(filled(network.input, image, tuple(values), network.input.size)[None])
 
 
 def check_block(network: Network, word: str, side: int) -> None:

@@ -12,16 +12,14 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import Batch, batches
-from interpret.graph.receptive import receptive_field
-from interpret.graph.rules import Rules
-from interpret.graph.windows import Seeds
+from interpret.graph import Rules, Seeds, receptive_field
 from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.network import Batch, Network, batches
+from interpret.plugin import Probe
+from interpret.targets import Targets
 from interpret_captum import library as captum
-from interpret_captum.subject import Subject, quiet, warn_of_plain_gradients
-from interpret_deconv import Asked, LayerProjections, Projections
+from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients
+from interpret_deconv import LayerProjections, Projections
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
 from interpret_deconv.projection import LayerProjector
 from interpret_topk import Exemplars
@@ -47,10 +45,10 @@ class _NeuronProbe(Probe):
         Raises:
             StepError: If the exemplars come from other images, or a chosen unit does not exist.
         """
-        images, subject = as_images(images), Subject.of(network)
-        warn_of_plain_gradients(subject, "the probe deconv")
+        images, copy = as_images(images), ModuleCopy.of(network)
+        warn_of_plain_gradients(copy, "the probe deconv")
         layers = mined_layers(exemplars, self.layers)
-        works = {layer: self._work(subject, exemplars, layer) for layer in layers}
+        works = {layer: self._work(copy, exemplars, layer) for layer in layers}
         check_images(images, exemplars)
         used = sorted({index for work in works.values() for index in work.found.image.tolist()})
         local = {index: place for place, index in enumerate(images.indices)}
@@ -68,11 +66,11 @@ class _NeuronProbe(Probe):
         )
 
     @abstractmethod
-    def method(self, subject: Subject) -> Any:
+    def method(self, copy: ModuleCopy) -> Any:
         """Captum's method for one layer."""
 
-    def _work(self, subject: Subject, exemplars: Exemplars, layer: str) -> _Work:
-        mined, tapped, graph = exemplars[layer], subject.at(layer), subject.network.graph
+    def _work(self, copy: ModuleCopy, exemplars: Exemplars, layer: str) -> _Work:
+        mined, tapped, graph = exemplars[layer], copy.at(layer), copy.network.graph
         field = receptive_field(graph, tapped.layer)
         projector = LayerProjector(graph, tapped.layer, Rules(), None, field)
         chosen = choose(mined, layer, self.units, self.ranks)
@@ -88,9 +86,9 @@ class NeuronDeconvolution(_NeuronProbe):
     name: ClassVar[str] = "captum.neuron_deconvolution"
     rule: ClassVar[str] = "deconvnet"
 
-    def method(self, subject: Subject) -> Any:
+    def method(self, copy: ModuleCopy) -> Any:
         """Captum's ``NeuronDeconvolution``."""
-        return captum.NeuronDeconvolution(subject.module, subject.tap)
+        return captum.NeuronDeconvolution(copy.module, copy.tap)
 
 
 class NeuronGuidedBackprop(_NeuronProbe):
@@ -99,9 +97,9 @@ class NeuronGuidedBackprop(_NeuronProbe):
     name: ClassVar[str] = "captum.neuron_guided_backprop"
     rule: ClassVar[str] = "guided"
 
-    def method(self, subject: Subject) -> Any:
+    def method(self, copy: ModuleCopy) -> Any:
         """Captum's ``NeuronGuidedBackprop``."""
-        return captum.NeuronGuidedBackprop(subject.module, subject.tap)
+        return captum.NeuronGuidedBackprop(copy.module, copy.tap)
 
 
 @dataclass(frozen=True)
@@ -118,9 +116,9 @@ class _Work:
         mine = torch.isin(found.image, images).nonzero()[:, 0]
         for part in torch.split(mine, count) if len(mine) else ():
             row = (found.image[part, None] == images).int().argmax(1)
-            asked = Asked(self.layer, found.unit[part], found.position[part], found.value[part])
+            targets = Targets(self.layer, found.unit[part], found.position[part])
             with quiet():
-                maps = self.method.attribute(batch.x[row.to(batch.x.device)], asked.pick)
+                maps = self.method.attribute(batch.x[row.to(batch.x.device)], targets.pick)
             patches = map(crop, maps.detach().cpu(), found.box[part].tolist())
             store(found, part, torch.stack(list(patches)))
 

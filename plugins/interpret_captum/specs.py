@@ -8,9 +8,7 @@ from typing import Any
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
 from interpret.errors import UnknownNameError, suggest
-from interpret.interfaces import Probe, probe_inputs, probe_output
-from interpret.parameters import configure
-from interpret.plugins import RESERVED, registry
+from interpret.plugin import RESERVED, Probe, configure, probe_inputs, probe_output, registry
 from interpret.results import Result
 from interpret_captum.features import Features
 from interpret_topk import Exemplars

@@ -6,25 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import nan
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from interpret.attributions import Attributions, check_classes
+from interpret.attributions import Attributions
 from interpret.errors import StepError
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
+from interpret.images import Images
+from interpret.modules import as_probabilities
 from interpret.network import Network
-from interpret.outputs import as_probabilities
+from interpret.plugin import Probe
 from interpret.progress import track
 from interpret.results import Result
+from interpret.targets import check_classes
 from interpret_captum import metrics
 from interpret_captum.agreement import feature_difference, map_agreement, mining_agreement
 from interpret_captum.comparison import METRICS, Comparison, Family, Metric
 from interpret_captum.features import Features
-from interpret_captum.metrics.faithfulness import Explain, Score
+from interpret_captum.methods import asked_of, attribute_of, score_of
 from interpret_topk import Exemplars
 
 FAMILIES: frozenset[Family] = frozenset(["agreement", "faithfulness", "localisation"])
@@ -126,7 +127,7 @@ class Study:
 
     def image(self, place: int) -> Float[Tensor, "1 c h w"]:
         """One image as the network takes it."""
-        return self.network.place(self.network.preprocess(self.images[place].image)[None])
+        return self.network.to_device(self.network.preprocess(self.images[place].image)[None])
 
     def agreement(self) -> None:
         """Each probe against its reference."""
@@ -162,7 +163,8 @@ class Study:
 
     def faithful(self, found: Attributions, image: int, maps: Float[Tensor, "1 c h w"]) -> dict[str, Tensor]:
         """Curves and infidelity of one map."""
-        x, score = self.image(image), score_of(self.network, found, image, self._probabilities)
+        x, targets = self.image(image), found.targets[image : image + 1]
+        score = score_of(self.network, targets, self._probabilities)
         side, order = min(x.shape[2:]), metrics.pixel_maps(maps)[0].to(x.device)
         grey, blurred = metrics.grey(x, self.network.input), metrics.blur(x, side * BLUR)
         sizes = {"steps": self.settings.steps, "batch_size": self.settings.batch_size}
@@ -170,7 +172,7 @@ class Study:
             "deletion": metrics.replacement_curve(score, x[0], grey[0], order, **sizes),
             "insertion": metrics.replacement_curve(score, blurred[0], x[0], order, **sizes),
             "infidelity": metrics.infidelity(
-                score_of(self.network, found, image),  # what the maps explain: they add up to no probability
+                score_of(self.network, targets),  # what the maps explain: they add up to no probability
                 x,
                 maps,
                 grey,
@@ -185,9 +187,10 @@ class Study:
         """The change of every map when its image hardly changes."""
         radius = SHAKE / torch.tensor(self.network.input.std)
         for place, found in track([*self.found.items()]):
+            attribute = attribute_of(self.probes[place], self.network)
             values = [
                 metrics.sensitivity(
-                    explainer(self.probes[place], self.network, found, image),
+                    asked_of(attribute, found.targets[image : image + 1]),
                     self.image(image),
                     radius,
                     samples=self.settings.samples,
@@ -229,8 +232,9 @@ class Study:
 
     def likeness(self, place: int, found: Attributions, network: Network) -> Float[Tensor, " image"]:
         """Spearman's correlation of the magnitudes of maps with those of another network's."""
-        explain = (explainer(self.probes[place], network, found, image) for image in range(len(self.images)))
-        other = torch.cat([one(self.image(image)).cpu() for image, one in enumerate(explain)])
+        attribute, each = attribute_of(self.probes[place], network), range(len(self.images))
+        maps = [attribute(self.image(image), found.targets[image : image + 1]) for image in each]
+        other = torch.cat(maps).cpu()
         return metrics.rank_correlation(metrics.pixel_maps(other).abs(), metrics.pixel_maps(found.maps).abs())
 
     def cost(self) -> None:
@@ -261,44 +265,6 @@ class Study:
         none = torch.full((len(self.probes),), nan, dtype=torch.float64)
         whole, each = self.whole.get(metric.name, none), self.each.get(metric.name, none[:, None])
         return torch.where(whole.isnan(), _over_images(metric, each), whole)
-
-
-def score_of(
-    network: Network,
-    found: Attributions,
-    image: int,
-    of: Callable[[Tensor, int], Tensor] = lambda logits, _: logits,
-) -> Score:
-    """What an attribution explains in one image: the logit of its class, or its neuron's activation.
-
-    Args:
-        network: What is asked.
-        found: The attribution.
-        image: Its place in ``found``.
-        of: What is made of the logits of all classes, such as ``torch.softmax``; a neuron stays as it is.
-    """
-    unit, (y, x) = int(found.target[image]), found.position[image].tolist()
-    if not found.layer:
-        return lambda images: of(network(images), 1)[:, unit]
-
-    def pick(output: Tensor) -> Tensor:
-        return (output[:, unit] if output.dim() == 2 else output[:, unit, y, x]).clone()
-
-    return lambda images: network.record(images, [found.layer], pick)[found.layer]
-
-
-def explainer(probe: Probe, network: Network, found: Attributions, image: int) -> Explain:
-    """A probe that asks of any images what it asked of one of them, of any network."""
-    unit, (y, x) = int(found.target[image]), found.position[image].tolist()
-    asked = {"unit": unit, "position": (y, x)} if found.layer else {"target": unit}
-    fixed = probe.model_copy(update={k: v for k, v in asked.items() if k in type(probe).model_fields})
-
-    def explain(images: Tensor) -> Tensor:
-        with torch.enable_grad():  # Captum's metrics switch gradients off
-            result = fixed.run(network, as_images(list(images.detach().cpu())))
-        return cast(Any, result).attributions().maps.to(images)  # type: ignore[no-any-return]
-
-    return explain
 
 
 def _question(found: Attributions) -> str:

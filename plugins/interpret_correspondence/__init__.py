@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_correspondence.comparing import correspondence, default_layers
 from interpret_correspondence.distances import Distances, Zeros, hamming, signs
 from interpret_correspondence.permutation import permutation_test, rank_test

@@ -7,25 +7,18 @@ from typing import Any, get_args
 
 import torch
 
-from interpret.batches import OnError
-from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError
-from interpret.fills import Fill, filled
-from interpret.images import as_images
-from interpret.network import Network
+from interpret.images import Fill, as_images, filled
+from interpret.network import Network, OnError, takes_network
 from interpret_correspondence.changing import change_signs
 from interpret_correspondence.judging import judge
 from interpret_correspondence.masks import Size
-from interpret_correspondence.parts import Position, Subject, find, read
+from interpret_correspondence.parts import AnnotatedImage, Position, find, read
 from interpret_correspondence.placing import Draws, RandomRule, part_boxes
 from interpret_correspondence.results import Correspondence
-from interpret_diagnosis.layers import diagnosed_layers
 
 SHARE = 6
 """A mask is this part of the input's shorter side; the paper does not say how large its masks are."""
-
-PAPER = ("layer5", "layer7")
-"""The layers of the paper's Table 1."""
 
 
 @takes_network
@@ -83,8 +76,8 @@ def correspondence(
     _check(parts, draws, tolerance, permutations, batch_size)
     read_ones, skipped = read(network, as_images(images), on_error)
     found = {part: find(part, read_ones) for part in parts}
-    subjects, found, missing = _with_parts(read_ones, found)
-    x, indices = torch.stack([subject.x for subject in subjects]), [subject.index for subject in subjects]
+    annotated, found, missing = _with_parts(read_ones, found)
+    x, indices = torch.stack([image.x for image in annotated]), [image.index for image in annotated]
     boxes = part_boxes(found, size, network.input.size)
     boxes += draws.boxes(indices, boxes, size, network.input.size)
     shown = torch.stack([filled(network.input, one, fill, size, seed) for one in x])
@@ -94,7 +87,7 @@ def correspondence(
         parts=tuple(found),
         layers={name: judge(changes.pop(name), covered, draws, permutations) for name in names},
         image=torch.tensor(indices),
-        ids={str(subject.index): subject.id for subject in subjects},
+        ids={str(image.index): image.id for image in annotated},
         covered=covered,
         boxes=tuple(map(tuple, boxes)),
         missing=missing,
@@ -117,10 +110,7 @@ def default_layers(network: Network) -> list[str]:
     Raises:
         ModelError: If it has neither ReLUs nor convolutions.
     """
-    if all(alias in network.aliases for alias in PAPER):
-        return [*PAPER]
-    names = diagnosed_layers(network)
-    return list(dict.fromkeys([names[len(names) // 2], names[-1]]))
+    return network.default_layers("late")
 
 
 def mask_size(network: Network, window: int | tuple[int, int] | None = None) -> Size:
@@ -154,17 +144,17 @@ def _check(parts: Sequence[str], draws: Draws, tolerance: float, permutations: i
 
 
 def _with_parts(
-    subjects: Sequence[Subject], found: Mapping[str, list[list[Position] | str]]
-) -> tuple[list[Subject], dict[str, list[list[Position] | str]], tuple[tuple[str, str, str], ...]]:
+    annotated: Sequence[AnnotatedImage], found: Mapping[str, list[list[Position] | str]]
+) -> tuple[list[AnnotatedImage], dict[str, list[list[Position] | str]], tuple[tuple[str, str, str], ...]]:
     """The images that show any of the parts, the parts in them, and what is missing in all that were read.
 
     Raises:
         DatasetError: If fewer than two images show a part.
     """
     missing = tuple(
-        (part, subject.id, places)
+        (part, image.id, places)
         for part, images in found.items()
-        for subject, places in zip(subjects, images, strict=True)
+        for image, places in zip(annotated, images, strict=True)
         if isinstance(places, str)
     )
     for part, images in found.items():
@@ -178,8 +168,8 @@ def _with_parts(
             )
     kept = [
         place
-        for place in range(len(subjects))
+        for place in range(len(annotated))
         if any(not isinstance(images[place], str) for images in found.values())
     ]
     shown = {part: [images[place] for place in kept] for part, images in found.items()}
-    return [subjects[place] for place in kept], shown, missing
+    return [annotated[place] for place in kept], shown, missing

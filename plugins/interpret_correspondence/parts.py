@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.errors import DatasetError, InterpretError, UnknownNameError
 from interpret.images import Images, InputSpec, Sample, upright
-from interpret.network import Network
+from interpret.network import Network, OnError
 
 BEYOND = "it lies outside of the photograph"
 CROPPED = "it lies outside of what the network sees"
@@ -33,7 +32,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Subject:
+class AnnotatedImage:
     """One image as the network sees it, with its parts.
 
     Attributes:
@@ -69,7 +68,7 @@ def positions(spec: InputSpec, sample: Sample) -> dict[str, list[Position]]:
 
 def read(
     network: Network, images: Images, on_error: OnError = "raise"
-) -> tuple[list[Subject], tuple[tuple[str, str], ...]]:
+) -> tuple[list[AnnotatedImage], tuple[tuple[str, str], ...]]:
     """All images with their parts; and the id of each that cannot be read, with the reason.
 
     Raises:
@@ -78,7 +77,7 @@ def read(
     """
     if on_error not in {"raise", "skip"}:
         raise InterpretError(f"on_error must be 'raise' or 'skip'. Got {on_error!r}.")
-    subjects: list[Subject] = []
+    annotated: list[AnnotatedImage] = []
     skipped: list[tuple[str, str]] = []
     for place, (index, name) in enumerate(zip(images.indices, images.ids, strict=True)):
         try:
@@ -92,39 +91,39 @@ def read(
                 ) from error
             skipped.append((name, str(error)))
         else:
-            subjects.append(Subject(index, name, x, parts))
-    if not subjects:
+            annotated.append(AnnotatedImage(index, name, x, parts))
+    if not annotated:
         raise DatasetError(f"None of the {len(images)} images can be read. {skipped[0][1]}")
-    return subjects, tuple(skipped)
+    return annotated, tuple(skipped)
 
 
-def find(part: str, subjects: Sequence[Subject]) -> list[list[Position] | str]:
+def find(part: str, annotated: Sequence[AnnotatedImage]) -> list[list[Position] | str]:
     """The positions of a part in every image, or why an image has to do without.
 
     Args:
         part: A name of the dataset's, or ``name:n`` for the n-th position of that name. Such a position is
             known only in images with as many of them as any: in others, nobody knows which one is missing.
-        subjects: The images.
+        annotated: The images.
 
     Raises:
         DatasetError: If no image has any parts.
         UnknownNameError: If no image has this part.
     """
     name, _, number = part.partition(":")
-    most = max((len(subject.parts.get(name, ())) for subject in subjects), default=0)
-    known = _known(subjects)
+    most = max((len(image.parts.get(name, ())) for image in annotated), default=0)
+    known = _known(annotated)
     if not known:
         raise DatasetError(
-            f"None of the {len(subjects)} images has parts (Sample.parts is empty). Use a dataset that knows "
-            "them, such as animal_pose or scenes."
+            f"None of the {len(annotated)} images has parts (Sample.parts is empty). Use a dataset that "
+            "knows them, such as animal_pose or scenes."
         )
     if not number:
         if not most:
             raise UnknownNameError("part", part, known)
-        return [_checked(part, subject.parts.get(name, ())) for subject in subjects]
+        return [_checked(part, image.parts.get(name, ())) for image in annotated]
     if not number.isdecimal() or not 1 <= int(number) <= most:
         raise UnknownNameError("part", part, known)
-    return [_numbered(part, subject.parts.get(name, ()), int(number), most) for subject in subjects]
+    return [_numbered(part, image.parts.get(name, ()), int(number), most) for image in annotated]
 
 
 def _inside(x: float, y: float, width: int, height: int) -> bool:
@@ -132,11 +131,11 @@ def _inside(x: float, y: float, width: int, height: int) -> bool:
     return -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5
 
 
-def _known(subjects: Iterable[Subject]) -> list[str]:
+def _known(annotated: Iterable[AnnotatedImage]) -> list[str]:
     """The names of all parts, with the numbers of those that come more than once."""
     counts: dict[str, int] = {}
-    for subject in subjects:
-        for name, places in subject.parts.items():
+    for image in annotated:
+        for name, places in image.parts.items():
             counts[name] = max(counts.get(name, 0), len(places))
     numbered = [f"{name}:{n}" for name, count in counts.items() if count > 1 for n in range(1, count + 1)]
     return [*(name for name, count in counts.items() if count), *numbered]

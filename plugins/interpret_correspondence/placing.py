@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.images import digest
+from interpret.files import digest
 from interpret_correspondence.masks import Box, Size, square
 from interpret_correspondence.parts import Position
 

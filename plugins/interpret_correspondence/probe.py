@@ -6,11 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from interpret.batches import OnError
-from interpret.fills import Fill
-from interpret.images import Images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.images import Fill, Images
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
 from interpret_correspondence.comparing import correspondence
 from interpret_correspondence.placing import RandomRule
 from interpret_correspondence.results import Correspondence

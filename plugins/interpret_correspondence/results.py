@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError, UnknownNameError
-from interpret.fills import Fill
-from interpret.images import InputSpec
-from interpret.results import Record, Result
+from interpret.images import Fill, InputSpec
+from interpret.records import Record
+from interpret.results import Result
 from interpret_correspondence.distances import Zeros
 from interpret_correspondence.masks import Box
 

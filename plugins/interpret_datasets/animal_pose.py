@@ -11,11 +11,9 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
 from interpret.errors import DatasetError, UnknownNameError
-from interpret.files import user_path
-from interpret.images import Images, Sample, content_hashes, digest, require_unique
-from interpret.interfaces import Dataset
-from interpret.pictures import open_turned
-from interpret.reading import read_file
+from interpret.files import content_hashes, digest, read_file, user_path
+from interpret.images import Images, Sample, open_turned, require_unique
+from interpret.plugin import Dataset
 from interpret_datasets.annotated import (
     Box,
     Position,

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from interpret.errors import DatasetError
-from interpret.files import is_inside
-from interpret.reading import read_text
+from interpret.files import is_inside, read_text
 
 Box: TypeAlias = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels, half-open."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from interpret.errors import DatasetError, UnknownNameError, clause
-from interpret.interfaces import Dataset
+from interpret.plugin import Dataset
 from interpret_datasets.folder import FolderImages, spread
 from interpret_datasets.walking import kind_of, require_folder, run_steps
 

@@ -10,10 +10,9 @@ from typing import ClassVar, TypeVar
 from pydantic import Field
 
 from interpret.errors import DatasetError, UnknownNameError
-from interpret.files import user_path
-from interpret.images import Images, Sample, content_hashes, digest, open_image, require_unique
-from interpret.interfaces import Dataset
-from interpret.reading import printable
+from interpret.files import content_hashes, digest, printable, user_path
+from interpret.images import Images, Sample, open_image, require_unique
+from interpret.plugin import Dataset
 from interpret_datasets.walking import SUFFIXES, find, tell
 
 T = TypeVar("T")

@@ -11,12 +11,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.errors import InterpretError
 from interpret.images import Images, as_images
-from interpret.interfaces import Plugin, Probe
-from interpret.library import DATASET_OF, dataset_of
-from interpret.network import Network
+from interpret.network import Network, OnError
+from interpret.plugin import DATASET_OF, Plugin, Probe, dataset_of
 from interpret.results import Result
 from interpret_datasets.correlation import correlated
 from interpret_datasets.miniatures import SIDE, miniature

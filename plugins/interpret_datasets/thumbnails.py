@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from interpret.batches import READERS, OnError
 from interpret.errors import DatasetError, clause
 from interpret.images import Images, Picture, upright
+from interpret.network import READERS, OnError
 from interpret.progress import track
 
 CHUNK = 256

@@ -10,10 +10,9 @@ from typing import ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from interpret.errors import DatasetError
-from interpret.files import user_path
-from interpret.images import Images, Object, Sample, content_hashes, digest, require_unique
-from interpret.interfaces import Dataset
-from interpret.pictures import open_turned
+from interpret.files import content_hashes, digest, user_path
+from interpret.images import Images, Object, Sample, open_turned, require_unique
+from interpret.plugin import Dataset
 from interpret_datasets.annotated import read_lines, require_box_inside, require_inside, require_pictures
 from interpret_datasets.benchmark import fetch, locate
 from interpret_datasets.folder import spread

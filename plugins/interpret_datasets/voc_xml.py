@@ -7,8 +7,8 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from interpret.errors import DatasetError, UnknownNameError, clause
+from interpret.files import read_file
 from interpret.images import Object
-from interpret.reading import read_file
 
 LARGEST = 2**22
 """Bytes of an annotation that are read; VOC's have a few thousand."""

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from interpret.errors import DatasetError
-from interpret.files import parse_json
-from interpret.reading import printable, read_file
+from interpret.files import parse_json, printable, read_file
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Files with these endings are pictures, in capital letters too."""

@@ -2,27 +2,35 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
-from interpret_deconv.asking import Asked, AsksClass, AsksNeuron, find_neurons
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_deconv.attribution import Project
 from interpret_deconv.neurons import Neuron
 from interpret_deconv.probe import Deconv
-from interpret_deconv.projection import project
+from interpret_deconv.projection import project, project_cropped
 from interpret_deconv.results import LayerProjections, Projections
 
 __all__ = [
-    "Asked",
-    "AsksClass",
-    "AsksNeuron",
     "Deconv",
     "LayerProjections",
     "Neuron",
     "Project",
     "Projections",
-    "find_neurons",
     "project",
+    "project_cropped",
 ]
+
+_MOVED = {
+    "Asked": "interpret.Targets",
+    "AsksClass": "interpret.ClassAttribution",
+    "AsksNeuron": "interpret.NeuronAttribution",
+    "find_neurons": "interpret.targets.find_neurons",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Says where a name went that was here once (PEP 562)."""
+    new = f": it is {_MOVED[name]} now" if name in _MOVED else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{new}")
 
 
 @hookimpl

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from interpret.graph.rules import Rules
-from interpret.graph.topdown import remember, seed_signals, top_down
+from interpret.attributing import NeuronAttribution
+from interpret.graph import Rules, save_forward, seed_signals, top_down
 from interpret.network import Network
-from interpret_deconv.asking import Asked, AsksNeuron, Explain
+from interpret.targets import Targets
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.derivatives import whole_gradient
-from interpret_deconv.neurons import Neuron
+from interpret_deconv.neurons import neurons_of
 from interpret_deconv.projection import project
 
 
-class Project(AsksNeuron):
+class Project(NeuronAttribution):
     """A class or one neuron of each image, projected back to pixels (Zeiler & Fergus 2014)."""
 
     name: ClassVar[str] = "project"
@@ -39,24 +39,19 @@ class Project(AsksNeuron):
         "refuse", description="Nonlinearities without a rule: refuse them, or take their gradient."
     )
 
-    def explainer(self, network: Network) -> Explain:
-        """The projection, ready for this network."""
+    def attribute(
+        self, network: Network, x: Float[Tensor, "n c h w"], targets: Targets
+    ) -> Float[Tensor, "n c h w"]:
+        """The pixels that count for each image's target: the signal 1 starts there.
 
-        def explain(x: Tensor, asked: Asked) -> Tensor:
-            if asked.layer:
-                return project(
-                    network,
-                    x,
-                    _neurons(asked),
-                    self.rule,
-                    unpool=self.unpool,
-                    lrn=self.lrn,
-                    nonlinear=self.nonlinear,
-                )
+        Raises:
+            ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
+        """
+        if not targets.layer:
             rules = as_rules(self.rule, self.unpool, self.lrn, self.nonlinear)
-            return project_classes(network, x, asked.unit, rules)
-
-        return explain
+            return project_classes(network, x, targets.unit, rules)
+        choices: dict[str, Any] = {"unpool": self.unpool, "lrn": self.lrn, "nonlinear": self.nonlinear}
+        return project(network, x, neurons_of(targets), self.rule, **choices)
 
 
 def project_classes(
@@ -80,10 +75,5 @@ def project_classes(
     signal = seed_signals(graph.output, classes, nowhere, nowhere, ones).to(x.device)
     if gradient := whole_gradient(network, graph, "", rules):
         return gradient(x, signal, images)
-    memory = remember(graph, x, [graph.output], rules)
-    return top_down(memory, graph.output, signal, images)
-
-
-def _neurons(asked: Asked) -> list[Neuron]:
-    places = zip(asked.unit.tolist(), asked.position.tolist(), strict=True)
-    return [Neuron(image, asked.layer, unit, y, x) for image, (unit, (y, x)) in enumerate(places)]
+    cache = save_forward(graph, x, [graph.output], rules)
+    return top_down(cache, graph.output, signal, images)

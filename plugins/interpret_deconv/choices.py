@@ -6,7 +6,7 @@ import math
 from typing import Any, Literal, get_args
 
 from interpret.errors import InterpretError
-from interpret.graph.rules import Rules
+from interpret.graph import Rules
 
 __all__ = ["Nonlinear", "Rule"]
 

@@ -15,13 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.graph.program import Graph, Node
-from interpret.graph.rules import Rules, moves_images
-from interpret.graph.topdown import by_autograd
-from interpret.network import Network
-from interpret.outputs import pick_output
-from interpret.recording import Call, watching
-from interpret.snapshots import writes
+from interpret.graph import Graph, Node, Rules, by_autograd, moves_images
+from interpret.modules import pick_output, writes
+from interpret.network import Call, Network, watching
 
 Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images, signals in a layer, and the image of each signal, to the gradient in pixels."""
@@ -100,7 +96,7 @@ def _node_of(graph: Graph, layer: str) -> Node:
 
 
 def _of_graph(graph: Graph, node: Node) -> Gradient:
-    return partial(by_autograd, lambda leaf: graph.run(leaf, [node])[node], node.place)
+    return partial(by_autograd, lambda leaf: graph.run(leaf, [node])[node], node.origin)
 
 
 def _of_module(network: Network, layer: str) -> Gradient:

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.graph.program import Graph, Node
-from interpret.graph.windows import Seeds
+from interpret.graph import Graph, Node, Seeds
+from interpret.targets import Targets
 
 IMAGES_AT_ONCE = 16
 
@@ -37,6 +37,12 @@ class Neuron:
     x: int = 0
 
 
+def neurons_of(targets: Targets) -> list[Neuron]:
+    """The neurons that are asked about in the images of a batch, one in each."""
+    places = zip(targets.unit.tolist(), targets.position.tolist(), strict=True)
+    return [Neuron(image, targets.layer, unit, y, x) for image, (unit, (y, x)) in enumerate(places)]
+
+
 def as_seeds(
     graph: Graph,
     node: Node,
@@ -56,12 +62,12 @@ def as_seeds(
     Raises:
         InterpretError: If a neuron does not exist.
     """
-    shape = map_shape(node, neurons[0].layer)
+    shape = map_shape(node, neurons[0].layer if neurons else "")
     for neuron in neurons:
         _check(neuron, len(x), shape)
     names = ("image", "channel", "y", "x")
     numbers = [[_whole(neuron, name) for name in names] for neuron in neurons]
-    image, channel, row, column = torch.tensor(numbers).unbind(1)
+    image, channel, row, column = torch.tensor(numbers, dtype=torch.int64).reshape(-1, 4).unbind(1)
     seeds = Seeds(image, channel, row, column, torch.ones(len(neurons), dtype=x.dtype))
     if seed == "activation":
         return seeds._replace(value=_activations(graph, node, x, seeds))

@@ -11,12 +11,12 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from interpret.graph.windows import Seeds
+from interpret.graph import Seeds
 from interpret.images import Images, as_images
-from interpret.interfaces import Probe
 from interpret.network import Network
+from interpret.plugin import Probe
 from interpret.progress import track
-from interpret.workspace import kept_pieces
+from interpret.run import cached_pieces
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
 from interpret_deconv.projection import LayerProjector
@@ -73,7 +73,7 @@ class Deconv(Probe):
         def project(piece: range) -> Projections:
             for start in track(range(piece.start, piece.stop, self.batch_size)):
                 chosen = used[start : min(start + self.batch_size, piece.stop)]
-                x = network.place(
+                x = network.to_device(
                     torch.stack([network.preprocess(images[local[index]].image) for index in chosen])
                 )
                 for work in works.values():
@@ -91,7 +91,7 @@ class Deconv(Probe):
                 dead={layer: exemplars[layer].dead for layer in works},
             )
 
-        pieces = kept_pieces(project, range(len(used)), self.batch_size, kind=Projections)
+        pieces = cached_pieces(project, range(len(used)), self.batch_size, kind=Projections)
         for layer, work in works.items():
             for piece in pieces if len(pieces) > 1 else ():
                 work.found.fill(piece.layers[layer])

@@ -11,18 +11,27 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.program import Graph, Node
-from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.graph.rules import Rules
-from interpret.graph.topdown import remember, seed_signals, top_down
-from interpret.graph.window_sweep import window_top_down
-from interpret.graph.windows import Plan, Seeds, plan_windows
-from interpret.network import Network
+from interpret.graph import (
+    Graph,
+    Node,
+    Plan,
+    ReceptiveField,
+    Rules,
+    Seeds,
+    plan_windows,
+    receptive_field,
+    save_forward,
+    save_rule,
+    seed_signals,
+    top_down,
+    window_top_down,
+)
+from interpret.network import Network, takes_network
+from interpret.targets import Targets
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules, check_engine, check_seed
 from interpret_deconv.derivatives import Gradient, whole_gradient
-from interpret_deconv.neurons import Neuron, as_neurons, as_seeds
+from interpret_deconv.neurons import Neuron, as_neurons, as_seeds, neurons_of
 
 __all__ = ["LayerProjector"]
 
@@ -73,7 +82,7 @@ def project(
     rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
     neurons = as_neurons(neurons)
     check_seed(seed)
-    images = network.place(_checked(x, network))
+    images = network.to_device(_checked(x, network))
     channels, height, width = images.shape[1:]
     graph = network.graph_for((channels, height, width))
     projections = images.new_zeros(len(neurons), *images.shape[1:])
@@ -86,6 +95,46 @@ def project(
         if canvases is not projections:
             projections[mine] = canvases
     return projections
+
+
+@takes_network
+def project_cropped(
+    network: Network,
+    x: Float[Tensor, "k c h w"],
+    targets: Targets,
+    rule: Rule = "deconvnet",
+    *,
+    unpool: Unpool = "sum",
+    lrn: Norm | None = None,
+    engine: Engine = "auto",
+    nonlinear: Nonlinear = "refuse",
+) -> tuple[Float[Tensor, "k c height width"], Int[Tensor, "k 4"]]:
+    """One neuron of each image as `project` has it, cropped to what it sees.
+
+    Args:
+        network: The network; it is left as it is.
+        x: Preprocessed images.
+        targets: One neuron in each of them, of a layer by name or alias.
+        rule: As in `project`, and so are the other choices.
+        unpool: Where pooling windows share a maximum.
+        lrn: What response norms do.
+        engine: How it is computed.
+        nonlinear: What is done at nonlinearities without a rule.
+
+    Returns:
+        The projections, and the receptive fields (top, left, bottom, right) that they are cropped to.
+
+    Raises:
+        InterpretError: If a neuron, a layer or a choice does not exist.
+        ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
+    """
+    rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
+    images = network.to_device(_checked(x, network))
+    channels, height, width = images.shape[1:]
+    graph = network.graph_for((channels, height, width))
+    layer = LayerProjector.of(network, graph, network.layer(targets.layer), rules, engine)
+    seeds = as_seeds(graph, layer.node, images, neurons_of(targets), 1.0)
+    return layer.patches(images, seeds)
 
 
 def _checked(x: Tensor, network: Network) -> Tensor:
@@ -132,7 +181,7 @@ class LayerProjector:
         gradient = whole_gradient(network, graph, layer, rules)
         for below in () if gradient else graph.signal_path(node):
             if below is not graph.input:
-                rules.remembered(below)
+                save_rule(below, rules)
         plan = None if engine == "full" or gradient else plan_windows(graph, node, rules)
         if plan is None and engine == "windows":
             raise ModelError(
@@ -169,7 +218,8 @@ class LayerProjector:
         if self.sees_all:
             return torch.tensor([[0, 0, *self.graph.input.extent]]).repeat(len(seeds.image), 1)
         positions = zip(seeds.y.tolist(), seeds.x.tolist(), strict=True)
-        return torch.tensor([self.field.box(y, x) for y, x in positions])
+        boxes = [self.field.box(y, x) for y, x in positions]
+        return torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)
 
     def patches(
         self, x: Float[Tensor, "n c h w"], seeds: Seeds
@@ -214,12 +264,12 @@ class LayerProjector:
             if self.gradient:
                 yield from self._by_autograd(self.gradient, x, seeds, images, count)
                 continue
-            memory = remember(self.graph, x[images.to(x.device)], [self.node], self.rules)
+            cache = save_forward(self.graph, x[images.to(x.device)], [self.node], self.rules)
             for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
                 mine = seeds.take(part)
                 place = torch.searchsorted(images, mine.image).to(x.device)
                 signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
-                yield part, top_down(memory, self.node, signal, place)
+                yield part, top_down(cache, self.node, signal, place)
 
     def _by_autograd(
         self, gradient: Gradient, x: Tensor, seeds: Seeds, images: Tensor, count: int

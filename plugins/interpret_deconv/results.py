@@ -12,7 +12,8 @@ from torch import Tensor
 
 from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
-from interpret.results import Record, Result
+from interpret.records import Record
+from interpret.results import Result
 
 
 @dataclass(frozen=True)

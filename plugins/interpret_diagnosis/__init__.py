@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_diagnosis.activity import Activity, activity
 from interpret_diagnosis.aliasing import AliasEnergy, alias_energy
 from interpret_diagnosis.diagnosing import diagnose

@@ -10,14 +10,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from interpret.batches import OnError, batches
-from interpret.entry import takes_network
 from interpret.errors import DatasetError, ModelError
 from interpret.images import Images, as_images
-from interpret.network import Network
+from interpret.network import Network, OnError, batches, takes_network
 from interpret.progress import track
-from interpret.results import Record
-from interpret_diagnosis.layers import diagnosed_layers
+from interpret.records import Record
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def activity(
     Args:
         network: The network.
         images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
-        layers: Names or aliases of layers after their ReLU; default: see ``diagnosed_layers``.
+        layers: Names or aliases of layers after their ReLU; default: see ``Network.default_layers``.
         batch_size: Images in one forward pass.
         on_error: ``skip`` leaves out images that cannot be read.
 
@@ -74,7 +71,7 @@ def count_activity(
     network: Network, images: Images, layers: Sequence[str], batch_size: int, on_error: OnError
 ) -> tuple[dict[str, Activity], tuple[tuple[str, str], ...]]:
     """``activity``, and the id of every image that cannot be read, with the reason."""
-    names = list(layers) or diagnosed_layers(network)
+    names = list(layers) or network.default_layers()
     skipped: list[tuple[str, str]] = []
     counters = {name: _Counter(name) for name in names}
     starts = track(range(0, len(images), batch_size))

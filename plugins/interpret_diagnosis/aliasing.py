@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.results import Record
+from interpret.records import Record
 
 PERIODS = 6
 """A patch must hold so many periods of the grid, for its frequencies to stand apart from their neighbours."""

@@ -10,17 +10,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from interpret.batches import OnError, batches
-from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
 from interpret.images import Images, as_images
-from interpret.network import Network
+from interpret.network import Network, OnError, batches, takes_network
 from interpret_deconv import Deconv, LayerProjections
 from interpret_diagnosis.activity import count_activity
 from interpret_diagnosis.aliasing import alias_energy
 from interpret_diagnosis.filters import duplicates, filter_rms, relative_size
 from interpret_diagnosis.findings import find
-from interpret_diagnosis.layers import diagnosed_layers, first_convolution, second_layer
+from interpret_diagnosis.layers import first_convolution, second_layer
 from interpret_diagnosis.results import Aliasing, FirstLayer, NetworkDiagnosis, Thresholds
 from interpret_diagnosis.shifts import ShiftError, shift_error
 from interpret_diagnosis.spectrum import band_energy, likeness_to_noise
@@ -50,7 +48,7 @@ def diagnose(
         network: The network.
         images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
         layers: Layers after their ReLU, whose units are counted and whose maps are moved; default: see
-            ``diagnosed_layers``.
+            ``Network.default_layers``.
         label: The network's name in figures; default: its class and its first convolution.
         projected: The layer whose projections are looked at for aliasing; default: see ``second_layer``.
         units: So many of its units, at most, drawn at random.
@@ -66,7 +64,7 @@ def diagnose(
         DatasetError: If an image cannot be read and ``on_error`` is ``raise``, or if none can.
     """
     images, limits = as_images(images), thresholds or Thresholds()
-    names, notes = list(layers) or diagnosed_layers(network), dict[str, str]()
+    names, notes = list(layers) or network.default_layers(), dict[str, str]()
     first = first_layer(network, limits.duplicate)
     if projected is not None:
         network.layer(projected)

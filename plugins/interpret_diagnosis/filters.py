@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interpret.errors import InterpretError
-from interpret.results import Record
+from interpret.records import Record
 
 
 def filter_rms(

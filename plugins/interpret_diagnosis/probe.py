@@ -6,10 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.batches import OnError
 from interpret.images import Images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
 from interpret_diagnosis.diagnosing import diagnose
 from interpret_diagnosis.results import Diagnosis, Thresholds
 

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.images import InputSpec
-from interpret.results import Record, Result
+from interpret.records import Record
+from interpret.results import Result
 from interpret_deconv import LayerProjections
 from interpret_diagnosis.activity import Activity
 from interpret_diagnosis.aliasing import AliasEnergy

@@ -9,12 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.entry import takes_network
 from interpret.errors import InterpretError, ModelError
-from interpret.graph.receptive import ReceptiveField, receptive_field
-from interpret.network import Network
+from interpret.graph import ReceptiveField, receptive_field
+from interpret.network import Network, takes_network
 from interpret.progress import track
-from interpret.results import Record
+from interpret.records import Record
 
 BATCH = 8
 """Images whose maps are held at once."""
@@ -157,7 +156,7 @@ def _try(network: Network, x: Tensor, trials: dict[tuple[str, int], _Trial]) -> 
     names = list(dict.fromkeys(name for name, _ in trials))
     if not moves:
         return
-    for part in torch.split(network.place(x), BATCH):
+    for part in torch.split(network.to_device(x), BATCH):
         before: dict[str, Tensor] = network.record(part, names)
         for axis, shift in track(moves):
             wanted = [name for name, along in trials if along == axis and shift in trials[name, along].shifts]

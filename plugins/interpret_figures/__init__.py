@@ -10,8 +10,7 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer, hookimpl
 
 __all__ = ["register_renderers"]
 

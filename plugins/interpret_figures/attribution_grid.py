@@ -11,7 +11,7 @@ from pydantic import Field
 
 from interpret.attributions import Attributions
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures import display
 from interpret_figures.grid import Heading
 from interpret_figures.page import Format, save_page

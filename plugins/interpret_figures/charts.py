@@ -26,8 +26,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from interpret.files import write_atomically
-from interpret.reading import printable
+from interpret.files import printable, write_atomically
 from interpret_figures.grid import LINE, Heading
 from interpret_figures.page import INK, NAMELESS, QUIET, STABLE, Format, font, png_bytes
 from interpret_figures.text import paragraph, text_inches

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from interpret.reading import printable
+from interpret.files import printable
 
 __all__ = ["MISSING", "PLUS_MINUS", "Cell", "in_markdown", "markdown_code"]
 

@@ -21,8 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
-from interpret.files import write_atomically
-from interpret.reading import printable
+from interpret.files import printable, write_atomically
 
 __all__ = ["INK", "QUIET", "TIMES", "Format", "Label", "Page", "file_name", "font", "save_page"]
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from matplotlib.backends.backend_agg import RendererAgg
 
-from interpret.reading import printable
+from interpret.files import printable
 from interpret_figures.page import font
 
 __all__ = ["MINUS", "category", "chance", "fitted", "number", "paragraph", "text_inches"]

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_filters.filters import first_filters
 from interpret_filters.probe import FirstLayerFilters
 from interpret_filters.results import Filters

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from interpret.entry import takes_network
 from interpret.errors import ModelError
-from interpret.network import Network
+from interpret.network import Network, takes_network
 from interpret_filters.results import Filters
 
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Probe
 from interpret.network import Network
+from interpret.plugin import Probe
 from interpret_filters.filters import first_filters
 from interpret_filters.results import Filters
 

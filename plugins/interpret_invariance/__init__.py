@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_invariance.halves import half_widths, linearity
 from interpret_invariance.layers import first_and_last
 from interpret_invariance.measuring import invariance

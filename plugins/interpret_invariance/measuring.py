@@ -11,23 +11,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.arguments import require_count
-from interpret.attributions import Target, find_targets, tell, used_labels
-from interpret.batches import OnError, batches
-from interpret.entry import takes_network
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, as_images
-from interpret.network import Network
+from interpret.network import Network, OnError, batches, takes_network
 from interpret.progress import track
+from interpret.targets import Target, find_targets, tell, used_labels
 from interpret_invariance.layers import first_and_last
+from interpret_invariance.reference import ReferenceImage
 from interpret_invariance.results import Curves, Invariances
-from interpret_invariance.subject import Subject
 from interpret_invariance.transforms import PAPER, STEPS, amounts_in, amounts_of, check_border
 from interpret_invariance.warping import Border
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked about every image.
+class CurveSettings:
+    """Which curves are measured of every image.
 
     Attributes:
         layers: The layers that are compared.
@@ -103,19 +101,19 @@ def invariance(
     for name in names:
         network.layer(name)
     amounts = _amounts(transforms, ranges or {}, network.input.size, steps)
-    question = Question(names, amounts, border, target, batch_size)
+    settings = CurveSettings(names, amounts, border, target, batch_size)
     answers, skipped = list[_Answer](), list[tuple[str, str]]()
     read = batches(network, images, 1, on_error=on_error)
     for place, batch in zip(track(range(len(images))), read, strict=True):
         skipped.extend(batch.skipped)
         if len(batch.x):
-            answers.append(_ask(network, images.subset([place]), batch.x, question))
+            answers.append(_ask(network, images.subset([place]), batch.x, settings))
     if not answers:
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
     same = len(images.categories) == answers[0].classes
     categories = network.categories or (images.categories if same else ())
     matching = tell(used_labels(network, images, answers[0].classes, target))
-    found = _together(network, question, answers, categories, tuple(skipped))
+    found = _together(network, settings, answers, categories, tuple(skipped))
     return replace(found, matching=matching)
 
 
@@ -139,16 +137,16 @@ def _amounts(
     return {kind: amounts_in(kind, size, ranges.get(kind), steps) for kind in kinds}
 
 
-def _ask(network: Network, image: Images, x: Float[Tensor, "1 c h w"], question: Question) -> _Answer:
+def _ask(network: Network, image: Images, x: Float[Tensor, "1 c h w"], settings: CurveSettings) -> _Answer:
     """Transform one image in every way."""
-    subject = Subject.of(network, question.layers, x)
-    target, origin = _find_target(network, image, subject.logits, question.target)
+    reference = ReferenceImage.of(network, settings.layers, x)
+    target, origin = _find_target(network, image, reference.logits, settings.target)
     curves = {
-        kind: subject.curves(kind, amounts, target, question.border, question.batch_size)
-        for kind, amounts in question.amounts.items()
+        kind: reference.curves(kind, amounts, target, settings.border, settings.batch_size)
+        for kind, amounts in settings.amounts.items()
     }
-    classes = subject.logits.shape[1]
-    return _Answer(image.indices[0], image.ids[0], target, origin, classes, subject.norm, curves)
+    classes = reference.logits.shape[1]
+    return _Answer(image.indices[0], image.ids[0], target, origin, classes, reference.norm, curves)
 
 
 def _find_target(
@@ -166,13 +164,13 @@ def _find_target(
 
 def _together(
     network: Network,
-    question: Question,
+    settings: CurveSettings,
     answers: Sequence[_Answer],
     categories: tuple[str, ...],
     skipped: tuple[tuple[str, str], ...],
 ) -> Invariances:
     """The answers of all images."""
-    layers = list(question.layers)
+    layers = list(settings.layers)
     return Invariances(
         curves={
             kind: Curves(
@@ -184,7 +182,7 @@ def _together(
                 },
                 probability=torch.stack([answer.curves[kind][1] for answer in answers]),
             )
-            for kind, amounts in question.amounts.items()
+            for kind, amounts in settings.amounts.items()
         },
         norm={
             layer: torch.tensor([answer.norm[layer] for answer in answers], dtype=torch.float64)
@@ -194,7 +192,7 @@ def _together(
         ids={str(answer.place): answer.id for answer in answers},
         target=torch.tensor([answer.target for answer in answers]),
         target_from=tuple(answer.origin for answer in answers),
-        border=question.border,
+        border=settings.border,
         input=network.input,
         categories=categories,
         skipped=skipped,

@@ -6,11 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.attributions import Target
-from interpret.batches import OnError
 from interpret.images import Images
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
+from interpret.targets import Target
 from interpret_invariance.measuring import invariance
 from interpret_invariance.results import Invariances
 from interpret_invariance.transforms import PAPER, STEPS, Kind

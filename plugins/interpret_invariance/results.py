@@ -9,7 +9,8 @@ from torch import Tensor
 
 from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
-from interpret.results import Record, Result
+from interpret.records import Record
+from interpret.results import Result
 from interpret_invariance.halves import half_widths, linearity
 from interpret_invariance.transforms import find_transformation
 from interpret_invariance.warping import Border

@@ -1,7 +1,6 @@
 """The executor that computes the shards of a step on this machine, in this process or in several."""
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Executor
+from interpret.plugin import Executor, hookimpl
 from interpret_local.executor import Local
 
 __all__ = ["Local"]

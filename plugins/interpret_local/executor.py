@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.interfaces import Executor, Job
+from interpret.plugin import Executor, Job
 from interpret_local.processes import run_in_processes
 
 

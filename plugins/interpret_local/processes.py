@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 from struct import Struct
 
 from interpret.errors import InterpretError, StepError, clause
-from interpret.interfaces import Job
 from interpret.interrupts import check_interrupt
+from interpret.plugin import Job
 
 NOTE = Struct("<ii")
 """The number of a job, and how many more of its images are done: so short that a pipe needs no lock."""
@@ -33,7 +33,9 @@ def run_in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Job]:
         BrokenProcessPool: If a process died.
     """
     sent, context = [_packed(job) for job in jobs], get_context("forkserver")
-    context.set_forkserver_preload(["interpret.jobs"])  # torch is imported once for all steps and processes
+    context.set_forkserver_preload(
+        ["interpret.run.jobs"]
+    )  # torch is imported once for all steps and processes
     reader, writer = context.Pipe(duplex=False)
     with reader, writer, _pool(ProcessPoolExecutor(workers, context, _begin, (writer,))) as pool:
         futures = [pool.submit(_run, number, data) for number, data in enumerate(sent)]

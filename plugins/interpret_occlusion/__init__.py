@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_occlusion.probe import Occlusion
-from interpret_occlusion.results import Followed, OcclusionMaps, Occlusions
+from interpret_occlusion.results import Followed, OcclusionMaps, Occlusions, Sweep
 from interpret_occlusion.sweeping import sweep
 
-__all__ = ["Followed", "Occlusion", "OcclusionMaps", "Occlusions", "sweep"]
+__all__ = ["Followed", "Occlusion", "OcclusionMaps", "Occlusions", "Sweep", "sweep"]
 
 
 @hookimpl

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from interpret.errors import InterpretError
 from interpret.network import Network
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 SEEDS = range(-(2**63), 2**64)
 """What PyTorch's generators take."""
@@ -23,18 +19,6 @@ NO_APPROXIMATE = (
     "error it stated was below the true one in 20 scenes of 20. Use 'auto', or a longer stride"
 )
 NO_TOLERANCE = "It belonged to engine: approximate, which is gone. Leave it out."
-
-
-def without_tolerance(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that says what became of ``tolerance`` where it is given."""
-
-    @wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        if "tolerance" in kwargs:
-            raise InterpretError(f"{function.__name__}() has no parameter 'tolerance'. {NO_TOLERANCE}")
-        return function(*args, **kwargs)
-
-    return checked
 
 
 def one_image(network: Network, x: Any) -> Any:

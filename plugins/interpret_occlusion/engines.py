@@ -14,13 +14,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError, ModelError, clause
-from interpret.graph.incremental import Incremental, Keep, Wanted
-from interpret.graph.program import multiply_adds
-from interpret.graph.spans import Windows
+from interpret.graph import Incremental, Keep, Slices, Wanted, multiply_adds
 from interpret.network import Network
 from interpret.progress import track
 from interpret.results import Result
-from interpret.workspace import kept_pieces
+from interpret.run import cached_pieces
 
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError)
 """What an engine raises that does not fit a network."""
@@ -41,8 +39,8 @@ class Answers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked of one image.
+class SweepTask:
+    """One sweep that is to be computed.
 
     Attributes:
         network: The network.
@@ -58,7 +56,7 @@ class Question:
     units: Mapping[str, Int[Tensor, " unit"]]
     batch_size: int = 32
 
-    def keep(self, engine: str, rows: Windows, columns: Windows) -> Keep:
+    def keep(self, engine: str, rows: Slices, columns: Slices) -> Keep:
         """Stores what an engine has done of a sweep, for a step that is stopped."""
         pixels = torch.stack([self.x, self.filled]).detach().to("cpu", torch.float64)
         image = hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
@@ -83,7 +81,7 @@ def _kept_answers(
     def some(piece: range) -> PlaceAnswers:
         return PlaceAnswers({str(number): values.cpu() for number, values in enumerate(compute(piece))})
 
-    pieces = kept_pieces(some, range(batches), 1, *about, batches, kind=PlaceAnswers)
+    pieces = cached_pieces(some, range(batches), 1, *about, batches, kind=PlaceAnswers)
     return [torch.cat([piece.values[name] for piece in pieces]).to(device) for name in pieces[0].values]
 
 
@@ -92,69 +90,69 @@ class Full:
 
     name = "full"
 
-    def __init__(self, question: Question) -> None:
-        self.question = question
+    def __init__(self, task: SweepTask) -> None:
+        self.task = task
 
-    def answers(self, rows: Windows, columns: Windows) -> Answers:
+    def answers(self, rows: Slices, columns: Slices) -> Answers:
         """The answers with the occluder at every place of rows x columns."""
-        question, corners = self.question, list(product(rows.starts, columns.starts))
-        batches = [corners[i : i + question.batch_size] for i in range(0, len(corners), question.batch_size)]
+        task, corners = self.task, list(product(rows.starts, columns.starts))
+        batches = [corners[i : i + task.batch_size] for i in range(0, len(corners), task.batch_size)]
 
         def compute(some: range) -> list[Tensor]:
             found = [
-                answer(question.network, self._occluded(batch, rows.size, columns.size), question.units)
+                answer(task.network, self._occluded(batch, rows.size, columns.size), task.units)
                 for batch in track(batches[some.start : some.stop])
             ]
             columns_of = zip(*([logits, *sums.values()] for logits, sums in found), strict=True)
             return [torch.cat(parts) for parts in columns_of]
 
-        logits, *sums = question.keep(self.name, rows, columns)(compute, len(batches))
+        logits, *sums = task.keep(self.name, rows, columns)(compute, len(batches))
         shape = (len(rows.starts), len(columns.starts), -1)
-        followed = zip(question.units, sums, strict=True)
+        followed = zip(task.units, sums, strict=True)
         return Answers(logits.view(shape), {layer: values.view(shape) for layer, values in followed})
 
-    def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+    def cost(self, rows: Slices, columns: Slices) -> tuple[int, int]:
         """Multiply-adds of full forward passes, where the network can be traced."""
         try:
-            graph = self.question.network.graph
+            graph = self.task.network.graph
         except ModelError:
             return 0, 0
         full = len(rows.starts) * len(columns.starts) * sum(map(multiply_adds, graph.path(graph.output)))
         return full, full
 
     def _occluded(self, corners: Sequence[tuple[int, int]], height: int, width: int) -> Tensor:
-        x = self.question.x.repeat(len(corners), 1, 1, 1)
+        x = self.task.x.repeat(len(corners), 1, 1, 1)
         for image, (top, left) in zip(x, corners, strict=True):
             where = (slice(None), slice(top, top + height), slice(left, left + width))
-            image[where] = self.question.filled[where]
+            image[where] = self.task.filled[where]
         return x
 
 
 class Changes:
-    """Computes only what the occluder changes, exactly; see `interpret.graph.incremental`."""
+    """Computes only what the occluder changes, exactly; see `interpret.graph.Incremental`."""
 
     name = "incremental"
 
-    def __init__(self, question: Question) -> None:
-        self.question, graph, self.layers = question, question.network.graph, list(question.units)
-        nodes = [graph.layer(question.network.layer(layer)) for layer in self.layers]
-        units = (question.units[layer] for layer in self.layers)
+    def __init__(self, task: SweepTask) -> None:
+        self.task, graph, self.layers = task, task.network.graph, list(task.units)
+        nodes = [graph.layer(task.network.layer(layer)) for layer in self.layers]
+        units = (task.units[layer] for layer in self.layers)
         wanted = [Wanted(node, unit) for node, unit in zip(nodes, units, strict=True)]
-        self.filled = question.filled
-        self.engine = Incremental(graph, question.x, [Wanted(graph.output), *wanted])
+        self.filled = task.filled
+        self.engine = Incremental(graph, task.x, [Wanted(graph.output), *wanted])
 
-    def answers(self, rows: Windows, columns: Windows) -> Answers:
+    def answers(self, rows: Slices, columns: Slices) -> Answers:
         """The answers with the occluder at every place of rows x columns."""
-        keep = self.question.keep(self.name, rows, columns)
+        keep = self.task.keep(self.name, rows, columns)
         logits, *sums = self.engine.run(self.filled, rows, columns, keep)
         return Answers(logits, dict(zip(self.layers, sums, strict=True)))
 
-    def cost(self, rows: Windows, columns: Windows) -> tuple[int, int]:
+    def cost(self, rows: Slices, columns: Slices) -> tuple[int, int]:
         """Multiply-adds on the windows, and those of full forward passes."""
         return self.engine.multiply_adds(rows, columns)
 
 
-def pick_engine(choice: str, question: Question, rows: Windows, columns: Windows) -> Full | Changes:
+def pick_engine(choice: str, task: SweepTask, rows: Slices, columns: Slices) -> Full | Changes:
     """The engine of that name; ``auto``: the incremental one where it works and saves something.
 
     The incremental engine is compared with a full pass at one place before it is believed.
@@ -164,25 +162,25 @@ def pick_engine(choice: str, question: Question, rows: Windows, columns: Windows
         ModelError: If ``incremental`` is asked for, and the network cannot be traced or the engine is wrong.
     """
     if choice == "full":
-        return Full(question)
+        return Full(task)
     if choice == "incremental":
-        engine = Changes(question)
-        if problem := _problem(engine, question, rows, columns):
+        engine = Changes(task)
+        if problem := _problem(engine, task, rows, columns):
             raise ModelError(problem)
         return engine
     if choice != "auto":
         raise InterpretError(f"engine is {choice!r}; it must be one of 'auto', 'incremental', 'full'.")
     try:
-        engine = Changes(question)
+        engine = Changes(task)
     except (ModelError, *FAILURES):
-        return Full(question)
+        return Full(task)
     ours, full = engine.cost(rows, columns)
     pays = full > WORTH * ours
-    return engine if pays and not _problem(engine, question, rows, columns) else Full(question)
+    return engine if pays and not _problem(engine, task, rows, columns) else Full(task)
 
 
 def answer_everywhere(
-    choice: str, engine: Full | Changes, question: Question, rows: Windows, columns: Windows
+    choice: str, engine: Full | Changes, task: SweepTask, rows: Slices, columns: Slices
 ) -> tuple[Full | Changes, Answers]:
     """The answers at every place, and the engine they are from: ``auto`` turns to full passes at a failure.
 
@@ -196,7 +194,7 @@ def answer_everywhere(
             raise
         if choice == "incremental":
             raise ModelError(_cannot(error)) from error
-    full = Full(question)
+    full = Full(task)
     return full, full.answers(rows, columns)
 
 
@@ -204,11 +202,11 @@ def _cannot(error: Exception) -> str:
     return f"The incremental engine cannot compute this network ({clause(error)}). Use engine='full'."
 
 
-def _problem(engine: Changes, question: Question, rows: Windows, columns: Windows) -> str:
+def _problem(engine: Changes, task: SweepTask, rows: Slices, columns: Slices) -> str:
     """What the incremental engine gets wrong at one place; nothing if it agrees with a full pass there."""
     place = rows.starts[len(rows.starts) // 3], columns.starts[2 * len(columns.starts) // 3]
-    one = Windows(place[:1], rows.size), Windows(place[1:], columns.size)
-    right = Full(question).answers(*one)
+    one = Slices(place[:1], rows.size), Slices(place[1:], columns.size)
+    right = Full(task).answers(*one)
     try:
         found = engine.answers(*one)
     except FAILURES as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.images import Images
 from interpret.network import Network
-from interpret_deconv import Deconv, LayerProjections
-from interpret_topk import Exemplars, LayerExemplars
+from interpret.targets import Targets, find_neurons
+from interpret_deconv import LayerProjections, project_cropped
+from interpret_deconv.mined import store
+from interpret_topk import Exemplars
 
 
 def project_unit(
@@ -23,63 +26,56 @@ def project_unit(
 ) -> LayerProjections:
     """One unit where it is strongest in one image, then in the other images that drive it most.
 
+    There is nothing to project where the unit is never positive in the image.
+
     Args:
         network: The network.
         images: The whole dataset.
         place: Where the image is in it.
         layer: The unit's layer.
         unit: The unit.
-        exemplars: What was mined, if anything.
+        exemplars: What was mined in these images, if anything.
         others: At most so many other images.
 
     Raises:
         ModelError: If the network has an operation below the layer that the deconvnet has no rule for.
-        StepError: If the exemplars come from other images.
     """
-    own = _strongest(network, images, place, layer, unit)
-    chosen = _with_others(
-        own, exemplars[layer] if exemplars and layer in exemplars.layers else None, unit, others
-    )
-    ids = {str(index): images.ids[index] for index in chosen.image[unit].tolist() if index >= 0}
-    wanted = Exemplars({layer: chosen}, ids, (), len(images))
-    return Deconv(units=[unit]).run(network, images, wanted)[layer]
+    x = network.to_device(network.preprocess(images[place].image)[None])
+    output: Tensor = network.record(x, [layer])[layer]
+    own = find_neurons(output, layer, unit)
+    value, image, position = own.pick(output).cpu(), torch.tensor([place]), own.position
+    if exemplars and layer in exemplars.layers:
+        more = _elsewhere(exemplars, layer, unit, place, others)
+        value, image, position = (
+            torch.cat(pair) for pair in zip((value, image, position), more, strict=True)
+        )
+    if value[0] <= 0:
+        value, image, position = value[:0], image[:0], position[:0]
+    targets = Targets(layer, torch.full_like(image, unit), position)
+    pictures = [network.preprocess(images[index].image) for index in image.tolist()]
+    x = torch.stack(pictures) if pictures else x[:0]
+    return _as_projections(*project_cropped(network, x, targets), targets, image, value)
 
 
-def _strongest(network: Network, images: Images, place: int, layer: str, unit: int) -> LayerExemplars:
-    """The strongest neuron of a unit in one image; the other units are empty."""
-    x = network.preprocess(images[place].image)
-    values: Tensor = network.record(x[None], [layer])[layer][0].cpu()
-    maps = values.reshape(len(values), *(values.shape[1:] or (1, 1)))
-    peak = int(maps[unit].argmax())
-    found = _empty(len(maps), 1)
-    found.values[unit, 0] = maps[unit].flatten()[peak]
-    found.image[unit, 0] = place
-    found.position[unit, 0] = torch.tensor(divmod(peak, maps.shape[2]))
+def _elsewhere(
+    exemplars: Exemplars, layer: str, unit: int, place: int, others: int
+) -> tuple[Float[Tensor, " k"], Int[Tensor, " k"], Int[Tensor, "k 2"]]:
+    """Values, images and positions of a unit's strongest neurons in other images."""
+    mined = exemplars[layer]
+    image = mined.image[unit]
+    rows = ((image >= 0) & (image != place)).nonzero()[:others, 0]
+    return mined.values[unit, rows], image[rows], mined.position[unit, rows]
+
+
+def _as_projections(
+    patches: Float[Tensor, "k c height width"],
+    box: Int[Tensor, "k 4"],
+    targets: Targets,
+    image: Int[Tensor, " k"],
+    value: Float[Tensor, " k"],
+) -> LayerProjections:
+    rank = torch.arange(len(patches))
+    empty, scale = torch.zeros(patches.shape, dtype=torch.float16), torch.ones(len(patches))
+    found = LayerProjections(targets.unit, rank, image, targets.position, value.float(), box, empty, scale)
+    store(found, rank, patches)
     return found
-
-
-def _with_others(own: LayerExemplars, mined: LayerExemplars | None, unit: int, others: int) -> LayerExemplars:
-    """The image's own neuron, then those mined in other images, strongest first."""
-    if mined is None:
-        return own
-    (elsewhere,) = ((mined.image[unit] >= 0) & (mined.image[unit] != own.image[unit, 0])).nonzero(
-        as_tuple=True
-    )
-    chosen = elsewhere[:others]
-    found = _empty(len(own.image), 1 + len(chosen))
-
-    def joined(name: str) -> Tensor:
-        return torch.cat([getattr(own, name)[unit], getattr(mined, name)[unit, chosen]])
-
-    found.values[unit], found.image[unit] = joined("values"), joined("image")
-    found.position[unit] = joined("position")
-    return found
-
-
-def _empty(units: int, ranks: int) -> LayerExemplars:
-    return LayerExemplars(
-        torch.full((units, ranks), -torch.inf),
-        torch.full((units, ranks), -1),
-        torch.full((units, ranks, 2), -1),
-        torch.zeros(units, dtype=torch.int64),
-    )

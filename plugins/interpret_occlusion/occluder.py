@@ -1,15 +1,15 @@
-"""The occluder: where it stands; what it shows is `interpret.fills`."""
+"""The occluder: where it stands; what it shows is `interpret.images.fills`."""
 
 from __future__ import annotations
 
 from interpret.errors import InterpretError
-from interpret.fills import Fill, filled
-from interpret.graph.spans import Windows
+from interpret.graph import Slices
+from interpret.images import Fill, filled
 
 __all__ = ["Fill", "filled", "places"]
 
 
-def places(extent: int, window: int, stride: int) -> Windows:
+def places(extent: int, window: int, stride: int) -> Slices:
     """Where an occluder stands along one axis: every ``stride`` pixels, the last one at the border.
 
     Args:
@@ -30,4 +30,4 @@ def places(extent: int, window: int, stride: int) -> Windows:
     starts = list(range(0, extent - window + 1, stride))
     if starts[-1] + window < extent:
         starts.append(extent - window)
-    return Windows(tuple(starts), window)
+    return Slices(tuple(starts), window)

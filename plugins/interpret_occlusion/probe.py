@@ -7,21 +7,24 @@ from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from pydantic import Field, field_validator
+from torch import Tensor
 
-from interpret.attributions import Target, find_targets, tell, used_labels
+from interpret.attributing import takes_targets
 from interpret.errors import ModelError
-from interpret.fills import Fill
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
+from interpret.images import Fill, Images, as_images
 from interpret.network import Network
+from interpret.plugin import Probe
 from interpret.progress import track
-from interpret.workspace import kept_part
+from interpret.run import cached_part
+from interpret.targets import Target, Targets, find_targets, tell, used_labels
 from interpret_deconv import LayerProjections
+from interpret_deconv.mined import check_images
 from interpret_occlusion.checks import NO_APPROXIMATE, NO_TOLERANCE
 from interpret_occlusion.features import project_unit
-from interpret_occlusion.results import OcclusionMaps, Occlusions
-from interpret_occlusion.sweeping import Choice, Strongest, sweep
+from interpret_occlusion.results import OcclusionMaps, Sweep
+from interpret_occlusion.sweeping import Choice, Strongest, sweep_image
 from interpret_topk import Exemplars
 
 Pixels = Annotated[int, Field(ge=1)]
@@ -70,23 +73,26 @@ class Occlusion(Probe):
             raise ValueError(NO_APPROXIMATE)
         return value
 
-    def run(self, network: Network, images: Images, exemplars: Exemplars | None = None) -> Occlusions:
+    def run(self, network: Network, images: Images, exemplars: Exemplars | None = None) -> OcclusionMaps:
         """One sweep for each image, which is stored when it is done: a step that was stopped goes on there.
 
         Raises:
             InterpretError: If the occluder does not fit into the image, or there is no such class or unit.
             ModelError: If the network does not answer with one value for each of several classes.
+            StepError: If the exemplars come from other images.
         """
         images = as_images(images)
+        if exemplars and self.layers:
+            check_images(images.whole, exemplars)
         logits = torch.cat([network(network.preprocess(sample.image)[None]).cpu() for sample in images])
         targets = find_targets(network, images, logits, self.target).tolist()
         matching = tell(used_labels(network, images, logits.shape[1], self.target))
         numbers = range(len(images))
         maps = tuple(
-            kept_part(
-                partial(self._sweep, network, images, number, targets[number]),
+            cached_part(
+                partial(self._sweep_number, network, images, number, targets[number]),
                 images.indices[number],
-                kind=OcclusionMaps,
+                kind=Sweep,
             )
             for number in (track(numbers) if len(numbers) > 1 else numbers)
         )
@@ -97,7 +103,7 @@ class Occlusion(Probe):
         features = tuple(projections for projections, _ in described)
         shown = {place for found in features for layer in found.values() for place in layer.image.tolist()}
         everywhere = images.whole.ids
-        return Occlusions(
+        return OcclusionMaps(
             maps=maps,
             image=torch.tensor(list(images.indices)),
             ids={str(place): everywhere[place] for place in sorted({*images.indices, *shown})},
@@ -108,10 +114,24 @@ class Occlusion(Probe):
             matching=matching,
         )
 
-    def _sweep(self, network: Network, images: Images, number: int, target: int) -> OcclusionMaps:
-        return sweep(
+    def _sweep_number(self, network: Network, images: Images, number: int, target: int) -> Sweep:
+        return self._sweep(network, network.preprocess(images[number].image), target)
+
+    @takes_targets
+    def attribute(
+        self, network: Network, x: Float[Tensor, "n c h w"], targets: Targets
+    ) -> Float[Tensor, "n c h w"]:
+        """How much the logit of one class of each image falls where it is covered; no unit is followed."""
+        probe = self.model_copy(update={"layers": [], "units": {}})
+        pairs = zip(x, targets.unit.tolist(), strict=True)
+        return torch.stack(
+            [probe._sweep(network, image, target).attribution() for image, target in pairs]
+        ).to(x)
+
+    def _sweep(self, network: Network, x: Float[Tensor, "c h w"], target: int) -> Sweep:
+        return sweep_image(
             network,
-            network.preprocess(images[number].image),
+            x,
             self.window,
             self.stride,
             self.fill,
@@ -125,7 +145,7 @@ class Occlusion(Probe):
         )
 
     def _features(
-        self, network: Network, images: Images, place: int, maps: OcclusionMaps, exemplars: Exemplars | None
+        self, network: Network, images: Images, place: int, maps: Sweep, exemplars: Exemplars | None
     ) -> tuple[dict[str, LayerProjections], dict[str, str]]:
         """The projections of the strongest units by layer, and why there are none of a layer."""
         found, notes = {}, {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -11,11 +12,13 @@ from torch import Tensor
 
 from interpret.attributions import Attributions
 from interpret.errors import InterpretError
-from interpret.fills import Fill
-from interpret.images import InputSpec
-from interpret.outputs import OutputKind, as_probabilities
-from interpret.results import Record, Result
+from interpret.images import Fill, InputSpec
+from interpret.modules import OutputKind, as_probabilities
+from interpret.records import Record
+from interpret.results import Result
 from interpret_deconv import LayerProjections
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Followed(Record):
 
 
 @dataclass(frozen=True)
-class OcclusionMaps(Result):
+class Sweep(Result):
     """What a network answers to one image while an occluder covers one place after another.
 
     Attributes:
@@ -56,6 +59,7 @@ class OcclusionMaps(Result):
         multiply_adds: How many the engine took, and how many full forward passes at every place take.
     """
 
+    stored_as: ClassVar[str] = "OcclusionMaps"
     removed_fields: ClassVar[frozenset[str]] = frozenset({"interpolated", "error"})
 
     logits: Float[Tensor, "rows columns classes"]
@@ -150,12 +154,28 @@ def _covered(starts: Tensor, length: int, size: int) -> Float[Tensor, "places pi
     return inside.double()
 
 
+class OfOne(Generic[T]):
+    """An attribute of an `OcclusionMaps` of one image: what its only sweep has.
+
+    Args:
+        read: Takes it from the sweep.
+    """
+
+    def __init__(self, read: Callable[[Sweep], T]) -> None:
+        self.read = read
+
+    def __get__(self, maps: OcclusionMaps, owner: object = None) -> T:
+        return self.read(maps.only)
+
+
 @dataclass(frozen=True)
-class Occlusions(Result):
-    """Occlusion maps of several images.
+class OcclusionMaps(Result):
+    """What a network answers to images while an occluder covers one place after another.
+
+    Of one image it has all that its `Sweep` has, such as ``probability``; ``result[i]`` is one of several.
 
     Attributes:
-        maps: One for each image.
+        maps: One sweep for each image.
         image: The place of each image in the dataset.
         ids: The id of every image that is shown, by its place in the dataset as text.
         input: What the network takes.
@@ -166,7 +186,9 @@ class Occlusions(Result):
         matching: How the images' labels were matched to outputs; empty where no label was used.
     """
 
-    maps: tuple[OcclusionMaps, ...]
+    stored_as: ClassVar[str] = "Occlusions"
+
+    maps: tuple[Sweep, ...]
     image: Int[Tensor, " image"]
     ids: dict[str, str]
     input: InputSpec
@@ -179,7 +201,53 @@ class Occlusions(Result):
         return len(self.maps)
 
     def __getitem__(self, place: int) -> OcclusionMaps:
-        return self.maps[place]
+        place = range(len(self))[place]
+        features = self.features[place : place + 1]
+        shown = {*self.image[place : place + 1].tolist()}
+        shown |= {index for layer in features for found in layer.values() for index in found.image.tolist()}
+        return replace(
+            self,
+            maps=self.maps[place : place + 1],
+            image=self.image[place : place + 1],
+            ids={index: name for index, name in self.ids.items() if int(index) in shown},
+            features=features,
+        )
+
+    @property
+    def only(self) -> Sweep:
+        """The sweep over the only image.
+
+        Raises:
+            InterpretError: If there are several.
+        """
+        if len(self.maps) == 1:
+            return self.maps[0]
+        raise InterpretError(
+            f"These are the occlusion maps of {len(self.maps)} images: say which, result[0] to "
+            f"result[{len(self.maps) - 1}]."
+        )
+
+    logits = OfOne(lambda sweep: sweep.logits)
+    unoccluded = OfOne(lambda sweep: sweep.unoccluded)
+    target = OfOne(lambda sweep: sweep.target)
+    rows = OfOne(lambda sweep: sweep.rows)
+    columns = OfOne(lambda sweep: sweep.columns)
+    offsets = OfOne(lambda sweep: sweep.offsets)
+    window = OfOne(lambda sweep: sweep.window)
+    size = OfOne(lambda sweep: sweep.size)
+    channels = OfOne(lambda sweep: sweep.channels)
+    fill = OfOne(lambda sweep: sweep.fill)
+    followed = OfOne(lambda sweep: sweep.followed)
+    output_kind = OfOne(lambda sweep: sweep.output_kind)
+    engine = OfOne(lambda sweep: sweep.engine)
+    multiply_adds = OfOne(lambda sweep: sweep.multiply_adds)
+    probability = OfOne(lambda sweep: sweep.probability)
+    label = OfOne(lambda sweep: sweep.label)
+    response = OfOne(lambda sweep: sweep.response)
+    drop = OfOne(lambda sweep: sweep.drop)
+    unoccluded_probability = OfOne(lambda sweep: sweep.unoccluded_probability)
+    attribution = OfOne(lambda sweep: sweep.attribution)
+    per_pixel = OfOne(lambda sweep: sweep.per_pixel)
 
     def attributions(self) -> Attributions:
         """For each pixel, how much the target's logit falls when it is covered."""
@@ -198,3 +266,7 @@ class Occlusions(Result):
             categories=self.categories,
             matching=self.matching,
         )
+
+
+Occlusions = OcclusionMaps
+"""The name of a step's result before `sweep` returned the same."""

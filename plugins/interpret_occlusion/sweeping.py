@@ -10,21 +10,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.attributions import check_classes, find_class
-from interpret.entry import takes_network
+from interpret.arguments import without_parameter
 from interpret.errors import InterpretError
-from interpret.fills import Fill, filled
-from interpret.network import Network
+from interpret.images import Fill, as_images, filled
+from interpret.network import Network, takes_network
+from interpret.targets import check_classes, find_class
 from interpret_occlusion import checks
-from interpret_occlusion.engines import Question, answer_everywhere, pick_engine, sums
+from interpret_occlusion.engines import SweepTask, answer_everywhere, pick_engine, sums
 from interpret_occlusion.occluder import places
-from interpret_occlusion.results import Followed, OcclusionMaps
+from interpret_occlusion.results import Followed, OcclusionMaps, Sweep
 
 Choice = Literal["auto", "incremental", "full"]
 Strongest = Literal["peak", "sum"]
 
 
-@checks.without_tolerance
+@without_parameter("tolerance", checks.NO_TOLERANCE)
 @takes_network
 def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the rest by name
     network: Network,
@@ -42,6 +42,8 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
     batch_size: int = 32,
 ) -> OcclusionMaps:
     """Slide an occluder over an image and note what the network answers at every place.
+
+    It is what the probe ``occlusion`` finds in one image, and its renderers draw it from the images ``[x]``.
 
     Args:
         network: The network.
@@ -65,6 +67,45 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
         ModelError: If the network does not answer with one value for each of its classes.
         UnknownNameError: If there is no such layer or category.
     """
+    swept = sweep_image(
+        network,
+        x,
+        window,
+        stride,
+        fill,
+        target,
+        layers,
+        engine,
+        units=units,
+        strongest=strongest,
+        seed=seed,
+        batch_size=batch_size,
+    )
+    return OcclusionMaps(
+        maps=(swept,),
+        image=torch.tensor([0]),
+        ids={"0": as_images([x]).ids[0]},
+        input=network.input,
+        categories=network.categories,
+    )
+
+
+def sweep_image(  # noqa: PLR0917 - as `sweep`
+    network: Network,
+    x: Float[Tensor, "c h w"],
+    window: int | tuple[int, int],
+    stride: int | tuple[int, int],
+    fill: Fill,
+    target: int | str | None,
+    layers: Sequence[str],
+    engine: Choice,
+    *,
+    units: Mapping[str, Sequence[int]] | None,
+    strongest: Strongest,
+    seed: int,
+    batch_size: int,
+) -> Sweep:
+    """The maps of `sweep` alone."""
     if str(engine) == "approximate":
         raise InterpretError(f"engine {checks.NO_APPROXIMATE}.")
     _check("engine", engine, get_args(Choice))
@@ -74,20 +115,20 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
     batch_size = checks.whole("batch_size", batch_size, range(1, sys.maxsize), "a whole number from 1 on")
     seed = checks.whole("seed", seed, checks.SEEDS, "a whole number of 64 bits")
     layers, units = checks.names("layers", layers), checks.units_by_layer(units or {})
-    x = network.place(network.preprocess(checks.one_image(network, x)))
+    x = network.to_device(network.preprocess(checks.one_image(network, x)))
     rows, columns = places(x.shape[1], height, down), places(x.shape[2], width, across)
     followed, logits = _unoccluded(network, x, layers, units, strongest)
     chosen = int(logits.argmax()) if target is None else find_class(network, len(logits), target)
-    question = Question(
+    task = SweepTask(
         network,
         x,
         filled(network.input, x, fill, (height, width), seed),
         {layer: follow.unit for layer, follow in followed.items()},
         batch_size,
     )
-    picked = pick_engine(engine, question, rows, columns)
-    picked, answers = answer_everywhere(engine, picked, question, rows, columns)
-    return OcclusionMaps(
+    picked = pick_engine(engine, task, rows, columns)
+    picked, answers = answer_everywhere(engine, picked, task, rows, columns)
+    return Sweep(
         logits=answers.logits.cpu(),
         unoccluded=logits.cpu(),
         target=chosen,

@@ -1,7 +1,6 @@
 """Drawn scenes: objects made of parts on textured backgrounds, with the truth about every pixel."""
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Dataset
+from interpret.plugin import Dataset, hookimpl
 from interpret_scenes.dataset import CATEGORIES, HOME, SceneImages, Scenes
 
 __all__ = ["CATEGORIES", "HOME", "SceneImages", "Scenes"]

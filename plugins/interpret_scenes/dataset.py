@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from interpret.images import Images, Sample, digest
-from interpret.interfaces import Dataset
+from interpret.files import digest
+from interpret.images import Images, Sample
+from interpret.plugin import Dataset
 from interpret_scenes.backgrounds import BACKGROUNDS
 from interpret_scenes.drawing import draw_scene
 from interpret_scenes.objects import OBJECTS

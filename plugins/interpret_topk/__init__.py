@@ -1,7 +1,6 @@
 """Mining: which images, and which places in them, drive each unit of a network most."""
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe
+from interpret.plugin import Probe, hookimpl
 from interpret_topk.mining import merge, mine
 from interpret_topk.probe import TopK
 from interpret_topk.results import Exemplars, LayerExemplars

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from interpret.arguments import require_count
-from interpret.batches import OnError, batches
-from interpret.entry import takes_network
+from interpret.arguments import require_count, without_parameter
 from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Images, as_images
-from interpret.network import Network
+from interpret.network import Network, OnError, batches, takes_network
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
 
-__all__ = ["convolutions"]
-
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
-"""Called after every batch with the number of images done and of all."""
+NO_PROGRESS = (
+    "Mining tells of its batches as all long work does: mine within "
+    "interpret.progress.listening(StepListener(progress, 'mine'))."
+)
 
 
+@without_parameter("progress", NO_PROGRESS)
 @takes_network
 def mine(
     network: Network,
@@ -37,7 +36,6 @@ def mine(
     batch_size: int = 32,
     per_image: int = 1,
     on_error: OnError = "raise",
-    progress: Progress | None = None,
 ) -> Exemplars:
     """The k strongest neurons of every unit of some layers over a dataset (paper, figure 2).
 
@@ -52,7 +50,6 @@ def mine(
         batch_size: Images in one forward pass. Equal sizes give equal bits on one kind of processor.
         per_image: How many neurons of one unit a single image may give.
         on_error: ``skip`` leaves out images that cannot be read and lists them in ``Exemplars.skipped``.
-        progress: Called after every batch with the number of images done and of all.
 
     Raises:
         UnknownNameError: If there is no such layer.
@@ -67,7 +64,6 @@ def mine(
         batch_size=batch_size,
         per_image=per_image,
         on_error=on_error,
-        progress=progress,
     )
     return merge([part])
 
@@ -81,7 +77,6 @@ def scan(
     batch_size: int,
     per_image: int,
     on_error: OnError,
-    progress: Progress | None = None,
 ) -> Exemplars:
     """The part of ``mine`` that sees the images; its results over parts of a dataset can be merged."""
     require_count("k", k)
@@ -96,8 +91,6 @@ def scan(
             network.record(batch.x, {name: partial(board.see, places) for name, board in boards.items()})
         skipped.extend(batch.skipped)
         count += len(batch.indices)
-        if progress:
-            progress(count + len(skipped), len(images))
     found = {name: board.exemplars(order) for name, board in boards.items()}
     broken = {order.name(place) for board in boards.values() for place in board.broken}
     return Exemplars(found, order.winners(found), tuple(sorted(skipped)), count, tuple(sorted(broken)))
@@ -216,25 +209,9 @@ def _names(network: Network, layers: Sequence[str]) -> list[str]:
     """The layers that were asked for, by the names used, each once."""
     if not isinstance(layers, Iterable) or not all(isinstance(name, Hashable) for name in layers):
         raise InterpretError(f"layers must be a list of names. Got {layers!r}.")
-    names = dict.fromkeys([layers] if isinstance(layers, str) else layers or convolutions(network))
+    names = dict.fromkeys(
+        [layers] if isinstance(layers, str) else layers or network.default_layers("convolutions")
+    )
     for name in names.keys() - network.calls.keys():
         network.layer(name)
     return list(names)
-
-
-def convolutions(network: Network) -> list[str]:
-    """The names of all two-dimensional convolutions in execution order.
-
-    Raises:
-        ModelError: If the network has none.
-    """
-    names = list(network.modules_of(nn.Conv2d))
-    if not names:
-        layers = list(network.layers[-3:])
-        cure = (
-            f"say which layers to mine, for example {layers}"
-            if layers
-            else "nor any other. What is computed by functions is a layer once it is a module: nn.ReLU()"
-        )
-        raise ModelError(f"{type(network.module).__name__} has no Conv2d layer: {cure}.")
-    return names

@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from interpret.batches import OnError
 from interpret.images import Images
-from interpret.interfaces import ShardedProbe
-from interpret.network import Network
+from interpret.network import Network, OnError
+from interpret.plugin import ShardedProbe
 from interpret_topk.mining import join, merge, scan
 from interpret_topk.results import Exemplars
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_training.ablation import ablate
 from interpret_training.ablation_probe import Ablate
 from interpret_training.ablation_results import Ablation

@@ -12,13 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.errors import InterpretError, StepError
 from interpret.images import Images, as_images
-from interpret.interfaces import Device, Model
-from interpret.network import Network
+from interpret.network import Network, OnError
+from interpret.plugin import Device, Model
 from interpret.progress import track
-from interpret.workspace import follows, kept, processes, room
+from interpret.run import cache_dir, cached, follows, processes
 from interpret_training.ablation_results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
 from interpret_training.cost import image_multiply_adds, parameter_count, step_seconds
 from interpret_training.evaluation import class_count
@@ -135,11 +134,11 @@ class _Work:
         The room of the training, with its large files, goes when that is stored; where a process was killed
         between the two, it goes now.
         """
-        found = kept(lambda: self.measured(unit, key), "ablation", *key, kind=VariantRun)
+        found = cached(lambda: self.measured(unit, key), "ablation", *key, kind=VariantRun)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.barrier()  # another process may still read there
         if not follows():
-            shutil.rmtree(room("ablation", *key), ignore_errors=True)
+            shutil.rmtree(cache_dir("ablation", *key), ignore_errors=True)
         return found
 
     def measured(self, unit: _Unit, key: tuple[object, ...]) -> VariantRun:
@@ -157,7 +156,7 @@ class _Work:
 
     def trained(self, unit: _Unit, key: tuple[object, ...]) -> Training | str:
         """One training, or why it diverged."""
-        network, folder = self.network(unit), room("ablation", *key)
+        network, folder = self.network(unit), cache_dir("ablation", *key)
         shown, held_out = self.shown(network)
         try:
             return train(

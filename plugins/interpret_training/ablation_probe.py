@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
 from interpret.images import Images, as_images
-from interpret.interfaces import Model, Plugin
 from interpret.network import Network
+from interpret.plugin import Model, Plugin
 from interpret_training.ablation import ablate, device_of
 from interpret_training.ablation_results import Ablation
 from interpret_training.probe import Validated

@@ -11,7 +11,8 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from interpret.errors import UnknownNameError
-from interpret.results import Record, Result
+from interpret.records import Record
+from interpret.results import Result
 from interpret_training.results import History, Scores
 
 __all__ = ["MEASURES", "Ablation", "Measure"]

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from interpret.images import digest
+from interpret.files import digest
 
 
 def number(*purpose: object) -> int:

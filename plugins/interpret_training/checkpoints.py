@@ -11,12 +11,11 @@ from pathlib import Path
 
 from safetensors.torch import save
 
-from interpret.checksums import checksum_of, is_intact, write_checked
-from interpret.entry import takes_network
 from interpret.errors import ModelError
-from interpret.network import Network
-from interpret.results import Record
-from interpret.weights import file_hash, mismatches, read_weights, strip_prefixes
+from interpret.files import checksum_of, is_intact, write_checked
+from interpret.network import Network, takes_network
+from interpret.records import Record
+from interpret.weights import mismatches, read_weights, strip_prefixes, weights_hash
 from interpret_zoo import MeanImage
 from interpret_zoo.cards import FOLDER, series_names
 
@@ -54,7 +53,7 @@ def write_checkpoint(network: Network, epoch: int, folder: Path) -> Checkpoint:
     folder.mkdir(parents=True, exist_ok=True)
     told = {**stated(network), "epoch": str(epoch)}
     write_checked(file, lambda part: part.write_bytes(with_metadata(blob, told)))
-    return Checkpoint(epoch, file, file_hash(file))
+    return Checkpoint(epoch, file, weights_hash(file))
 
 
 def checkpoint_file(folder: Path, epoch: int) -> Path:
@@ -178,7 +177,7 @@ def _checked(epoch: int, file: Path) -> Checkpoint:
             f"The checkpoint {file} has changed since it was written: its SHA-256 is not that in "
             f"{beside.name}. Train again, or remove {beside.name} if the change is yours."
         )
-    return Checkpoint(epoch, file, file_hash(file))
+    return Checkpoint(epoch, file, weights_hash(file))
 
 
 def _check_epochs(found: Sequence[Checkpoint]) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interpret.errors import ModelError
-from interpret.graph.program import multiply_adds
+from interpret.graph import multiply_adds
 from interpret.network import Network
 from interpret_training.recipe import Precision, Recipe
 

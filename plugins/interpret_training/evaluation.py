@@ -9,11 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.errors import InterpretError
 from interpret.images import as_images
-from interpret.network import Network
-from interpret.outputs import as_probabilities
+from interpret.modules import as_probabilities
+from interpret.network import Network, OnError
 from interpret_training.crops import CENTRE, cut, ten_views
 from interpret_training.loading import Batch, Preparation
 from interpret_training.pixels import Pixels, read_pixels

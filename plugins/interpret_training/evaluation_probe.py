@@ -10,12 +10,10 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.errors import StepError
-from interpret.images import Images, as_images
-from interpret.interfaces import Probe
-from interpret.labels import match_labels
-from interpret.network import Network
+from interpret.images import Images, as_images, match_labels
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
 from interpret.results import Result
 from interpret_training.evaluation import TestCrops, class_count, errors, probabilities, score
 from interpret_training.pixels import read_pixels

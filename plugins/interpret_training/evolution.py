@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -10,16 +9,14 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from interpret.batches import OnError
-from interpret.entry import takes_network
 from interpret.errors import InterpretError, StepError, UnknownNameError
-from interpret.images import as_images, digest
-from interpret.network import Network
+from interpret.files import digest
+from interpret.images import as_images
+from interpret.network import Network, OnError, takes_network
 from interpret.progress import track
 from interpret_deconv import Deconv, LayerProjections, Projections
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_topk import Exemplars
-from interpret_topk.mining import convolutions
 from interpret_training import evolution_numbers as numbers
 from interpret_training.checkpoints import Checkpoint, load_checkpoint
 from interpret_training.evolution_mining import Miner
@@ -58,8 +55,7 @@ def evolve(
         images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
             The paper takes the training set.
         checkpoints: Weights, as ``read_checkpoints`` finds them or a training leaves them.
-        layers: Names or aliases; default: the aliases layer1, layer2, … that give maps, else every
-            convolution.
+        layers: Names or aliases; default: ``network.default_layers("maps")``.
         units: Units to project: so many of each layer at random, among those that live at the last
             checkpoint; or a list, for all layers or by layer. 0: the numbers only, for any network.
         random_seed: Start of the random choice.
@@ -79,7 +75,9 @@ def evolve(
     images, series = as_images(images), sorted(checkpoints, key=lambda one: one.epoch)
     if not series:
         raise InterpretError("There are no checkpoints: give at least one, two or more to compare them.")
-    layers = list(dict.fromkeys([layers] if isinstance(layers, str) else layers)) or default_layers(network)
+    layers = list(dict.fromkeys([layers] if isinstance(layers, str) else layers)) or network.default_layers(
+        "maps"
+    )
     check_units(network, layers, units)
     miner = Miner(images, digest(images.fingerprint(), *images.ids), k, batch_size, on_error)
     projector = Deconv(rule=rule, nonlinear=nonlinear, ranks=1, batch_size=batch_size)
@@ -93,13 +91,6 @@ def evolve(
     return _assembled(network, series, stages[::-1], rows, rule=rule, threshold=threshold)
 
 
-def default_layers(network: Network) -> list[str]:
-    """The paper's layers that give maps, by their aliases; every convolution where there are none."""
-    aliases = [name for name in network.aliases if re.fullmatch(r"layer\d+", name)]
-    maps = {name: len(shape) == 4 for name, shape in _shapes(network, aliases).items()} if aliases else {}
-    return [name for name in aliases if maps[name]] or convolutions(network)
-
-
 def check_units(network: Network, layers: Sequence[str], units: Units) -> None:
     """Refuse what cannot be projected, before hours of mining.
 
@@ -107,15 +98,15 @@ def check_units(network: Network, layers: Sequence[str], units: Units) -> None:
         UnknownNameError: If there is no such layer, or units are given of one that is not asked about.
         InterpretError: If a unit does not exist.
     """
-    shapes = _shapes(network, layers)
+    shapes = network.layer_shapes(layers)
     for layer in units if isinstance(units, Mapping) else ():
         if layer not in layers:
             raise UnknownNameError("layer of the evolution", layer, layers)
     for layer, shape in shapes.items():
         for unit in _listed(units, layer):
-            if len(shape) > 1 and not 0 <= unit < shape[1]:
+            if shape and not 0 <= unit < shape[0]:
                 raise InterpretError(
-                    f"Layer {layer!r} has no unit {unit}: it has {shape[1]}, 0 to {shape[1] - 1}."
+                    f"Layer {layer!r} has no unit {unit}: it has {shape[0]}, 0 to {shape[0] - 1}."
                 )
 
 
@@ -228,15 +219,6 @@ def _listed(units: Units, layer: str) -> Sequence[int]:
     if isinstance(units, int):
         return ()
     return units.get(layer, ()) if isinstance(units, Mapping) else units
-
-
-def _shapes(network: Network, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """The shape of what each layer gives for one image.
-
-    Raises:
-        UnknownNameError: If there is no such layer.
-    """
-    return network.record(torch.zeros(1, *network.input.shape), layers, lambda output: tuple(output.shape))
 
 
 def chosen(checkpoints: Sequence[Checkpoint], epochs: Sequence[int] | None) -> tuple[Checkpoint, ...]:

@@ -11,11 +11,11 @@ from typing import cast
 import torch
 
 from interpret import results
-from interpret.batches import OnError
-from interpret.dependencies import classes_of
-from interpret.images import Images, digest
-from interpret.network import Network
-from interpret.workspace import find_result, room
+from interpret.code import classes_of
+from interpret.files import digest
+from interpret.images import Images
+from interpret.network import Network, OnError
+from interpret.run import cache_dir, find_result
 from interpret_topk import Exemplars, mine
 from interpret_training.checkpoints import Checkpoint
 from interpret_training.loading import mean_image
@@ -61,7 +61,7 @@ class Miner:
         return joined({layer: found for layer, found in known.items() if found is not None})
 
     def _room(self, network: Network, checkpoint: Checkpoint, layer: str) -> Path:
-        return room(
+        return cache_dir(
             "mining", checkpoint.sha256, architecture(network), network.layer(layer),
             self.fingerprint, self.k, self.batch_size, self.on_error,
             torch.__version__, Miner, *classes_of(network.module), type(self.images.whole),

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeInt
 
-from interpret.batches import OnError
 from interpret.errors import StepError
-from interpret.images import Images, digest
-from interpret.interfaces import Probe
-from interpret.network import Network
+from interpret.files import digest
+from interpret.images import Images
+from interpret.network import Network, OnError
+from interpret.plugin import Probe
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_training.checkpoints import Checkpoint, read_checkpoints
 from interpret_training.evolution import THRESHOLD, chosen, evolve
@@ -34,7 +34,7 @@ class Evolve(Probe):
     )
     layers: list[str] = Field(
         [],
-        description="Layers by name or alias; none: layer1, layer2, … as far as they give maps, else every "
+        description="Layers by name or alias; none: its aliases as far as they give maps, else every "
         "convolution.",
     )
     units: NonNegativeInt | list[NonNegativeInt] | dict[str, list[NonNegativeInt]] = Field(

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
-from interpret.results import Record, Result
+from interpret.records import Record
+from interpret.results import Result
 from interpret_deconv import LayerProjections
 
 __all__ = ["Evolution", "LayerEvolution"]

@@ -9,8 +9,8 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
 
+from interpret.modules import OutputKind, as_log_probabilities, output_kind
 from interpret.network import Network
-from interpret.outputs import OutputKind, as_log_probabilities, output_kind
 from interpret_training.chance import SharedDropout, seed_global
 from interpret_training.clipping import clip_filters, first_convolution
 from interpret_training.evaluation import errors

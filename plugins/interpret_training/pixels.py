@@ -13,11 +13,9 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from interpret.batches import READERS, OnError
 from interpret.errors import DatasetError
-from interpret.images import Images, InputSpec, upright
-from interpret.labels import match_labels
-from interpret.network import Network
+from interpret.images import Images, InputSpec, match_labels, upright
+from interpret.network import READERS, Network, OnError
 from interpret.progress import track
 
 __all__ = ["output_names", "read_pixels"]
@@ -118,7 +116,7 @@ def output_names(network: Network, images: Images) -> tuple[str, ...]:
 def check_labels(
     images: Images, classes: int, categories: Sequence[str] = (), *, several: bool = True
 ) -> Int[Tensor, " n"]:
-    """The output of a network that stands for the label of each image; see `interpret.labels.match_labels`.
+    """The output of a network that stands for the label of each image; see `interpret.images.match_labels`.
 
     Args:
         images: The images.

@@ -7,12 +7,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from interpret.batches import OnError
 from interpret.errors import InterpretError
 from interpret.images import Images, as_images
-from interpret.interfaces import Plugin, Probe
-from interpret.library import DATASET_OF, dataset_of
-from interpret.network import Network
+from interpret.network import Network, OnError
+from interpret.plugin import DATASET_OF, Plugin, Probe, dataset_of
 from interpret_training.recipe import Recipe, read_recipe
 from interpret_training.results import Training
 from interpret_training.splitting import split

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interpret.errors import PipelineError, PluginError, UnknownNameError
 from interpret.files import user_path
-from interpret.yamltext import read_yaml
+from interpret.pipeline import read_yaml
 from interpret_zoo import recipes
 
 Init = Literal["keep", "paper", "he"]

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import StepError
-from interpret.interfaces import WeightsResult
 from interpret.network import Network
-from interpret.results import Record
+from interpret.plugin import WeightsResult
+from interpret.records import Record
 from interpret_training.checkpoints import Checkpoint, load_checkpoint
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from interpret.checksums import is_intact, write_checked
-from interpret.files import link_or_copy
+from interpret.files import is_intact, link_or_copy, write_checked
 from interpret_training.checkpoints import CHECKPOINTS, checkpoint_file
 
 STATE = "state.ckpt"

@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from interpret.batches import OnError
-from interpret.checksums import remove_checked
-from interpret.dependencies import classes_of, code_version
-from interpret.entry import takes_network
+from interpret.code import classes_of, code_version
 from interpret.errors import InterpretError, ModelError, StepError
-from interpret.files import read_sealed, write_sealed
-from interpret.images import Images, as_images, digest
-from interpret.network import Network
-from interpret.store import read_json
-from interpret.workspace import find_result, follows, processes, room
+from interpret.files import digest, read_sealed, remove_checked, write_sealed
+from interpret.images import Images, as_images
+from interpret.network import Network, OnError, takes_network
+from interpret.run import cache_dir, find_result, follows, processes, read_json
 from interpret_training.checkpoints import CHECKPOINTS, stored_checkpoint, write_checkpoint
 from interpret_training.evaluation import class_count, probabilities, score
 from interpret_training.initial import initialise
@@ -73,7 +69,7 @@ def train(
         recipe: Every choice, or the name of a recipe that comes along.
         validation: Labelled photographs that the rate and the end are decided by; None: none.
         folder: Where checkpoints, logs and the state to continue from are written; None: a room that the run
-            keeps for this training, see ``interpret.workspace``.
+            keeps for this training, see ``interpret.run.cache``.
         on_error: What to do with an image that cannot be read.
 
     Raises:
@@ -85,7 +81,7 @@ def train(
     images = as_images(images)
     held_out = None if validation is None else as_images(validation)
     key = training_key(network, images, chosen, held_out)
-    place = room("train", key, on_error) if folder is None else Path(folder).expanduser()
+    place = cache_dir("train", key, on_error) if folder is None else Path(folder).expanduser()
     if done := _claim(place, key):
         return done
     return _prepared(network, (images, held_out), chosen, folder=place, key=key, on_error=on_error).run()

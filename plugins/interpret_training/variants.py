@@ -9,9 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from interpret.errors import UnknownNameError, suggest
-from interpret.interfaces import Model
-from interpret.parameters import ParameterProblem, configure, explain
-from interpret.plugins import registry
+from interpret.plugin import Model, ParameterProblem, configure, explain, registry
 from interpret_training.ablation_results import PaperErrors
 
 

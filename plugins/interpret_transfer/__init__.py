@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Probe, Renderer
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_transfer.features import Features, extract
 from interpret_transfer.folds import Fold, draw_folds
 from interpret_transfer.gram import gram

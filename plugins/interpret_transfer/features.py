@@ -16,16 +16,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from interpret.batches import OnError, batches
-from interpret.checksums import is_intact, write_checked
-from interpret.dependencies import classes_of
-from interpret.entry import takes_network
+from interpret.code import classes_of
 from interpret.errors import DatasetError
+from interpret.files import is_intact, write_checked
 from interpret.images import Images, as_images
-from interpret.interfaces import shard_grid
-from interpret.network import Network
+from interpret.network import Network, OnError, batches, takes_network
+from interpret.plugin import shard_grid
 from interpret.progress import track_ranges
-from interpret.workspace import room
+from interpret.run import cache_dir
 from interpret_training.crops import cut, ten_views
 from interpret_training.loading import Preparation
 
@@ -104,7 +102,7 @@ def extract(
     how = _How(crops, batch_size, on_error)
     code = (torch.__version__, Features, *classes_of(network.module))
     key = (weights, network.device.type, content, *how, *code)
-    rooms = {name: room("features", network.layer(name), *key) for name in names}
+    rooms = {name: cache_dir("features", network.layer(name), *key) for name in names}
     grid = shard_grid(len(images), batch_size, CHUNK)
     for shard in track_ranges(grid):
         missing = [name for name in names if not is_intact(_file(rooms[name], shard))]
@@ -148,10 +146,10 @@ class _Chunk:
     started: float = field(default_factory=perf_counter)
     seconds: float = 0.0
 
-    def add(self, name: str, features: Float[Tensor, "n dimension"], room: int) -> None:
-        """The next images of a layer, of ``room`` in all; before their places are added."""
+    def add(self, name: str, features: Float[Tensor, "n dimension"], cache_dir: int) -> None:
+        """The next images of a layer, of ``cache_dir`` in all; before their places are added."""
         if name not in self.layers:
-            self.layers[name] = torch.empty(room, features.shape[1])
+            self.layers[name] = torch.empty(cache_dir, features.shape[1])
         self.layers[name][len(self.places) :][: len(features)] = features
 
     def write(self, name: str, file: Path) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from interpret.errors import DatasetError, InterpretError
-from interpret.images import digest
+from interpret.files import digest
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.batches import OnError
 from interpret.images import Images
-from interpret.network import Network
+from interpret.network import Network, OnError
 from interpret.results import Result
-from interpret.workspace import kept
+from interpret.run import cached
 from interpret_transfer.classifiers import STRENGTHS, Classifier, classify, learnable
 from interpret_transfer.features import Crops, Features, extract
 from interpret_transfer.folds import Fold
@@ -73,7 +72,7 @@ def judged(name: str, features: Features, task: Task, method: Method) -> tuple[L
         method: Classifiers, scaling, and what c is chosen from.
     """
     key = (name, features.key, task.digest(), method.classifiers, method.scaling, method.strengths)
-    return kept(
+    return cached(
         lambda: _judge(name, features, task, method), "judged", *key, torch.__version__, Method, kind=_Rows
     ).rows
 

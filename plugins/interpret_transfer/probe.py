@@ -8,12 +8,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from interpret.batches import OnError
 from interpret.errors import StepError
 from interpret.images import Images, as_images
-from interpret.interfaces import Plugin, Probe
-from interpret.library import DATASET_OF, dataset_of
-from interpret.network import Network
+from interpret.network import Network, OnError
+from interpret.plugin import DATASET_OF, Plugin, Probe, dataset_of
 from interpret_training.probe import GivenRecipe
 from interpret_transfer.classifiers import STRENGTHS, Classifier
 from interpret_transfer.features import Crops

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import UnknownNameError
-from interpret.results import Record, Result
+from interpret.records import Record
+from interpret.results import Result
 
 
 @dataclass(frozen=True)

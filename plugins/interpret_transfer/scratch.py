@@ -11,15 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.batches import OnError
-from interpret.entry import takes_network
 from interpret.errors import DatasetError
-from interpret.images import Images, as_images
-from interpret.labels import match_labels
-from interpret.network import Network
+from interpret.images import Images, as_images, match_labels
+from interpret.network import Network, OnError, takes_network
 from interpret.progress import track
 from interpret.results import Result
-from interpret.workspace import kept
+from interpret.run import cached
 from interpret_training import Recipe, read_recipe
 from interpret_training import train as train_network
 from interpret_training.evaluation import class_count, probabilities
@@ -110,7 +107,7 @@ def _kept(network: Network, images: Images, fold: Fold, recipe: Recipe, on_error
     """One training, found again where it was done before."""
     shown, checked = images.subset(fold.train), images.subset(fold.test)
     key = (training_key(network, shown, recipe, checked), network.device.type, on_error)
-    return kept(
+    return cached(
         lambda: _trained(network, shown, checked, recipe, on_error), "scratch", *key, _Split, kind=_Split
     )
 

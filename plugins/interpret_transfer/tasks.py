@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import DatasetError, InterpretError
-from interpret.images import Images, digest
+from interpret.files import digest
+from interpret.images import Images
 from interpret_transfer.classifiers import learnable, one_against_rest
 from interpret_transfer.folds import Fold, draw_folds
 

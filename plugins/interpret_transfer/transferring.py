@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-from interpret.entry import takes_network
 from interpret.errors import InterpretError
 from interpret.images import as_images
-from interpret.network import Network
+from interpret.network import Network, takes_network
 from interpret.progress import track
-from interpret_diagnosis.layers import diagnosed_layers
 from interpret_transfer.features import Features, joined
 from interpret_transfer.judging import Method, judged
 from interpret_transfer.results import NetworkTransfer, Transfer
 from interpret_transfer.tasks import Task, single_task, split_task
-
-LAYERS = 6
-"""So many layers of a network without the paper's names, at equal distances."""
 
 
 @takes_network
@@ -56,7 +50,7 @@ def transfer(
             image cannot be read.
     """
     images, method = as_images(images), method or Method()
-    names = list(layers) or default_layers(network)
+    names = list(layers) or network.default_layers("spread")
     known = method.extract(network, images, names)
     some = next(iter(known.values()))
     task = single_task(images, some.places, train, test, folds=folds, seed=seed)
@@ -97,21 +91,13 @@ def transfer_split(
             "A softmax gives an image one category. Give exclusive: true, or take the classifier svm."
         )
     parts = (as_images(images), as_images(test))
-    names = list(layers) or default_layers(network)
+    names = list(layers) or network.default_layers("spread")
     known = [method.extract(network, part, names) for part in parts]
     rows = [next(iter(found.values())).places for found in known]
     task = split_task(parts, rows, exclusive=exclusive)
     both = {name: joined(known[0][name], known[1][name]) for name in names}
     label = label or type(network.module).__name__
     return _assembled(both, task, method, label=label)
-
-
-def default_layers(network: Network) -> list[str]:
-    """The paper's layers by their aliases; else some that are followed by a ReLU, at equal distances."""
-    aliases = [name for name in network.aliases if re.fullmatch(r"layer\d+", name)]
-    names = aliases or diagnosed_layers(network)
-    count = min(LAYERS, len(names))
-    return names if aliases else [names[(place + 1) * len(names) // count - 1] for place in range(count)]
 
 
 def _assembled(known: dict[str, Features], task: Task, method: Method, *, label: str) -> Transfer:

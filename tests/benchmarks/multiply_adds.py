@@ -6,8 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from torchvision import models
 
-from interpret.graph import trace
-from interpret.graph.incremental import Incremental, Wanted
+from interpret.graph import Incremental, Wanted, trace
 from interpret_occlusion.occluder import places
 
 NETWORKS = (

@@ -29,10 +29,9 @@ from sklearn.svm import LinearSVC
 from table import Row
 
 import interpret
-from interpret.batches import batches
 from interpret.images import Images
-from interpret.network import Network
-from interpret.workspace import working_in
+from interpret.network import Network, batches
+from interpret.run.cache import working_in
 from interpret_captum.mining import layer_features
 from interpret_transfer import Features, Fold, category_accuracy, decide, draw_folds, extract, fit_svm, gram
 from interpret_transfer.classifiers import one_against_rest

@@ -2,16 +2,20 @@
 
 from math import isnan
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 
 import interpret
+from interpret.attributions import Attributions
 from interpret.errors import PipelineError, PluginError, StepError
 from interpret.images import Images, Sample
 from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.plugin import registry
+from interpret.targets import Target
 from interpret.testing import check_probe, small_images, small_network
 from interpret_captum import Comparison, compare, metrics
 from interpret_captum.compare import BUNDLED, Compare
@@ -106,6 +110,24 @@ def test_all_families():
     assert found.stages == ("norm2", "conv1")
     assert found.randomised["project"].shape == (2, 4)
     assert found.value("project", "seconds") > 0
+
+
+class OnlyRuns(interpret.Probe):
+    """A probe that attributes as ours do, but has no method of tensors."""
+
+    name: ClassVar[str] = "only_runs"
+    target: Target = Field(None, description="The class.")
+
+    def run(self, network: interpret.Network, images: Images) -> Attributions:
+        return interpret.load_probe("captum.saliency", target=self.target).run(network, images)
+
+
+def test_a_probe_without_a_method_of_tensors_is_asked_through_its_run():
+    probes = [interpret.load_probe("captum.saliency"), OnlyRuns()]
+    settings = Settings(frozenset(["sensitivity", "sanity"]), samples=2, stages=2)
+    found = compare(small_network(), small_images(3), probes, settings=settings)
+    assert not found.table.isnan().any()
+    assert torch.equal(found.table[0], found.table[1])
 
 
 def test_families_can_be_switched_off():
@@ -322,7 +344,7 @@ def test_what_cannot_be_compared_is_refused(parameters, message):
 
 def test_preprocessed_tensors_can_be_compared():
     tensors = [torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in range(2)]
-    found = run(GRADIENT, SALIENCY, images=interpret.images.as_images(tensors))
+    found = run(GRADIENT, SALIENCY, images=interpret.images.dataset.as_images(tensors))
     assert found.value("captum.saliency", "relative_l2") < 1e-6
 
 

@@ -10,7 +10,7 @@ from seen import find_one
 
 from interpret.attributions import Attributions
 from interpret.errors import DatasetError, StepError
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret_captum import Comparison
 from interpret_captum.comparison import METRICS
 from interpret_captum.renderers import ComparisonFigure

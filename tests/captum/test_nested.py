@@ -1,7 +1,7 @@
 """What a comparison finds depends on the code of the probes in it."""
 
-from interpret.dependencies import code_files
-from interpret.provenance import code_of
+from interpret.code.dependencies import code_files
+from interpret.run.keys import code_of
 from interpret_captum import Compare, Saliency
 from interpret_occlusion import Occlusion
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from interpret import InterpretError, ModelError, StepError, UnknownNameError, load_probe, wrap
 from interpret.errors import PluginError
 from interpret.network import Network
-from interpret_captum.subject import copy_of
+from interpret_captum.copies import copy_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_probes import COVERING, FITTING, METHODS, ONE, RULES, SPEC, Small, ask, equal, of_seed, resnet
@@ -162,7 +162,7 @@ def test_a_functional_relu_leaves_captum_with_the_plain_gradient_and_is_logged(
         if probe != "captum.guided_grad_cam":
             equal(found, plain)
         (record,) = caplog.records
-        assert (record.name, record.levelno) == ("interpret_captum.subject", logging.WARNING)
+        assert (record.name, record.levelno) == ("interpret_captum.copies", logging.WARNING)
         assert "Functional has other nonlinearities" in record.getMessage()
         assert "plain gradient: 1 x relu." in record.getMessage()
 

@@ -14,9 +14,10 @@ import pytest
 from pydantic import Field
 
 import interpret_local
-from interpret import Card, Dataset, Images, Model, Probe, Result, ShardedProbe, hookimpl, plugins
+from interpret import Card, Dataset, Images, Model, Probe, Result, ShardedProbe, hookimpl
 from interpret.cli.shell import call
-from interpret.plugins import Loaded, Origin, classify, load_registry
+from interpret.plugin import discovery as plugins
+from interpret.plugin.discovery import Loaded, Origin, classify, load_registry
 from interpret.results import load
 from interpret.testing import small_images, small_network
 from interpret_local import Local

@@ -9,7 +9,7 @@ from rich.console import Console
 from interpret.cli.remarks import remarks
 from interpret.cli.shell import call, report
 from interpret.errors import DatasetError
-from interpret.reading import printable_lines
+from interpret.files.reading import printable_lines
 
 NAME = "cat\x1b]0;title\x07\x1b[2J\x9b31m\r[red]\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe\udcff"
 SHOWN = r"cat\x1b]0;title\x07\x1b[2J\x9b31m\r[red]\u202egpj.exe\xff"

@@ -39,7 +39,7 @@ def test_where_there_is_no_terminal_it_is_silent():
 
 def test_what_the_core_says_is_shown_once_and_only_meanwhile():
     console = Console(file=io.StringIO(), width=20)
-    log = logging.getLogger("interpret.labels")
+    log = logging.getLogger("interpret.images.labels")
     with remarks(console):
         for _ in range(2):
             log.info("Labels: %s.", "[3] of 3 categories matched by name")

@@ -1,30 +1,18 @@
 """Arrows point down: in the core from file to file; among plugins to what others offer, in no circle."""
 
-import ast
 import re
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
+from import_graph import FOLDERS, ROOT, arrows, between_packages, imported, modules, offered, package
 
-ROOT = Path(__file__).parents[2]
-LIST = re.search(r"above it in this list: (.*?)\. A test", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
-ORDER = re.findall(r"`(\w+)`", LIST[1])
-FOLDERS = (ROOT, ROOT / "plugins", ROOT / "model_zoo")
-
-
-@cache
-def imported(path):
-    """The modules a file imports by name, in full."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path} imports {node.module} from where it stands: write the whole name"
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
+PICTURE = re.search(r"┌─*▼.*?└─", (ROOT / "docs" / "architecture.md").read_text(), re.DOTALL)
+ORDER = [
+    name
+    for line in reversed(re.findall(r"│ ([a-z][a-z, ]*?)(?:  .*)?│", PICTURE[0]))
+    for name in reversed(line.strip().split(", "))
+]
+"""The rooms of the core in the picture, from the ground up."""
 
 
 def parts():
@@ -34,42 +22,21 @@ def parts():
             yield path, path.relative_to(ROOT / "interpret").parts[0].removesuffix(".py")
 
 
-def test_the_list_names_every_part_of_the_core():
+def test_the_picture_names_every_room_of_the_core():
     assert sorted({part for _, part in parts()}) == sorted(ORDER)
 
 
-def test_a_part_imports_only_parts_above_it():
+def test_a_room_imports_only_rooms_below_it_in_the_picture():
     for path, part in parts():
-        below = set(ORDER[ORDER.index(part) + 1 :])
+        above = set(ORDER[ORDER.index(part) + 1 :])
         names = [name.split(".") for name in imported(path)]
         core = {name[1] for name in names if name[0] == "interpret" and len(name) > 1}
-        assert not core & below, path
+        assert not core & above, path
 
 
 def test_the_core_imports_no_plugin():
     for path, _ in parts():
         assert not [name for name in imported(path) if name.startswith("interpret_")], path
-
-
-def modules(folders):
-    """Every module of the packages ``interpret…`` in some folders, by its name."""
-    found = {}
-    for folder in folders:
-        for path in sorted(folder.glob("interpret*/**/*.py")):
-            name = path.relative_to(folder).with_suffix("").parts
-            found[".".join(name).removesuffix(".__init__")] = path
-    return found
-
-
-def arrows(known):
-    """Of each module those it imports from, and the name it takes there; none where it takes the module."""
-    found = {module: set() for module in known}
-    for module, path in known.items():
-        for name in imported(path):
-            owner, _, taken = (name, "", "") if name in known else name.rpartition(".")
-            if owner in known and owner != module:
-                found[module].add((owner, taken))
-    return found
 
 
 def circle(graph):
@@ -81,37 +48,22 @@ def circle(graph):
     return ""
 
 
-def package(module):
-    return module.partition(".")[0]
-
-
-@cache
-def offered(path):
-    """What a module lists in ``__all__``."""
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and [getattr(name, "id", "") for name in node.targets] == ["__all__"]:
-            return ast.literal_eval(node.value)
-    return []
-
-
 def hidden(known):
     """What one package takes from another although it is not offered there."""
     for module, taken in arrows(known).items():
         for owner, name in taken:
-            private = any(part.startswith("_") for part in (*owner.split("."), name))
-            of_plugin = package(owner) != "interpret"
-            if package(owner) == package(module):
-                continue
-            if private or (of_plugin and name and name not in offered(known[owner])):
+            if package(owner) != package(module) and not is_offered(owner, name, known):
                 yield f"{module} takes {owner}.{name}"
 
 
-def between_packages(known):
-    """The packages that each package imports from."""
-    found = {package(module): set() for module in known}
-    for module, taken in arrows(known).items():
-        found[package(module)] |= {package(owner) for owner, _ in taken} - {package(module)}
-    return found
+def is_offered(owner, name, known):
+    """By a plugin in ``__all__``, by the core in ``__all__`` of a room or in a module beside the rooms."""
+    if any(part.startswith("_") for part in (*owner.split("."), name)):
+        return False
+    if package(owner) == "interpret" and owner.count(".") > 1:
+        return False
+    single = package(owner) == "interpret" and known[owner].name != "__init__.py"
+    return single or not name or name in offered(known[owner])
 
 
 def test_no_package_and_no_module_imports_itself_by_way_of_others():
@@ -135,6 +87,13 @@ TRIALS = {
     "a name that is offered": ("from interpret_b.part import Offered", "", []),
     "a module": ("from interpret_b import part", "", []),
     "a name of the core": ("from interpret.errors import StepError", "", []),
+    "a name of a room": ("from interpret.room import Offered", "", []),
+    "a name that a room does not offer": (
+        "from interpret.room import Other", "", ["interpret_a takes interpret.room.Other"],
+    ),
+    "a file in a room": (
+        "from interpret.room.file import Offered", "", ["interpret_a takes interpret.room.file.Offered"],
+    ),
     "a name that is not offered": (
         "from interpret_b.part import Other", "", ["interpret_a takes interpret_b.part.Other"],
     ),
@@ -153,12 +112,14 @@ def test_what_is_hidden_and_what_goes_in_a_circle_is_found(tmp_path, trial):
     one, other, expected = TRIALS[trial]
     for name, text in {
         "interpret/errors.py": "",
+        "interpret/room/__init__.py": "__all__ = ['Offered']",
+        "interpret/room/file.py": "",
         "interpret_a/__init__.py": one,
         "interpret_b/__init__.py": other,
         "interpret_b/_own.py": "",
         "interpret_b/part.py": "__all__ = ['Offered']",
     }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     known = modules([tmp_path])
     assert list(hidden(known)) == expected

@@ -7,8 +7,8 @@ from PIL import Image
 from torch import nn
 
 from interpret import InterpretError, ModelError, UnknownNameError, wrap
-from interpret.attributions import check_classes, find_class, find_targets
 from interpret.images import Images, Sample
+from interpret.targets import check_classes, find_class, find_targets
 from interpret_deconv import Project
 from interpret_invariance import Invariance
 from interpret_occlusion import Occlusion

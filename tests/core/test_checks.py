@@ -11,7 +11,8 @@ from torchvision.ops import stochastic_depth
 
 import interpret
 from interpret import ModelError
-from interpret.checks import examine, noise_images
+from interpret.network.checks import examine
+from interpret.network.passes import noise_images
 from interpret_deconv import Neuron, project
 from interpret_invariance import invariance
 from interpret_occlusion import sweep

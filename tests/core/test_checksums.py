@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from interpret.checksums import checksum_of, is_intact, remove_checked, write_checked
+from interpret.files import checksum_of, is_intact, remove_checked, write_checked
 
 
 def write(path, data=b"some numbers"):

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from interpret.dependencies import classes_of, code_files, code_version, forget_code
+from interpret.code import classes_of, code_version
+from interpret.code.dependencies import code_files, forget_code
 from interpret.images import as_images
 from interpret.network import wrap
-from interpret.plugins import registry
+from interpret.plugin import registry
 from interpret_captum import Saliency
 from interpret_deconv import Deconv, Project
 from interpret_invariance import Invariance
@@ -204,6 +205,7 @@ def test_every_file_whose_functions_a_probe_runs_is_counted():
     for probe, inputs in probes:
         ran = _files_run(lambda probe=probe, inputs=inputs: probe.run(network, images, **inputs))
         assert len(ran) > 5
+        ran.discard("interpret/moved.py")  # every import asks it for old names; it decides no number
         assert ran <= set(code_files(type(probe)))
 
 

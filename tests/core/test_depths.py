@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interpret.depths import by_tiles
 from interpret.errors import DatasetError
 from interpret.images import open_image, upright
+from interpret.images.depths import by_tiles
 
 
 def stored(folder, values, name="deep.tif"):

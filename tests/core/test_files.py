@@ -9,22 +9,16 @@ import pytest
 
 from interpret.errors import InterpretError
 from interpret.files import (
-    file_hash,
-    has_hash,
-    inside,
     is_inside,
     link_or_copy,
     parse_json,
-    read_plain,
     read_sealed,
-    remove_leftovers,
-    require_kind,
-    seal,
-    unseal,
     user_path,
     write_atomically,
     write_sealed,
 )
+from interpret.files.folders import file_hash, has_hash, inside, read_plain, remove_leftovers, require_kind
+from interpret.files.sealed import seal, unseal
 
 OUTSIDE = [
     "../victim.txt", "a/../../victim.txt", "..", ".", "", "/etc/passwd", "//etc/passwd", "a//b", "./a", "a/.",

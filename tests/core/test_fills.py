@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.fills import blurred, filled
-from interpret.images import InputSpec
+from interpret.images import InputSpec, blurred, filled
 
 SPEC = InputSpec((5, 8), mean=(0.2, 0.4, 0.6), std=(0.5, 0.25, 2.0))
 

@@ -6,9 +6,9 @@ import torch
 import torchvision.transforms as tv
 from PIL import Image
 
-from interpret.batches import batches
 from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images, open_image, upright
+from interpret.network import batches
 from interpret.testing import small_network
 
 

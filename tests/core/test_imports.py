@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from interpret import budget, sources
-from interpret.budget import bounded
 from interpret.cli.shell import call
+from interpret.code import import_target, sources
+from interpret.code.imports import allowing, find_import_path
 from interpret.errors import InterpretError, ModelError
-from interpret.imports import allowing, find_target, import_target
+from interpret.modules import budget
+from interpret.modules.budget import bounded
 from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.plugin import registry
 
 TRAP = "import os\nfrom torch import nn\nopen(os.environ['TRAP'], 'w').close()\n"
 FILES = {
@@ -65,7 +66,7 @@ def bait(tmp_path, monkeypatch):
     ],
 )
 def test_a_class_that_derives_from_module_is_found_without_importing_it(bait, target, file):
-    assert str(find_target(target).file).endswith(file)
+    assert str(find_import_path(target).file).endswith(file)
     assert not (bait / "trap").exists()
 
 
@@ -106,7 +107,7 @@ def test_a_class_that_derives_from_module_is_found_without_importing_it(bait, ta
 )
 def test_everything_else_is_refused_and_not_imported(bait, target, message):
     with pytest.raises(ModelError) as caught:
-        find_target(target)
+        find_import_path(target)
     assert message in str(caught.value)
     assert not (bait / "trap").exists()
 
@@ -122,9 +123,9 @@ def test_an_allowed_package_may_give_functions_but_never_those_of_torch():
         with pytest.raises(ModelError, match="has no 'reduce_graph_module'"):
             import_target("bait.made:reduce_graph_module")
         with pytest.raises(ModelError, match="does not derive"):
-            find_target("bait.base:Plain")
+            find_import_path("bait.base:Plain")
     with pytest.raises(ModelError, match="is a function"), allowing(["bait.mad", "bai"]):
-        find_target("bait.made:make")
+        find_import_path("bait.made:make")
     with pytest.raises(InterpretError, match=r"'\.\./x' is no package"), allowing(["../x"]):
         pass
 

@@ -9,9 +9,9 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from interpret import DatasetError, ModelError
-from interpret.images import as_images
-from interpret.labels import as_label, find_output, match_labels
-from interpret.synsets import places, words
+from interpret.images import as_images, match_labels
+from interpret.images.labels import as_label, find_output
+from interpret.images.synsets import places, words
 from interpret_datasets import Folder
 
 IMAGENET = [text.partition(",")[0] for text in words().values()]

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import nn
 
 import interpret
-from interpret import pictures
 from interpret.errors import DatasetError, UnknownNameError, clause, suggest
+from interpret.images import pictures
 from interpret_occlusion import sweep
 
 ROOT = Path(__file__).parents[2]

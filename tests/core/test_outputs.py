@@ -15,8 +15,8 @@ from torch import Tensor, nn
 import interpret
 from interpret.errors import InterpretError, ModelError
 from interpret.images import Images, Sample
+from interpret.modules import as_log_probabilities, as_probabilities
 from interpret.network import IMAGENET_MEAN, IMAGENET_STD, Network
-from interpret.outputs import as_log_probabilities, as_probabilities
 from interpret_captum.compare import compare
 from interpret_captum.study import Settings
 from interpret_invariance import invariance

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from interpret.reading import open_file, printable, read_file, read_text
+from interpret.files import printable, read_file, read_text
+from interpret.files.reading import open_file
 
 
 def test_a_file_and_a_link_to_it_are_read(tmp_path):

@@ -14,10 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.files import seal, unseal
+from interpret.files.sealed import seal, unseal
 from interpret.images import InputSpec
-from interpret.records import fits
-from interpret.results import Record, Result, load, whole
+from interpret.records import Record, fits
+from interpret.results import Result, load, result_digest
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,10 @@ def test_a_flipped_bit_in_any_stored_file_is_found(tmp_path, name):
     trained(tmp_path / "made").save(tmp_path / "result")
     file = tmp_path / "result" / name
     copy = file.read_bytes()
-    assert whole(tmp_path / "result")
+    assert result_digest(tmp_path / "result")
     for harmed in [*flips(copy, 31), b"", copy[:-1], copy + b"\0"]:
         file.write_bytes(harmed)
-        assert not whole(tmp_path / "result")
+        assert not result_digest(tmp_path / "result")
         with pytest.raises(InterpretError, match="Run the step again"):
             load(tmp_path / "result")
     file.write_bytes(copy)
@@ -146,7 +146,7 @@ def test_every_changed_digit_of_a_result_is_found(tmp_path):
     for place in [place for place, letter in enumerate(text) if letter.isdigit()]:
         other = str((int(text[place]) + 1) % 10)
         (tmp_path / "result.json").write_text(text[:place] + other + text[place + 1 :])
-        assert not whole(tmp_path)
+        assert not result_digest(tmp_path)
         with pytest.raises(InterpretError, match="cannot be read"):
             load(tmp_path)
 
@@ -159,7 +159,7 @@ def test_a_result_of_format_1_is_still_read(tmp_path):
         record = unseal((folder / "result.json").read_bytes()) | {"format": 1}
         record["result"]["fields"].get("file", {}).pop("sha256", None)
         (folder / "result.json").write_text(json.dumps(record, indent=1) + "\n")
-        assert not whole(folder), "a run computes it again"
+        assert not result_digest(folder), "a run computes it again"
     assert load(tmp_path).file == tmp_path / "made" / "epoch-1.bin"
     assert load(tmp_path / "other").numbers == example().numbers
     (tmp_path / "made" / "epoch-1.bin").unlink()
@@ -253,7 +253,7 @@ def test_what_is_no_result_is_refused(tmp_path, tree):
 def test_what_is_no_record_is_refused(tmp_path, text):
     example().save(tmp_path)
     (tmp_path / "result.json").write_bytes(text)
-    assert not whole(tmp_path)
+    assert not result_digest(tmp_path)
     with pytest.raises(InterpretError, match="cannot be read"):
         load(tmp_path)
 

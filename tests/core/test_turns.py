@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from interpret.images import Object, Sample, open_image
-from interpret.pictures import open_turned
-from interpret.turns import Turn
+from interpret.images import Object, Sample, open_image, open_turned
+from interpret.images.turns import Turn
 
 BOX = (2, 1, 7, 4)
 

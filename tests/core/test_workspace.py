@@ -11,13 +11,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret import results
-from interpret.checksums import write_checked
 from interpret.errors import InterpretError
-from interpret.files import unseal, write_sealed
-from interpret.interfaces import Probe
+from interpret.files import write_checked, write_sealed
+from interpret.files.sealed import unseal
+from interpret.plugin import Probe
 from interpret.results import Result
-from interpret.store import StepFolder
-from interpret.workspace import follows, kept, resumption, room, working_in
+from interpret.run import cache_dir, cached, follows
+from interpret.run.cache import resumption, working_in
+from interpret.run.store import StepFolder
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ def filed(folder: Path, text: str = "one") -> Filed:
 
 def test_a_room_is_found_again_by_its_content(tmp_path):
     with working_in(tmp_path):
-        one, same, other = room("work", 1), room("work", 1), room("work", 2)
-        assert room(Probe) == room(Probe)
+        one, same, other = cache_dir("work", 1), cache_dir("work", 1), cache_dir("work", 2)
+        assert cache_dir(Probe) == cache_dir(Probe)
     assert one == same
     assert one != other
     assert one.parent == tmp_path
-    assert not room("work", 1).is_relative_to(tmp_path)
-    assert room("work", 1) == room("work", 1)
+    assert not cache_dir("work", 1).is_relative_to(tmp_path)
+    assert cache_dir("work", 1) == cache_dir("work", 1)
 
 
 def test_a_kept_result_is_computed_once(tmp_path):
@@ -54,8 +55,8 @@ def test_a_kept_result_is_computed_once(tmp_path):
         return filed(tmp_path / "made")
 
     with working_in(tmp_path / "work"):
-        first, again = kept(compute, "key"), kept(compute, "key")
-        kept(compute, "other key")
+        first, again = cached(compute, "key"), cached(compute, "key")
+        cached(compute, "other key")
     assert len(calls) == 2
     assert torch.equal(first.values, again.values)
     assert first.files["a"].read_text() == "one a.txt"
@@ -63,10 +64,10 @@ def test_a_kept_result_is_computed_once(tmp_path):
 
 def test_half_a_kept_result_is_computed_again(tmp_path):
     with working_in(tmp_path / "work"):
-        first = kept(lambda: filed(tmp_path / "made"), "key")
+        first = cached(lambda: filed(tmp_path / "made"), "key")
         first.files["b"].unlink()
-        kept(lambda: filed(tmp_path / "anew", "two"), "key")
-        assert kept(lambda: filed(tmp_path / "never"), "key").files
+        cached(lambda: filed(tmp_path / "anew", "two"), "key")
+        assert cached(lambda: filed(tmp_path / "never"), "key").files
     assert not (tmp_path / "never").exists()
 
 
@@ -122,28 +123,28 @@ def test_only_a_further_process_of_torchrun_follows(environment, expected, monke
 def test_a_forced_run_empties_each_room_once(tmp_path):
     with working_in(tmp_path):
         for name in ("used", "unused"):
-            (room(name) / "file").write_text(name)
+            (cache_dir(name) / "file").write_text(name)
     with working_in(tmp_path, anew=True):
-        assert not list(room("used").iterdir())
-        (room("used") / "file").write_text("new")
-        assert (room("used") / "file").read_text() == "new"
+        assert not list(cache_dir("used").iterdir())
+        (cache_dir("used") / "file").write_text("new")
+        assert (cache_dir("used") / "file").read_text() == "new"
     with working_in(tmp_path):
-        assert (room("used") / "file").read_text() == "new"
-        assert (room("unused") / "file").read_text() == "unused"
+        assert (cache_dir("used") / "file").read_text() == "new"
+        assert (cache_dir("unused") / "file").read_text() == "unused"
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_further_processes_wait_until_the_first_has_emptied_a_room(tmp_path, monkeypatch):
     """A thread stands for the second process of ``torchrun``."""
     with working_in(tmp_path):
-        (room("shared") / "old").touch()
+        (cache_dir("shared") / "old").touch()
     monkeypatch.setenv("WORLD_SIZE", "2")
     waits, seen = threading.Event(), list[str]()
-    monkeypatch.setattr("interpret.workspace.sleep", lambda _: waits.set())
+    monkeypatch.setattr("interpret.run.cache.sleep", lambda _: waits.set())
 
     def second():
         with working_in(tmp_path, anew=True):
-            seen.extend(file.name for file in room("shared").iterdir())
+            seen.extend(file.name for file in cache_dir("shared").iterdir())
 
     monkeypatch.setenv("RANK", "1")
     thread = threading.Thread(target=second)
@@ -151,7 +152,7 @@ def test_further_processes_wait_until_the_first_has_emptied_a_room(tmp_path, mon
     assert waits.wait(30)
     monkeypatch.setenv("RANK", "0")
     with working_in(tmp_path, anew=True):
-        (room("shared") / "new").touch()
+        (cache_dir("shared") / "new").touch()
         thread.join(30)
     assert seen in (["new"], [])
     assert not thread.is_alive()
@@ -163,37 +164,37 @@ def test_links_in_a_room_are_removed_and_what_they_show_is_left_alone(tmp_path):
     (victim / "sub").mkdir(parents=True)
     (victim / "file").write_text("mine")
     with working_in(tmp_path / "work"):
-        folder = room("work")
+        folder = cache_dir("work")
     (folder / "sub").symlink_to(victim / "sub")
     (folder / "file").symlink_to(victim / "file")
     os.mkfifo(folder / "pipe")
     with working_in(tmp_path / "work"):
-        assert not list(room("work").iterdir())
+        assert not list(cache_dir("work").iterdir())
     for anew in (False, True):
         folder.rmdir()
         folder.symlink_to(victim)
         with working_in(tmp_path / "work", anew=anew):
-            assert not list(room("work").iterdir())
+            assert not list(cache_dir("work").iterdir())
     assert (victim / "file").read_text() == "mine"
     assert (victim / "sub").is_dir()
 
 
 def test_a_damaged_kept_result_is_computed_again(tmp_path, caplog):
     with working_in(tmp_path):
-        kept(lambda: filed(tmp_path / "made"), "key")
-        file = room("kept", "key") / "result.safetensors"
+        cached(lambda: filed(tmp_path / "made"), "key")
+        file = cache_dir("kept", "key") / "result.safetensors"
         file.write_bytes(file.read_bytes()[:-1] + b"?")
-        assert torch.equal(kept(lambda: filed(tmp_path / "made"), "key").values, torch.arange(3.0))
+        assert torch.equal(cached(lambda: filed(tmp_path / "made"), "key").values, torch.arange(3.0))
     assert "is damaged" in caplog.text
 
 
 def test_what_a_stopped_step_says_is_true(tmp_path):
     with working_in(tmp_path / "work"):
-        kept(lambda: filed(tmp_path / "made"), "of an earlier step")
+        cached(lambda: filed(tmp_path / "made"), "of an earlier step")
         says = resumption("strongest", tmp_path / "shards")
-        (room("work") / "log.csv").touch()
+        (cache_dir("work") / "log.csv").touch()
         assert says() == "The same command starts the step 'strongest' again, and keeps the steps before it."
-        write_checked(room("work") / "numbers", Path.touch)
+        write_checked(cache_dir("work") / "numbers", Path.touch)
         assert says() == "The same command continues the step 'strongest' where it stopped."
         says = resumption("strongest", tmp_path / "shards")
         filed(tmp_path / "made").save(tmp_path / "shards" / "0-256")
@@ -203,12 +204,12 @@ def test_what_a_stopped_step_says_is_true(tmp_path):
 def test_a_kept_result_that_names_a_file_elsewhere_is_computed_again(tmp_path):
     (tmp_path / "victim").write_text("mine")
     with working_in(tmp_path / "work"):
-        kept(lambda: filed(tmp_path / "made"), "key")
-        record = room("kept", "key") / "result.json"
+        cached(lambda: filed(tmp_path / "made"), "key")
+        record = cache_dir("kept", "key") / "result.json"
         value = unseal(record.read_bytes())
         value["result"]["fields"]["files"]["$dict"]["a"]["$file"] = "../../victim"
         write_sealed(record, value)
-        found = kept(lambda: filed(tmp_path / "anew"), "key")
+        found = cached(lambda: filed(tmp_path / "anew"), "key")
     assert found.files["a"].read_text() == "one a.txt"
     assert (tmp_path / "victim").read_text() == "mine"
 
@@ -222,7 +223,7 @@ class Other(Result):
 
 def test_a_kept_result_of_another_class_is_computed_again(tmp_path):
     with working_in(tmp_path / "work"):
-        Other(torch.zeros(2)).save(room("kept", "key"))
-        assert isinstance(kept(lambda: filed(tmp_path / "made"), "key", kind=Filed), Filed)
-        assert isinstance(kept(lambda: filed(tmp_path / "never"), "key", kind=Filed), Filed)
+        Other(torch.zeros(2)).save(cache_dir("kept", "key"))
+        assert isinstance(cached(lambda: filed(tmp_path / "made"), "key", kind=Filed), Filed)
+        assert isinstance(cached(lambda: filed(tmp_path / "never"), "key", kind=Filed), Filed)
     assert not (tmp_path / "never").exists()

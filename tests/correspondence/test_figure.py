@@ -14,7 +14,7 @@ from written import check_texts, texts
 
 from interpret import DatasetError, UnknownNameError
 from interpret.images import InputSpec, as_images
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence
 from interpret_correspondence.renderers.chart import draw

@@ -12,7 +12,7 @@ import pytest
 from correspondence_cases import correspondence
 
 from interpret import UnknownNameError
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence
 from interpret_correspondence.renderers.table import CorrespondenceTable, document

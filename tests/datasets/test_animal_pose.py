@@ -8,8 +8,8 @@ import pytest
 from PIL import ExifTags, Image
 from pydantic import ValidationError
 
-from interpret.batches import batches
 from interpret.errors import DatasetError, UnknownNameError
+from interpret.network import batches
 from interpret.testing import check_dataset, small_network
 from interpret_datasets import AnimalPose
 

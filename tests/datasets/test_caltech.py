@@ -11,8 +11,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 import interpret
-from interpret.batches import batches
 from interpret.errors import DatasetError, UnknownNameError
+from interpret.network import batches
 from interpret.testing import check_dataset, small_network
 from interpret_datasets import Caltech101, Caltech256
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from interpret.batches import batches
 from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images, open_image
+from interpret.network import batches
 from interpret.testing import small_network
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(pwned) print\n%%EOF\n"
@@ -94,7 +94,7 @@ def test_pipes_and_devices_are_never_opened(tmp_path):
 MEASURED = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
-from interpret.inputs import InputSpec
+from interpret.images.inputs import InputSpec
 spec, files = InputSpec(), sys.argv[1:]
 spec.preprocess(files[0])  # what the first picture imports
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -142,7 +142,7 @@ def test_pictures_of_one_tone_correlate_with_nothing_and_give_no_nan():
     blank = [Image.new("RGB", (20, 10), tone) for tone in ("white", "black", (17, 90, 3))]
     noise = np.random.default_rng(0).integers(0, 2, (64, 64, 3), dtype=np.uint8)
     blank += [Image.fromarray(noise + 200), torch.zeros(3, 8, 8), torch.full((1, 8, 8), -0.1)]
-    thumbnails = read_thumbnails(interpret.images.as_images(blank), 16)
+    thumbnails = read_thumbnails(interpret.images.dataset.as_images(blank), 16)
     assert torch.equal(thumbnails.x, torch.zeros(6, 256))
     found = overlaps(blank, [*blank, scene(0)], threshold=1e-4, mirror=True)
     assert len(found.ids) == 0
@@ -219,7 +219,7 @@ def test_the_probe_finds_what_the_function_finds_and_its_result_is_kept(tmp_path
     others = {"name": "folder", "path": str(folder(tmp_path / "others", 6))}
     images = [scene(5), scene(50), scene(0)]
     probe = interpret.load_probe("overlap", others=others, mirror=True)
-    found = probe.run(small_network(), interpret.images.as_images(images))
+    found = probe.run(small_network(), interpret.images.dataset.as_images(images))
     assert found.ids == (("0", "5.png"), ("2", "0.png"))
     found.save(tmp_path / "result")
     kept = interpret.load_result(tmp_path / "result")

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from interpret import pictures
-from interpret.batches import batches
 from interpret.errors import DatasetError
-from interpret.images import as_images, open_image
-from interpret.scans import CHUNK, more_scans_than
+from interpret.images import as_images, open_image, pictures
+from interpret.images.scans import CHUNK, more_scans_than
+from interpret.network import batches
 from interpret.testing import small_network
 
 

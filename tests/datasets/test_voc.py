@@ -9,9 +9,9 @@ import torchvision.datasets
 from PIL import Image
 
 import interpret
-from interpret.batches import batches
 from interpret.errors import DatasetError
 from interpret.images import Object
+from interpret.network import batches
 from interpret.testing import check_dataset, small_network
 from interpret_captum.metrics import pixel_maps
 from interpret_datasets import Voc2007, Voc2012

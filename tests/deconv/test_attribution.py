@@ -1,22 +1,23 @@
-"""The probe `project` and how neurons are asked for, beside loops over every neuron and autograd."""
+"""The probe `project` and how neurons are targets for, beside loops over every neuron and autograd."""
 
 from __future__ import annotations
 
 import math
 from itertools import product
+from typing import ClassVar
 
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from interpret import InterpretError, UnknownNameError, load_probe, wrap
+from interpret import ClassAttribution, InterpretError, UnknownNameError, load_probe, wrap
 from interpret.errors import PluginError
 from interpret.images import Images, Sample, as_images
 from interpret.network import Network
 from interpret.progress import Progress, StepListener, listening
-from interpret_deconv import Asked, Neuron, Project, find_neurons, project
-from interpret_deconv.asking import attribute
+from interpret.targets import Targets, find_neurons
+from interpret_deconv import Neuron, Project, project
 
 
 def of_seed(seed: int, *shape: int) -> Tensor:
@@ -56,8 +57,8 @@ def strongest_by_loop(
     """The neuron of one image, by looking at all in order and keeping the first that is larger."""
     best, value = [0 if unit == "strongest" else int(unit), *(position or (0, 0))], -math.inf
     for u, y, x in product(*map(range, maps.shape)):
-        asked = unit in ("strongest", u) and position in (None, (y, x))
-        if asked and float(maps[u, y, x]) > value:
+        targets = unit in ("strongest", u) and position in (None, (y, x))
+        if targets and float(maps[u, y, x]) > value:
             best, value = [u, y, x], float(maps[u, y, x])
     return best, value
 
@@ -67,35 +68,36 @@ def strongest_by_loop(
 def test_neurons_are_found_as_by_a_loop_over_all(unit, position) -> None:  # type: ignore[no-untyped-def]
     maps = (of_seed(2, 40, 3, 2, 4) * 2).round()  # of whole numbers, so that many are equal
     maps[of_seed(3, *maps.shape) > 1] = torch.nan
-    asked = find_neurons(maps, "conv", unit, position)
+    targets = find_neurons(maps, "conv", unit, position)
     known = 0
     for i, image in enumerate(maps):
         neuron, value = strongest_by_loop(image, unit, position)
         if value > -math.inf:  # else every neuron that may be meant is NaN
             known += 1
-            assert [int(asked.unit[i]), *asked.position[i].tolist()] == neuron
-            assert float(asked.value[i]) == value
+            assert [int(targets.unit[i]), *targets.position[i].tolist()] == neuron
+            assert float(targets.pick(maps)[i]) == value
     assert known >= 20
 
 
 def test_vectors_are_maps_of_one_position() -> None:
-    asked = find_neurons(torch.tensor([[1.0, 3.0], [5.0, 2.0]]), "fc")
-    assert asked.unit.tolist() == [1, 0]
-    assert asked.position.tolist() == [[0, 0], [0, 0]]
-    assert asked.value.tolist() == [3, 5]
+    output = torch.tensor([[1.0, 3.0], [5.0, 2.0]])
+    targets = find_neurons(output, "fc")
+    assert targets.unit.tolist() == [1, 0]
+    assert targets.position.tolist() == [[0, 0], [0, 0]]
+    assert targets.pick(output).tolist() == [3, 5]
 
 
 def test_repeated_batches_are_picked_from_image_by_image() -> None:
     maps = of_seed(4, 6, 3, 2, 2)
-    asked = Asked("conv", torch.tensor([2, 0]), torch.tensor([[1, 0], [0, 1]]), torch.zeros(2))
+    targets = Targets("conv", torch.tensor([2, 0]), torch.tensor([[1, 0], [0, 1]]))
     expected = [maps[i, 2, 1, 0] if i % 2 == 0 else maps[i, 0, 0, 1] for i in range(6)]
-    assert torch.equal(asked.pick(maps), torch.stack(expected))
+    assert torch.equal(targets.pick(maps), torch.stack(expected))
     assert torch.equal(
-        asked.pick(maps[:, :, 0, 0]), torch.stack([maps[i, 2 - i % 2 * 2, 0, 0] for i in range(6)])
+        targets.pick(maps[:, :, 0, 0]), torch.stack([maps[i, 2 - i % 2 * 2, 0, 0] for i in range(6)])
     )
 
 
-def test_classes_are_those_asked_for_and_gradients_are_autograds(network: Network, images: Images) -> None:
+def test_classes_are_those_targets_for_and_gradients_are_autograds(network: Network, images: Images) -> None:
     found = Project(rule="gradient", batch_size=2).run(network, images)
     x = stacked(images).requires_grad_()
     logits = network.module.eval()(x)
@@ -172,7 +174,7 @@ class Labelled(Images):
         return "labelled"
 
 
-def test_labels_are_asked_about_image_by_image_in_every_batch(network: Network) -> None:
+def test_labels_are_targets_about_image_by_image_in_every_batch(network: Network) -> None:
     found = Project(batch_size=2).run(network, Labelled())
     predicted = Project(target="predicted").run(network, Labelled()).target[1]
     assert found.target.tolist() == [3, int(predicted), 0]
@@ -211,7 +213,7 @@ def test_what_the_network_does_not_have_is_refused(network, images, parameters, 
         load_probe("project", **parameters).run(network, images)
 
 
-def test_a_network_with_one_output_is_asked_about_it(images: Images) -> None:
+def test_a_network_with_one_output_is_targets_about_it(images: Images) -> None:
     torch.manual_seed(0)
     network = wrap(nn.Sequential(nn.Flatten(), nn.Linear(672, 1)).double(), input_size=(16, 14))
     assert Project().run(network, images).target.tolist() == [0] * len(images)
@@ -237,17 +239,18 @@ def test_users_see_batch_after_batch(network: Network, images: Images) -> None:
     assert heard.parts == [3, 1, 1, 1]
 
 
-def test_a_network_that_overwrites_its_input_is_asked_about_a_copy(images: Images) -> None:
+def test_a_network_that_overwrites_its_input_is_targets_about_a_copy(images: Images) -> None:
     torch.manual_seed(0)
     layers = [nn.ReLU(inplace=True), nn.Conv2d(3, 2, 3), nn.Flatten()]
     network, x = wrap(nn.Sequential(*layers).double(), input_size=(16, 14)), stacked(images)
     seen = []
 
-    def explain(batch: Tensor, asked: Asked) -> Tensor:
-        seen.append(batch.clone())
-        return batch
+    class Seeing(ClassAttribution):
+        name: ClassVar[str] = "seeing"
 
-    attribute(
-        network, images, lambda x, _: find_neurons(network(x), "2"), explain, method="none", batch_size=4
-    )
+        def attribute(self, network: Network, x: Tensor, targets: Targets) -> Tensor:
+            seen.append(x.clone())
+            return x
+
+    Seeing(batch_size=4).run(network, images)
     assert torch.equal(torch.cat(seen), x)

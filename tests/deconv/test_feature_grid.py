@@ -15,7 +15,7 @@ from seen import find_all, pixels
 
 from interpret.errors import DatasetError, StepError
 from interpret.images import InputSpec
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret_deconv import Projections
 from interpret_deconv.renderers import FeatureGrid
 from interpret_deconv.renderers.feature_grid import EMPTY, UnitCell

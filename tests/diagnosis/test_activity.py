@@ -9,7 +9,7 @@ import interpret
 from interpret.errors import DatasetError, ModelError, UnknownNameError
 from interpret.testing import small_images, small_network
 from interpret_diagnosis import activity
-from interpret_diagnosis.layers import diagnosed_layers, first_convolution, second_layer
+from interpret_diagnosis.layers import first_convolution, second_layer
 
 
 def thresholded():
@@ -94,18 +94,18 @@ class Residual(nn.Module):
 
 def test_which_layers_are_looked_at():
     scenes = interpret.load_model("zfnet", weights="scenes")
-    assert diagnosed_layers(scenes) == [f"layer{number}" for number in range(1, 8)]
-    assert second_layer(scenes, diagnosed_layers(scenes)) == "layer2"
-    assert diagnosed_layers(small_network()) == ["relu1", "relu2"]
+    assert scenes.default_layers() == [f"layer{number}" for number in range(1, 8)]
+    assert second_layer(scenes, scenes.default_layers()) == "layer2"
+    assert small_network().default_layers() == ["relu1", "relu2"]
     residual = interpret.wrap(Residual().eval(), input_size=8)
-    assert diagnosed_layers(residual) == ["relu:1", "relu:2", "block.1"]
-    assert second_layer(residual, diagnosed_layers(residual)) == "relu:2"
+    assert residual.default_layers() == ["relu:1", "relu:2", "block.1"]
+    assert second_layer(residual, residual.default_layers()) == "relu:2"
     bare = interpret.wrap(nn.Sequential(nn.Conv2d(3, 2, 3), nn.GELU(), nn.Conv2d(2, 2, 1)), input_size=8)
-    assert diagnosed_layers(bare) == ["0", "2"]
+    assert bare.default_layers() == ["0", "2"]
     assert second_layer(bare, ["0", "2"]) is None
     assert first_convolution(bare)[0] == "0"
     with pytest.raises(ModelError, match="neither ReLUs nor convolutions"):
-        diagnosed_layers(interpret.wrap(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), input_size=1))
+        interpret.wrap(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), input_size=1).default_layers()
 
 
 def test_a_network_that_cannot_be_traced():
@@ -117,4 +117,4 @@ def test_a_network_that_cannot_be_traced():
         def forward(self, x):
             return self.relu(self.conv(x)) if float(x.sum()) < 1e9 else x
 
-    assert diagnosed_layers(interpret.wrap(Branching().eval(), input_size=8)) == ["relu"]
+    assert interpret.wrap(Branching().eval(), input_size=8).default_layers() == ["relu"]

@@ -8,7 +8,7 @@ from torch import nn
 
 import interpret
 from interpret.errors import UnknownNameError
-from interpret.interfaces import probe_inputs
+from interpret.plugin import probe_inputs
 from interpret.testing import check_probe, small_images, small_network
 from interpret_diagnosis import Diagnose, Diagnosis, Thresholds, diagnose
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.plugin import registry
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 WITH_A_TEST_OF_ITS_OWN = {"writing-a-plugin.md", "hooks.md"}
-PIPELINES = [*ROOT.glob("docs/examples/*.yaml"), *ROOT.glob("interpret/pipelines/*.yaml")]
+PIPELINES = [*ROOT.glob("docs/examples/*.yaml"), *ROOT.glob("interpret/cli/pipelines/*.yaml")]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"

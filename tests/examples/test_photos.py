@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"

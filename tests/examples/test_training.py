@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 from interpret_training import Ablation, Training
 
 ROOT = Path(__file__).parents[2]

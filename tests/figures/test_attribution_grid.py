@@ -12,7 +12,7 @@ from seen import find_one
 from interpret.attributions import Attributions
 from interpret.errors import DatasetError
 from interpret.images import InputSpec
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret_figures.attribution_grid import AttributionGrid, asked
 
 FACTOR = 14

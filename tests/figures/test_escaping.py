@@ -16,7 +16,7 @@ from invariance_cases import invariances
 from markdown_it import MarkdownIt
 from transfer_cases import network, transfer
 
-from interpret.reading import printable
+from interpret.files import printable
 from interpret.testing import small_images, small_network
 from interpret_captum import Comparison
 from interpret_captum.comparison import METRICS

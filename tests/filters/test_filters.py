@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interpret.errors import ModelError, UnknownNameError
-from interpret.interfaces import probe_output, renderer_input
 from interpret.network import Network, wrap
+from interpret.plugin import probe_output
+from interpret.plugin.interfaces import renderer_input
 from interpret.results import load
 from interpret_filters import Filters, FirstLayerFilters, first_filters
 from interpret_filters.renderers import FilterGrid

@@ -14,10 +14,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.files import seal, unseal
+from interpret.files.sealed import seal, unseal
 from interpret.images import InputSpec
-from interpret.results import Record, Result, load, whole
-from interpret.store import RunFolder
+from interpret.records import Record
+from interpret.results import Result, load, result_digest
+from interpret.run.store import RunFolder
 
 SLOW = settings(max_examples=3000, deadline=20_000, suppress_health_check=list(HealthCheck))
 FAST = settings(SLOW, max_examples=60, derandomize=True, database=None)
@@ -126,7 +127,7 @@ def try_result(folder: Path, data: st.DataObject) -> None:
     original = path.read_bytes()
     path.write_bytes(harmed(original, data))
     try:
-        for look in (load, whole):
+        for look in (load, result_digest):
             try:
                 found = look(folder / "step")
             except InterpretError:

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 import interpret
 from interpret.errors import InterpretError
 from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.plugin import registry
 
 ROOT = Path(__file__).parents[2]
-PIPELINES = [*sorted((ROOT / "docs/examples").glob("*.yaml")), ROOT / "interpret/pipelines/quickstart.yaml"]
+PIPELINES = [
+    *sorted((ROOT / "docs/examples").glob("*.yaml")),
+    ROOT / "interpret/cli/pipelines/quickstart.yaml",
+]
 RECIPES = sorted((ROOT / "model_zoo/interpret_zoo/recipes").glob("*.yaml"))
 SECONDS = 20
 

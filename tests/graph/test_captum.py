@@ -13,7 +13,7 @@ import torchvision
 from captum.attr import NeuronDeconvolution, NeuronGradient, NeuronGuidedBackprop
 from torch import Tensor, nn
 
-from interpret.graph import Graph, Rules, remember, seed_signals, top_down, trace
+from interpret.graph import Graph, Rules, save_forward, seed_signals, top_down, trace
 
 CAPTUM = {"deconvnet": NeuronDeconvolution, "gradient": NeuronGradient, "guided": NeuronGuidedBackprop}
 Project = Callable[[nn.Module, str, Tensor, Tensor, Rules], Tensor]
@@ -23,7 +23,7 @@ def neuron(graph: Graph, x: Tensor, layer: str, place: tuple[int, ...], rule: st
     node = graph.layer(layer)
     channel, y, column = (torch.full((len(x),), at) for at in (*place, 0, 0)[:3])
     signal = seed_signals(node, channel, y, column, torch.ones(len(x), dtype=x.dtype))
-    return top_down(remember(graph, x, [node], Rules(rule)), node, signal, range(len(x)))  # type: ignore[arg-type]
+    return top_down(save_forward(graph, x, [node], Rules(rule)), node, signal, range(len(x)))  # type: ignore[arg-type]
 
 
 def captums(module: nn.Module, x: Tensor, layer: str, place: tuple[int, ...], rule: str) -> Tensor:

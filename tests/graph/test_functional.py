@@ -14,8 +14,7 @@ from torch.export import ExportedProgram
 from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
 from interpret.errors import ModelError
-from interpret.graph import Graph, trace
-from interpret.graph.program import Node
+from interpret.graph import Graph, Node, trace
 from interpret.network import wrap
 
 
@@ -119,7 +118,7 @@ def test_the_short_way_makes_the_same_graph(monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patch:
         patch.setattr(ExportedProgram, "run_decompositions", None)  # the short way does without
         short = described(trace(module, (3, 18, 18)))
-    tracing = importlib.import_module("interpret.graph.trace")
+    tracing = importlib.import_module("interpret.graph.program.trace")
     monkeypatch.setattr(tracing, "functional", lambda program: long_way(program, {}))
     assert short == described(trace(module, (3, 18, 18)))
 
@@ -144,6 +143,6 @@ def test_what_pytorch_leaves_undefined_has_no_graph(monkeypatch: pytest.MonkeyPa
     assert network(torch.rand(2, 3, 8, 8)).shape == (2, 4)
     with pytest.raises(ModelError, match="Seen cannot be traced: its operations give other numbers than the"):
         _ = network.graph
-    monkeypatch.setattr("interpret.known.trace", None)  # it is tried once
+    monkeypatch.setattr("interpret.network.known.trace", None)  # it is tried once
     with pytest.raises(ModelError, match="other numbers"):
         _ = network.graph

@@ -10,20 +10,18 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from interpret.graph import Graph, trace
-from interpret.graph.incremental import Incremental, Wanted
-from interpret.graph.spans import Windows
+from interpret.graph import Graph, Incremental, Slices, Wanted, trace
 
 
-def grid(extent: int, window: int, stride: int) -> Windows:
-    """Windows at equal distances, the last one at the border."""
+def grid(extent: int, window: int, stride: int) -> Slices:
+    """Slices at equal distances, the last one at the border."""
     starts = list(range(0, extent - window + 1, stride))
     if starts[-1] + window < extent:
         starts.append(extent - window)
-    return Windows(tuple(starts), window)
+    return Slices(tuple(starts), window)
 
 
-def by_hand(module: nn.Module, x: Tensor, filled: Tensor, rows: Windows, columns: Windows) -> Tensor:
+def by_hand(module: nn.Module, x: Tensor, filled: Tensor, rows: Slices, columns: Slices) -> Tensor:
     """One full forward pass for every place."""
     found = []
     for top in rows.starts:
@@ -265,12 +263,12 @@ def test_multiply_adds_are_those_of_the_windows() -> None:
     """A convolution of 3 x 3 over 8 x 8 pixels, one 2 x 2 window in the middle: a sixteenth of the work."""
     graph = trace(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU()), (1, 8, 8))
     engine = Incremental(graph, torch.zeros(1, 8, 8), [Wanted(graph.output)])
-    window = Windows((3,), 2)
+    window = Slices((3,), 2)
     assert engine.multiply_adds(window, window) == (4 * 9 * 4, 8 * 8 * 9 * 4)
 
 
 def test_whole_maps_go_on_in_batches_that_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interpret.graph.incremental.MEMORY", 20_000)
+    monkeypatch.setattr("interpret.graph.delta.incremental.MAX_MAP_BYTES", 20_000)
     torch.manual_seed(0)
     engine = agree(Branches(), (3, 30, 27), 5, 4)
     assert 1 <= engine._batch < 20

@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph import Graph, Rules, remember, seed_signals, top_down, trace
-from interpret.graph.rules import transposed_convolution, unpool, unpool_by_offsets
+from interpret.graph import Graph, Rules, save_forward, seed_signals, top_down, trace
+from interpret.graph.operations.conv import transposed_convolution
+from interpret.graph.operations.pool import unpool, unpool_by_offsets
 
 
 def project(graph: Graph, layer: str, x: Tensor, signal: Tensor, rules: Rules | None = None) -> Tensor:
     node = graph.layer(layer)
-    return top_down(remember(graph, x, [node], rules), node, signal, range(len(x)))
+    return top_down(save_forward(graph, x, [node], rules), node, signal, range(len(x)))
 
 
 class Hand(nn.Module):
@@ -163,11 +164,11 @@ def test_many_signals_go_down_by_the_switches_of_their_own_image() -> None:
     node, x = graph.layer("3"), torch.randn(3, 2, 17, 17)
     images = torch.tensor([2, 0, 0, 1, 2])
     signal = torch.randn(5, *node.shape)
-    together = top_down(remember(graph, x, [node]), node, signal, images)
+    together = top_down(save_forward(graph, x, [node]), node, signal, images)
     for index, image in enumerate(images.tolist()):
         alone = project(graph, "3", x[image : image + 1], signal[index : index + 1])
         torch.testing.assert_close(together[index : index + 1], alone)
-    shared = top_down(remember(graph, x, [node]), node, signal, [1] * 5)
+    shared = top_down(save_forward(graph, x, [node]), node, signal, [1] * 5)
     torch.testing.assert_close(shared[3], together[3])
 
 
@@ -178,12 +179,12 @@ def test_one_way_up_serves_several_layers() -> None:
     ).eval()
     graph = trace(module, (1, 10, 10))
     x, nodes = torch.randn(2, 1, 10, 10), [graph.layer(name) for name in ("0", "1", "4")]
-    memory = remember(graph, x, nodes)
+    cache = save_forward(graph, x, nodes)
     for name, node in zip(("0", "1", "4"), nodes, strict=True):
         signal = torch.randn(2, *node.shape)
-        assert torch.equal(top_down(memory, node, signal, [0, 1]), project(graph, name, x, signal))
+        assert torch.equal(top_down(cache, node, signal, [0, 1]), project(graph, name, x, signal))
         with torch.no_grad():
-            assert torch.equal(memory.activations[node], module[: int(name) + 1](x))
+            assert torch.equal(cache.activations[node], module[: int(name) + 1](x))
 
 
 def test_twice_the_same_question_gives_the_same_bits() -> None:
@@ -239,13 +240,13 @@ def test_an_operation_without_rule_is_refused_by_name(smooth: nn.Module, message
     graph = trace(Late(smooth).eval(), (1, 8, 8))
     x = torch.randn(1, 1, 8, 8)
     with pytest.raises(ModelError, match=message):
-        remember(graph, x, [graph.layer("block")])
+        save_forward(graph, x, [graph.layer("block")])
     with pytest.raises(ModelError, match="has no guided rule"):
-        remember(graph, x, [graph.layer("block")], Rules("guided"))
-    remember(graph, x, [graph.layer("block")], Rules("gradient"))
-    remember(graph, x, [graph.layer("block")], Rules(nonlinear="gradient"))
-    remember(graph, x, [graph.layer("early")])
-    remember(graph, x, [graph.layer("block.0")])
+        save_forward(graph, x, [graph.layer("block")], Rules("guided"))
+    save_forward(graph, x, [graph.layer("block")], Rules("gradient"))
+    save_forward(graph, x, [graph.layer("block")], Rules(nonlinear="gradient"))
+    save_forward(graph, x, [graph.layer("early")])
+    save_forward(graph, x, [graph.layer("block.0")])
 
 
 def test_a_product_of_two_maps_is_refused() -> None:
@@ -255,7 +256,7 @@ def test_a_product_of_two_maps_is_refused() -> None:
 
     graph = trace(nn.Sequential(nn.Conv2d(1, 2, 3), Gate()), (1, 8, 8))
     with pytest.raises(ModelError, match=r"1: mul \(Gate\) has no deconvnet rule"):
-        remember(graph, torch.zeros(1, 1, 8, 8), [graph.layer("1")])
+        save_forward(graph, torch.zeros(1, 1, 8, 8), [graph.layer("1")])
 
 
 def test_a_layer_that_mixes_images_is_refused() -> None:
@@ -265,20 +266,20 @@ def test_a_layer_that_mixes_images_is_refused() -> None:
 
     graph = trace(nn.Sequential(nn.Conv2d(1, 2, 3), Mixing()), (1, 8, 8))
     with pytest.raises(ModelError, match=r"1: reshape \(Mixing\) has no image axis in front"):
-        remember(graph, torch.zeros(1, 1, 8, 8), [graph.layer("1")])
+        save_forward(graph, torch.zeros(1, 1, 8, 8), [graph.layer("1")])
 
 
 def test_wrong_signals_images_and_neurons_say_what_was_expected() -> None:
     graph = trace(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), (1, 8, 8))
     first, last = graph.layer("0"), graph.layer("1")
-    memory = remember(graph, torch.zeros(2, 1, 8, 8), [last])
-    with pytest.raises(InterpretError, match="Nothing was remembered for <conv2d"):
-        top_down(memory, first, torch.zeros(1, 2, 6, 6), [0])
+    cache = save_forward(graph, torch.zeros(2, 1, 8, 8), [last])
+    with pytest.raises(InterpretError, match="Nothing was saved for <conv2d"):
+        top_down(cache, first, torch.zeros(1, 2, 6, 6), [0])
     with pytest.raises(InterpretError, match=r"must be \(2, 6, 6\) each; got \(2, 8, 8\)"):
-        top_down(memory, last, torch.zeros(1, 2, 8, 8), [0])
+        top_down(cache, last, torch.zeros(1, 2, 8, 8), [0])
     for images in ([2], [-1], [0, 1]):
         with pytest.raises(InterpretError, match="needs an image below 2"):
-            top_down(memory, last, torch.zeros(1, 2, 6, 6), images)
+            top_down(cache, last, torch.zeros(1, 2, 6, 6), images)
     for neuron in ([2, 0, 0], [0, 6, 0], [0, 0, -1]):
         with pytest.raises(InterpretError, match=r"no neuron .* in a layer of 2 x 6 x 6"):
             seed_signals(last, *torch.tensor(neuron)[:, None], torch.ones(1))

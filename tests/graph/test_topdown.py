@@ -13,7 +13,7 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from interpret.graph import Graph, Rules, remember, top_down, trace
+from interpret.graph import Graph, Rules, save_forward, top_down, trace
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "bvlc_googlenet.py"
 RULES = ["deconvnet", "gradient", "guided"]
@@ -97,7 +97,7 @@ def random_block(pick: random.Random, channels: int) -> tuple[nn.Module, int]:
 
 def project(graph: Graph, layer: str, x: Tensor, signal: Tensor, rules: Rules) -> Tensor:
     node = graph.layer(layer)
-    return top_down(remember(graph, x, [node], rules), node, signal, range(len(x)))
+    return top_down(save_forward(graph, x, [node], rules), node, signal, range(len(x)))
 
 
 def check(module: nn.Module, graph: Graph, layers: list[str], rules: Rules, by_autograd: Project) -> None:

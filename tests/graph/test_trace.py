@@ -14,8 +14,7 @@ import torchvision
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError, UnknownNameError
-from interpret.graph import Graph, trace
-from interpret.graph.program import multiply_adds
+from interpret.graph import Graph, multiply_adds, trace
 from interpret.network import wrap
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "bvlc_googlenet.py"

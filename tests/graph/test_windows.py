@@ -11,11 +11,12 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from interpret.graph import Graph, Node, receptive_field, trace
-from interpret.graph.program import apply
-from interpret.graph.rules import Rules
-from interpret.graph.window_sweep import Windows, spread, window_top_down
-from interpret.graph.windows import Seeds, plan_windows
+from interpret.graph import Graph, Node, Rules, Seeds, plan_windows, receptive_field, trace, window_top_down
+from interpret.graph.operations.conv import spread
+from interpret.graph.program.program import apply
+from interpret.graph.topdown.neuron_windows import NeuronWindows
+from interpret.graph.topdown.plan import Plan
+from interpret.graph.topdown.windowed import WindowedForward
 
 
 class Rectify(torch.autograd.Function):
@@ -118,16 +119,23 @@ def agree(graph: Graph, layer: str, rule: str = "deconvnet", lrn: str | None = N
     assert expected.abs().sum() == pytest.approx(whole.abs().sum().item())
     found = window_top_down(plan, x, seeds)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9 * float(whole.abs().max()))
-    used, places = torch.unique(seeds.image, return_inverse=True)
-    windows = Windows(plan, seeds._replace(image=places), x[used])
+    by_maps, by_windows = (saved(plan, x, seeds, of_maps=of_maps) for of_maps in (True, False))
+    assert by_maps.saved.keys() == by_windows.saved.keys() == set(plan.saved)
+    for node in plan.saved:
+        same_saved(by_maps, node, by_maps.saved[node], by_windows.saved[node])
+
+
+def saved(plan: Plan, x: Tensor, seeds: Seeds, *, of_maps: bool) -> NeuronWindows:
+    """The windows of neurons, with what the way down must know of them."""
+    used, image = torch.unique(seeds.image, return_inverse=True)
+    windows = plan.windows(seeds._replace(image=image), x[used])
+    forward = WindowedForward(plan, windows)
     with torch.no_grad():
-        by_maps, by_windows = windows.memories_of_maps(x[used]), windows.memories_of_windows(x[used])
-    assert by_maps.keys() == by_windows.keys() == set(plan.memories)
-    for node in plan.memories:
-        same_memory(windows, node, by_maps[node], by_windows[node])
+        forward.save_of_maps(x[used]) if of_maps else forward.save(x[used])
+    return windows
 
 
-def same_memory(windows: Windows, node: Node, by_maps: Tensor, by_windows: Tensor) -> None:
+def same_saved(windows: NeuronWindows, node: Node, by_maps: Tensor, by_windows: Tensor) -> None:
     """Both sources know the same inside the map."""
     owner = next(iter(node.operands)) if node.op == "local_response_norm" else node
     outside = windows.outside(owner)
@@ -293,7 +301,7 @@ def test_parts_follow_the_images_and_fit_the_memory(chain: Graph, monkeypatch: p
     seeds = everywhere(chain, "13", 3, 40)
     (part,) = plan.batches(seeds)
     assert seeds.image[part].tolist() == sorted(seeds.image.tolist())
-    monkeypatch.setattr("interpret.graph.windows.MEMORY", 200_000)
+    monkeypatch.setattr("interpret.graph.topdown.plan.MAX_WINDOW_BYTES", 200_000)
     parts = list(plan.batches(seeds))
     assert len(parts) > 1
     assert sorted(torch.cat(parts).tolist()) == list(range(40))

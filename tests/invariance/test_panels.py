@@ -16,7 +16,7 @@ from written import check_texts, texts
 
 from interpret import DatasetError
 from interpret.images import Images, InputSpec, Sample
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.photographs import Photographs
 from interpret_invariance import Invariances, transform

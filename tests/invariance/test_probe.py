@@ -10,7 +10,7 @@ import yaml
 
 import interpret
 from interpret import PluginError
-from interpret.runner import Run, run_pipeline
+from interpret.run import Run, run_pipeline
 from interpret.testing import check_probe
 from interpret_invariance import Invariance, Invariances, invariance
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from invariance_cases import NAMES, invariances
 
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_invariance import Invariances
 from interpret_invariance.renderers.table import INFINITE, MISSING, InvarianceTable, document, rows

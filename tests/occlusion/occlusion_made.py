@@ -10,7 +10,7 @@ from interpret.images import InputSpec
 from interpret_deconv import LayerProjections
 from interpret_figures.page import Label
 from interpret_figures.text import SLACK, text_inches
-from interpret_occlusion import Followed, OcclusionMaps, Occlusions
+from interpret_occlusion import Followed, OcclusionMaps, Sweep
 
 NAMES = ("circle", "square", "star", "moon")
 
@@ -26,7 +26,7 @@ def maps_of(
     followed: dict[str, Followed] | None = None,
     labels: Sequence[Sequence[int]] | None = None,
     **more,
-) -> OcclusionMaps:
+) -> Sweep:
     """A sweep with these probabilities of class 1 of four; elsewhere most is given to the labels, or to 0."""
     wanted = torch.as_tensor(probability, dtype=torch.float64)
     other = torch.zeros_like(wanted, dtype=torch.int64) if labels is None else torch.tensor(labels)
@@ -34,7 +34,7 @@ def maps_of(
     chances.scatter_(2, other[..., None], (1 - wanted)[..., None])
     chances[..., 1] = wanted
     whole = torch.tensor([1 - unoccluded, unoccluded, 1e-9, 1e-9], dtype=torch.float64)
-    return OcclusionMaps(
+    return Sweep(
         logits=chances.log(), unoccluded=whole.log(), target=1, rows=torch.tensor(starts[0]),
         columns=torch.tensor(starts[1]), window=window, size=size, channels=channels,
         followed=followed or {}, **more,
@@ -42,17 +42,17 @@ def maps_of(
 
 
 def occlusions(
-    *maps: OcclusionMaps,
+    *maps: Sweep,
     spec: InputSpec,
     categories: tuple[str, ...] = NAMES,
     features: tuple[dict[str, LayerProjections], ...] = (),
     notes: dict[str, str] | None = None,
-) -> Occlusions:
+) -> OcclusionMaps:
     """Results over the images 4, 2, 7, … of ``Squares``."""
     places = [4, 2, 7, 1, 0][: len(maps)]
     shown = {*places, *(i for found in features for item in found.values() for i in item.image.tolist())}
     ids = {str(place): f"square-{place}" for place in shown}
-    return Occlusions(maps, torch.tensor(places), ids, spec, categories, features, notes or {})
+    return OcclusionMaps(maps, torch.tensor(places), ids, spec, categories, features, notes or {})
 
 
 def followed(response: Sequence[Sequence[float]], unoccluded: float, unit: int = 5) -> Followed:

@@ -9,11 +9,11 @@ from occlusion_made import label_box, maps_of, occlusions
 from PIL import Image
 
 from interpret.errors import DatasetError
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret_figures.colours import LOWERS, RAISES, Scale
 from interpret_figures.grid import Heading
 from interpret_figures.pairs import Pair, pair_page, picture_size
-from interpret_occlusion import Occlusions
+from interpret_occlusion import OcclusionMaps
 from interpret_occlusion.renderers import OcclusionOverlay
 from interpret_occlusion.renderers.overlay import greyed, outline
 
@@ -142,4 +142,4 @@ def test_a_photograph_that_changed(made: SimpleNamespace, tmp_path):
 
 
 def test_it_draws_occlusions():
-    assert renderer_input(OcclusionOverlay) is Occlusions
+    assert renderer_input(OcclusionOverlay) is OcclusionMaps

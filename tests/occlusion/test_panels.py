@@ -13,14 +13,14 @@ from seen import find_one
 
 from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret_figures.colours import LABELS, rgb, tint
 from interpret_figures.display import OUTSIDE
 from interpret_figures.page import INK, TIMES
 from interpret_figures.pairs import picture_size
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import MINUS
-from interpret_occlusion import Occlusions
+from interpret_occlusion import OcclusionMaps
 from interpret_occlusion.renderers import OcclusionPanels
 from interpret_occlusion.renderers.panels import OcclusionPages
 from interpret_occlusion.renderers.tiles import VEIL, Panels
@@ -233,4 +233,4 @@ def test_a_photograph_that_changed(made: SimpleNamespace, tmp_path):
 
 
 def test_it_draws_occlusions():
-    assert renderer_input(OcclusionPanels) is Occlusions
+    assert renderer_input(OcclusionPanels) is OcclusionMaps

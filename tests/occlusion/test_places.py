@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpret_figures.display import OUTSIDE
-from interpret_occlusion import OcclusionMaps
+from interpret_occlusion import Sweep
 from interpret_occlusion.occluder import places
 from interpret_occlusion.renderers.places import cell_edges, cells_at, occluder_box, spread
 from interpret_occlusion.renderers.text import shown
@@ -53,9 +53,7 @@ def test_a_stride_of_the_window_fills_the_image():
 @pytest.fixture
 def maps():
     zeros = torch.zeros(2, 3, 2)
-    return OcclusionMaps(
-        zeros, torch.zeros(2), 0, torch.tensor([0, 4]), torch.tensor([0, 6, 7]), (4, 5), (8, 12), 3
-    )
+    return Sweep(zeros, torch.zeros(2), 0, torch.tensor([0, 4]), torch.tensor([0, 6, 7]), (4, 5), (8, 12), 3)
 
 
 def test_colours_are_spread_and_the_rest_is_pale(maps):

@@ -10,7 +10,7 @@ import interpret
 from interpret import InterpretError, PluginError, wrap
 from interpret.results import load
 from interpret_deconv import Neuron, project
-from interpret_occlusion import Occlusion, Occlusions
+from interpret_occlusion import Occlusion, OcclusionMaps
 from interpret_topk import mine
 
 GIVEN = {"window": 32, "stride": 32, "layers": ["layer5"]}
@@ -27,7 +27,7 @@ def scenes() -> interpret.Images:
 
 
 @pytest.fixture(scope="module")
-def found(network, scenes) -> Occlusions:
+def found(network, scenes) -> OcclusionMaps:
     exemplars = mine(network, scenes, ["layer5"], k=5)
     return Occlusion(**GIVEN).run(network, scenes.subset([3, 7]), exemplars)
 
@@ -84,7 +84,7 @@ def test_a_network_without_a_deconvnet_says_why(scenes) -> None:
 def test_it_comes_back_from_disk_as_it_was(found, tmp_path) -> None:
     found.save(tmp_path / "where")
     again = load(tmp_path / "where")
-    assert isinstance(again, Occlusions)
+    assert isinstance(again, OcclusionMaps)
     assert torch.equal(again[0].logits, found[0].logits)
     assert again[0].offsets[0].tolist() == found[0].offsets[0].tolist()
     assert torch.equal(again.features[1]["layer5"].patches, found.features[1]["layer5"].patches)

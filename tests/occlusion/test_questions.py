@@ -10,8 +10,8 @@ from captum.attr import Occlusion
 from torch import Tensor, nn
 
 from interpret.errors import InterpretError, ModelError
-from interpret.graph import change_rules
-from interpret.graph.changes import Change
+from interpret.graph.delta.changes import Change
+from interpret.graph.operations.opaque import change_by_value
 from interpret.network import Network, wrap
 from interpret_occlusion import sweep
 
@@ -120,11 +120,11 @@ class Broken:
     def __init__(self, error: Exception | None) -> None:
         self.error = error
 
-    def __call__(self, block: Any, node: Any) -> Change:
+    def __call__(self, batch: Any, node: Any) -> Change:
         if self.error:
             raise self.error
-        delta, box, _ = block.changes[node.operands[0]]
-        return Change(delta.new_ones(len(delta), *node.shape[:1], *delta.shape[2:]), box)
+        delta, windows, _ = batch.changes[node.operands[0]]
+        return Change(delta.new_ones(len(delta), *node.shape[:1], *delta.shape[2:]), windows)
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("shapes"), KeyError("node")])
@@ -134,7 +134,7 @@ def test_an_incremental_engine_that_fails_is_never_believed(
     network = network_of(4, nn.Tanh())
     right = sweep(network, x, 3, 3, engine="full")
     assert sweep(network, x, 3, 3).engine == "incremental"
-    monkeypatch.setattr("interpret.graph.change_rules._by_value", Broken(error))
+    monkeypatch.setattr("interpret.graph.delta.rule_choice.change_by_value", Broken(error))
     maps = sweep(network, x, 3, 3)
     assert maps.engine == "full"
     assert torch.equal(maps.logits, right.logits)
@@ -146,7 +146,7 @@ def test_an_engine_that_fails_at_a_place_that_was_not_tried_gives_way(
     x: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = network_of(4, nn.Tanh())
-    right, rule, calls = sweep(network, x, 3, 3, engine="full"), change_rules._by_value, []
+    right, rule, calls = sweep(network, x, 3, 3, engine="full"), change_by_value, []
 
     def fails_later(*given: Any) -> Any:
         calls.append(given)
@@ -154,7 +154,7 @@ def test_an_engine_that_fails_at_a_place_that_was_not_tried_gives_way(
             raise IndexError("index 1 is out of bounds")
         return rule(*given)
 
-    monkeypatch.setattr("interpret.graph.change_rules._by_value", fails_later)
+    monkeypatch.setattr("interpret.graph.delta.rule_choice.change_by_value", fails_later)
     maps = sweep(network, x, 3, 3)
     assert (maps.engine, len(calls)) == ("full", 2)
     assert torch.equal(maps.logits, right.logits)

@@ -11,10 +11,10 @@ import torch
 
 from interpret import load_probe, load_result
 from interpret.errors import PipelineError, PluginError
-from interpret.files import seal, unseal
+from interpret.files.sealed import seal, unseal
 from interpret.pipeline import pipeline_schema, read_pipeline
-from interpret.plugins import registry
-from interpret_occlusion import OcclusionMaps
+from interpret.plugin import registry
+from interpret_occlusion import Sweep
 
 GONE = "engine' must be 'auto', 'incremental' or 'full'; 'approximate' is gone: it gained a factor of 1.2"
 LEAVE = "'tolerance'. It belonged to engine: approximate, which is gone. Leave it out."
@@ -52,7 +52,7 @@ def test_a_pipeline_names_both_in_their_place_and_the_cure_works(tmp_path: Path)
 
 def test_a_result_of_before_still_loads(tmp_path: Path) -> None:
     """Such a file has two fields more, and the engine's name: the values themselves are what they were."""
-    maps = OcclusionMaps(
+    maps = Sweep(
         logits=torch.rand(2, 3, 4),
         unoccluded=torch.rand(4),
         target=1,
@@ -67,6 +67,6 @@ def test_a_result_of_before_still_loads(tmp_path: Path) -> None:
     record["result"]["fields"] |= {"interpolated": 0.8, "error": 0.04}
     (tmp_path / "result.json").write_bytes(seal(record))
     loaded = load_result(tmp_path)
-    assert isinstance(loaded, OcclusionMaps)
+    assert isinstance(loaded, Sweep)
     assert loaded.engine == "approximate"
     assert torch.equal(loaded.logits, maps.logits)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import interpret
-from interpret.graph.incremental import Incremental
-from interpret.workspace import keeping_parts
+from interpret.graph import Incremental
+from interpret.run.cache import caching_parts
 from interpret_occlusion import Occlusion, engines, probe
 
 GIVEN = {"window": 32, "stride": 32, "engine": "full"}
@@ -28,7 +28,7 @@ def images() -> interpret.Images:
 def sweeps(monkeypatch):
     """How many images were swept; Ctrl-C comes after as many as ``stop`` says."""
     count = {"done": 0, "stop": 100}
-    sweep = probe.sweep
+    sweep = probe.sweep_image
 
     def counting(*args, **options):
         if count["done"] == count["stop"]:
@@ -36,7 +36,7 @@ def sweeps(monkeypatch):
         count["done"] += 1
         return sweep(*args, **options)
 
-    monkeypatch.setattr(probe, "sweep", counting)
+    monkeypatch.setattr(probe, "sweep_image", counting)
     return count
 
 
@@ -44,14 +44,14 @@ def sweeps(monkeypatch):
 def test_a_stopped_sweep_continues_with_the_next_image(sweeps, network, images, tmp_path, damaged) -> None:
     straight = Occlusion(**GIVEN).run(network, images)
     sweeps.update(done=0, stop=2)
-    with keeping_parts(tmp_path), pytest.raises(KeyboardInterrupt):
+    with caching_parts(tmp_path), pytest.raises(KeyboardInterrupt):
         Occlusion(**GIVEN).run(network, images)
     parts = sorted(tmp_path.glob("*/result.safetensors"))
     assert len(parts) == 2
     for part in parts[:damaged]:
         part.write_bytes(part.read_bytes()[:-1] + b"?")
     sweeps.update(done=0, stop=100)
-    with keeping_parts(tmp_path):
+    with caching_parts(tmp_path):
         found = Occlusion(**GIVEN).run(network, images)
     assert sweeps["done"] == 2 + damaged
     straight.save(tmp_path / "straight")
@@ -65,9 +65,9 @@ def test_the_sweep_of_one_image_goes_on_too(network, images, tmp_path, monkeypat
     probe = Occlusion(window=16, stride=8, engine=engine, layers=["layer2"], batch_size=4)
     x = images.subset([0])
     monkeypatch.setattr(Incremental, "_batch", 1)
-    monkeypatch.setattr("interpret.graph.incremental.LARGEST", 2)
+    monkeypatch.setattr("interpret.graph.delta.incremental.LARGEST", 2)
     straight = probe.run(network, x)
-    monkeypatch.setattr("interpret.workspace.PIECE", 0.0)
+    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
     calls, stop = [], 6
     owner, name = (engines, "answer") if engine == "full" else (Incremental, "_finished")
     whole = getattr(owner, name)
@@ -79,14 +79,14 @@ def test_the_sweep_of_one_image_goes_on_too(network, images, tmp_path, monkeypat
         return whole(*args)
 
     monkeypatch.setattr(owner, name, counting)
-    with keeping_parts(tmp_path), pytest.raises(KeyboardInterrupt):
+    with caching_parts(tmp_path), pytest.raises(KeyboardInterrupt):
         probe.run(network, x)
     monkeypatch.setattr(owner, name, whole)
     runs = count_calls(monkeypatch, owner, name)
     again = probe.run(network, x)
     everything = len(runs)
     runs.clear()
-    with keeping_parts(tmp_path):
+    with caching_parts(tmp_path):
         found = probe.run(network, x)
     assert len(runs) <= everything - 3
     for result in (again, found):

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from interpret.images import Images, Sample
-from interpret.interfaces import probe_inputs, probe_output, renderer_input
-from interpret.parameters import configure
-from interpret.plugins import BUNDLED, KINDS, Kind, registry
+from interpret.plugin import configure, probe_inputs, probe_output, registry
+from interpret.plugin.discovery import BUNDLED_DISTRIBUTION
+from interpret.plugin.flaws import KINDS, Kind
+from interpret.plugin.interfaces import renderer_input
 from interpret.results import Result
 from interpret.testing import (
     check_dataset,
@@ -128,7 +129,7 @@ ELSEWHERE: dict[Kind, dict[str, str]] = {
 
 def bundled(kind: Kind) -> list[str]:
     shelf = REGISTRY.of(kind)
-    return [name for name, cls in shelf.items() if REGISTRY.origins[cls].distribution == BUNDLED]
+    return [name for name, cls in shelf.items() if REGISTRY.origins[cls].distribution == BUNDLED_DISTRIBUTION]
 
 
 def make(kind: Kind, name: str, **further: Any) -> Any:

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from interpret import Renderer
 from interpret_selectivity import *
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 {SKETCH}
 print(renderer_input(SelectivityBars).__name__)
 from test_selectivity import test_contract
@@ -71,6 +71,15 @@ def test_every_command_works(printed):
 def test_its_test_passes_and_its_sketch_fits(printed):
     _, (_, sketch) = printed
     assert sketch.strip() == "Selectivity"
+
+
+def test_its_attribution_runs_and_keeps_the_contract(capsys):
+    names = {"__name__": "guide"}
+    exec(next(text for language, info, text in BLOCKS if info == "attribution"), names)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"smooth_grad \(3, 3, 96, 96\) \['\w+', '\w+', '\w+'\]", lines[0])
+    assert lines[1] == "(3, 3, 96, 96)"
+    testing.check_probe(names["SmoothGrad"](samples=2))
 
 
 def test_the_guide_names_every_check():

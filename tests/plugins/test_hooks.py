@@ -24,11 +24,11 @@ from interpret import (
     Renderer,
     Result,
     hookimpl,
-    hookspecs,
 )
 from interpret.errors import StepError
-from interpret.plugins import Registry, load_registry
-from interpret.runner import run_pipeline
+from interpret.plugin import hookspecs
+from interpret.plugin.discovery import Registry, load_registry
+from interpret.run import run_pipeline
 from interpret.testing import small_images, small_network
 
 DOCS = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()

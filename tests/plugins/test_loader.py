@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from interpret import plugins
 from interpret.errors import UnknownNameError
-from interpret.plugins import Registry, load_registry
+from interpret.plugin import discovery as plugins
+from interpret.plugin.discovery import Registry, load_registry
 
 GOOD = """
 from dataclasses import dataclass
@@ -54,7 +54,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
 
 def problems(registry: Registry) -> list[str]:
     """What is wrong with plugins that are not our own."""
-    return [str(item) for item in registry.problems if item.origin.distribution != plugins.BUNDLED]
+    return [
+        str(item) for item in registry.problems if item.origin.distribution != plugins.BUNDLED_DISTRIBUTION
+    ]
 
 
 def test_a_plugin_is_found_loaded_and_classified(install):
@@ -101,7 +103,7 @@ def test_of_two_with_one_name_the_first_keeps_it_and_the_other_is_named(install)
 def test_a_bundled_name_cannot_be_stolen(install):
     install("aaa-thief", good("topk"))
     registry = load_registry()
-    assert registry.origins[registry.probes["topk"]].distribution == plugins.BUNDLED
+    assert registry.origins[registry.probes["topk"]].distribution == plugins.BUNDLED_DISTRIBUTION
     assert "'topk' is left out" in problems(registry)[0]
 
 
@@ -199,8 +201,8 @@ def test_bundled_plugins_come_first_and_the_rest_is_sorted(install):
     install("zzz", good("zzz"))
     install("aaa", good("aaa"))
     names = [item.origin.distribution for item in plugins.find(distributions())]
-    bundled = names.count(plugins.BUNDLED)
-    assert names == [plugins.BUNDLED] * bundled + ["aaa", "zzz"]
+    bundled = names.count(plugins.BUNDLED_DISTRIBUTION)
+    assert names == [plugins.BUNDLED_DISTRIBUTION] * bundled + ["aaa", "zzz"]
 
 
 def test_an_unknown_name_shows_the_nearest_and_other_kinds():
@@ -221,7 +223,11 @@ def test_the_registry_cannot_be_changed():
 
 
 def test_our_own_plugins_have_no_problem():
-    ours = [str(item) for item in load_registry().problems if item.origin.distribution == plugins.BUNDLED]
+    ours = [
+        str(item)
+        for item in load_registry().problems
+        if item.origin.distribution == plugins.BUNDLED_DISTRIBUTION
+    ]
     assert ours == []
 
 
@@ -232,6 +238,6 @@ def test_every_folder_of_plugins_is_an_entry_point():
     bundled = {
         item.entry_point.value
         for item in plugins.find(distributions())
-        if item.origin.distribution == plugins.BUNDLED
+        if item.origin.distribution == plugins.BUNDLED_DISTRIBUTION
     }
     assert packages == bundled

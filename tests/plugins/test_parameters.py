@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from interpret.errors import PluginError
 from interpret.images import Images
-from interpret.interfaces import Dataset
-from interpret.parameters import configure, describe
-from interpret.plugins import registry
+from interpret.plugin import Dataset, configure, registry
+from interpret.plugin.parameters import describe
 
 
 class Board(BaseModel):

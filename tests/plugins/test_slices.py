@@ -9,9 +9,9 @@ from importlib import import_module
 
 import pytest
 
-from interpret.dependencies import code_files
-from interpret.interfaces import renderer_input
-from interpret.plugins import registry
+from interpret.code.dependencies import code_files
+from interpret.plugin import registry
+from interpret.plugin.interfaces import renderer_input
 
 WITHOUT = """
 import json, sys
@@ -23,7 +23,7 @@ class Broken(MetaPathFinder):
             raise RuntimeError("no driver")
 
 sys.meta_path.insert(0, Broken())
-from interpret.plugins import registry
+from interpret.plugin.discovery import registry
 known = registry()
 problems = [str(problem) for problem in known.problems]
 print(json.dumps([sorted(known.renderers), sorted(known.probes), problems]))

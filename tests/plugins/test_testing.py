@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +15,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from interpret import (
+    Attributions,
     Card,
+    ClassAttribution,
     Dataset,
     Executor,
     Images,
@@ -139,7 +141,24 @@ class JoinsBadly(Summing):
         return Mean(pieces[-1].total)
 
 
-@pytest.mark.parametrize("probe", [Good(), Good(layer="relu2"), Summing(), Joins()], ids=repr)
+class Gradient(ClassAttribution):
+    name: ClassVar[str] = "gradient"
+
+    def attribute(self, network: Any, x: Any, targets: Any) -> Any:
+        x = x.requires_grad_()
+        return torch.autograd.grad(targets.pick(network.as_module()(x)).sum(), x)[0]
+
+
+class AsksAgain(Gradient):
+    def run(self, network: Any, images: Any) -> Attributions:
+        found = super().run(network, images)
+        return replace(found, target=3 - found.target)
+
+
+GOOD = [Good(), Good(layer="relu2"), Summing(), Joins(), Gradient(batch_size=4)]
+
+
+@pytest.mark.parametrize("probe", GOOD, ids=repr)
 def test_good_probes_pass(probe):
     check_probe(probe)
 
@@ -158,6 +177,7 @@ def test_good_probes_pass(probe):
         (TakesTheFirst, "merges to another result in another order"),
         (Halves, "merges groups of shards to another result"),
         (JoinsBadly, "joins the pieces of a shard to another result"),
+        (AsksAgain, "attributes something else to tensors than to the same images"),
     ],
 )
 def test_a_bad_probe_is_caught(probe, message):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from interpret.plugins import Registry
+from interpret.plugin.discovery import Registry
 
 HERE = Path(__file__).parent
 

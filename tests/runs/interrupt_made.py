@@ -15,13 +15,12 @@ import tiny_plugin
 import torch
 from pydantic import Field
 
-from interpret import plugins
 from interpret.cli import main
-from interpret.hookspecs import hookimpl
 from interpret.images import Images
-from interpret.interfaces import Executor, Probe
 from interpret.network import Network
-from interpret.plugins import Loaded, Origin, classify
+from interpret.plugin import Executor, Probe, hookimpl
+from interpret.plugin import discovery as plugins
+from interpret.plugin.discovery import Loaded, Origin, classify
 from interpret.progress import track
 
 END = 60.0

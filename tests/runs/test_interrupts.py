@@ -18,14 +18,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.hookspecs import hookimpl
 from interpret.images import Images
-from interpret.interfaces import Probe
 from interpret.network import Network
-from interpret.plugins import Loaded, Origin, classify
+from interpret.plugin import Probe, hookimpl
+from interpret.plugin.discovery import Loaded, Origin, classify
 from interpret.results import Result
-from interpret.runner import run_pipeline
-from interpret.workspace import kept_part
+from interpret.run import cached_part, run_pipeline
 
 PIPELINE = """\
 version: 1
@@ -148,7 +146,7 @@ class Parted(Probe):
             self.computed.append(number)
             return Series(torch.full((1,), float(number)))
 
-        parts = [kept_part(partial(compute, number), number) for number in range(4)]
+        parts = [cached_part(partial(compute, number), number) for number in range(4)]
         return Series(torch.cat([part.values for part in parts]))
 
 

@@ -10,16 +10,14 @@ import pytest
 import torch
 
 import interpret_deconv
-from interpret import jobs
+from interpret.attributing import ClassAttribution
 from interpret.errors import DatasetError, PipelineError, PluginError, Problem, StepError, UnknownNameError
-from interpret.hookspecs import hookimpl
-from interpret.interfaces import Executor
-from interpret.jobs import find_executor
-from interpret.plugins import Loaded, Origin, classify
+from interpret.plugin import Executor, hookimpl
+from interpret.plugin.discovery import Loaded, Origin, classify
 from interpret.progress import Progress
-from interpret.runner import run_pipeline
+from interpret.run import jobs, run_pipeline
+from interpret.run.jobs import find_executor
 from interpret.testing import check_executor
-from interpret_deconv.asking import AsksClass
 from interpret_local import Local
 
 
@@ -198,7 +196,7 @@ class Stopped(Progress):
 def test_a_shard_that_was_stopped_keeps_what_a_few_seconds_made(known, tiny, write, tmp_path, monkeypatch):
     """There is one shard; each attempt goes on where the one before it stopped."""
     read, path, out = set(), write(text=STOPS), tmp_path / "out"
-    monkeypatch.setattr("interpret.workspace.PIECE", 0.0)  # a batch
+    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)  # a batch
     original = tiny._Noise.__getitem__
     monkeypatch.setattr(tiny._Noise, "__getitem__", lambda self, at: (read.add(at), original(self, at))[1])
     for after in (50, 100):
@@ -229,7 +227,7 @@ def test_projections_that_were_stopped_go_on(known, tiny, write, tmp_path, monke
     known = classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in plugins.items()])
     path, out, places = write(text=ASKING), tmp_path / "out", []
     run_pipeline(path, tmp_path / "straight", registry=known)
-    monkeypatch.setattr("interpret.workspace.PIECE", 0.0)
+    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
     read = tiny._Noise.__getitem__
     monkeypatch.setattr(tiny._Noise, "__getitem__", lambda self, at: (places.append(at), read(self, at))[1])
     with pytest.raises(KeyboardInterrupt):
@@ -242,21 +240,18 @@ def test_projections_that_were_stopped_go_on(known, tiny, write, tmp_path, monke
     assert stored(out) == stored(tmp_path / "straight")
 
 
-class Saliency(AsksClass):
+class Saliency(ClassAttribution):
     """The gradient, and where Ctrl-C comes."""
 
     name: ClassVar[str] = "saliency_of_this_test"
     seen: ClassVar[list[int]] = []
     stop: ClassVar[int] = -1
 
-    def explainer(self, network):
-        def explain(x, asked):
-            self.seen.append(len(x))
-            if len(self.seen) == self.stop:
-                raise KeyboardInterrupt
-            return x * asked.value[:, None, None, None]
-
-        return explain
+    def attribute(self, network, x, targets):
+        self.seen.append(len(x))
+        if len(self.seen) == self.stop:
+            raise KeyboardInterrupt
+        return x * targets.pick(network(x))[:, None, None, None]
 
 
 def test_attributions_that_were_stopped_go_on(tiny, tmp_path, monkeypatch):
@@ -269,7 +264,7 @@ def test_attributions_that_were_stopped_go_on(tiny, tmp_path, monkeypatch):
         "datasets": {"val": {"name": "noise", "count": 9}},
         "steps": {"asked": step},
     }
-    monkeypatch.setattr("interpret.workspace.PIECE", 0.0)
+    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
     monkeypatch.setattr(Saliency, "stop", 3)
     Saliency.seen.clear()
     with pytest.raises(KeyboardInterrupt):

@@ -16,14 +16,17 @@ from PIL import Image
 from torch import nn
 
 import interpret_datasets
-from interpret import contents, dependencies, files
-from interpret.dependencies import forget_code
-from interpret.images import as_images, content_hashes
+from interpret.code import dependencies
+from interpret.code.dependencies import forget_code
+from interpret.files import content_hashes, contents
+from interpret.files import folders as files
+from interpret.images import as_images
 from interpret.network import wrap
 from interpret.pipeline import read_pipeline
-from interpret.plugins import Loaded, Origin, classify, registry
-from interpret.provenance import Provenance
-from interpret.runner import run_pipeline
+from interpret.plugin import registry
+from interpret.plugin.discovery import Loaded, Origin, classify
+from interpret.run import run_pipeline
+from interpret.run.keys import Provenance
 
 ANALYSES = """\
 version: 1
@@ -39,7 +42,7 @@ steps:
 """
 WORKSHOP = {
     "__init__.py": """
-        from interpret.hookspecs import hookimpl
+        from interpret.plugin.hookspecs import hookimpl
         from workshop.page import Sheet
         from workshop.probe import Count
 
@@ -53,9 +56,9 @@ WORKSHOP = {
     """,
     "probe.py": """
         from typing import ClassVar
-        from interpret.images import Images
-        from interpret.interfaces import Probe
-        from interpret.network import Network
+        from interpret.images.dataset import Images
+        from interpret.plugin.interfaces import Probe
+        from interpret.network.network import Network
         from workshop.number import Number, counted
 
         class Count(Probe):
@@ -79,8 +82,8 @@ WORKSHOP = {
     "page.py": """
         from pathlib import Path
         from typing import ClassVar
-        from interpret.images import Images
-        from interpret.interfaces import Renderer
+        from interpret.images.dataset import Images
+        from interpret.plugin.interfaces import Renderer
         from workshop.number import Number
 
         class Sheet(Renderer[Number]):
@@ -194,11 +197,11 @@ def test_editing_a_module_changes_the_keys_of_what_runs_it(write, touch):
         touch(*modules)
         return {name for name, key in keys().items() if key != before[name]}
 
-    assert changed("interpret.cli.main", "interpret.drawing", "interpret", "interpret_deconv") == set()
+    assert changed("interpret.cli.main", "interpret.run.drawing", "interpret", "interpret_deconv") == set()
     assert changed("interpret_deconv.renderers.feature_grid") == {"drawing"}
     assert changed("interpret_deconv.projection") == {"features", "where", "health", "growth", "drawing"}
     assert changed("interpret_topk.mining") >= {"strongest", "health", "growth"}
-    assert changed("interpret.network") == set(before)
+    assert changed("interpret.network.network") == set(before)
 
 
 @pytest.fixture

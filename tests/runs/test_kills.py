@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 
 WRITER = "  lonely: {probe: writer, count: 2}"
 PIPELINE = f"""\

@@ -3,8 +3,8 @@
 from PIL import Image
 
 import interpret_datasets
-from interpret.cli.work import run_pipeline
-from interpret.plugins import Loaded, Origin, classify
+from interpret.cli.work import run_and_tell
+from interpret.plugin.discovery import Loaded, Origin, classify
 
 PIPELINE = """\
 version: 1
@@ -25,7 +25,7 @@ def test_images_that_are_left_out_are_counted_on_the_screen(tmp_path, tiny, capf
     plugins = tiny.parts() | {"datasets": interpret_datasets}
     registry = classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in plugins.items()])
     for status in ("done", "kept: nothing has changed"):
-        run_pipeline(tmp_path / "p.yaml", registry, out=photos / "run", as_json=False)
+        run_and_tell(tmp_path / "p.yaml", registry, out=photos / "run", as_json=False)
         assert f"strongest {status}, 2 images cannot be read" in " ".join(capfd.readouterr().out.split())
         Image.new("RGB", (9, 9)).save(photos / "run" / "strongest" / "figure.png")
     assert "Step strongest left out 2 images. The first, 'b.png'" in caplog.text

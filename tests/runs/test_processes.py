@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interpret.errors import InterpretError
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 
 SLOW = ("probe: peaks,", "probe: peaks, pause: 0.1,")
 LONG = ("count: 1000", "count: 3000")

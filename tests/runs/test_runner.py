@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from interpret.errors import DatasetError, InterpretError, StepError, UnknownNameError
-from interpret.hookspecs import hookimpl
-from interpret.runner import Run, run_pipeline
+from interpret.plugin import hookimpl
+from interpret.run import Run, run_pipeline
 
 
 def statuses(run: Run) -> dict[str, str]:

@@ -11,9 +11,9 @@ import pytest
 
 from interpret.cli.shell import report
 from interpret.errors import InterpretError, StepError
-from interpret.files import seal, unseal
+from interpret.files.sealed import seal, unseal
 from interpret.images import Images
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 
 SMALL = ("count: 1000", "count: 300")
 PAGE = "peaks/pages/peaks.txt"

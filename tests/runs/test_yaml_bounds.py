@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interpret import yamltext
 from interpret.errors import PipelineError
-from interpret.pipeline import read_pipeline
-from interpret.runner import run_pipeline
-from interpret.yamltext import MAX_BYTES, read_yaml
+from interpret.pipeline import read_pipeline, read_yaml, yamltext
+from interpret.pipeline.yamltext import MAX_YAML_BYTES
+from interpret.run import run_pipeline
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "docs/examples").glob("*.yaml"))
 
@@ -28,7 +27,7 @@ def write(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize(
     "text",
-    ["x: [" + "1," * 2**20 + "1]", "# no\n" * (50 * 2**20 // 5), "x: " + "y" * MAX_BYTES],
+    ["x: [" + "1," * 2**20 + "1]", "# no\n" * (50 * 2**20 // 5), "x: " + "y" * MAX_YAML_BYTES],
     ids=["long list", "comments", "long word"],
 )
 def test_a_file_of_megabytes_is_not_even_read(tmp_path, text):

@@ -18,15 +18,13 @@ from torch import Tensor, nn
 import interpret_local
 import interpret_topk
 from interpret.errors import DatasetError, InterpretError
-from interpret.files import write_atomically
-from interpret.hookspecs import hookimpl
-from interpret.images import Images, InputSpec, Sample, digest
-from interpret.interfaces import Card, Dataset, Model, Probe, Renderer, ShardedProbe
+from interpret.files import digest, write_atomically
+from interpret.images import Images, InputSpec, Sample
 from interpret.network import Network
-from interpret.plugins import Loaded, Origin, Registry, classify
+from interpret.plugin import Card, Dataset, Model, Probe, Renderer, ShardedProbe, hookimpl
+from interpret.plugin.discovery import Loaded, Origin, Registry, classify
 from interpret.results import Result
-from interpret.runner import run_pipeline
-from interpret.workspace import room
+from interpret.run import cache_dir, run_pipeline
 
 SIZE = 8
 PIPELINE = """\
@@ -173,7 +171,7 @@ class Writer(Probe):
 
     def run(self, network: Network, images: Images) -> Letters:
         seen.append(("writer",))
-        folder = room("letters", self.count)
+        folder = cache_dir("letters", self.count)
         for index in range(self.count):
             write_atomically(folder / f"{index}.txt", f"letter {index} of {self.count}".encode())
         return Letters(tuple(folder / f"{index}.txt" for index in range(self.count)))

@@ -80,7 +80,7 @@ def as_lists(found):
 
 def assert_equals_brute_force(network, images, found, *, batch_size, k, per_image=1):
     images = as_images(images)
-    x = network.place(torch.stack([network.preprocess(sample.image) for sample in images]))
+    x = network.to_device(torch.stack([network.preprocess(sample.image) for sample in images]))
     for name in found.layers:
         call = network.calls[network.layer(name)]
         ranked, nan = rank(

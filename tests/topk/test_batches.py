@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from interpret.batches import AHEAD, READERS, batches
 from interpret.errors import DatasetError
 from interpret.images import Images, Sample
-from interpret.network import wrap
+from interpret.network import READERS, batches, wrap
+from interpret.network.batching import AHEAD
 
 
 class Counted(Images):

@@ -11,8 +11,9 @@ from torch import nn
 
 from interpret.errors import DatasetError, InterpretError, ModelError, UnknownNameError
 from interpret.images import Images, Sample, as_images
-from interpret.interfaces import probe_inputs, probe_output, shard_grid
 from interpret.network import wrap
+from interpret.plugin import probe_inputs, probe_output, shard_grid
+from interpret.progress import Progress, StepListener, listening
 from interpret.results import load
 from interpret_topk import Exemplars, TopK, merge, mine
 
@@ -277,11 +278,26 @@ def test_the_probe_declares_what_it_needs_and_gives():
     assert all(field.description for field in TopK.model_fields.values())
 
 
-def test_progress_counts_every_image():
-    seen = []
-    images = as_images(list(torch.zeros(7, 3, 8, 8)))
-    mine(small(), images, ["conv"], batch_size=3, progress=lambda done, count: seen.append((done, count)))
-    assert seen == [(3, 7), (6, 7), (7, 7)]
+class Heard(Progress):
+    """The batches of all, then those that are done."""
+
+    def __init__(self):
+        self.parts = []
+
+    def started(self, step, parts):
+        self.parts.append((step, parts))
+
+    def advanced(self, step, parts):
+        self.parts.append(parts)
+
+
+def test_progress_counts_every_batch():
+    heard, images = Heard(), as_images(list(torch.zeros(7, 3, 8, 8)))
+    with listening(StepListener(heard, "mine")):
+        mine(small(), images, ["conv"], batch_size=3)
+    assert heard.parts == [("mine", 3), 1, 1, 1]
+    with pytest.raises(InterpretError, match=r"mine\(\) has no parameter 'progress'\. .*listening"):
+        mine(small(), images, ["conv"], progress=print)
 
 
 @pytest.mark.parametrize("layers", [5, [["0"]]])

@@ -12,11 +12,10 @@ from torch import nn
 
 import interpret_local
 import interpret_zoo
-from interpret.hookspecs import hookimpl
 from interpret.images import Images
-from interpret.interfaces import Dataset, Probe
-from interpret.plugins import Loaded, Origin, Registry, classify
-from interpret.runner import run_pipeline
+from interpret.plugin import Dataset, Probe, hookimpl
+from interpret.plugin.discovery import Loaded, Origin, Registry, classify
+from interpret.run import run_pipeline
 from interpret_training.ablation_probe import Ablate
 
 BASE = {"name": "module", "target": "ablation_made:Small", "input_size": 16, "resize": 18, "categories": 3}

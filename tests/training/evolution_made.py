@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 import interpret_local
 from interpret.errors import DatasetError
-from interpret.hookspecs import hookimpl
-from interpret.images import Images, InputSpec, Sample, digest
-from interpret.interfaces import Card, Dataset, Model, Probe
+from interpret.files import digest
+from interpret.images import Images, InputSpec, Sample
 from interpret.network import Network, wrap
-from interpret.plugins import Loaded, Origin, Registry, classify
-from interpret.runner import run_pipeline
+from interpret.plugin import Card, Dataset, Model, Probe, hookimpl
+from interpret.plugin.discovery import Loaded, Origin, Registry, classify
+from interpret.run import run_pipeline
 from interpret_training.checkpoints import Checkpoint, write_checkpoint
 from interpret_training.evolution_probe import Evolve
 

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from interpret.images import Images, Sample, digest
+from interpret.files import digest
+from interpret.images import Images, Sample
 from interpret.network import Network, wrap
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 from interpret_training import Recipe, Training, train
 from interpret_zoo import MeanImage
 

@@ -9,9 +9,9 @@ from small_training import Stripes
 
 from interpret.errors import InterpretError, PluginError, StepError, UnknownNameError
 from interpret.images import InputSpec
-from interpret.parameters import configure
+from interpret.plugin import configure
+from interpret.run.cache import working_in
 from interpret.testing import check_probe
-from interpret.workspace import working_in
 from interpret_training import Recipe, train
 from interpret_training.ablation import ablate
 from interpret_training.ablation_probe import Ablate

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from written import check_texts, texts
 
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_training.ablation_results import Ablation
 from interpret_training.renderers.ablation_figure import AblationFigure, draw

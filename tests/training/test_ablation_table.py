@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from ablation_cases import NAN, ROWS, ablation
 
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.escaping import MISSING
 from interpret_training.ablation_results import Ablation

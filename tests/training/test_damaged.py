@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 
 PIPELINE = """\
 version: 1

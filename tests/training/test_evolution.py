@@ -10,16 +10,16 @@ from torch import nn
 
 import interpret
 from interpret.errors import DatasetError, InterpretError, ModelError, StepError, UnknownNameError
-from interpret.interfaces import probe_inputs, probe_output
 from interpret.network import wrap
+from interpret.plugin import probe_inputs, probe_output
 from interpret.progress import Progress, StepListener, listening
 from interpret.results import load
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 from interpret.testing import check_probe, small_network
 from interpret_deconv import Neuron, project
 from interpret_training import evolution_numbers as numbers
 from interpret_training.checkpoints import load_checkpoint, read_checkpoints, write_checkpoint
-from interpret_training.evolution import default_layers, evolve
+from interpret_training.evolution import evolve
 from interpret_training.evolution_probe import Evolve
 from interpret_training.evolution_results import Evolution
 from interpret_training.results import History, Training
@@ -230,10 +230,10 @@ def test_checkpoints_may_hold_the_lower_layers_only(series, tmp_path):
 
 
 def test_default_layers():
-    assert default_layers(network()) == ["layer1", "layer2"]
-    assert default_layers(small_network()) == ["conv1", "conv2"]
+    assert network().default_layers("maps") == ["layer1", "layer2"]
+    assert small_network().default_layers("maps") == ["conv1", "conv2"]
     zfnet = interpret.load_model("zfnet", input_size=64, width=0.0625, categories=4)
-    assert default_layers(zfnet) == [f"layer{number}" for number in range(1, 6)]
+    assert zfnet.default_layers("maps") == [f"layer{number}" for number in range(1, 6)]
 
 
 def test_a_part_of_the_images_keeps_its_places(series):

@@ -12,7 +12,7 @@ from evolution_cases import EPOCHS, evolution, layer
 from PIL import Image
 from written import check_texts, texts
 
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_training.evolution_results import Evolution
 from interpret_training.renderers import evolution_curves as curves

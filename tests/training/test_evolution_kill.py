@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 
 sys.path.insert(0, str(Path(__file__).parent))
 from evolution_made import job, network, registry, train

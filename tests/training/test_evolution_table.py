@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from evolution_cases import EPOCHS, evolution, layer
 
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_training.evolution_results import Evolution
 from interpret_training.renderers.evolution_table import MISSING, EvolutionTable, document

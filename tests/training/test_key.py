@@ -8,8 +8,8 @@ from textwrap import dedent
 import pytest
 import torch
 
-from interpret import dependencies
-from interpret.dependencies import forget_code
+from interpret.code import dependencies
+from interpret.code.dependencies import forget_code
 from interpret.images import as_images
 from interpret.network import wrap
 from interpret_training.recipe import Recipe

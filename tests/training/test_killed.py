@@ -14,7 +14,7 @@ import torch
 from small_training import learn, learn_together, run_together
 
 from interpret.errors import StepError
-from interpret.runner import run_pipeline
+from interpret.run import run_pipeline
 from interpret_training.loading import Share
 from interpret_training.state import STATE
 from interpret_training.training import check_share

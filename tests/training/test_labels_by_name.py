@@ -7,9 +7,9 @@ import torch
 from small_training import QUICK, SIZE, WHOLE, Stripes, small_network, weights
 
 from interpret import wrap
-from interpret.attributions import find_targets
 from interpret.errors import DatasetError, InterpretError, StepError
 from interpret.network import Network
+from interpret.targets import find_targets
 from interpret_training import Evaluate, evaluate, train
 from interpret_training.pixels import check_labels
 

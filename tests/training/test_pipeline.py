@@ -6,8 +6,8 @@ from small_training import Stripes
 
 from interpret.errors import DatasetError, PipelineError, PluginError, UnknownNameError
 from interpret.pipeline import pipeline_schema, read_pipeline
-from interpret.plugins import registry
-from interpret.provenance import Provenance
+from interpret.plugin import registry
+from interpret.run.keys import Provenance
 from interpret_training import Recipe, read_recipe, recipe_names
 from interpret_training.splitting import split
 

@@ -10,9 +10,8 @@ import pytest
 import torch
 from small_training import QUICK, Stripes, small_network
 
-from interpret.checksums import checksum_of, is_intact, write_checked
 from interpret.errors import InterpretError, ModelError
-from interpret.files import read_sealed
+from interpret.files import checksum_of, is_intact, read_sealed, write_checked
 from interpret_training import train
 from interpret_training.checkpoints import read_checkpoints, write_checkpoint
 from interpret_training.keeping import KeepState

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from interpret.workspace import working_in
+from interpret.run.cache import working_in
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from transfer_made import LAYERS, equal, job, network
 
-from interpret.checksums import checksum_of
-from interpret.workspace import working_in
+from interpret.files import checksum_of
+from interpret.run.cache import working_in
 from interpret_transfer import extract
 
 COUNT, BATCH = 200, 16  # 600 images: 9 chunks of 64, and one of 24

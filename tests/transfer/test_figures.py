@@ -12,7 +12,7 @@ from transfer_cases import LAYERS, NAN, network, scratch, split, transfer
 from written import check_texts, texts
 
 from interpret.errors import StepError
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.charts import PAPER
 from interpret_transfer import Transfer

@@ -15,9 +15,9 @@ import json, resource, sys
 from pathlib import Path
 import torch
 from torch import nn
-from interpret.images import Images, Sample
-from interpret.network import wrap
-from interpret.workspace import working_in
+from interpret.images.dataset import Images, Sample
+from interpret.network.network import wrap
+from interpret.run.cache import working_in
 from interpret_transfer import Method, transfer
 
 count, classes, size, train, folds, layers = json.loads(sys.argv[2])

@@ -9,8 +9,8 @@ from transfer_made import equal, network
 
 import interpret
 from interpret.errors import PipelineError, StepError
-from interpret.plugins import registry
-from interpret.runner import run_pipeline
+from interpret.plugin import registry
+from interpret.run import run_pipeline
 from interpret.testing import check_probe, small_images, small_network
 from interpret_transfer import Scratch, Transfer, TransferLayers, transfer
 from interpret_transfer.classifiers import STRENGTHS

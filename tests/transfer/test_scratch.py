@@ -39,7 +39,7 @@ def by_hand(images, fold, recipe, folder):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    from interpret.workspace import working_in  # noqa: PLC0415
+    from interpret.run.cache import working_in  # noqa: PLC0415
 
     with working_in(tmp_path_factory.mktemp("rooms")):
         return run(hard(), train=[2, 4])

@@ -13,7 +13,7 @@ import pytest
 from transfer_cases import LAYERS, NAN, VOC, network, scratch, split, transfer
 
 from interpret.errors import StepError
-from interpret.interfaces import renderer_input
+from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.escaping import MISSING
 from interpret_transfer import Transfer

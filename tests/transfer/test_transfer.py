@@ -16,7 +16,6 @@ from interpret.results import load
 from interpret.testing import small_network
 from interpret_captum.mining import layer_features
 from interpret_transfer import Method, Transfer, draw_folds, transfer
-from interpret_transfer.transferring import default_layers
 
 pytestmark = pytest.mark.usefixtures("own_room")
 FIXED = Method(strengths=(10.0,))
@@ -213,9 +212,9 @@ def test_the_second_time_nothing_is_computed():
 
 
 def test_layers_that_are_taken_by_themselves():
-    assert default_layers(network()) == ["layer1", "layer2"]
-    assert default_layers(network(aliases=False)) == ["relu1", "relu2", "relu3"]
-    assert default_layers(small_network()) == ["relu1", "relu2"]
+    assert network().default_layers("spread") == ["layer1", "layer2"]
+    assert network(aliases=False).default_layers("spread") == ["relu1", "relu2", "relu3"]
+    assert small_network().default_layers("spread") == ["relu1", "relu2"]
     assert [row.layer for row in run(equal(5), (), folds=1).networks[0].layers] == ["layer1", "layer2"]
 
 

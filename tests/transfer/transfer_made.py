@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from interpret.errors import DatasetError
-from interpret.images import Images, Sample, digest
+from interpret.files import digest
+from interpret.images import Images, Sample
 from interpret.network import Network, wrap
 from interpret_transfer.features import Features, extract
 from interpret_zoo import MeanImage
@@ -155,7 +156,7 @@ def stored(folder: Path, x: Tensor, *, chunk: int = 4) -> Features:
 
 def job(count: int, pause: float, folder: Path) -> None:
     """Extract features with one thread, in a process of its own; its rooms and reads are in a folder."""
-    from interpret.workspace import working_in  # noqa: PLC0415
+    from interpret.run.cache import working_in  # noqa: PLC0415
 
     torch.set_num_threads(1)
     with working_in(folder / "rooms"):

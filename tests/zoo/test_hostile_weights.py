@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from interpret.errors import ModelError
-from interpret.torchfiles import MAGIC
-from interpret.unpickling import Inert, unpickle
 from interpret.weights import load_into, read_weights
+from interpret.weights.torchfiles import MAGIC
+from interpret.weights.unpickling import Inert, unpickle
 
 TRACE = "interpret_trace_of_an_attack"
 
@@ -113,7 +113,7 @@ def test_a_key_whose_hash_never_ends_is_kept_as_an_object():
 
 
 def test_a_pickle_longer_than_is_read_is_refused(monkeypatch):
-    monkeypatch.setattr("interpret.unpickling.LARGEST", 1000)
+    monkeypatch.setattr("interpret.weights.unpickling.MAX_PICKLE_BYTES", 1000)
     with pytest.raises(pickle.UnpicklingError, match="longer than"):
         unpickle(pickle.dumps("x" * 2000))
 
@@ -121,7 +121,7 @@ def test_a_pickle_longer_than_is_read_is_refused(monkeypatch):
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_a_pickle_of_more_pieces_than_are_read_is_refused(monkeypatch, protocol):
     """A piece of one byte takes as long as a tensor's, also where protocol 4 hands many over at once."""
-    monkeypatch.setattr("interpret.unpickling.MOST_READS", 1000)
+    monkeypatch.setattr("interpret.weights.unpickling.MOST_READS", 1000)
     with pytest.raises(pickle.UnpicklingError, match="more than 1,000 pieces"):
         unpickle(pickle.dumps([None] * 2000, protocol))
     assert unpickle(pickle.dumps([None] * 100, protocol)) == [None] * 100

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import interpret
+from interpret.code import import_target
 from interpret.errors import ModelError, PluginError
-from interpret.imports import import_target
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
 

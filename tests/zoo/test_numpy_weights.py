@@ -74,7 +74,7 @@ def test_arrays_may_be_longer_than_what_is_read_of_a_pickle_without_them(
     tmp_path: Path, protocol: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of a ResNet-18 take 45 MB."""
-    monkeypatch.setattr("interpret.unpickling.LARGEST", 2000)
+    monkeypatch.setattr("interpret.weights.unpickling.MAX_PICKLE_BYTES", 2000)
     array = np.arange(4000.0)
     torch.save({"weight": array}, tmp_path / "net.pth", pickle_protocol=protocol)
     assert torch.equal(read_weights(tmp_path / "net.pth").tensors["weight"], torch.from_numpy(array))

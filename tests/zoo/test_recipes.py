@@ -9,7 +9,7 @@ import pytest
 
 import interpret
 from interpret.pipeline import read_pipeline
-from interpret.plugins import registry
+from interpret.plugin import registry
 from interpret_training import evaluate, read_recipe, train
 from interpret_training.bundled import scenes as program
 from interpret_zoo.cards import find_card

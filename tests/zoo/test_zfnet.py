@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 import interpret
 from interpret.errors import ModelError, PluginError, UnknownNameError
-from interpret.weights import file_hash
+from interpret.weights import weights_hash
 from interpret_zoo.cards import FOLDER, WeightsCard, card_names, find_card, write_card
 from interpret_zoo.zfnet import ZFNet
 
@@ -66,7 +66,7 @@ def test_weights_of_ones_own_with_what_they_say(tmp_path):
     trained = load(**SMALL | {"categories": 2})
     said = {"input_size": "64", "mean": "0,0,0", "std": "1,1,1", "categories": '["cat", "dog"]'}
     save_file(trained.module.state_dict(), path, metadata=said)
-    network = load(width=1 / 16, weights=str(path), sha256=file_hash(path), device="cpu")
+    network = load(width=1 / 16, weights=str(path), sha256=weights_hash(path), device="cpu")
     assert network.input == interpret.InputSpec((64, 64), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     assert network.categories == ("cat", "dog")
     assert torch.equal(network.module.layer4.conv.weight, trained.module.layer4.conv.weight)
@@ -148,7 +148,7 @@ def test_the_embedded_weights_are_those_of_their_card(tmp_path):
     assert "scenes" in names
     for name in names:
         card = find_card("zfnet", name)
-        assert file_hash(card.path) == card.sha256
+        assert weights_hash(card.path) == card.sha256
         assert card.path.with_suffix(".md").read_text() == card.page()
     with pytest.raises(ModelError, match="not the expected file"):
         load(weights="scenes", sha256="12345678")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.fills import blurred, gaussian_window
+from interpret.images import blurred, gaussian_window
 
 __all__ = ["blur", "gaussian_window"]
 

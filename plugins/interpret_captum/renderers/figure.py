@@ -16,7 +16,7 @@ from pydantic import Field
 from interpret.attributions import Attributions
 from interpret.errors import StepError
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_captum.comparison import Comparison
 from interpret_captum.renderers.table import REFERENCE, against, cells, key, title
 from interpret_figures import display

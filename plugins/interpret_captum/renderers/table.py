@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_captum.comparison import Comparison, Metric
 from interpret_figures.escaping import MISSING, Cell
 from interpret_figures.tables import Document, Items, Paragraph, Table, TableFormat, digits

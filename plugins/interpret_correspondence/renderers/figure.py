@@ -11,9 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import Field
 
-from interpret.fills import filled
-from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.images import Images, filled
+from interpret.plugin import Renderer
 from interpret_correspondence.masks import cover
 from interpret_correspondence.renderers.chart import draw
 from interpret_correspondence.renderers.text import PaperLayer, check_paper, masks

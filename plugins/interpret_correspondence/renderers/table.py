@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_correspondence.distances import Zeros
 from interpret_correspondence.renderers.text import (
     RULES,

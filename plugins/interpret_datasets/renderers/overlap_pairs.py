@@ -10,7 +10,7 @@ from pydantic import Field
 
 from interpret.files import write_atomically
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_datasets.overlap import Overlap
 from interpret_figures import display
 from interpret_figures.grid import Heading

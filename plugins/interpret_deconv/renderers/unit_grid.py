@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret.results import Result
 from interpret_deconv.renderers.units import Units
 from interpret_figures.page import Format

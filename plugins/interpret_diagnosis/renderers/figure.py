@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from matplotlib.figure import Figure
 from pydantic import Field
 
+from interpret.files import printable
 from interpret.images import Images
-from interpret.interfaces import Renderer
-from interpret.reading import printable
+from interpret.plugin import Renderer
 from interpret_diagnosis.renderers import panels
 from interpret_diagnosis.results import Diagnosis, NetworkDiagnosis
 from interpret_figures.charts import finish, panel_grid, save_chart, text_style, write_above

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_diagnosis.renderers.numbers import Number, numbers
 from interpret_diagnosis.results import Diagnosis, Finding, NetworkDiagnosis, Thresholds
 from interpret_figures.escaping import MISSING, in_markdown, markdown_code

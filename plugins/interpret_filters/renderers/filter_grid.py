@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures import display
 from interpret_figures.grid import Grid, Heading, put, tile_size
 from interpret_figures.page import TIMES, Format, Label, Page, file_name, save_page

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.charts import save_chart
 from interpret_figures.page import Format
 from interpret_figures.photographs import Photographs

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING
 from interpret_figures.tables import Block, Document, Paragraph, Table, Title, records
 from interpret_figures.text import MINUS, chance, number

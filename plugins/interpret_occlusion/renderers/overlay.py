@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures import display
 from interpret_figures.colours import Scale, tint
 from interpret_figures.grid import WHITE, Heading
@@ -28,7 +28,7 @@ from interpret_occlusion.renderers.text import (
     percent,
     shown_channels,
 )
-from interpret_occlusion.results import OcclusionMaps, Occlusions
+from interpret_occlusion.results import OcclusionMaps, Sweep
 
 DARKEST, BRIGHTEST = 56, 216
 """The tones of the greyed image, so that colours show on all of it."""
@@ -38,7 +38,7 @@ LEAST = 0.01
 """The smallest change of a probability that gets full colour: below it is mostly rounding."""
 
 
-class OcclusionOverlay(Renderer[Occlusions]):
+class OcclusionOverlay(Renderer[OcclusionMaps]):
     """What covering a pixel does to the target's probability, in colour over the greyed image.
 
     For each pixel the fall is averaged over the occluders that cover it. A probability that changes by less
@@ -65,7 +65,7 @@ class OcclusionOverlay(Renderer[Occlusions]):
     rows: int = Field(4, ge=1, le=100, description="Images one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
-    def render(self, result: Occlusions, images: Images, folder: Path) -> Sequence[Path]:
+    def render(self, result: OcclusionMaps, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages, named ``overlay-1.png`` and so on.
 
         Raises:
@@ -88,7 +88,7 @@ class OcclusionOverlay(Renderer[Occlusions]):
             files += save_page(page, folder / f"overlay-{start // step + 1}", self.formats)
         return files
 
-    def _fall(self, maps: OcclusionMaps) -> Float[np.ndarray, "h w"]:
+    def _fall(self, maps: Sweep) -> Float[np.ndarray, "h w"]:
         """How much what is asked for falls at each pixel."""
         fall = maps.per_pixel(maps.drop) if self.of == "probability" else maps.attribution()[0]
         values: Float[np.ndarray, "h w"] = fall.double().numpy()
@@ -96,7 +96,7 @@ class OcclusionOverlay(Renderer[Occlusions]):
 
     def _pair(
         self,
-        result: Occlusions,
+        result: OcclusionMaps,
         place: int,
         fall: Float[np.ndarray, "h w"],
         largest: float,
@@ -114,7 +114,7 @@ class OcclusionOverlay(Renderer[Occlusions]):
         scale = Scale(-largest, largest, "signed", self.strength)
         return Pair(name, outcome(maps), image, covered, scale)
 
-    def _details(self, result: Occlusions) -> tuple[str, ...]:
+    def _details(self, result: OcclusionMaps) -> tuple[str, ...]:
         """What is on the page and how to read it."""
         count = len(result.maps)
         line = "" if self.contour is None else f" The line: {percent(self.contour)} of the largest fall."

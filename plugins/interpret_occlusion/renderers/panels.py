@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.colours import LABELS, draw_bar
 from interpret_figures.grid import LINE, WHITE, Grid, Heading
 from interpret_figures.page import INK, Format, Label, Page, save_page
@@ -23,7 +23,7 @@ from interpret_figures.photographs import Photographs
 from interpret_figures.text import category, fitted, paragraph, text_inches
 from interpret_occlusion.renderers.text import facts, outcome, percent
 from interpret_occlusion.renderers.tiles import CAPTION, Panel, Panels
-from interpret_occlusion.results import Occlusions
+from interpret_occlusion.results import OcclusionMaps
 
 GAP, SWATCH, NAMES, NARROWEST = 0.14, 0.09, 1.9, 1.2
 """Inches between panels, of a legend's square, of a legend's width at most, and of a panel's at least."""
@@ -40,7 +40,7 @@ TITLE, BODY = 9.0, 6.5
 """Points of a row's title and of all that is read with it."""
 
 
-class OcclusionPanels(Renderer[Occlusions]):
+class OcclusionPanels(Renderer[OcclusionMaps]):
     """An occluder over each image, a unit's response, its projection, the probability, the label (Figure 7).
 
     The cells of the maps lie where the centre of the occluder was.
@@ -63,7 +63,7 @@ class OcclusionPanels(Renderer[Occlusions]):
     rows: int = Field(4, ge=1, le=100, description="Images one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
-    def render(self, result: Occlusions, images: Images, folder: Path) -> Sequence[Path]:
+    def render(self, result: OcclusionMaps, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages, named ``occlusion-1.png`` and so on.
 
         Raises:
@@ -88,7 +88,7 @@ class OcclusionPages:
         panels: Draws one image's panels.
     """
 
-    result: Occlusions
+    result: OcclusionMaps
     panels: Panels
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from interpret_figures.display import OUTSIDE
-from interpret_occlusion.results import OcclusionMaps
+from interpret_occlusion.results import Sweep
 
 
 def cell_edges(
@@ -38,7 +38,7 @@ def cells_at(edges: Float[np.ndarray, " places+1"], extent: int, length: int) ->
 
 
 def spread(
-    cells: UInt8[np.ndarray, "rows columns 3"], maps: OcclusionMaps, tile: tuple[int, int]
+    cells: UInt8[np.ndarray, "rows columns 3"], maps: Sweep, tile: tuple[int, int]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Coloured cells where their occluders' centres are; pale where none of them is.
 
@@ -55,7 +55,7 @@ def spread(
     return np.where(nowhere[..., None], np.array(OUTSIDE, np.uint8), cells[down[:, None], across])
 
 
-def occluder_box(maps: OcclusionMaps, place: tuple[int, int], tile: tuple[int, int]) -> tuple[slice, slice]:
+def occluder_box(maps: Sweep, place: tuple[int, int], tile: tuple[int, int]) -> tuple[slice, slice]:
     """The pixels of a picture of the whole image that the occluder covers at a place (row, column)."""
     top, left = (
         round(int(starts[i]) * length / extent)

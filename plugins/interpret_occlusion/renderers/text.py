@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from interpret.fills import Fill
+from interpret.images import Fill
 from interpret_figures.page import TIMES
 from interpret_figures.text import chance
-from interpret_occlusion.results import OcclusionMaps, Occlusions
+from interpret_occlusion.results import OcclusionMaps, Sweep
 
 
 def percent(share: float) -> str:
@@ -13,7 +13,7 @@ def percent(share: float) -> str:
     return "< 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
 
 
-def outcome(maps: OcclusionMaps) -> str:
+def outcome(maps: Sweep) -> str:
     """What the occluder did to the target's probability in one image, or to the only output."""
     if maps.logits.shape[-1] == 1:
         return (
@@ -23,17 +23,17 @@ def outcome(maps: OcclusionMaps) -> str:
     return f"probability {chance(without)} uncovered, {chance(least)} at the lowest"
 
 
-def shown_channels(maps: OcclusionMaps) -> list[int]:
+def shown_channels(maps: Sweep) -> list[int]:
     """The channels of the image to show: one or three, else the first."""
     return list(range(maps.channels)) if maps.channels in {1, 3} else [0]
 
 
-def channel_note(maps: OcclusionMaps) -> str:
+def channel_note(maps: Sweep) -> str:
     """What to say where not all channels are shown."""
     return "" if maps.channels in {1, 3} else f" Channel 0 of {maps.channels} is shown."
 
 
-def kind_note(maps: OcclusionMaps) -> str:
+def kind_note(maps: Sweep) -> str:
     """What to say where probabilities are no softmax of the outputs."""
     notes = {
         "probabilities": " The network gives probabilities itself: no softmax is taken of them.",
@@ -49,7 +49,7 @@ def shown(fill: Fill) -> str:
     return f"grey {fill:g}" if isinstance(fill, int | float) else f"colour ({', '.join(map(str, fill))})"
 
 
-def occluder(maps: OcclusionMaps) -> str:
+def occluder(maps: Sweep) -> str:
     """The occluder's size and steps; where there is one place along an axis, it makes no step there."""
     steps = [str(int(starts[1] - starts[0])) if len(starts) > 1 else "" for starts in maps.offsets]
     window = f"occluder {maps.window[0]} {TIMES} {maps.window[1]} pixels, {shown(maps.fill)}"
@@ -62,7 +62,7 @@ def occluder(maps: OcclusionMaps) -> str:
     return f"{window}, every {'pixel' if step == '1' else f'{step} pixels'}"
 
 
-def facts(result: Occlusions) -> tuple[str, ...]:
+def facts(result: OcclusionMaps) -> tuple[str, ...]:
     """What is on the pages, and how to read it."""
     count, maps = len(result.maps), result.maps[0]
     ours, full = maps.multiply_adds

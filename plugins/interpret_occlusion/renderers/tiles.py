@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 from jaxtyping import UInt8
 
-from interpret.outputs import as_log_probabilities
+from interpret.modules import as_log_probabilities
 from interpret_deconv import LayerProjections
 from interpret_figures import display
 from interpret_figures.colours import ZERO, Entry, Scale, label_pixels, legend, rgb, scale_for
@@ -19,7 +19,7 @@ from interpret_figures.photographs import Photographs
 from interpret_figures.text import chance, number
 from interpret_occlusion.renderers.places import occluder_box, spread
 from interpret_occlusion.renderers.text import shown_channels
-from interpret_occlusion.results import OcclusionMaps, Occlusions
+from interpret_occlusion.results import OcclusionMaps, Sweep
 
 PROBABILITY = Scale(0.0, 1.0, "viridis")
 """The same in every figure, so that maps of several images can be compared."""
@@ -79,7 +79,7 @@ class Panels:
         labels: At most so many labels are named.
     """
 
-    result: Occlusions
+    result: OcclusionMaps
     photographs: Photographs
     tile: tuple[int, int]
     percentile: float
@@ -110,7 +110,7 @@ class Panels:
             if layer in features or layer in self.result.notes
         ]
 
-    def _image(self, place: int, maps: OcclusionMaps) -> Panel:
+    def _image(self, place: int, maps: Sweep) -> Panel:
         """The image under a veil where covering it leaves the target least probable."""
         picture = self.photographs.read(int(self.result.image[place]), shown_channels(maps)).numpy()
         pixels = display.resize(picture[None], self.tile, smooth=True)[0].copy()
@@ -120,7 +120,7 @@ class Panels:
         details = "in the square: the occluder, where covering leaves the target least probable"
         return Panel("a", "Image", details, pixels, self.result.ids[str(int(self.result.image[place]))])
 
-    def _response(self, maps: OcclusionMaps, layer: str, rank: int, *, strongest: bool) -> Panel:
+    def _response(self, maps: Sweep, layer: str, rank: int, *, strongest: bool) -> Panel:
         """The sum of one unit's map at each place of the occluder."""
         followed = maps.followed[layer]
         values, without = followed.response[..., rank].double().numpy(), float(followed.unoccluded[rank])
@@ -133,7 +133,7 @@ class Panels:
             f"unit {unit}, {number(without)} uncovered", scale, without,
         )  # fmt: skip
 
-    def _projections(self, place: int, maps: OcclusionMaps, layer: str) -> Panel:
+    def _projections(self, place: int, maps: Sweep, layer: str) -> Panel:
         """What the strongest unit looks for, in this image and in others."""
         unit = int(maps.followed[layer].unit[0])
         elsewhere = any(layer in item and len(item[layer].unit) > 1 for item in self.result.features)
@@ -159,7 +159,7 @@ class Panels:
         beyond = display.outside(found.box[order], size, self.photographs.spec.size)
         return display.mark(pixels, beyond).numpy()
 
-    def _probability(self, maps: OcclusionMaps) -> Panel:
+    def _probability(self, maps: Sweep) -> Panel:
         without = maps.unoccluded_probability
         pixels = spread(PROBABILITY.pixels(maps.probability.double().numpy()), maps, self.tile)
         details = "its probability at each place of the occluder"
@@ -170,7 +170,7 @@ class Panels:
         maps = self.result.maps[place]
         return legend(maps.label.numpy(), maps.target, self.result.categories, self.labels)
 
-    def _label(self, place: int, maps: OcclusionMaps) -> Panel:
+    def _label(self, place: int, maps: Sweep) -> Panel:
         labels, entries = maps.label.numpy(), self.legend(place)
         pixels = spread(label_pixels(labels, entries), maps, self.tile)
         count = len(np.unique(labels))

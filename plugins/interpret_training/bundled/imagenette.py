@@ -13,7 +13,7 @@ from typing import cast
 from safetensors.torch import save_file
 
 import interpret
-from interpret.weights import file_hash
+from interpret.weights import weights_hash
 from interpret_training import Training
 from interpret_training.bundled import halved
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card
@@ -78,7 +78,7 @@ def found_card(found: Training, path: Path) -> WeightsCard:
     return WeightsCard(
         model=ZFNet.name,
         name="imagenette",
-        sha256=file_hash(path),
+        sha256=weights_hash(path),
         parameters=PARAMETERS,
         recipe="interpret run docs/examples/imagenette.yaml (one thread), then "
         "python -m interpret_training.bundled.imagenette RUN",

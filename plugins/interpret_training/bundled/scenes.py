@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 import interpret
 from interpret.images import Images
-from interpret.weights import file_hash
+from interpret.weights import weights_hash
 from interpret_training import Training, evaluate
 from interpret_training.bundled import halved
 from interpret_zoo.cards import FOLDER, WeightsCard, write_card
@@ -56,7 +56,7 @@ def ship(found: Training, folder: Path) -> WeightsCard:
     card = WeightsCard(
         model=ZFNet.name,
         name="scenes",
-        sha256=file_hash(path),
+        sha256=weights_hash(path),
         parameters=parameters,
         recipe="interpret run docs/examples/scenes.yaml, then "
         "python -m interpret_training.bundled.scenes RUN",

@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 from pydantic import Field
 
+from interpret.files import printable
 from interpret.images import Images
-from interpret.interfaces import Renderer
-from interpret.reading import printable
+from interpret.plugin import Renderer
 from interpret_figures.charts import (
     BODY,
     DIAMOND,

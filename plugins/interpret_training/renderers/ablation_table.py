@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING, PLUS_MINUS
 from interpret_figures.tables import Document, Paragraph, Table, TableFormat, digits, drop_empty_columns
 from interpret_training.ablation_results import MEASURES, Ablation, Measure

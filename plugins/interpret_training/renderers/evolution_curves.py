@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.charts import (
     BODY,
     DOTTED,

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING
 from interpret_figures.tables import Block, Document, Paragraph, Table, Title, records
 from interpret_training.evolution_numbers import quartiles

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.charts import BODY, DOTTED, finish, quiet_axes, save_chart, subplots, text_style
 from interpret_figures.grid import Heading
 from interpret_figures.page import INK, Format

@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING, Cell
 from interpret_figures.tables import Block, Document, Paragraph, Table, TableFormat, Title, digits
 from interpret_transfer.paper import CATEGORIES, METHODS, PaperData

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from interpret.errors import StepError
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.charts import (
     BODY,
     DOTTED,

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from pydantic import Field
 
 from interpret.images import Images
-from interpret.interfaces import Renderer
+from interpret.plugin import Renderer
 from interpret_figures.charts import (
     BODY,
     DIAMOND,

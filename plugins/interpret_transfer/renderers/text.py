@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import torch
 
 from interpret.errors import StepError
-from interpret.reading import printable
+from interpret.files import printable
 from interpret_figures.escaping import MISSING, PLUS_MINUS
 from interpret_figures.text import text_inches
 from interpret_transfer.paper import LAYERS, LAYERS_SIZE, METHODS, METHODS_TABLE, PaperData, Reported

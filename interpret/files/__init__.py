@@ -1,0 +1,33 @@
+"""Files: read and written so that nothing is lost and no stranger's file does harm.
+
+- ``reading``: files that users name: regular ones only, of a bounded size; names made fit to print.
+- ``folders``: files in folders that may be a stranger's: inside only, whole or not at all, no links.
+- ``sealed``: JSON that begins with its own checksum.
+- ``checksums``: files that are believed only while their checksum fits.
+- ``contents``: hashes of what files hold, remembered while a file does not change.
+"""
+
+from interpret.files.checksums import checksum_of, is_intact, remove_checked, write_checked
+from interpret.files.contents import content_hashes, digest
+from interpret.files.folders import is_inside, link_or_copy, user_path, write_atomically
+from interpret.files.reading import printable, read_file, read_text
+from interpret.files.sealed import parse_json, read_sealed, write_sealed
+
+__all__ = [
+    "checksum_of",
+    "content_hashes",
+    "digest",
+    "is_inside",
+    "is_intact",
+    "link_or_copy",
+    "parse_json",
+    "printable",
+    "read_file",
+    "read_sealed",
+    "read_text",
+    "remove_checked",
+    "user_path",
+    "write_atomically",
+    "write_checked",
+    "write_sealed",
+]

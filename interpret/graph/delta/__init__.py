@@ -1,0 +1,1 @@
+"""What one replaced window of an image changes in a network."""

@@ -1,0 +1,123 @@
+"""Nonlinearities with a rule of their own. Pointwise functions that PyTorch tags as such need none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interpret.graph.delta.changes import Change, PlaceBatch
+from interpret.graph.operations.axes import AxesRule, aligned, channelwise, first_aligned
+from interpret.graph.operations.opaque import change_by_value
+from interpret.graph.operations.operation import (
+    DeltaRules,
+    Operation,
+    SaveRule,
+    WindowedRules,
+    WindowedSave,
+    WindowedValues,
+    is_smooth,
+)
+from interpret.graph.program.calls import Call, Spelling
+from interpret.graph.program.program import Node, apply
+from interpret.graph.topdown.neuron_windows import NeuronWindows
+from interpret.graph.topdown.rules import Rules
+from interpret.graph.topdown.whole_maps import Share, WholeMaps
+
+
+def _relu(spelling: Spelling) -> Call | None:
+    """A ReLU; a clamp or a threshold may be one, too."""
+    given, name = spelling.arguments, spelling.name
+    if name in ("clamp", "clamp_min") and not (given["min"] == 0 and given.get("max") is None):
+        return None
+    if name == "threshold" and not given["threshold"] == 0 == given["value"]:
+        return None
+    return Call("relu", torch.ops.aten.relu.default, {"self": given["self"]})
+
+
+def rectified(signal: Tensor, rule: str, active: Tensor | None) -> Tensor:
+    """What a ReLU lets through; ``active`` is where it was active on the way up, None for anywhere."""
+    if rule != "gradient":
+        signal = signal.clamp_min(0)
+    return signal if active is None else signal * active
+
+
+def _save_signs(node: Node, arguments: Mapping[str, Any]) -> tuple[Any, Tensor]:
+    value = apply(node, arguments)
+    return value, value > 0
+
+
+def _save(rules: Rules) -> SaveRule | None:
+    return None if rules.relu == "deconvnet" else _save_signs
+
+
+def _top_down(maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
+    active = maps.recall(maps.saved[node]) if node in maps.saved else None
+    return [(node.operands[0], rectified(signal, maps.rules.relu, active))]
+
+
+def _windowed(windows: NeuronWindows, node: Node, signal: Tensor) -> list[Share]:
+    return [(node.operands[0], rectified(signal, windows.rules.relu, windows.saved.get(node)))]
+
+
+def _one_channel(windows: NeuronWindows, node: Node, signal: Tensor, channel: Tensor) -> Tensor:
+    neurons, active = torch.arange(len(channel), device=channel.device), windows.saved.get(node)
+    kept = None if active is None else active[neurons, channel][:, None]
+    return rectified(signal, windows.rules.relu, kept)
+
+
+def _saved(windows: NeuronWindows, node: Node, values: WindowedValues) -> tuple[Tensor, Tensor]:
+    value = windows.plain(node, values)
+    return value, value > 0
+
+
+def _saved_of_maps(windows: NeuronWindows, node: Node, maps: Tensor) -> Tensor:
+    return windows.cut(maps > 0, windows.frames[node])
+
+
+def _change(batch: PlaceBatch, node: Node) -> Change:
+    """max(b + d, 0) - max(b, 0), as max(d + min(b, 0), -max(b, 0)): two passes, and nothing cancels."""
+    operand, windows, reference = node.operands[0], batch.windows(node), batch.reference
+    below = reference.prepared("below", operand, lambda: reference.values[operand].clamp_max(0))
+    above = reference.prepared("above", operand, lambda: reference.values[operand].clamp_min(0).neg_())
+    spare = operand in reference.spare
+    delta = batch.read(operand, windows) if spare else batch.moved(operand, windows)
+    for mine, unchanged in batch.beside(delta, node, windows, below):
+        mine.add_(unchanged)
+    for mine, unchanged in batch.beside(delta, node, windows, above):
+        torch.maximum(mine, unchanged, out=mine)
+    return Change(delta, windows)
+
+
+def _untagged(name: str, axes: AxesRule) -> Operation:
+    """A pointwise function that PyTorch does not tag as one."""
+    return Operation(name, (name,), axes=axes, delta=DeltaRules(change_by_value, keeps_bits=True))
+
+
+OPERATIONS = (
+    _untagged("hardswish", first_aligned),
+    _untagged("log_sigmoid", first_aligned),
+    _untagged("where", aligned),
+    Operation(
+        "relu",
+        forms={"relu": _relu, "clamp": _relu, "clamp_min": _relu, "threshold": _relu},
+        save=_save,
+        top_down=_top_down,
+        windowed=WindowedRules(
+            _windowed,
+            save=WindowedSave(_saved, _saved_of_maps),
+            one_channel=_one_channel,
+        ),
+        delta=DeltaRules(_change, is_smooth),
+    ),
+    Operation(
+        "prelu",
+        ("prelu",),
+        weights=True,
+        axes=channelwise,
+        delta=DeltaRules(partial(change_by_value, weights=True)),
+    ),
+)

@@ -1,0 +1,110 @@
+"""Sums, differences, products (gates among them) and quotients."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from interpret.graph.delta.changes import Change, PlaceBatch
+from interpret.graph.operations.opaque import differs, local_constant, vector_jacobian
+from interpret.graph.operations.operation import (
+    DeltaRules,
+    Linear,
+    Operation,
+    WindowedRules,
+    WindowedValues,
+    is_smooth,
+    linear_in,
+)
+from interpret.graph.program.program import Node, apply, resolve
+from interpret.graph.topdown.neuron_windows import NeuronWindows
+from interpret.graph.topdown.whole_maps import Share, WholeMaps, takes_signal
+
+
+def _terms(node: Node) -> list[tuple[Node, float]]:
+    """The terms of a sum or a difference that depend on the input, each with its factor."""
+    second = node.arguments.get("alpha", 1) * (-1 if node.op == "sub" else 1)
+    terms = ((node.arguments["self"], 1), (node.arguments["other"], second))
+    return [(term, factor) for term, factor in terms if isinstance(term, Node) and term.varies]
+
+
+def _sum_top_down(maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
+    if any(operand.varies and operand.shape != node.shape for operand in node.operands):
+        return vector_jacobian(maps, node, signal)
+    terms = (item for item in _terms(node) if takes_signal(item[0]))
+    return [(term, signal if factor == 1 else signal * factor) for term, factor in terms]
+
+
+def _sum_windowed(_windows: NeuronWindows, node: Node, signal: Tensor) -> list[Share]:
+    return [(term, signal * factor) for term, factor in _terms(node)]
+
+
+def _sum_forward(windows: NeuronWindows, node: Node, values: WindowedValues) -> Tensor:
+    return windows.plain(node, values, local=True)
+
+
+def _sum_change(batch: PlaceBatch, node: Node) -> Change:
+    windows = batch.windows(node)
+    delta = batch.empty(node, windows).zero_()
+    for term, factor in _terms(node):
+        batch.add(delta, term, windows, factor)
+    return Change(delta, windows)
+
+
+def _sums_maps(node: Node) -> bool:
+    return is_smooth(node) and all(operand.shape == node.shape for operand in node.varying_operands)
+
+
+def _scaled_windowed(windows: NeuronWindows, node: Node, signal: Tensor) -> list[Share]:
+    (operand,) = node.varying_operands
+    if node.op == "neg":
+        return [(operand, -signal)]
+    if node.op == "div":
+        return [(operand, signal / windows.tensor(node.arguments["other"]))]
+    first, second = node.arguments["self"], node.arguments["other"]
+    return [(operand, signal * windows.tensor(second if first is operand else first))]
+
+
+def _scaled_change(batch: PlaceBatch, node: Node) -> Change:
+    """A product with, or a quotient by, what does not depend on the image."""
+    (operand,) = node.varying_operands
+    delta, windows, _ = batch.changes[operand]
+    if any(not item.varies and differs(batch.reference.values[item], node) for item in node.operands):
+        windows = batch.windows(node)
+        delta = batch.read(operand, windows)
+    values = {
+        item: delta if item is operand else local_constant(batch, node, item, windows)
+        for item in node.operands
+    }
+    return Change(apply(node, resolve(node.arguments, values, delta)), windows)
+
+
+def _scaling(name: str, linear: Linear) -> Operation:
+    """A product with, or a quotient by, what does not depend on the image; else it is nonlinear."""
+    return Operation(
+        name,
+        (name,),
+        linear=linear,
+        windowed=WindowedRules(_scaled_windowed),
+        delta=DeltaRules(_scaled_change, lambda node: is_smooth(node) and linear_in(linear, node)),
+    )
+
+
+def _summing(name: str) -> Operation:
+    return Operation(
+        name,
+        (name,),
+        linear="all",
+        top_down=_sum_top_down,
+        windowed=WindowedRules(_sum_windowed, _sum_forward, local_constants=True),
+        delta=DeltaRules(_sum_change, _sums_maps, fresh=True),
+    )
+
+
+OPERATIONS = (
+    _summing("add"),
+    _summing("sub"),
+    Operation("rsub", ("rsub",), linear="all"),
+    _scaling("mul", "either"),
+    _scaling("div", "first"),
+    _scaling("neg", "first"),
+)

@@ -1,0 +1,118 @@
+"""Operations that leave every number as it is: other shapes, other types, copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interpret.graph.delta.changes import Change, PlaceBatch
+from interpret.graph.operations.axes import aligned, first_aligned, reshaped, spatial, surviving
+from interpret.graph.operations.opaque import change_by_value
+from interpret.graph.operations.operation import DeltaRules, Operation, always
+from interpret.graph.program.calls import Call, Spelling
+from interpret.graph.program.program import Node
+from interpret.graph.topdown.whole_maps import Share, WholeMaps
+
+aten = torch.ops.aten
+
+# Nothing at all.
+
+
+def _operand(spelling: Spelling) -> Node:
+    return spelling.first
+
+
+def _unless_training(spelling: Spelling) -> Node | None:
+    return None if spelling.arguments["train"] else spelling.first
+
+
+# Other shapes.
+
+
+def _reshape(spelling: Spelling) -> Call | Node | None:
+    """Flattened, squeezed or viewed: the shape says it all."""
+    if "dtype" in spelling.arguments:  # the bits under another type
+        return None
+    if spelling.first.traced == spelling.traced:
+        return spelling.first
+    arguments = {"self": spelling.first, "shape": list(spelling.traced)}
+    return Call("reshape", aten.reshape.default, arguments)
+
+
+def _reshape_top_down(_maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
+    return [(node.operands[0], signal.reshape(len(signal), *node.operands[0].shape))]
+
+
+def _reshape_change(batch: PlaceBatch, node: Node) -> Change:
+    shape = [-1, *node.shape]
+    for axis, slices in zip(spatial(node), batch.windows(node), strict=True):
+        shape[axis] = slices.size
+    return change_by_value(batch, node, shape=shape)
+
+
+def _transpose(spelling: Spelling) -> Call:
+    operand, first, second = spelling.first, spelling.arguments["dim0"], spelling.arguments["dim1"]
+    order = list(range(len(operand.traced)))
+    order[first], order[second] = order[second], order[first]
+    return Call("permute", aten.permute.default, {"self": operand, "dims": order})
+
+
+def _order(arguments: Mapping[str, Any], count: int) -> Sequence[int]:
+    return [axis % count for axis in arguments["dims"]]
+
+
+def _expand(spelling: Spelling) -> Call | Node:
+    same = spelling.first.traced == spelling.traced
+    return spelling.first if same else spelling.as_it_stands("expand")
+
+
+def _written_over(spelling: Spelling) -> Call | Node | None:
+    """What is copied, in the shape and the type of what is written over."""
+    over, source = spelling.arguments["self"], spelling.arguments["src"]
+    if source.dtype != over.dtype:
+        given = {"self": source, "dtype": over.dtype}
+        return Call("cast", aten.to.dtype, given) if source.traced == over.traced else None
+    if source.traced == spelling.traced:
+        same: Node = source
+        return same
+    return Call("expand", aten.expand.default, {"self": source, "size": list(over.traced)})
+
+
+BY_VALUE = DeltaRules(change_by_value, keeps_bits=True)
+
+OPERATIONS = (
+    Operation(
+        "identity",
+        forms=dict.fromkeys(("clone", "alias", "contiguous", "lift_fresh_copy"), _operand)
+        | dict.fromkeys(
+            ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"), _unless_training
+        ),
+    ),
+    Operation(
+        "reshape",
+        forms=dict.fromkeys(
+            ("view", "unflatten", "reshape", "_unsafe_view", "flatten", "squeeze", "unsqueeze"), _reshape
+        ),
+        linear="first",
+        axes=reshaped,
+        keeps_images=always,
+        top_down=_reshape_top_down,
+        delta=DeltaRules(_reshape_change, keeps_bits=True),
+    ),
+    Operation(
+        "permute",
+        ("permute",),
+        forms={"transpose": _transpose},
+        linear="first",
+        axes=surviving(_order),
+        keeps_images=lambda node: bool(node.arguments["dims"][0] == 0),
+        delta=BY_VALUE,
+    ),
+    Operation("expand", forms={"expand": _expand, "copy": _written_over}, linear="first", axes=aligned),
+    Operation("repeat", ("repeat",), linear="first"),
+    Operation("cast", ("_to_copy",), linear="first", casts=True, axes=first_aligned, delta=BY_VALUE),
+    Operation("detach", ("detach",), axes=first_aligned, delta=BY_VALUE),
+)

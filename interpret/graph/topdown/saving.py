@@ -1,0 +1,109 @@
+"""The way up: one forward pass that saves what the way down needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interpret.errors import ModelError
+from interpret.graph.operations.opaque import save_operands
+from interpret.graph.operations.operation import SaveRule
+from interpret.graph.operations.table import is_linear, row_of
+from interpret.graph.program.program import TRACED_BATCH, Graph, Node, apply
+from interpret.graph.topdown.rules import Rules
+
+
+@dataclass(frozen=True)
+class ForwardCache:
+    """What the way up decided: the switches of max pools and, as the rules ask, more.
+
+    Attributes:
+        graph: The network.
+        rules: The rules this was saved for.
+        count: The number of images.
+        activations: What the layers asked about returned, (n, ...) each.
+        saved: Per node: switches of a max pool, signs of a ReLU, or the operands of any other operation.
+        fixed: Values of the nodes that do not depend on the input.
+    """
+
+    graph: Graph
+    rules: Rules
+    count: int
+    activations: Mapping[Node, Tensor]
+    saved: Mapping[Node, Any]
+    fixed: Mapping[Node, Tensor]
+
+
+@torch.no_grad()
+def save_forward(
+    graph: Graph, x: Float[Tensor, "n c h w"], layers: Sequence[Node], rules: Rules | None = None
+) -> ForwardCache:
+    """The way up: one forward pass that keeps what the way down from some layers needs.
+
+    Args:
+        graph: The network.
+        x: Images.
+        layers: The nodes of the layers asked about.
+        rules: What will be done on the way down (default: the deconvnet).
+
+    Raises:
+        ModelError: If an operation below a layer has no rule; the message names it.
+    """
+    rules = rules or Rules()
+    path = [node for node in graph.signal_path(*layers) if node is not graph.input]
+    wanted = {node: save for node in path if (save := save_rule(node, rules))}
+    fixed = dict.fromkeys(operand for node in path for operand in node.operands if not operand.varies)
+    saved: dict[Node, Any] = {}
+    values = graph.run(x, [*layers, *fixed], _saving(wanted, saved))
+    activations = {layer: values[layer] for layer in layers}
+    return ForwardCache(graph, rules, len(x), activations, saved, {node: values[node] for node in fixed})
+
+
+def _saving(
+    wanted: Mapping[Node, SaveRule], saved: dict[Node, Any]
+) -> Callable[[Node, Mapping[str, Any]], Any]:
+    """Computes nodes as usual, and keeps what is wanted of them."""
+
+    def compute(node: Node, arguments: Mapping[str, Any]) -> Any:
+        if node not in wanted:
+            return apply(node, arguments)
+        value, saved[node] = wanted[node](node, arguments)
+        return value
+
+    return compute
+
+
+def save_rule(node: Node, rules: Rules) -> SaveRule | None:
+    """What the way down needs to know of the way up; None: nothing.
+
+    Raises:
+        ModelError: If the node has no rule; the message names the layer and the operation.
+    """
+    if moves_images(node):
+        raise ModelError(
+            f"{node.origin} has no image axis in front, so no signal can go down through it. "
+            'Ask with rule="gradient".'
+        )
+    row = row_of(node)
+    if row.save:
+        return row.save(rules)
+    if is_linear(node):
+        return None
+    if rules.takes_gradients:
+        return save_operands
+    raise ModelError(
+        f'{node.origin} has no {rules.relu} rule. Ask with rule="gradient", or allow the gradient at such '
+        'places with nonlinear="gradient".'
+    )
+
+
+def moves_images(node: Node) -> bool:
+    """Whether an operation works on images on another axis than the first, or by their numbers."""
+    in_front = all(item.batched for item in (node, *node.operands) if item.varies)
+    counted = (item for item in node.operands if not item.varies and not item.continuous)
+    return not in_front or any(item.traced[:1] == (TRACED_BATCH,) for item in counted)

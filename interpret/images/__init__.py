@@ -1,0 +1,37 @@
+"""Images: pictures in, with ids and labels kept, as a network takes them.
+
+- ``dataset``: `Images`, with stable ids and labels; `as_images` makes them of paths, pictures, tensors.
+- ``items``, ``loaders``: one item of such a sequence; what a ``DataLoader`` yields.
+- ``inputs``: `InputSpec`, what a network expects of a picture, and its inverse.
+- ``pictures``: files, upright and of 8 bits; ``turns`` (EXIF), ``depths`` (more bits), ``scans`` (JPEG).
+- ``arrays``: pictures that users hold as arrays and tensors.
+- ``labels``: labels, and the output for each; ``categories``, ``synsets``: names that mean the same.
+- ``fills``: what stands where pixels were taken away.
+"""
+
+from interpret.images.dataset import Images, Object, Sample, as_images, require_unique
+from interpret.images.fills import Fill, blurred, filled, gaussian_window
+from interpret.images.inputs import InputSpec, Interpolation
+from interpret.images.labels import LabelMap, match_labels
+from interpret.images.pictures import MAX_PIXELS, Picture, open_image, open_turned, upright
+
+__all__ = [
+    "MAX_PIXELS",
+    "Fill",
+    "Images",
+    "InputSpec",
+    "Interpolation",
+    "LabelMap",
+    "Object",
+    "Picture",
+    "Sample",
+    "as_images",
+    "blurred",
+    "filled",
+    "gaussian_window",
+    "match_labels",
+    "open_image",
+    "open_turned",
+    "require_unique",
+    "upright",
+]

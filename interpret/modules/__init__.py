@@ -1,0 +1,20 @@
+"""Modules (``nn.Module``) as users hand them over, before anything is known of their layers.
+
+- ``wrappers``, ``copies``: DataParallel and the like taken off; copies that share the weights.
+- ``outputs``: what a module returns, and which part of it is (n, classes).
+- ``contexts``: autocast, inference mode and default device, kept out.
+- ``dispatched``: the operations of one pass, as PyTorch runs them.
+- ``snapshots``: whether a module is still what it was.
+- ``budget``: the memory that building one may take.
+"""
+
+from interpret.modules.outputs import (
+    OutputKind,
+    as_log_probabilities,
+    as_probabilities,
+    output_kind,
+    pick_output,
+)
+from interpret.modules.snapshots import writes
+
+__all__ = ["OutputKind", "as_log_probabilities", "as_probabilities", "output_kind", "pick_output", "writes"]

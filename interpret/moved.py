@@ -1,0 +1,110 @@
+"""Modules that have moved: an import of the old name works, and a warning names the new place."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+MOVED = {
+    "arrays": "images.arrays",
+    "batches": "network.batching",
+    "budget": "modules.budget",
+    "categories": "images.categories",
+    "checker": "pipeline.checker",
+    "checks": "network.checks",
+    "checksums": "files.checksums",
+    "contents": "files.contents",
+    "contexts": "modules.contexts",
+    "dependencies": "code.dependencies",
+    "depths": "images.depths",
+    "drawing": "run.drawing",
+    "entry": "network.entry",
+    "extracting": "weights.extracting",
+    "fills": "images.fills",
+    "flaws": "plugin.flaws",
+    "hookspecs": "plugin.hookspecs",
+    "imports": "code.imports",
+    "inputs": "images.inputs",
+    "interfaces": "plugin.interfaces",
+    "items": "images.items",
+    "jobs": "run.jobs",
+    "known": "network.known",
+    "labels": "images.labels",
+    "library": "plugin.library",
+    "loaders": "images.loaders",
+    "numpyarrays": "weights.numpyarrays",
+    "operations": "modules.dispatched",
+    "outputs": "modules.outputs",
+    "parameters": "plugin.parameters",
+    "pictures": "images.pictures",
+    "plugins": "plugin.discovery",
+    "provenance": "run.keys",
+    "reading": "files.reading",
+    "recording": "network.recording",
+    "references": "code.references",
+    "runner": "run.runner",
+    "runs": "run.summary",
+    "scans": "images.scans",
+    "schema": "pipeline.schema",
+    "shards": "plugin.shards",
+    "snapshots": "modules.snapshots",
+    "sources": "code.sources",
+    "statedicts": "weights.statedicts",
+    "steps": "pipeline.steps",
+    "store": "run.store",
+    "synsets": "images.synsets",
+    "torchfiles": "weights.torchfiles",
+    "turns": "images.turns",
+    "unpickling": "weights.unpickling",
+    "values": "plugin.values",
+    "weightsfiles": "weights.formats",
+    "workspace": "run.cache",
+    "yamltext": "pipeline.yamltext",
+}
+"""Of each module its new place, both below ``interpret``."""
+
+RENAMED = {
+    "workspace": {
+        "kept": "cached",
+        "kept_part": "cached_part",
+        "kept_pieces": "cached_pieces",
+        "room": "cache_dir",
+    },
+}
+"""Of each old module the names that were documented and have changed."""
+
+
+class Finder:
+    """Finds a module under the name it had; `sys.meta_path` asks it after everything else."""
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the protocol of Python
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        """A module that holds what its new place holds; nothing for all other names."""
+        package, _, old = name.partition(".")
+        if package != "interpret" or old not in MOVED:
+            return None
+        return ModuleSpec(name, self, origin=f"interpret.{MOVED[old]}")  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Python makes an empty one."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill it with the names of the new place."""
+        old = module.__name__.partition(".")[2]
+        new = import_module(f"interpret.{MOVED[old]}")
+        warnings.warn(f"{module.__name__} is now {new.__name__}.", FutureWarning, stacklevel=2)
+        vars(module).update({name: value for name, value in vars(new).items() if not name.startswith("__")})
+        vars(module).update({old: getattr(new, name) for old, name in RENAMED.get(old, {}).items()})
+
+
+def install() -> None:
+    """Answer to old names from now on."""
+    sys.meta_path.append(Finder())

@@ -1,0 +1,29 @@
+"""A network: a module in eval mode with named layers, its input specification and its categories.
+
+- ``network``: `Network`, and `wrap`, which makes one of any ``nn.Module``.
+- ``layerchoices``: the layers that an analysis takes by itself.
+- ``recording``: activations of several layers in one pass.
+- ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
+- ``known``: what was found out about a module, and kept while it does not change.
+- ``entry``: what every function that takes a network does first.
+- ``batching``: preprocessed batches, read a little ahead.
+"""
+
+from interpret.network.batching import READERS, Batch, OnError, batches
+from interpret.network.entry import takes_network
+from interpret.network.network import IMAGENET_MEAN, IMAGENET_STD, Network, wrap
+from interpret.network.recording import Call, watching
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "READERS",
+    "Batch",
+    "Call",
+    "Network",
+    "OnError",
+    "batches",
+    "takes_network",
+    "watching",
+    "wrap",
+]

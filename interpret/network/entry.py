@@ -1,0 +1,67 @@
+"""The ways in: what every function that takes a network does first."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from torch import nn
+
+from interpret.errors import ModelError
+from interpret.modules.contexts import plain
+from interpret.network.network import Network
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def takes_network(function: Callable[P, T]) -> Callable[P, T]:
+    """A function with a parameter ``network``, which refuses anything but a Network.
+
+    It runs without autocast, outside inference mode and with the CPU as default device, whatever the caller
+    has set: results do not depend on it, and gradients work.
+
+    Raises:
+        ModelError: When it is called with an ``nn.Module`` or anything else; the message says what to give.
+
+    Example:
+        >>> @takes_network
+        ... def strongest_class(network, x):
+        ...     return network(x).argmax(1)
+    """
+    parameters = list(inspect.signature(function).parameters)
+    if "network" not in parameters:
+        return function
+    place = parameters.index("network")
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        if len(args) > place or "network" in kwargs:  # else Python says that it is missing
+            require_network(args[place] if len(args) > place else kwargs["network"], function.__name__)
+        with plain():
+            return function(*args, **kwargs)
+
+    return checked
+
+
+def require_network(given: Any, asked: str) -> None:
+    """Raise ModelError unless it is a Network.
+
+    Args:
+        given: What the user gave.
+        asked: What asks for it, such as ``mine``.
+    """
+    if isinstance(given, Network):
+        return
+    kind = type(given).__name__
+    if isinstance(given, nn.Module):
+        raise ModelError(
+            f"{asked}() takes a Network. Got the nn.Module {kind}: give it "
+            "interpret.wrap(module, input_size=…), with the mean and std it was trained with."
+        )
+    raise ModelError(
+        f"{asked}() takes a Network. Got {kind}: make one with interpret.wrap(module) or "
+        'interpret.load_model("zfnet").'
+    )

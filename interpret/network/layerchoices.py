@@ -1,0 +1,145 @@
+"""Which layers are looked at where nobody names any: one list of candidates, and what is taken of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol, TypeVar
+
+from torch import nn
+
+from interpret.errors import InterpretError, ModelError
+from interpret.graph.program.program import Graph, Node
+from interpret.network.recording import Call
+
+M = TypeVar("M", bound=nn.Module)
+
+LayerChoice = Literal["all", "spread", "maps", "first and last", "late", "convolutions"]
+
+SPREAD = 6
+"""So many layers of a network without the paper's names, at equal distances."""
+
+LATE = ("layer5", "layer7")
+"""The layers that the paper compares in its section 4.4."""
+
+
+class Layered(Protocol):
+    """What is asked of a network here; see `interpret.network.network.Network`."""
+
+    module: nn.Module
+    aliases: dict[str, str]
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """The calls behind the layers, in execution order."""
+
+    @property
+    def graph(self) -> Graph:
+        """The network as a program."""
+
+    def layer(self, name: str) -> str:
+        """The layer of that name or alias."""
+
+    def modules_of(self, kind: type[M]) -> dict[str, M]:
+        """The modules of one kind that run."""
+
+    def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The shape of what each layer makes of one image."""
+
+
+def choose_layers(network: Layered, choice: LayerChoice) -> list[str]:
+    """The layers of a choice; see ``Network.default_layers``.
+
+    Raises:
+        InterpretError: If there is no such choice.
+        ModelError: If the network has no layer to choose.
+    """
+    if choice not in _CHOICES:
+        raise InterpretError(f"choice is {choice!r}; it must be one of {', '.join(map(repr, _CHOICES))}.")
+    return _CHOICES[choice](network)
+
+
+def _named(network: Layered) -> list[str]:
+    """The paper's layers by their aliases, else all aliases, in execution order."""
+    paper = [name for name in network.aliases if re.fullmatch(r"layer\d+", name)]
+    order = {name: place for place, name in enumerate(network.calls)}
+    return sorted(paper or network.aliases, key=lambda alias: order[network.layer(alias)])
+
+
+def _all(network: Layered) -> list[str]:
+    return (
+        _named(network)
+        or _rectified(network)
+        or _convolutions(network, "neither ReLUs nor convolutions that can be named")
+    )
+
+
+def _spread(network: Layered) -> list[str]:
+    names = _all(network)
+    if re.fullmatch(r"layer\d+", names[0]) and names[0] in network.aliases:
+        return names
+    count = min(SPREAD, len(names))
+    return [names[(place + 1) * len(names) // count - 1] for place in range(count)]
+
+
+def _maps(network: Layered) -> list[str]:
+    names = _named(network)
+    shapes = network.layer_shapes(names) if names else {}
+    return [name for name in names if len(shapes[name]) == 3] or _convolutions(network)
+
+
+def _first_and_last(network: Layered) -> list[str]:
+    names = _all(network)
+    last = names[-1] if network.aliases else _before_the_classifier(network)
+    return list(dict.fromkeys([names[0], last or names[0]]))
+
+
+def _late(network: Layered) -> list[str]:
+    if all(alias in network.aliases for alias in LATE):
+        return [*LATE]
+    names = _all(network)
+    return list(dict.fromkeys([names[len(names) // 2], names[-1]]))
+
+
+def _convolutions(network: Layered, lacking: str = "no Conv2d layer") -> list[str]:
+    names, layers = list(network.modules_of(nn.Conv2d)), list(network.calls)[-3:]
+    if names:
+        return names
+    cure = (
+        f"say which layers to look at, for example {layers}"
+        if layers
+        else "nor any other. What is computed by functions is a layer once it is a module: nn.ReLU()"
+    )
+    raise ModelError(f"{type(network.module).__name__} has {lacking}: {cure}.")
+
+
+_CHOICES: dict[str, Callable[[Layered], list[str]]] = {
+    "all": _all,
+    "spread": _spread,
+    "maps": _maps,
+    "first and last": _first_and_last,
+    "late": _late,
+    "convolutions": _convolutions,
+}
+
+
+def _rectified(network: Layered) -> list[str]:
+    """The layers that end in a ReLU, whether it is a module or a function; each output under one name."""
+    try:
+        graph = network.graph
+    except ModelError:  # it cannot be traced
+        return list(network.modules_of(nn.ReLU))
+    names: dict[Node, str] = {}
+    for name, node in graph.layers.items():
+        if node.op == "relu" and name in network.calls:
+            names.setdefault(node, name)
+    return list(names.values())
+
+
+def _before_the_classifier(network: Layered) -> str | None:
+    """The layer that ends just before the last one with weights of its own; none where nothing does."""
+    modules = network.modules_of(nn.Module)
+    weighted = [name for name, part in modules.items() if any(True for _ in part.parameters(recurse=False))]
+    names = list(network.calls)
+    place = names.index(weighted[-1]) if weighted else 0
+    return names[place - 1] if place else None

@@ -1,0 +1,404 @@
+"""A network: a loaded module with named layers, its input specification and its categories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from threading import RLock
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from interpret.arguments import as_aliases, as_categories, require_names_for_all
+from interpret.errors import ModelError, clause
+from interpret.graph.program.program import Graph
+from interpret.images.inputs import InputSpec, Interpolation, as_input_spec, image_shape, require_preprocessed
+from interpret.images.pictures import Picture
+from interpret.modules.contexts import plain, usable
+from interpret.modules.outputs import (
+    Output,
+    OutputKind,
+    OutputModule,
+    pick_output,
+    require_output,
+    require_rows,
+)
+from interpret.modules.snapshots import state_hash
+from interpret.modules.wrappers import named_parts, require_module, require_visible, unwrapped
+from interpret.network.checks import examine
+from interpret.network.known import Known, Shape, find_layer
+from interpret.network.layerchoices import LayerChoice, choose_layers
+from interpret.network.passes import Findings, first_pass, noise_images
+from interpret.network.recording import Call, record
+
+T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Network:
+    """A module in eval mode with what is needed to ask questions of it; the module itself is only read.
+
+    Every pass runs on a copy that shares the weights and that one call has to itself: no hook, mode or
+    statistic of the module ever changes, whatever other threads do. On first use it is tested whether the
+    module answers the same each time and for each image by itself, and again after the module has changed.
+
+    Args:
+        module: Any ``nn.Module`` that takes one batch of images (n, c, h, w). Wrappers of ``torch.compile``
+            and ``DataParallel`` are taken off.
+        input: What it takes.
+        categories: The names of its outputs, or none.
+        aliases: Further names of layers, such as the paper's ``layer1`` to ``layer7``.
+        output: What of the things it returns is the output; see ``wrap``.
+        check: Whether to test on first use what is assumed of it.
+
+    Raises:
+        ModelError: If the module has no layers to see (TorchScript, programs of torch.export).
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        input: InputSpec | None = None,  # noqa: A002 - the word for it
+        categories: Sequence[str] = (),
+        aliases: Mapping[str, str] | None = None,
+        output: Output = None,
+        *,
+        check: bool = True,
+    ) -> None:
+        self.module = unwrapped(module)
+        require_visible(self.module)
+        self.input = input or InputSpec()
+        self.categories = tuple(categories)
+        self.aliases = dict(aliases or {})
+        self.output, self.check = output, check
+        self._lock, self._current = RLock(), Known(self.module)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but locks and what can be found out again."""
+        return {key: value for key, value in vars(self).items() if key not in {"_lock", "_current"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock, self._current = RLock(), Known(self.module)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights, and so of the input."""
+        return self._weight.dtype
+
+    @property
+    def _weight(self) -> Tensor:
+        floating = (item for item in self.module.parameters() if item.is_floating_point())
+        return next(floating, torch.zeros((), device="cpu"))
+
+    @property
+    def calls(self) -> dict[str, Call]:
+        """The module call behind every layer's name, in execution order.
+
+        Raises:
+            ModelError: If the module cannot run, or has submodules none of which is ever called.
+        """
+        known = self._known()
+        return known.calls(self._findings(known))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of all layers in execution order; ``name:2`` is the second call of a module."""
+        return tuple(self.calls)
+
+    @property
+    def output_kind(self) -> OutputKind:
+        """What the numbers of its outputs are, as found on first use; `interpret.modules.as_probabilities`.
+
+        ``probabilities`` where they add up to 1 or a sigmoid makes them, ``log_probabilities`` where they are
+        logarithms of those, else ``logits``.
+        """
+        return self._findings(self._known()).kind
+
+    @property
+    def class_count(self) -> int:
+        """How many outputs it has for an image; 0 where they are not one value for each class."""
+        shape = self._findings(self._known()).output or ()
+        return shape[1] if len(shape) == 2 else 0
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """Every module inside by its dotted name without wrappers; the network's own is ``""``."""
+        return named_parts(self.module)
+
+    def modules_of(self, kind: type[M]) -> dict[str, M]:
+        """The modules of one kind that run, by the names of their layers, in execution order."""
+        modules = self.parts
+        found = ((name, modules[call.module]) for name, call in self.calls.items())
+        return {name: part for name, part in found if isinstance(part, kind)}
+
+    def copy(self) -> Network:
+        """A network of its own with the same weights, which can be changed."""
+        known, copied = self._known(), self.of(deepcopy(self.module))
+        copied._current.findings = known.findings  # alike in all that was tested
+        copied._current.programs = known.programs
+        return copied
+
+    def of(self, module: nn.Module, input: InputSpec | None = None) -> Network:  # noqa: A002
+        """Another module, or the same on another input, with everything else as here."""
+        return Network(
+            module, input or self.input, self.categories, self.aliases, self.output, check=self.check
+        )
+
+    def layer(self, name: str) -> str:
+        """The name in ``layers`` that a name or alias stands for.
+
+        Raises:
+            UnknownNameError: If there is no such layer; the message shows the nearest names.
+            ModelError: If the network has no layers at all.
+        """
+        return find_layer(self.module, self.calls, self.aliases, name)
+
+    def default_layers(self, choice: LayerChoice = "all") -> list[str]:
+        """The layers that an analysis looks at where nobody names any, in execution order.
+
+        They are the paper's layers by their aliases ``layer1``, ``layer2``, …, else all aliases; without
+        aliases the outputs of all ReLUs, or else all convolutions.
+
+        Args:
+            choice: ``all`` of these; ``spread``: without the paper's names at most six, at equal distances;
+                ``maps``: those that give maps, and without aliases every convolution; ``first and last``:
+                without aliases the last is what the classifier reads; ``late``: the paper's layers 5 and 7,
+                else the middle and the last; ``convolutions``: all of these, whatever else has a name.
+
+        Raises:
+            ModelError: If the network has neither aliases nor ReLUs nor convolutions.
+
+        Example:
+            >>> interpret.load_model("zfnet").default_layers("late")
+            ['layer5', 'layer7']
+        """
+        return choose_layers(self, choice)
+
+    def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The shape of what each layer makes of one image, such as (channels, rows, columns).
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+        """
+        return self.record(torch.zeros(1, *self.input.shape), layers, lambda output: tuple(output.shape[1:]))
+
+    @property
+    def graph(self) -> Graph:
+        """The network as a program of known operations, for its own input size."""
+        return self.graph_for(self.input.shape)
+
+    def graph_for(self, shape: Shape) -> Graph:
+        """The network as a program of known operations for inputs of ``shape`` (c, h, w).
+
+        Raises:
+            ModelError: If the network cannot be exported; the message says why.
+        """
+        known = self._known()
+        image = (lambda: self.noise_images(shape, 1)) if self.check else None
+        return known.graph(self._findings(known, shape), shape, self.dtype, self.output, image)
+
+    def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
+        """One photograph as the network takes it; see ``InputSpec.preprocess``."""
+        return self.input.preprocess(picture)
+
+    def __call__(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        """The network's outputs, without gradients and in eval mode; ``x`` is left alone.
+
+        Raises:
+            ModelError: If it is not known what of the things the module returns is its output.
+        """
+        return self.forward(x, {})[0]
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"], layers: Mapping[str, Callable[[Tensor], T]]
+    ) -> tuple[Float[Tensor, "n classes"], dict[str, T]]:
+        """The outputs, and what a function makes of each layer, from one pass without gradients.
+
+        Args:
+            x: Preprocessed images.
+            layers: What to make of a layer's output, by name or alias; called during the pass.
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+            ModelError: If it is not known what of the things the module returns is its output.
+        """
+        returned, values = self._pass(x, layers, whole=True)
+        return require_rows(pick_output(returned, self.output), len(x)), values
+
+    def record(
+        self,
+        x: Float[Tensor, "n c h w"],
+        layers: Sequence[str] | Mapping[str, Callable[[Tensor], T]],
+        reduce: Callable[[Tensor], T] | None = None,
+    ) -> dict[str, T]:
+        """Activations of several layers from one forward pass, by the names that were asked for.
+
+        Args:
+            x: Preprocessed images.
+            layers: Names or aliases, or one; or what to keep of each layer's output, by name.
+            reduce: What to keep of each layer's output (default: a copy). It is called during the pass, so
+                that nothing larger than its result stays in memory.
+        """
+        keep: Callable[[Tensor], T] = reduce or torch.clone  # type: ignore[assignment]
+        names = [layers] if isinstance(layers, str) else layers
+        taps = names if isinstance(names, Mapping) else dict.fromkeys(names, keep)
+        return self._pass(x, taps, whole=False)[1]
+
+    def _pass(
+        self, x: Tensor, taps: Mapping[str, Callable[[Tensor], T]], *, whole: bool
+    ) -> tuple[Any, dict[str, T]]:
+        known, shape = self._known(), image_shape(x)
+        findings = self._findings(known, None if taps else shape)
+        each: dict[Call, list[str]] = {}
+        for name in taps:
+            layer = find_layer(self.module, known.calls(findings), self.aliases, name)
+            each.setdefault(known.call(findings, layer, images=len(x)), []).append(name)
+
+        def tap(names: Sequence[str]) -> Callable[[Tensor], dict[str, T]]:
+            return lambda output: {name: taps[name](output) for name in names}
+
+        wanted = {call: tap(names) for call, names in each.items()}
+        with known.running(findings, self.device) as module:
+            try:
+                placed = self.to_device(x)
+                given = placed.clone() if placed is x and findings.writes_input else placed
+                returned, found = record(module, given, wanted, whole=whole)
+            except RuntimeError as error:
+                if shape == self.input.shape:
+                    raise
+                raise ModelError(
+                    f"The network cannot run on images of shape {shape}: {clause(error)}. It was wrapped for "
+                    f"images of shape {self.input.shape} (channels, height, width)."
+                ) from error
+        values = {name: value for part in found.values() for name, value in part.items()}
+        return returned, {name: values[name] for name in taps}
+
+    def as_module(self) -> nn.Module:
+        """The network as an ``nn.Module`` from images to outputs (n, classes), for other libraries.
+
+        It is a copy in eval mode that shares the weights and needs no gradients for them; autograd follows it
+        down to its input, which it leaves alone. The network's own module is its attribute ``module``.
+
+        Example:
+            >>> captum.attr.Saliency(network.as_module()).attribute(x, target=3)
+        """
+        findings = self._findings(known := self._known())
+        return OutputModule(known.own_copy(findings), self.output, copies=findings.writes_input)
+
+    @contextmanager
+    def running(self, shape: Shape | None = None) -> Iterator[nn.Module]:
+        """A copy of the module in eval mode that shares the weights, for one pass of this thread alone.
+
+        Args:
+            shape: Of one image (c, h, w), for the test on first use; default: the input's.
+        """
+        known = self._known()
+        with known.running(self._findings(known, shape), self.device) as module:
+            yield module
+
+    def to_device(self, x: Tensor) -> Tensor:
+        """A tensor on the network's device, in its type.
+
+        Raises:
+            DatasetError: If it holds no floating-point numbers: bytes have not been preprocessed.
+        """
+        require_preprocessed(x)
+        return usable(x.to(device=self.device, dtype=self.dtype))
+
+    def _known(self) -> Known:
+        """What is known of the module as it is now."""
+        if not self._current.snapshot.holds(self.module):
+            with self._lock:
+                if not self._current.snapshot.holds(self.module):
+                    self._current = Known(self.module)
+        return self._current
+
+    def _findings(self, known: Known, shape: Shape | None = None) -> Findings:
+        """What the first passes told; they are made by whoever comes first."""
+        return known.examined(lambda: self._examined(shape or self.input.shape))
+
+    def _examined(self, shape: Shape) -> Findings:
+        with plain(self.device):
+            x = self.noise_images(shape)
+            findings = (examine if self.check else first_pass)(self.module, x, self.output)
+        if self.check:
+            require_names_for_all(self.categories, findings.output)
+        return findings
+
+    def noise_images(self, shape: Shape, count: int = 2) -> Float[Tensor, "count c h w"]:
+        """Images on which the module is tested, the same each time, as it takes them.
+
+        Args:
+            shape: Of one image (c, h, w).
+            count: How many.
+        """
+        pixels = noise_images(shape, count)
+        return self.to_device(self.input.normalize(pixels) if shape[0] == self.input.shape[0] else pixels)
+
+    def fingerprint(self) -> str:
+        """A hash of architecture, weights and input specification, computed anew at each call.
+
+        Checkpoints share an architecture: results must be keyed by the weights too.
+        """
+        return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}")
+
+
+def wrap(
+    module: nn.Module,
+    *,
+    input_size: int | tuple[int, int] = 224,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    categories: Sequence[str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+    resize: int | None = None,
+    interpolation: Interpolation = "bilinear",
+    output: Output = None,
+    check: bool = True,
+) -> Network:
+    """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
+
+    Args:
+        module: Takes images (n, c, h, w) and returns (n, classes). Wrappers of ``torch.compile`` and
+            ``DataParallel`` are taken off.
+        input_size: Height and width in pixels, or one number for both.
+        mean: Mean of each channel in pixel units [0, 1]; its length is the number of channels.
+        std: Standard deviation of each channel in pixel units.
+        categories: The names of the outputs.
+        aliases: Further names of layers.
+        resize: Length the shorter side of a photograph is scaled to before the centre is cropped;
+            default 256/224 of the input size.
+        interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
+            bicubic.
+        output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
+            index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
+        check: Whether to test the module once, on first use: that it gives the same numbers each time and for
+            each image by itself. It takes less time than five passes of two images. Without the test the
+            caller answers for that.
+
+    Raises:
+        ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
+            of torch.export).
+
+    Example:
+        >>> network = interpret.wrap(torchvision.models.resnet18().eval(), input_size=224)
+        >>> network.layers[:3]
+        ('conv1', 'bn1', 'relu')
+    """
+    require_module(module)
+    require_output(output)
+    spec = as_input_spec(input_size, mean, std, resize, interpolation)
+    return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)

@@ -1,0 +1,68 @@
+"""Plugins: what they implement, how they are found, and how their parameters are checked.
+
+- ``interfaces``: `Model`, `Dataset`, `Probe`, `Renderer`, `Executor`; ``shards``: the cut of a dataset.
+- ``hookspecs``: the hooks a plugin can implement.
+- ``discovery``: which plugins there are, what each offers, and what went wrong; ``flaws`` finds the faults.
+- ``parameters``, ``values``: what users write for a plugin, checked and explained.
+- ``library``: `load_model`, `load_dataset`, `load_probe`, `load_renderer`, `load_result`.
+"""
+
+from interpret.plugin.discovery import RESERVED, registry
+from interpret.plugin.hookspecs import hookimpl
+from interpret.plugin.interfaces import (
+    Card,
+    Dataset,
+    Device,
+    Executor,
+    Model,
+    Plugin,
+    Probe,
+    Renderer,
+    ShardedProbe,
+    WeightsResult,
+    probe_inputs,
+    probe_output,
+)
+from interpret.plugin.library import (
+    DATASET_OF,
+    dataset_of,
+    load_dataset,
+    load_model,
+    load_probe,
+    load_renderer,
+    load_result,
+)
+from interpret.plugin.parameters import ParameterProblem, configure, explain
+from interpret.plugin.shards import Job, shard_grid
+from interpret.plugin.values import plain_arguments
+
+__all__ = [
+    "DATASET_OF",
+    "RESERVED",
+    "Card",
+    "Dataset",
+    "Device",
+    "Executor",
+    "Job",
+    "Model",
+    "ParameterProblem",
+    "Plugin",
+    "Probe",
+    "Renderer",
+    "ShardedProbe",
+    "WeightsResult",
+    "configure",
+    "dataset_of",
+    "explain",
+    "hookimpl",
+    "load_dataset",
+    "load_model",
+    "load_probe",
+    "load_renderer",
+    "load_result",
+    "plain_arguments",
+    "probe_inputs",
+    "probe_output",
+    "registry",
+    "shard_grid",
+]

@@ -1,0 +1,26 @@
+"""Runs: a checked pipeline -> a run folder that continues where it was stopped.
+
+- ``runner``: the steps one by one; ``jobs``: their shards, for any process; ``drawing``: their figures.
+- ``keys``: what a result comes from, and the key made of it.
+- ``store``: the run folder and what lies in it; ``cache``: work that outlives a killed step.
+- ``summary``: what a run came to.
+"""
+
+from interpret.run.cache import cache_dir, cached, cached_part, cached_pieces, find_result, follows, processes
+from interpret.run.runner import run_pipeline
+from interpret.run.store import read_json
+from interpret.run.summary import Run, StepRun
+
+__all__ = [
+    "Run",
+    "StepRun",
+    "cache_dir",
+    "cached",
+    "cached_part",
+    "cached_pieces",
+    "find_result",
+    "follows",
+    "processes",
+    "read_json",
+    "run_pipeline",
+]

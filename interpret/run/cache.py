@@ -1,0 +1,329 @@
+"""Folders for work that must outlive the process: a killed step finds there what it had done.
+
+Inside a run they are in the run folder, so that every attempt, and every step that asks for the same work,
+finds them; elsewhere they are in a temporary folder of this process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from time import perf_counter, sleep
+from types import FunctionType
+from typing import TypeVar, cast
+
+from interpret import results
+from interpret.code.dependencies import code_version
+from interpret.errors import InterpretError
+from interpret.files.checksums import SUFFIX
+from interpret.files.contents import digest, remembering
+from interpret.files.folders import write_atomically
+from interpret.progress import Listener, PartListener, listener, listening
+from interpret.results import Result, result_digest
+
+PIECE_SECONDS = 3.0
+"""Seconds of work after which `cached_pieces` stores what is done."""
+
+R = TypeVar("R", bound=Result)
+K = TypeVar("K", bound=Result)
+logger = logging.getLogger(__name__)
+
+
+def processes() -> int:
+    """How many processes ``torchrun`` has started to share the work; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def follows() -> bool:
+    """Whether this is one of the processes of ``torchrun`` that leave all writing to the first."""
+    return processes() > 1 and int(os.environ.get("RANK", "0")) > 0
+
+
+@dataclass(frozen=True)
+class _CacheRoot:
+    """The cache of one run.
+
+    Attributes:
+        folder: Where its folders are.
+        anew: Whether each is emptied when it is first asked for.
+        opened: The names of the folders that were asked for.
+        asked: The folders, each time they were asked for.
+    """
+
+    folder: Path
+    anew: bool = False
+    opened: set[str] = field(default_factory=set)
+    asked: list[Path] = field(default_factory=list)
+
+    def open(self, name: str) -> Path:
+        """The folder of that name; the first time without links, which a stranger may have put there."""
+        path = self.folder / name
+        if name not in self.opened:
+            self.opened.add(name)
+            if self.anew:
+                self.empty(path)
+            if not follows():
+                _remove_links(path)
+        path.mkdir(parents=True, exist_ok=True)
+        self.asked.append(path)
+        return path
+
+    def hashes(self) -> Path:
+        """The file in which hashes of users' files are remembered."""
+        name = digest("hashes of files")
+        return (self.folder / name if follows() else self.open(name)) / "hashes.json"
+
+    def empty(self, path: Path) -> None:
+        """Forget what is in a folder; further processes of ``torchrun`` wait until the first one has."""
+        note, this_run = path.with_name(f".{path.name}.emptied"), _torchrun().encode()
+        if follows():
+            while not (note.is_file() and note.read_bytes() == this_run):
+                sleep(0.05)
+            return
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        if processes() > 1:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(note, this_run)
+
+
+_cache_root: ContextVar[_CacheRoot | None] = ContextVar("cache_root", default=None)
+_parts: ContextVar[Path | None] = ContextVar("parts", default=None)
+
+
+@contextmanager
+def working_in(folder: Path, *, anew: bool = False) -> Iterator[None]:
+    """While this holds, cached work is in ``folder``.
+
+    Args:
+        folder: Where.
+        anew: Empty each folder when it is first asked for: nothing that was cached before is believed.
+    """
+    root = _CacheRoot(folder, anew)
+    token = _cache_root.set(root)
+    try:
+        with remembering(root.hashes, writes=not follows()):
+            yield
+    finally:
+        _cache_root.reset(token)
+        for name in root.opened if anew and not follows() else ():
+            (folder / f".{name}.emptied").unlink(missing_ok=True)
+
+
+def cache_dir(*content: object) -> Path:
+    """A folder for one piece of work, the same one for the same content.
+
+    What is written there has a checksum, by which it is believed: see ``checksums`` in `interpret.files`.
+
+    Args:
+        *content: Everything the work depends on, as text; a class or function stands for the code it runs
+            with: its module and what that imports, see ``interpret.code.dependencies``.
+    """
+    parts = (code_version(part) if isinstance(part, type | FunctionType) else part for part in content)
+    return (_cache_root.get() or _temporary()).open(digest(*parts))
+
+
+def resumption(step: str, shards: Path) -> Callable[[], str]:
+    """What says, when a step is stopped, how the same command goes on: by what is stored of it.
+
+    Args:
+        step: The step, which begins now.
+        shards: Where its shards or parts are stored, if it has any.
+    """
+    root = _cache_root.get()
+    folders = root.asked if root else []
+    earlier = len(folders)
+
+    def describe() -> str:
+        if any(shards.rglob("result.json")) or any(map(holds_work, folders[earlier:])):
+            return f"The same command continues the step {step!r} where it stopped."
+        return f"The same command starts the step {step!r} again, and keeps the steps before it."
+
+    return describe
+
+
+def holds_work(folder: Path) -> bool:
+    """Whether something is stored in a folder that is found again."""
+    return any(file.name == "result.json" or file.suffix == SUFFIX for file in folder.rglob("*"))
+
+
+def cached(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
+    """A result that is computed once for its content and found again afterwards.
+
+    Args:
+        compute: Computes it.
+        *content: Everything it depends on, as for `cache_dir`.
+        kind: Its class: what is found of another one, as a stranger's, is computed again.
+    """
+    return _cached_in(cache_dir("kept", *content), compute, kind)
+
+
+@contextmanager
+def caching_parts(folder: Path) -> Iterator[None]:
+    """While this holds, parts of a step's work are stored in ``folder``, which goes when the step is done."""
+    token = _parts.set(folder)
+    try:
+        yield
+    finally:
+        _parts.reset(token)
+
+
+def cached_part(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
+    """A part of a step's work: a step that was stopped finds it again; outside a run nothing is stored.
+
+    Args:
+        compute: Computes it.
+        *content: What tells it from other parts of the step.
+        kind: Its class, as for `cached`.
+    """
+    folder = _parts.get()
+    return compute() if folder is None or follows() else _cached_in(folder / digest(*content), compute, kind)
+
+
+@dataclass
+class Pace:
+    """How long work takes, as was seen so far.
+
+    Attributes:
+        seconds: For one image; 0 where it is not known.
+    """
+
+    seconds: float = 0.0
+
+    def next_piece(self, start: int, stop: int, batch_size: int) -> range:
+        """Whole batches that take about `PIECE_SECONDS` seconds; no short rest is left for later."""
+        batches = int(PIECE_SECONDS / (self.seconds * batch_size)) if self.seconds else 1
+        end = start + max(batches, 1) * batch_size
+        return range(start, stop if 2 * (stop - end) <= end - start else end)
+
+
+def cached_pieces(
+    compute: Callable[[range], R],
+    places: range,
+    batch_size: int,
+    *content: object,
+    kind: type[Result] = Result,
+    pace: Pace | None = None,
+) -> list[R]:
+    """The results of consecutive pieces of a step's work, each of whole batches and a few seconds.
+
+    How the work is cut depends on the time it takes, so what is put together of the results must not: nothing
+    in a piece may be random, or depend on other batches. A step that was stopped finds the pieces again;
+    outside a run all is one piece.
+
+    Args:
+        compute: Computes the result for some places.
+        places: All places, such as those of images.
+        batch_size: Places in a batch.
+        *content: What tells it from other parts of the step, as for `cached_part`.
+        kind: The class of the results, as for `cached`.
+        pace: Remembers how long the work takes, from one call to the next.
+    """
+    parts, found, at, pace = _parts.get(), list[R](), places.start, pace or Pace()
+    if parts is None or follows() or len(places) <= batch_size:
+        return [compute(places)]
+    folder, hearing = parts / digest("pieces", *content), listener()
+    if hearing:
+        hearing.begin(len(places))
+    while at < places.stop:
+        piece = _stored_piece(folder, at, places, batch_size)
+        known = find_result(_piece(folder, piece), kind) if piece else None
+        if not (piece and known):
+            piece = pace.next_piece(at, places.stop, batch_size)
+            known = _timed(compute, piece, pace, hearing)
+            if piece.stop < places.stop:
+                known.save(_piece(folder, piece))
+        elif hearing:
+            hearing.advance(len(piece))
+        found.append(cast(R, known))
+        at = piece.stop
+    return found
+
+
+def _timed(compute: Callable[[range], R], piece: range, pace: Pace, hearing: Listener | None) -> R:
+    inside = PartListener(len(piece), hearing.advance) if hearing else None
+    began = perf_counter()
+    with listening(inside):
+        found = compute(piece)
+    pace.seconds = (perf_counter() - began) / len(piece)
+    if inside:
+        inside.finish()
+    return found
+
+
+def _piece(folder: Path, piece: range) -> Path:
+    return folder / f"{piece.start:08d}-{piece.stop:08d}"
+
+
+def _stored_piece(folder: Path, start: int, places: range, batch_size: int) -> range | None:
+    """The piece that is stored and begins there; None if there is none of whole batches."""
+    for path in sorted(folder.glob(f"{start:08d}-" + "[0-9]" * 8)):
+        stop = int(path.name.partition("-")[2])
+        if start < stop < places.stop and not (stop - places.start) % batch_size:
+            return range(start, stop)
+    return None
+
+
+def _cached_in(folder: Path, compute: Callable[[], R], kind: type[Result]) -> R:
+    if (found := find_result(folder, kind)) is None:
+        computed = compute()
+        if follows():
+            return computed
+        computed.save(folder)
+        found = results.load(folder)
+    return cast(R, found)
+
+
+def find_result(folder: Path, kind: type[K]) -> K | None:
+    """The result of a class that is stored in a folder; None where there is none that is whole."""
+    if not holds_result(folder):
+        return None
+    try:
+        found = results.load(folder)
+    except InterpretError as error:
+        logger.warning("%s It is made again.", error)
+        return None
+    return found if isinstance(found, kind) else None
+
+
+def holds_result(folder: Path) -> bool:
+    """Whether a whole result is in a folder; half or damaged ones are told of in the log."""
+    try:
+        found = bool(result_digest(folder))
+    except InterpretError:  # a stranger's, which names files elsewhere
+        found = False
+    if not found and (folder / "result.json").exists():
+        logger.warning("The result in %s is damaged or was left half written: it is made again.", folder)
+    return found
+
+
+def _remove_links(folder: Path) -> None:
+    """Remove what is neither a file nor a folder, so that all work stays inside."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        folder.unlink(missing_ok=True)
+    for path in list(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            path.unlink(missing_ok=True)
+
+
+def _torchrun() -> str:
+    """What tells one start of ``torchrun`` from another."""
+    names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_PORT")
+    return " ".join(os.environ.get(name, "") for name in names)
+
+
+@cache
+def _temporary() -> _CacheRoot:
+    """A root that is removed when the process ends."""
+    folder = Path(mkdtemp(prefix="interpret-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return _CacheRoot(folder)

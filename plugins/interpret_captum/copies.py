@@ -1,0 +1,180 @@
+"""The module that Captum works on: a copy of the user's, as Captum needs it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from interpret.errors import ModelError
+from interpret.network import Call, Network, watching
+from interpret.targets import Targets
+
+log = logging.getLogger(__name__)
+
+NONLINEAR = frozenset(
+    {"relu", "clamp", "clamp_min", "hardtanh", "leaky_relu", "elu", "celu", "gelu", "silu", "hardswish"}
+    | {"mish", "sigmoid", "hardsigmoid", "tanh", "softplus", "threshold"}
+)
+"""Operations that act on each value by itself; in place they have an underscore at the end."""
+
+
+@dataclass(frozen=True)
+class ModuleCopy:
+    """A copy of a network's module, and one layer of it.
+
+    Attributes:
+        network: The network.
+        module: The copy, from images to outputs; its weights are the network's own tensors.
+        layer: The name of the layer that is asked about; empty: the output.
+    """
+
+    network: Network
+    module: nn.Module
+    layer: str = ""
+
+    @classmethod
+    def of(cls, network: Network, layer: str | None = None) -> ModuleCopy:
+        """A copy of the network's module, with a layer by name or alias.
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+            ModelError: If Captum cannot see the layer.
+        """
+        copy = cls(network, copy_of(network))
+        return copy.at(layer) if layer is not None else copy
+
+    def at(self, layer: str) -> ModuleCopy:
+        """The same copy with another layer.
+
+        Raises:
+            UnknownNameError: If there is no such layer.
+            ModelError: If its module is called again later: Captum keeps the last call only.
+        """
+        name = self.network.layer(layer)
+        call = self.network.calls[name]
+        last = max(other.number for other in self.network.calls.values() if other.module == call.module)
+        if call.number < last:
+            raise ModelError(
+                f"{call.module!r} is called {last} times, and Captum sees the last call only: ask about "
+                f"'{call.module}:{last}', or use the probes project and deconv."
+            )
+        return ModuleCopy(self.network, self.module, name)
+
+    @property
+    def call(self) -> Call:
+        """The call of a module that the layer is."""
+        return self.network.calls[self.layer]
+
+    @property
+    def tap(self) -> nn.Module:
+        """The module whose output is asked about."""
+        return self.inside.get_submodule(self.call.module)
+
+    @property
+    def inside(self) -> nn.Module:
+        """The copy of the network's own module, by whose names its layers are found."""
+        return self.module.get_submodule("module")
+
+    def forward(self, targets: Targets) -> Callable[[Tensor], Tensor]:
+        """A function from images to the values of the neurons that are asked about, for Captum to explain."""
+
+        def values(x: Float[Tensor, "m c h w"]) -> Float[Tensor, " m"]:
+            seen: dict[Call, Tensor] = {}
+            names = [self.call.module]
+            with watching(self.inside, lambda call, output: seen.update({call: output.clone()}), names):
+                self.module(x)
+            return targets.pick(seen[self.call])
+
+        return values
+
+
+def copy_of(network: Network) -> nn.Module:
+    """The network's module in eval mode: it shares the weights, and needs no gradients for them.
+
+    Parts that work in place no longer do so: autograd cannot always follow them. They stay as they are where
+    the network needs it, because something else reads the overwritten tensor too.
+    """
+    copied = network.as_module()
+    parts = [part for part in copied.modules() if getattr(part, "inplace", False)]
+    if parts:
+        noise = torch.Generator().manual_seed(0)
+        x = network.to_device(torch.randn(1, *network.input.shape, generator=noise))
+        right = _output(copied, x)
+        _set_inplace(parts, value=False)
+        if not torch.equal(right, _output(copied, x)):
+            _set_inplace(parts, value=True)
+    return copied
+
+
+def _set_inplace(parts: Sequence[nn.Module], *, value: bool) -> None:
+    for part in parts:
+        setattr(part, "inplace", value)  # noqa: B010 - a module's attributes have no types
+
+
+def _output(module: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        output: Tensor = module(x.clone())
+    return output
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Captum announces its hooks and that it needs gradients of its input: both are as intended."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"captum\.")
+        yield
+
+
+def warn_of_plain_gradients(copy: ModuleCopy, instead: str) -> None:
+    """Log the nonlinearities at which Captum's rules for ReLUs do nothing: all that are no ``nn.ReLU``.
+
+    Args:
+        copy: What Captum works on.
+        instead: What to use instead.
+    """
+    found = plain_gradients(copy)
+    if found:
+        log.warning(
+            "Captum has its rules at nn.ReLU modules only; %s has other nonlinearities, where Captum takes "
+            "the plain gradient: %s. Where they are ReLUs, %s has the rule.",
+            type(copy.network.module).__name__,
+            ", ".join(f"{count} x {name}" for name, count in sorted(found.items())),
+            instead,
+        )
+
+
+def plain_gradients(copy: ModuleCopy) -> dict[str, int]:
+    """How often a forward pass has each nonlinearity, not counting what ``nn.ReLU`` modules do."""
+    network, counting = copy.network, _Counting()
+    with torch.no_grad(), counting:
+        copy.module(network.to_device(torch.zeros(1, *network.input.shape)))
+    modules = dict(copy.inside.named_modules())
+    ruled = sum(isinstance(modules[call.module], nn.ReLU) for call in network.calls.values())
+    counting.found["relu"] -= ruled
+    return {name: count for name, count in counting.found.items() if count > 0}
+
+
+class _Counting(TorchDispatchMode):
+    """Counts nonlinear operations."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func.overloadpacket.__name__.rstrip("_")
+        if name in NONLINEAR:
+            self.found[name] += 1
+        return func(*args, **(kwargs or {}))
