@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from interpret.reading import printable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from written import check_texts, texts
 
+from interpret.files import printable
 from interpret_figures.charts import (
     DOT,
     DPI,

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 import numpy as np
-from interpret.reading import printable
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from interpret.files import printable
 from interpret_correspondence.distances import Zeros
 from interpret_correspondence.renderers.text import RULES, PaperLayer, chance, masks, numbers, paper, tests
 from interpret_correspondence.results import RANDOM, Correspondence

@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-from interpret.reading import printable
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
+from interpret.files import printable
 from interpret_figures.charts import BODY, DOTTED, DPI, finish, quiet_axes, subplots, text_style
 from interpret_figures.colours import LABELS, rgb
 from interpret_figures.grid import Heading
