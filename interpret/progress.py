@@ -114,14 +114,26 @@ def track(parts: Sequence[T]) -> Iterator[T]:
 
 def track_ranges(parts: Sequence[range]) -> Iterator[range]:
     """As `track`, for parts of several images or the like: the work inside a part counts, too."""
+    return _track_inside(parts, [len(part) for part in parts])
+
+
+def track_long(parts: Sequence[T]) -> Iterator[T]:
+    """As `track`, for few parts that are long: the work inside a part counts, too, each part as a hundred.
+
+    Of a single part the work inside is all there is to tell of.
+    """
+    return _track_inside(parts, [100] * len(parts)) if len(parts) > 1 else _stoppable(parts)
+
+
+def _track_inside(parts: Sequence[T], sizes: Sequence[int]) -> Iterator[T]:
     hearing = listener()
     if hearing is None:
         yield from _stoppable(parts)
         return
-    hearing.begin(sum(map(len, parts)))
+    hearing.begin(sum(sizes))
     try:
-        for part in _stoppable(parts):
-            inside = PartListener(len(part), hearing.advance)
+        for part, size in zip(_stoppable(parts), sizes, strict=True):
+            inside = PartListener(size, hearing.advance)
             _listener.set(inside)
             yield part
             inside.finish()

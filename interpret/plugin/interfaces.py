@@ -38,6 +38,7 @@ from interpret.network.entry import takes_network
 from interpret.network.network import Network
 from interpret.plugin.shards import Job, shard_grid
 from interpret.plugin.values import flaw
+from interpret.progress import track_ranges
 from interpret.results import Result
 from interpret.weights.loading import load_into, read_weights
 
@@ -222,7 +223,7 @@ class ShardedProbe(Probe):
         images = as_images(images)
         shards = shard_grid(len(images), self.batch_size)
         return self.merge(
-            [self.run_shard(network, images.subset(shard), *args, **inputs) for shard in shards]
+            [self.run_shard(network, images.subset(shard), *args, **inputs) for shard in track_ranges(shards)]
         )
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from math import nan
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from interpret.attributing import Attribute
 from interpret.attributions import Attributions
 from interpret.errors import StepError
 from interpret.images import Images
 from interpret.modules import as_probabilities
 from interpret.network import Network
 from interpret.plugin import Probe
-from interpret.progress import track
+from interpret.progress import track, track_long
 from interpret.results import Result
+from interpret.run import cached_part, cached_pieces, parts_for, run_probe, without_parts
 from interpret.targets import check_classes
 from interpret_captum import metrics
 from interpret_captum.agreement import feature_difference, map_agreement, mining_agreement
@@ -47,6 +49,17 @@ class Settings:
     repeats: int = 5
     seed: int = 0
     batch_size: int = 32
+
+
+Measure: TypeAlias = Callable[[tuple[int, int]], dict[str, Tensor]]
+"""What is measured of one map, which the places of its probe and its image say."""
+
+
+@dataclass(frozen=True)
+class _Values(Result):
+    """What was measured of some maps."""
+
+    values: tuple[dict[str, Tensor], ...]
 
 
 @dataclass
@@ -81,7 +94,7 @@ class Study:
 
     def comparison(self) -> Comparison:
         """Run every probe once and measure what is wanted."""
-        self.results = [probe.run(self.network, self.images) for probe in track(self.probes)]
+        self.results = [self.answer(place) for place in track_long(range(len(self.probes)))]
         self.found = {
             place: result.attributions()
             for place, result in enumerate(self.results)
@@ -101,6 +114,35 @@ class Study:
             if family in self.settings.families:
                 measure()
         return self.table()
+
+    def answer(self, place: int) -> Result:
+        """What one probe finds; its own parts are told from those of the others."""
+        probe = self.probes[place]
+        with parts_for("probe", place):
+            return cached_part(partial(run_probe, probe, self.network, self.images), "found")
+
+    def measured(self, about: object, measure: Measure) -> dict[tuple[int, int], dict[str, Tensor]]:
+        """What is measured of every map, by the places of its probe and its image; a stopped step goes on."""
+        maps = [(place, image) for place in self.found for image in range(len(self.images))]
+
+        def some(piece: range) -> _Values:
+            with without_parts():  # each map is one part
+                return _Values(tuple(measure(which) for which in track(maps[piece.start : piece.stop])))
+
+        pieces = cached_pieces(some, range(len(maps)), 1, about, kind=_Values) if maps else []
+        values = [value for piece in pieces for value in piece.values]
+        return dict(zip(maps, values, strict=True))
+
+    def by_probe(
+        self, measured: dict[tuple[int, int], dict[str, Tensor]], name: str
+    ) -> dict[int, Float[Tensor, " image"]]:
+        """One number of each image, by probe."""
+        images = range(len(self.images))
+        return {place: torch.cat([measured[place, image][name] for image in images]) for place in self.found}
+
+    def prepared(self, network: Network) -> Callable[[int], Attribute]:
+        """The method of each probe, ready for a network; that of the last one is held."""
+        return lru_cache(maxsize=1)(lambda place: attribute_of(self.probes[place], network))
 
     def check_questions(self, place: int, other: int) -> None:
         """Refuse to measure answers to different questions against each other."""
@@ -147,9 +189,9 @@ class Study:
     def faithfulness(self) -> None:
         """Deletion, insertion and infidelity of every map."""
         curves: dict[str, dict[str, Tensor]] = {"deletion": {}, "insertion": {}}
-        for place, found in track([*self.found.items()]):
-            maps = found.maps
-            each = [self.faithful(found, image, maps[image : image + 1]) for image in range(len(maps))]
+        measured = self.measured("faithfulness", self.faithful)
+        for place in self.found:
+            each = [measured[place, image] for image in range(len(self.images))]
             for name, kept in curves.items():
                 kept[self.names[place]] = torch.stack([item[name] for item in each])
                 self.note(name, place, metrics.area(kept[self.names[place]]))
@@ -161,8 +203,10 @@ class Study:
         check_classes(logits)
         return as_probabilities(logits, self.network.output_kind, axis)
 
-    def faithful(self, found: Attributions, image: int, maps: Float[Tensor, "1 c h w"]) -> dict[str, Tensor]:
-        """Curves and infidelity of one map."""
+    def faithful(self, which: tuple[int, int]) -> dict[str, Tensor]:
+        """Curves and infidelity of one map, by the places of its probe and its image."""
+        found, image = self.found[which[0]], which[1]
+        maps = found.maps[image : image + 1]
         x, targets = self.image(image), found.targets[image : image + 1]
         score = score_of(self.network, targets, self._probabilities)
         side, order = min(x.shape[2:]), metrics.pixel_maps(maps)[0].to(x.device)
@@ -185,21 +229,22 @@ class Study:
 
     def sensitivity(self) -> None:
         """The change of every map when its image hardly changes."""
-        radius = SHAKE / torch.tensor(self.network.input.std)
-        for place, found in track([*self.found.items()]):
-            attribute = attribute_of(self.probes[place], self.network)
-            values = [
-                metrics.sensitivity(
-                    asked_of(attribute, found.targets[image : image + 1]),
-                    self.image(image),
-                    radius,
-                    samples=self.settings.samples,
-                    batch_size=self.settings.batch_size,
-                    seed=self.settings.seed + image,
-                )
-                for image in range(len(self.images))
-            ]
-            self.note("sensitivity", place, torch.cat(values))
+        radius, attribute = SHAKE / torch.tensor(self.network.input.std), self.prepared(self.network)
+
+        def sensitive(which: tuple[int, int]) -> dict[str, Tensor]:
+            place, image = which
+            value = metrics.sensitivity(
+                asked_of(attribute(place), self.found[place].targets[image : image + 1]),
+                self.image(image),
+                radius,
+                samples=self.settings.samples,
+                batch_size=self.settings.batch_size,
+                seed=self.settings.seed + image,
+            )
+            return {"sensitivity": value}
+
+        for place, values in self.by_probe(self.measured("sensitivity", sensitive), "sensitivity").items():
+            self.note("sensitivity", place, values)
 
     def localisation(self) -> None:
         """Whether the maps are on the object, where the dataset knows it."""
@@ -220,27 +265,34 @@ class Study:
         stages: list[str] = []
         rows: dict[int, list[Tensor]] = {place: [] for place in self.found}
         cascade = metrics.cascade(self.network, self.settings.stages, self.settings.seed)
-        for _ in track(range(metrics.count_stages(self.network, self.settings.stages))):
+        for stage in track_long(range(metrics.count_stages(self.network, self.settings.stages))):
             layer, network = next(cascade)
             stages.append(layer)
-            for place, found in self.found.items():
-                rows[place].append(self.likeness(place, found, network))
+            for place, alike in self.likeness(stage, network).items():
+                rows[place].append(alike)
         for place, values in rows.items():
             self.note("randomised", place, torch.stack(values).nanmean(0))
         self.parts["stages"] = tuple(stages)
         self.parts["randomised"] = {self.names[place]: torch.stack(values) for place, values in rows.items()}
 
-    def likeness(self, place: int, found: Attributions, network: Network) -> Float[Tensor, " image"]:
-        """Spearman's correlation of the magnitudes of maps with those of another network's."""
-        attribute, each = attribute_of(self.probes[place], network), range(len(self.images))
-        maps = [attribute(self.image(image), found.targets[image : image + 1]) for image in each]
-        other = torch.cat(maps).cpu()
-        return metrics.rank_correlation(metrics.pixel_maps(other).abs(), metrics.pixel_maps(found.maps).abs())
+    def likeness(self, stage: int, network: Network) -> dict[int, Float[Tensor, " image"]]:
+        """Spearman's correlation of the magnitudes of maps with those of another network's, by probe."""
+        attribute = self.prepared(network)
+
+        def alike(which: tuple[int, int]) -> dict[str, Tensor]:
+            place, image = which
+            found = self.found[place]
+            other = attribute(place)(self.image(image), found.targets[image : image + 1]).cpu()
+            pairs = (metrics.pixel_maps(maps).abs() for maps in (other, found.maps[image : image + 1]))
+            return {"randomised": metrics.rank_correlation(*pairs)}
+
+        return self.by_probe(self.measured(("sanity", stage), alike), "randomised")
 
     def cost(self) -> None:
         """Seconds for each image, and memory."""
         runs = [partial(probe.run, self.network, self.images) for probe in self.probes]
-        costs = metrics.interleaved(runs, self.settings.repeats, self.network.device)
+        with without_parts():  # what is found again costs nothing
+            costs = metrics.interleaved(runs, self.settings.repeats, self.network.device)
         for place, cost in enumerate(costs):
             self.note_whole("seconds", place, cost.seconds / len(self.images))
             self.note_whole("memory", place, cost.memory)

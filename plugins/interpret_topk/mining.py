@@ -14,6 +14,7 @@ from interpret.arguments import require_count, without_parameter
 from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, batches, takes_network
+from interpret.run import cached_pieces
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
 
@@ -56,16 +57,21 @@ def mine(
         ModelError: If a layer gives neither maps (n, c, h, w) nor vectors (n, c).
         DatasetError: If an image cannot be read and ``on_error`` is ``raise``, or if none can.
     """
-    part = scan(
-        network,
-        as_images(images),
-        layers,
-        k=k,
-        batch_size=batch_size,
-        per_image=per_image,
-        on_error=on_error,
-    )
-    return merge([part])
+    images = as_images(images)
+
+    def some(piece: range) -> Exemplars:
+        return scan(
+            network,
+            images.subset(piece),
+            layers,
+            k=k,
+            batch_size=batch_size,
+            per_image=per_image,
+            on_error=on_error,
+        )
+
+    about = ("mining", str(layers), k, per_image)
+    return merge(cached_pieces(some, range(len(images)), batch_size, *about, kind=Exemplars))
 
 
 def scan(

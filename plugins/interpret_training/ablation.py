@@ -16,7 +16,7 @@ from interpret.errors import InterpretError, StepError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError
 from interpret.plugin import Device, Model
-from interpret.progress import track
+from interpret.progress import track_long
 from interpret.run import cache_dir, cached, follows, processes
 from interpret_training.ablation_results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
 from interpret_training.cost import image_multiply_adds, parameter_count, step_seconds
@@ -72,7 +72,7 @@ def ablate(
     units = [_Unit(label, model, seed) for label, model in variants.items() for seed in seeds]
     keys = [work.key(unit) for unit in units]
     check_share(min(chosen.batch, len(work.images.images)), Share(0, processes()))
-    runs = [work.run(unit, key) for unit, key in track(list(zip(units, keys, strict=True)))]
+    runs = [work.run(unit, key) for unit, key in track_long(list(zip(units, keys, strict=True)))]
     if all(run.diverged for run in runs):
         raise StepError(f"All {len(runs)} trainings diverged. The first: {runs[0].ended}")
     return assembled(variants, seeds, runs, chosen, paper or {})

@@ -13,7 +13,8 @@ from interpret.errors import InterpretError, StepError, UnknownNameError
 from interpret.files import digest
 from interpret.images import as_images
 from interpret.network import Network, OnError, takes_network
-from interpret.progress import track
+from interpret.progress import track_long
+from interpret.run import parts_for
 from interpret_deconv import Deconv, LayerProjections, Projections
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_topk import Exemplars
@@ -82,11 +83,12 @@ def evolve(
     miner = Miner(images, digest(images.fingerprint(), *images.ids), k, batch_size, on_error)
     projector = Deconv(rule=rule, nonlinear=nonlinear, ranks=1, batch_size=batch_size)
     rows, stages = dict[str, list[int]](), list[_Stage]()
-    for checkpoint in track(series[::-1]):  # the last one first: it says which units live
+    for checkpoint in track_long(series[::-1]):  # the last one first: it says which units live
         then = load_checkpoint(network, checkpoint, layers)
-        found = miner.mined(then, checkpoint, layers)
-        rows = rows or {layer: choose_rows(found, layer, units, random_seed) for layer in layers}
-        projected = projector.run(then, images, strongest(found, rows)) if any(rows.values()) else None
+        with parts_for(checkpoint.sha256):
+            found = miner.mined(then, checkpoint, layers)
+            rows = rows or {layer: choose_rows(found, layer, units, random_seed) for layer in layers}
+            projected = projector.run(then, images, strongest(found, rows)) if any(rows.values()) else None
         stages.append(_Stage(found, projected))
     return _assembled(network, series, stages[::-1], rows, rule=rule, threshold=threshold)
 

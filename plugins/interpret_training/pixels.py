@@ -79,6 +79,7 @@ def read_pixels(
     categories: Sequence[str] = (),
     on_error: OnError = "raise",
     several: bool = True,
+    hold: bool = True,
 ) -> Pixels:
     """Read labelled photographs, in the size from which views of a network's input are cropped.
 
@@ -89,6 +90,8 @@ def read_pixels(
         categories: Their names, by which labels are matched to them; empty where they have none.
         on_error: What to do with an image that cannot be read: ``raise``, or ``skip`` and list it.
         several: Whether there must be images of every category, as for training.
+        hold: Whether they are needed more than once; if not, they are read when they are, unless those that
+            cannot be read are to be listed.
 
     Raises:
         DatasetError: If a label is missing or no output has it, or an image cannot be read or is a tensor.
@@ -96,7 +99,7 @@ def read_pixels(
     labels = check_labels(images, classes, categories, several=several)
     size = spec.uncropped
     room = len(images) * prod(size.shape)
-    if room > MEMORY and on_error == "raise":
+    if (room > MEMORY or not hold) and on_error == "raise":
         return Pixels(images, size, torch.arange(len(images)), labels, None)
     held, skipped = _read_all(images, size, on_error, hold=room <= MEMORY)
     good = torch.tensor([place for place in range(len(images)) if place not in skipped])

@@ -267,7 +267,9 @@ def test_progress_counts_checkpoints(series):
 
     with listening(StepListener(Ear(), "formed")):
         evolve(made, Noise(), checkpoints, units=1)
-    assert heard == [("formed", 4), 1, 1, 1, 1]
+    assert heard[0] == ("formed", 400)
+    assert sum(heard[1:]) == 400
+    assert len(heard) > 5  # batches inside a checkpoint move the bar, too
 
 
 def test_one_checkpoint_is_enough_for_a_picture(series):
