@@ -266,7 +266,7 @@ def test_progress_counts_checkpoints(series):
             heard.append(parts)
 
     with listening(StepListener(Ear(), "formed")):
-        evolve(made, Noise(), checkpoints, units=1)
+        evolve(made, Noise(), checkpoints, units=1, batch_size=4)
     assert heard[0] == ("formed", 400)
     assert sum(heard[1:]) == 400
     assert len(heard) > 5  # batches inside a checkpoint move the bar, too
