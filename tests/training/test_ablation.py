@@ -13,9 +13,9 @@ from interpret.plugin import configure
 from interpret.run.cache import working_in
 from interpret.testing import check_probe
 from interpret_training import Recipe, train
-from interpret_training.ablation import ablate
-from interpret_training.ablation_probe import Ablate
-from interpret_training.ablation_results import PaperErrors
+from interpret_training.ablation.ablating import ablate
+from interpret_training.ablation.probe import Ablate
+from interpret_training.ablation.results import PaperErrors
 from interpret_training.pixels import read_pixels
 from interpret_training.read_once import ReadOnce
 

@@ -13,7 +13,7 @@ from interpret import results
 from interpret.errors import PipelineError
 from interpret.pipeline import read_pipeline
 from interpret.run import run_pipeline
-from interpret_training.ablation_results import Ablation
+from interpret_training.ablation.results import Ablation
 from interpret_training.state import STATE
 
 PIPELINE = """\

@@ -18,9 +18,9 @@ from interpret.network import Network, OnError
 from interpret.plugin import Device, Model
 from interpret.progress import track
 from interpret.run import cache_dir, cached, follows, processes
-from interpret_training.ablation_results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
-from interpret_training.cost import image_multiply_adds, parameter_count, step_seconds
-from interpret_training.evaluation import class_count
+from interpret_training.ablation.cost import image_multiply_adds, parameter_count, step_seconds
+from interpret_training.ablation.results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
+from interpret_training.evaluation.evaluating import class_count
 from interpret_training.loading import Share
 from interpret_training.pixels import check_labels, output_names
 from interpret_training.read_once import Shared

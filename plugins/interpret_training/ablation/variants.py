@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from interpret.errors import UnknownNameError, suggest
 from interpret.plugin import Model, ParameterProblem, configure, explain, registry
-from interpret_training.ablation_results import PaperErrors
+from interpret_training.ablation.results import PaperErrors
 
 
 def _plain(value: Any) -> Any:

@@ -17,10 +17,10 @@ from interpret.progress import track
 from interpret_deconv import Deconv, LayerProjections, Projections
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_topk import Exemplars
-from interpret_training import evolution_numbers as numbers
 from interpret_training.checkpoints import Checkpoint, load_checkpoint
-from interpret_training.evolution_mining import Miner
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution import numbers
+from interpret_training.evolution.mining import Miner
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 Units: TypeAlias = int | Sequence[int] | Mapping[str, Sequence[int]]
 """So many of each layer at random; these of each layer; or these of the layers that are named."""

@@ -31,8 +31,8 @@ from interpret_figures.charts import (
 from interpret_figures.grid import Heading
 from interpret_figures.page import INK, Format
 from interpret_figures.text import fitted
-from interpret_training.evolution_numbers import quartiles
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution.numbers import quartiles
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 Curve: TypeAlias = Float[np.ndarray, "3 epoch"]
 """Lower quartile, median and upper quartile at each epoch."""

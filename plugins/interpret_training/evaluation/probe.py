@@ -15,7 +15,7 @@ from interpret.images import Images, as_images, match_labels
 from interpret.network import Network, OnError
 from interpret.plugin import Probe
 from interpret.results import Result
-from interpret_training.evaluation import TestCrops, class_count, errors, probabilities, score
+from interpret_training.evaluation.evaluating import TestCrops, class_count, errors, probabilities, score
 from interpret_training.pixels import read_pixels
 from interpret_training.results import Scores
 

@@ -23,7 +23,7 @@ from interpret_figures import display
 from interpret_figures.grid import WHITE, Grid, Heading, put
 from interpret_figures.page import INK, TIMES, Label, Page, save_page
 from interpret_figures.photographs import Photographs
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 SIDE, TILE = 96, 0.46
 """Length of a patch's longer side, in pixels and in inches on paper."""

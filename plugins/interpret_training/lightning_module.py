@@ -11,17 +11,17 @@ from torch.nn import functional as F
 
 from interpret.modules import OutputKind, as_log_probabilities, output_kind
 from interpret.network import Network
-from interpret_training.chance import SharedDropout, seed_global
 from interpret_training.clipping import clip_filters, first_convolution
-from interpret_training.evaluation import errors
+from interpret_training.evaluation.evaluating import errors
 from interpret_training.loading import Batch, Preparation
 from interpret_training.recipe import Recipe
 from interpret_training.results import DivergenceError
+from interpret_training.rng import SharedDropout, seed_global
 
 UNKNOWN = float("nan")
 
 
-class Learner(LightningModule):
+class TrainingModule(LightningModule):
     """Trains a network by a recipe; the history grows epoch by epoch.
 
     Args:
