@@ -203,7 +203,7 @@ def require_rows(output: Tensor, images: int) -> Tensor:
     return output
 
 
-def describe(returned: Any) -> str:
+def describe_returned(returned: Any) -> str:
     """What a module returned, with the shapes of its tensors, for messages."""
     if isinstance(returned, Tensor):
         return f"a tensor {tuple(returned.shape)}"

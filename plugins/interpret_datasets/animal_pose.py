@@ -24,7 +24,7 @@ from interpret_datasets.annotated import (
 )
 from interpret_datasets.cropping import cropped, square_around
 
-LARGEST = 2**27
+MAX_JSON_BYTES = 2**27
 """Bytes of a label file that are read; the official one has 4 million."""
 
 
@@ -184,7 +184,7 @@ class _Category(BaseModel):
     keypoints: tuple[str, ...]
 
 
-class _Annotation(BaseModel):
+class _AnimalAnnotation(BaseModel):
     image_id: int
     category_id: int
     bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
@@ -196,7 +196,7 @@ class _LabelFile(BaseModel):
 
     categories: list[_Category]
     images: dict[int, str]
-    annotations: list[_Annotation] = Field(min_length=1)
+    annotations: list[_AnimalAnnotation] = Field(min_length=1)
 
 
 def read_animals(path: Path) -> list[Animal]:
@@ -206,7 +206,7 @@ def read_animals(path: Path) -> list[Animal]:
         DatasetError: If it is missing, no JSON, or of another form; it names the entry.
     """
     try:
-        labels = _LabelFile.model_validate_json(read_file(path, LARGEST))
+        labels = _LabelFile.model_validate_json(read_file(path, MAX_JSON_BYTES))
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}. Check dataset option 'path'.") from None
     except ValidationError as error:
@@ -237,7 +237,7 @@ def _animals(path: Path, labels: _LabelFile) -> Iterator[Animal]:
         yield _animal(file if count[file] == 1 else f"{file}#{count[file]}", file, category, entry)
 
 
-def _animal(name: str, file: str, category: _Category, entry: _Annotation) -> Animal:
+def _animal(name: str, file: str, category: _Category, entry: _AnimalAnnotation) -> Animal:
     names = tuple(part.replace("_", " ") for part in category.keypoints)
     left, top, right, bottom = map(round, entry.bbox)
     parts = {

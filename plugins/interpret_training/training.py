@@ -120,7 +120,7 @@ def _prepared(
     folder: Path,
     key: str,
     on_error: OnError,
-) -> _Work:
+) -> _TrainingRun:
     """Read the images, to train on and to validate on, and prepare a copy of the network."""
     names = output_names(network, images[0])
     read = partial(
@@ -132,11 +132,11 @@ def _prepared(
     if recipe.mean == "pixel":
         _set_mean(network, pixels)
     network.module.to(memory_format=torch.channels_last)  # a quarter faster on CPU
-    return _Work(network, recipe, pixels, checked, folder, key)
+    return _TrainingRun(network, recipe, pixels, checked, folder, key)
 
 
 @dataclass(frozen=True)
-class _Work:
+class _TrainingRun:
     """One training: the network that changes, and what it is shown."""
 
     network: Network

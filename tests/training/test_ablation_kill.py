@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from ablation_made import job, registry
+from ablation_fixtures import job, registry
 
 from interpret import results
 from interpret.errors import PipelineError
@@ -18,12 +18,12 @@ from interpret_training.state import STATE
 
 PIPELINE = """\
 version: 1
-models: {place: {name: module, target: "ablation_made:Small", input_size: 16, categories: 3}}
+models: {place: {name: module, target: "ablation_fixtures:Small", input_size: 16, categories: 3}}
 datasets: {drawn: {name: stripes, count: 48}}
 steps:
   table:
     probe: ablation
-    base: {name: module, target: "ablation_made:Small", input_size: 16, resize: 18, categories: 3}
+    base: {name: module, target: "ablation_fixtures:Small", input_size: 16, resize: 18, categories: 3}
     variants:
       - {label: narrow}
       - label: wide

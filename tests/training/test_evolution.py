@@ -25,7 +25,7 @@ from interpret_training.evolution.results import Evolution
 from interpret_training.results import History, Training
 
 sys.path.insert(0, str(Path(__file__).parent))
-from evolution_made import Noise, network, registry, train
+from evolution_fixtures import Noise, network, registry, train
 
 EPOCHS = (0, 1, 2, 5)
 
