@@ -73,7 +73,7 @@ class Spelling(NamedTuple):
         return CanonicalCall(op, self.function, self.arguments)
 
 
-Form = Callable[[Spelling], "Call | Node | None"]
+Form = Callable[[Spelling], "CanonicalCall | Node | None"]
 """The one form of a call; its operand where it changes nothing; None where it is something else."""
 
 
