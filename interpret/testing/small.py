@@ -10,7 +10,8 @@ from PIL import Image
 from torch import nn
 
 from interpret.images.dataset import Images, as_images
-from interpret.network.network import Network, wrap
+from interpret.network.network import Network
+from interpret.network.wrapping import wrap
 
 
 def small_network() -> Network:
