@@ -83,12 +83,12 @@ class Study:
         """Run every probe once and measure what is wanted."""
         self.results = [probe.run(self.network, self.images) for probe in track(self.probes)]
         self.found = {
-            place: result.attributions()
-            for place, result in enumerate(self.results)
+            index: result.attributions()
+            for index, result in enumerate(self.results)
             if hasattr(result, "attributions")
         }
-        for place, other in enumerate(self.reference):
-            self.check_questions(place, other)
+        for index, other in enumerate(self.reference):
+            self.check_questions(index, other)
         measures: dict[Family, Callable[[], None]] = {
             "agreement": self.agreement,
             "faithfulness": self.faithfulness,
@@ -131,29 +131,29 @@ class Study:
 
     def agreement(self) -> None:
         """Each probe against its reference."""
-        for place, other in enumerate(self.reference):
-            if place == other:
+        for index, other in enumerate(self.reference):
+            if index == other:
                 continue
-            a, b = self.results[place], self.results[other]
-            if place in self.found and other in self.found:
-                for name, values in map_agreement(self.found[place].maps, self.found[other].maps).items():
-                    self.note(name, place, values)
+            a, b = self.results[index], self.results[other]
+            if index in self.found and other in self.found:
+                for name, values in map_agreement(self.found[index].maps, self.found[other].maps).items():
+                    self.note(name, index, values)
             elif isinstance(a, Exemplars) and isinstance(b, Exemplars):
                 for name, value in mining_agreement(a, b).items():
-                    self.note_whole(name, place, value)
+                    self.note_whole(name, index, value)
             elif isinstance(a, Features) and isinstance(b, Features):
-                self.note_whole("largest_difference", place, feature_difference(a, b))
+                self.note_whole("largest_difference", index, feature_difference(a, b))
 
     def faithfulness(self) -> None:
         """Deletion, insertion and infidelity of every map."""
         curves: dict[str, dict[str, Tensor]] = {"deletion": {}, "insertion": {}}
-        for place, found in track([*self.found.items()]):
+        for index, found in track([*self.found.items()]):
             maps = found.maps
             each = [self.faithful(found, image, maps[image : image + 1]) for image in range(len(maps))]
             for name, kept in curves.items():
-                kept[self.names[place]] = torch.stack([item[name] for item in each])
-                self.note(name, place, metrics.area(kept[self.names[place]]))
-            self.note("infidelity", place, torch.cat([item["infidelity"] for item in each]))
+                kept[self.names[index]] = torch.stack([item[name] for item in each])
+                self.note(name, index, metrics.area(kept[self.names[index]]))
+            self.note("infidelity", index, torch.cat([item["infidelity"] for item in each]))
         self.parts |= curves
 
     def _probabilities(self, logits: Tensor, axis: int) -> Tensor:
@@ -186,8 +186,8 @@ class Study:
     def sensitivity(self) -> None:
         """The change of every map when its image hardly changes."""
         radius = SHAKE / torch.tensor(self.network.input.std)
-        for place, found in track([*self.found.items()]):
-            attribute = attribute_of(self.probes[place], self.network)
+        for index, found in track([*self.found.items()]):
+            attribute = attribute_of(self.probes[index], self.network)
             values = [
                 metrics.sensitivity(
                     asked_of(attribute, found.targets[image : image + 1]),
@@ -199,7 +199,7 @@ class Study:
                 )
                 for image in range(len(self.images))
             ]
-            self.note("sensitivity", place, torch.cat(values))
+            self.note("sensitivity", index, torch.cat(values))
 
     def localisation(self) -> None:
         """Whether the maps are on the object, where the dataset knows it."""
@@ -210,25 +210,25 @@ class Study:
         empty = torch.zeros(self.network.input.size, dtype=torch.bool)
         objects = torch.stack([empty if mask is None else mask for mask in masks])
         self.parts["covered"] = _where(known, objects.double().mean((1, 2)))
-        for place, found in self.found.items():
+        for index, found in self.found.items():
             maps = metrics.pixel_maps(found.maps)
-            self.note("pointing", place, _where(known, metrics.pointing_game(maps, objects)))
-            self.note("energy", place, _where(known, metrics.energy_inside(maps, objects)))
+            self.note("pointing", index, _where(known, metrics.pointing_game(maps, objects)))
+            self.note("energy", index, _where(known, metrics.energy_inside(maps, objects)))
 
     def sanity(self) -> None:
         """Likeness of the maps to those of networks that are more and more random."""
         stages: list[str] = []
-        rows: dict[int, list[Tensor]] = {place: [] for place in self.found}
+        rows: dict[int, list[Tensor]] = {index: [] for index in self.found}
         cascade = metrics.cascade(self.network, self.settings.stages, self.settings.seed)
         for _ in track(range(metrics.count_stages(self.network, self.settings.stages))):
             layer, network = next(cascade)
             stages.append(layer)
-            for place, found in self.found.items():
-                rows[place].append(self.likeness(place, found, network))
-        for place, values in rows.items():
-            self.note("randomised", place, torch.stack(values).nanmean(0))
+            for index, found in self.found.items():
+                rows[index].append(self.likeness(index, found, network))
+        for index, values in rows.items():
+            self.note("randomised", index, torch.stack(values).nanmean(0))
         self.parts["stages"] = tuple(stages)
-        self.parts["randomised"] = {self.names[place]: torch.stack(values) for place, values in rows.items()}
+        self.parts["randomised"] = {self.names[index]: torch.stack(values) for index, values in rows.items()}
 
     def likeness(self, place: int, found: Attributions, network: Network) -> Float[Tensor, " image"]:
         """Spearman's correlation of the magnitudes of maps with those of another network's."""
@@ -241,9 +241,9 @@ class Study:
         """Seconds for each image, and memory."""
         runs = [partial(probe.run, self.network, self.images) for probe in self.probes]
         costs = metrics.interleaved(runs, self.settings.repeats, self.network.device)
-        for place, cost in enumerate(costs):
-            self.note_whole("seconds", place, cost.seconds / len(self.images))
-            self.note_whole("memory", place, cost.memory)
+        for index, cost in enumerate(costs):
+            self.note_whole("seconds", index, cost.seconds / len(self.images))
+            self.note_whole("memory", index, cost.memory)
 
     def table(self) -> Comparison:
         """Everything that was measured."""
@@ -256,7 +256,7 @@ class Study:
             metrics=tuple(columns),
             table=_stack([self.column(metric) for metric in columns], len(self.probes)),
             each=torch.stack(each, 1) if each else empty[:, None][:, :0],
-            attributions={self.names[place]: found for place, found in self.found.items()},
+            attributions={self.names[index]: found for index, found in self.found.items()},
             **self.parts,
         )
 

@@ -219,9 +219,9 @@ def read_animals(path: Path) -> list[Animal]:
 def _animals(path: Path, labels: _LabelFile) -> Iterator[Animal]:
     categories = {category.id: category for category in labels.categories}
     count: Counter[str] = Counter()
-    for place, entry in enumerate(labels.annotations):
+    for index, entry in enumerate(labels.annotations):
         file, category = labels.images.get(entry.image_id), categories.get(entry.category_id)
-        where = f"{path}: annotations.{place}"
+        where = f"{path}: annotations.{index}"
         if file is None or category is None:
             raise DatasetError(
                 f"{where} has image_id {entry.image_id} and category_id {entry.category_id}, but "

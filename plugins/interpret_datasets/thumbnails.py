@@ -49,18 +49,18 @@ def read_thumbnails(images: Images, size: int, *, on_error: OnError = "raise") -
     """
     ids, x = images.ids, torch.zeros(len(images), size * size)
     bad: dict[int, str] = {}
-    for place, item in enumerate(_read_all(images, size)):
+    for index, item in enumerate(_read_all(images, size)):
         if isinstance(item, Tensor):
-            x[place] = item
+            x[index] = item
         elif on_error == "skip":
-            bad[place] = str(item)
+            bad[index] = str(item)
         else:
             raise DatasetError(
-                f"Image {ids[place]!r} cannot be used. {item} "
+                f"Image {ids[index]!r} cannot be used. {item} "
                 "To leave out such images and list them, use on_error: skip."
             )
-    good = [place for place in range(len(images)) if place not in bad]
-    skipped = tuple((ids[place], reason) for place, reason in bad.items())
+    good = [index for index in range(len(images)) if index not in bad]
+    skipped = tuple((ids[index], reason) for index, reason in bad.items())
     return Thumbnails(x[good] if bad else x, tuple(good), skipped)
 
 
@@ -87,13 +87,13 @@ def unit(thumbnail: Float[Tensor, "size size"]) -> Float[Tensor, " pixels"]:
 def _read_all(images: Images, size: int) -> Iterator[Tensor | DatasetError]:
     with ThreadPoolExecutor(READERS, thread_name_prefix="interpret-reader") as pool:
         for start in track(range(0, len(images), CHUNK)):
-            places = range(start, min(start + CHUNK, len(images)))
-            yield from pool.map(partial(_read, images, size), places)
+            indices = range(start, min(start + CHUNK, len(images)))
+            yield from pool.map(partial(_read, images, size), indices)
 
 
-def _read(images: Images, size: int, place: int) -> Tensor | DatasetError:
+def _read(images: Images, size: int, index: int) -> Tensor | DatasetError:
     try:
-        return unit(thumbnail(images[place].image, size))
+        return unit(thumbnail(images[index].image, size))
     except DatasetError as error:
         return error
     except OSError as error:  # of a data set that opens its pictures itself

@@ -104,10 +104,10 @@ def invariance(
     settings = CurveSettings(names, amounts, border, target, batch_size)
     answers, skipped = list[_Answer](), list[tuple[str, str]]()
     read = batches(network, images, 1, on_error=on_error)
-    for place, batch in zip(track(range(len(images))), read, strict=True):
+    for index, batch in zip(track(range(len(images))), read, strict=True):
         skipped.extend(batch.skipped)
         if len(batch.x):
-            answers.append(_ask(network, images.subset([place]), batch.x, settings))
+            answers.append(_ask(network, images.subset([index]), batch.x, settings))
     if not answers:
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
     same = len(images.categories) == answers[0].classes

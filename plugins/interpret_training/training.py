@@ -81,10 +81,10 @@ def train(
     images = as_images(images)
     held_out = None if validation is None else as_images(validation)
     key = training_key(network, images, chosen, held_out)
-    place = cache_dir("train", key, on_error) if folder is None else Path(folder).expanduser()
-    if done := _claim(place, key):
+    target = cache_dir("train", key, on_error) if folder is None else Path(folder).expanduser()
+    if done := _claim(target, key):
         return done
-    return _prepared(network, (images, held_out), chosen, folder=place, key=key, on_error=on_error).run()
+    return _prepared(network, (images, held_out), chosen, folder=target, key=key, on_error=on_error).run()
 
 
 def training_key(network: Network, images: Images, recipe: Recipe, validation: Images | None) -> str:
@@ -233,7 +233,7 @@ class _TrainingRun:
     def scores(self) -> dict[str, Scores]:
         """How well the trained network does on what it was trained on, and on the validation images."""
         count = min(SCORED, len(self.images))
-        sample = self.images.some([place * len(self.images) // count for place in range(count)])
+        sample = self.images.some([index * len(self.images) // count for index in range(count)])
         found = {"train": score(probabilities(self.network, sample), sample.labels, 1)}
         if self.validation is None:
             return found

@@ -45,8 +45,8 @@ def interleaved(
     found: list[list[Cost]] = [[] for _ in runs]
     with _settled():
         for _ in range(repeats):
-            for place, run in enumerate(runs):
-                found[place].append(measure(run, device))
+            for index, run in enumerate(runs):
+                found[index].append(measure(run, device))
     return [
         Cost(median(cost.seconds for cost in costs), median(cost.memory for cost in costs)) for costs in found
     ]

@@ -81,7 +81,7 @@ class Evaluate(Probe):
             several=False,
         )
         found, count = probabilities(network, pixels, crops=self.crops, batch_size=self.batch_size), 1
-        ids = tuple(images.ids[place] for place in pixels.places.tolist())
+        ids = tuple(images.ids[index] for index in pixels.places.tolist())
         if others is not None:
             _check_same(others, ids, found, pixels.labels)
             count = others.networks + 1

@@ -155,12 +155,12 @@ def _assembled(
 ) -> Evolution:
     """The result of all stages, in the order of the checkpoints."""
     epochs = tuple(checkpoint.epoch for checkpoint in series)
-    ids = {place: name for stage in stages for place, name in stage.mined.ids.items()}
+    ids = {index: name for stage in stages for index, name in stage.mined.ids.items()}
     last = stages[-1].mined
     return Evolution(
         epochs=epochs,
         layers={layer: _layer(stages, layer, rows[layer], epochs, threshold) for layer in rows},
-        ids={place: ids[place] for place in sorted(ids, key=int)},
+        ids={index: ids[index] for index in sorted(ids, key=int)},
         input=network.input,
         rule=rule,
         threshold=threshold,
