@@ -37,7 +37,7 @@ from interpret.modules.budget import bounded
 from interpret.network.entry import takes_network
 from interpret.network.network import Network
 from interpret.plugin.shards import Job, shard_grid
-from interpret.plugin.values import flaw
+from interpret.plugin.values import value_flaw
 from interpret.progress import track_ranges
 from interpret.results import Result
 from interpret.weights.loading import load_into, read_weights
@@ -61,7 +61,7 @@ class Plugin(BaseModel, ABC):
     @classmethod
     def _possible(cls, value: Any) -> Any:
         """No parameter takes numbers that are infinite or fit in no tensor, nor endless text."""
-        if message := flaw(value):
+        if message := value_flaw(value):
             raise ValueError(message)
         return value
 

@@ -290,11 +290,11 @@ def _piece(folder: Path, piece: range) -> Path:
     return folder / f"{piece.start:08d}-{piece.stop:08d}"
 
 
-def _stored_piece(folder: Path, start: int, places: range, batch_size: int) -> range | None:
+def _stored_piece(folder: Path, start: int, indices: range, batch_size: int) -> range | None:
     """The piece that is stored and begins there; None if there is none of whole batches."""
     for path in sorted(folder.glob(f"{start:08d}-" + "[0-9]" * 8)):
         stop = int(path.name.partition("-")[2])
-        if start < stop < places.stop and not (stop - places.start) % batch_size:
+        if start < stop < indices.stop and not (stop - indices.start) % batch_size:
             return range(start, stop)
     return None
 

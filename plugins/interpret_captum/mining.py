@@ -90,11 +90,11 @@ class _Board:
     Args:
         layer: Its name.
         k: How many to keep of each unit.
-        places: The place of every image among the sorted ids, by its place in the dataset.
+        places: The index of every image among the sorted ids, by its place in the dataset.
     """
 
-    def __init__(self, layer: str, k: int, places: Int[Tensor, " any"]) -> None:
-        self.layer, self.k, self.places = layer, k, places
+    def __init__(self, layer: str, k: int, indices: Int[Tensor, " any"]) -> None:
+        self.layer, self.k, self.places = layer, k, indices
         self.found = _nothing(0, k)
         self.broken: set[int] = set()
 
@@ -127,12 +127,12 @@ def _peaks(maps: Float[Tensor, "n unit h w"], images: Int[Tensor, " n"], nan: Te
     return LayerExemplars(value.T.to(dtype), images.expand(maps.shape[1], -1), position, nan)
 
 
-def _strongest(parts: Sequence[LayerExemplars], places: Tensor, k: int) -> LayerExemplars:
+def _strongest(parts: Sequence[LayerExemplars], indices: Tensor, k: int) -> LayerExemplars:
     """The k first of all: larger value, then the smaller place of the image; -1 where there are fewer."""
     value, image, position = (
         torch.cat([getattr(part, name) for part in parts], 1) for name in ("values", "image", "position")
     )
-    by_id = places[image].argsort(dim=1, stable=True)
+    by_id = indices[image].argsort(dim=1, stable=True)
     order = by_id.gather(1, value.gather(1, by_id).argsort(dim=1, descending=True, stable=True))[:, :k]
     row = torch.arange(len(order))[:, None]
     value, image, position = value[row, order], image[row, order], position[row, order]
@@ -163,11 +163,11 @@ def _named(layers: Mapping[str, LayerExemplars], names: Mapping[str, str]) -> di
 
 
 def _places(images: Images) -> Int[Tensor, " any"]:
-    """The place of every image among the sorted ids, by its place in the dataset."""
+    """The index of every image among the sorted ids, by its place in the dataset."""
     by_id = sorted(zip(images.ids, images.indices, strict=True))
-    places = torch.zeros(max(images.indices) + 1, dtype=torch.int64)
-    places[[index for _, index in by_id]] = torch.arange(len(by_id))
-    return places
+    indices = torch.zeros(max(images.indices) + 1, dtype=torch.int64)
+    indices[[index for _, index in by_id]] = torch.arange(len(by_id))
+    return indices
 
 
 def _exemplars(images: Images, boards: dict[str, _Board]) -> Exemplars:

@@ -121,8 +121,8 @@ def _pictures(
 ) -> UInt8[Tensor, "shown photograph height width rgb"]:
     """Both photographs of some pairs."""
     found = torch.zeros(len(pairs), 2, SIDE, SIDE, 3, dtype=torch.uint8)
-    for place, (row, column) in enumerate(pairs):
-        found[place, 0], found[place, 1] = miniature(images[row].image), miniature(others[column].image)
+    for index, (row, column) in enumerate(pairs):
+        found[index, 0], found[index, 1] = miniature(images[row].image), miniature(others[column].image)
     return found
 
 

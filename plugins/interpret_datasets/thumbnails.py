@@ -34,7 +34,7 @@ class Thumbnails(Result):
 
     Attributes:
         x: One unit vector for each; zero for a picture of one tone, which correlates with nothing.
-        places: The place of each among the images.
+        places: The index of each among the images.
         skipped: The id of each image that could not be read, and the reason.
     """
 
@@ -62,7 +62,7 @@ def read_thumbnails(images: Images, size: int, *, on_error: OnError = "raise", n
         return _thumbnails(images, piece, size, on_error)
 
     parts = cached_pieces(some, range(len(images)), CHUNK, "thumbnails", name, kind=Thumbnails)
-    places = tuple(place for part in parts for place in part.places)
+    places = tuple(index for part in parts for index in part.places)
     skipped = tuple(item for part in parts for item in part.skipped)
     return Thumbnails(torch.cat([part.x for part in parts]), places, skipped)
 
@@ -91,19 +91,19 @@ def _thumbnails(images: Images, places: range, size: int, on_error: OnError) -> 
     """The thumbnails of some images."""
     ids, x = images.ids, torch.zeros(len(places), size * size)
     bad: dict[int, str] = {}
-    for place, item in zip(places, _read_all(images, places, size), strict=True):
+    for index, item in zip(places, _read_all(images, places, size), strict=True):
         if isinstance(item, Tensor):
-            x[place - places.start] = item
+            x[index - places.start] = item
         elif on_error == "skip":
-            bad[place] = str(item)
+            bad[index] = str(item)
         else:
             raise DatasetError(
-                f"Image {ids[place]!r} cannot be used. {item} "
+                f"Image {ids[index]!r} cannot be used. {item} "
                 "To leave out such images and list them, use on_error: skip."
             )
-    good = [place for place in places if place not in bad]
-    skipped = tuple((ids[place], reason) for place, reason in bad.items())
-    return Thumbnails(x[[place - places.start for place in good]] if bad else x, tuple(good), skipped)
+    good = [index for index in places if index not in bad]
+    skipped = tuple((ids[index], reason) for index, reason in bad.items())
+    return Thumbnails(x[[index - places.start for index in good]] if bad else x, tuple(good), skipped)
 
 
 def _read_all(images: Images, places: range, size: int) -> Iterator[Tensor | DatasetError]:
@@ -112,9 +112,9 @@ def _read_all(images: Images, places: range, size: int) -> Iterator[Tensor | Dat
             yield from pool.map(partial(_read, images, size), range(start, min(start + CHUNK, places.stop)))
 
 
-def _read(images: Images, size: int, place: int) -> Tensor | DatasetError:
+def _read(images: Images, size: int, index: int) -> Tensor | DatasetError:
     try:
-        return unit(thumbnail(images[place].image, size))
+        return unit(thumbnail(images[index].image, size))
     except DatasetError as error:
         return error
     except OSError as error:  # of a data set that opens its pictures itself

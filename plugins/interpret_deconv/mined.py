@@ -59,11 +59,11 @@ def check_images(images: Images, exemplars: Exemplars) -> None:
         StepError: If one of them is missing, or is another one.
     """
     ids = dict(zip(images.indices, images.ids, strict=True))
-    for place, id_ in exemplars.ids.items():
-        found = ids.get(int(place), "nothing")
+    for index, id_ in exemplars.ids.items():
+        found = ids.get(int(index), "nothing")
         if found != id_:
             raise StepError(
-                f"The exemplars were mined from other images: image {place} was {id_!r} and is {found!r}. "
+                f"The exemplars were mined from other images: image {index} was {id_!r} and is {found!r}. "
                 "Use the dataset of the mining step."
             )
 

@@ -168,9 +168,9 @@ class _Trial:
 def _inside(field: ReceptiveField, axis: int, size: int, room: int) -> slice:
     """The positions along an axis whose boxes begin at ``room`` or later and end inside the image."""
     first = 1 if room else 0  # one that moves is compared with the cell before it
-    places = range(first, field.extent[axis])
-    boxes = {place: field.box(*((place, 0) if axis == 0 else (0, place))) for place in places}
-    good = [place for place, box in boxes.items() if box[axis] >= room and box[axis + 2] <= size]
+    indices = range(first, field.extent[axis])
+    boxes = {index: field.box(*((index, 0) if axis == 0 else (0, index))) for index in indices}
+    good = [index for index, box in boxes.items() if box[axis] >= room and box[axis + 2] <= size]
     return slice(good[0], good[-1] + 1) if good else slice(0, 0)
 
 

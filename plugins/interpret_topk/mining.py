@@ -93,12 +93,12 @@ def scan(
     count = 0
     for batch in batches(network, images, batch_size, on_error=on_error):
         if batch.indices:
-            places = order.places[list(batch.indices)].to(batch.x.device)
-            network.record(batch.x, {name: partial(board.see, places) for name, board in boards.items()})
+            indices = order.places[list(batch.indices)].to(batch.x.device)
+            network.record(batch.x, {name: partial(board.see, indices) for name, board in boards.items()})
         skipped.extend(batch.skipped)
         count += len(batch.indices)
     found = {name: board.exemplars(order) for name, board in boards.items()}
-    broken = {order.name(place) for board in boards.values() for place in board.broken}
+    broken = {order.name(index) for board in boards.values() for index in board.broken}
     return Exemplars(found, order.winners(found), tuple(sorted(skipped)), count, tuple(sorted(broken)))
 
 
@@ -197,8 +197,8 @@ class _Board:
 
 
 def _exemplars(ranking: Ranking, nan: Tensor, order: _Order) -> LayerExemplars:
-    place, y, x = unpack(ranking.keys.cpu())
-    return LayerExemplars(ranking.values.cpu(), order.indices[place], torch.stack([y, x], -1), nan.cpu())
+    index, y, x = unpack(ranking.keys.cpu())
+    return LayerExemplars(ranking.values.cpu(), order.indices[index], torch.stack([y, x], -1), nan.cpu())
 
 
 def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExemplars:

@@ -19,7 +19,7 @@ from interpret.results import Result
 from interpret.run import cached
 from interpret_training import Recipe, read_recipe
 from interpret_training import train as train_network
-from interpret_training.evaluation import class_count, probabilities
+from interpret_training.evaluation.evaluating import class_count, probabilities
 from interpret_training.pixels import output_names, read_pixels
 from interpret_training.training import training_key
 from interpret_transfer.folds import Fold

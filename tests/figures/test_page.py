@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from page_made import save_without_pyplot
+from page_fixtures import save_without_pyplot
 from PIL import Image
 
 from interpret_figures.grid import TILES, Grid, Heading, tile_size

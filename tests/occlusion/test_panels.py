@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import colormaps
-from occlusion_made import features, followed, label_box, maps_of, occlusions
+from occlusion_fixtures import features, followed, label_box, maps_of, occlusions
 from PIL import Image
 from seen import find_one
 

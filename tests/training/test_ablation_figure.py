@@ -14,8 +14,8 @@ from written import check_texts, texts
 
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_training.ablation_results import Ablation
-from interpret_training.renderers.ablation_figure import AblationFigure, draw
+from interpret_training.ablation.renderers.figure import AblationFigure, draw
+from interpret_training.ablation.results import Ablation
 
 
 def marks(figure: Figure, panel: int, marker: str) -> list[tuple[float, float]]:

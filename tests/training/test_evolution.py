@@ -17,15 +17,14 @@ from interpret.results import load
 from interpret.run import run_pipeline
 from interpret.testing import check_probe, small_network
 from interpret_deconv import Neuron, project
-from interpret_training import evolution_numbers as numbers
 from interpret_training.checkpoints import load_checkpoint, read_checkpoints, write_checkpoint
-from interpret_training.evolution import evolve
-from interpret_training.evolution_probe import Evolve
-from interpret_training.evolution_results import Evolution
+from interpret_training.evolution.evolving import evolve, numbers
+from interpret_training.evolution.probe import Evolve
+from interpret_training.evolution.results import Evolution
 from interpret_training.results import History, Training
 
 sys.path.insert(0, str(Path(__file__).parent))
-from evolution_made import Noise, network, registry, train
+from evolution_fixtures import Noise, network, registry, train
 
 EPOCHS = (0, 1, 2, 5)
 

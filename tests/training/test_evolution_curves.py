@@ -14,9 +14,9 @@ from written import check_texts, texts
 
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_training.evolution_results import Evolution
-from interpret_training.renderers import evolution_curves as curves
-from interpret_training.renderers.evolution_curves import EvolutionCurves
+from interpret_training.evolution.renderers import curves
+from interpret_training.evolution.renderers.curves import EvolutionCurves
+from interpret_training.evolution.results import Evolution
 
 
 def test_curves_are_quartiles_over_the_living_units() -> None:

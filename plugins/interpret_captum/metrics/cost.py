@@ -46,8 +46,8 @@ def interleaved(
     """
     found: list[list[Cost]] = [[] for _ in runs]
     with _settled():
-        for place in track([*range(len(runs))] * repeats):
-            found[place].append(measure(runs[place], device))
+        for index in track([*range(len(runs))] * repeats):
+            found[index].append(measure(runs[index], device))
     return [
         Cost(median(cost.seconds for cost in costs), median(cost.memory for cost in costs)) for costs in found
     ]

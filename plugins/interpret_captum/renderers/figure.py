@@ -137,7 +137,7 @@ class ComparisonPages:
         corners = [(y + head, x) for y, x in map(grid.corner, range(len(rows) * columns))]
         put(canvas, self._pictures(rows), corners)
         labels = [*grid.labels(), *self._names(names, corners[1:columns])]
-        labels += [self._question(row, corners[place * columns]) for place, row in enumerate(rows)]
+        labels += [self._question(row, corners[index * columns]) for index, row in enumerate(rows)]
         left, right, bottom = corners[0][1], corners[-1][1], corners[-1][0] + self.tile[0] + self._lines(0.6)
         canvas[bottom : bottom + max(self.dpi // 120, 1), left : right + self.tile[1]] = RULE
         labels += self._table(numbers, [x for _, x in corners[:columns]], bottom)
@@ -175,8 +175,8 @@ class ComparisonPages:
         labels = []
         for lines, (y, x) in zip(names, corners, strict=True):
             top = y - 0.06 * self.dpi - self._lines(len(lines) - 1)
-            for place, (text, colour) in enumerate(lines):
-                where = (x + self.tile[1] / 2, top + self._lines(place))
+            for index, (text, colour) in enumerate(lines):
+                where = (x + self.tile[1] / 2, top + self._lines(index))
                 labels.append(Label(*where, text, 6.5, colour, "center", bold=colour == INK))
         return labels
 
@@ -191,15 +191,15 @@ class ComparisonPages:
 
     def _numbers(self) -> list[Line]:
         """The lines under the pictures."""
-        places = self.places
+        indices = self.places
         lines = []
-        if len({self.result.reference[place] for place in places}) > 1:
+        if len({self.result.reference[index] for index in indices}) > 1:
             others = against(self.result)
-            own = tuple(Cell(others[place].partition(" (")[0].rpartition(".")[2]) for place in places)
+            own = tuple(Cell(others[index].partition(" (")[0].rpartition(".")[2]) for index in indices)
             lines.append(Line("measured against", own, "agreement"))
         for column, metric in enumerate(self.result.metrics):
-            found = cells(self.result, column, places)
-            own = tuple(found[place] for place in places)
+            found = cells(self.result, column, indices)
+            own = tuple(found[index] for index in indices)
             if any(cell.text != MISSING for cell in own):
                 lines.append(Line(title(metric), own, metric.family))
         return lines

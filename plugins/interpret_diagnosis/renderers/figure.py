@@ -128,8 +128,8 @@ def _aliasing(network: NetworkDiagnosis, projections: int, tiles: Axes, spectrum
 def _findings(axes: Axes, network: NetworkDiagnosis) -> None:
     """The findings, one below the other."""
     axes.set_axis_off()
-    for place, (text, colour, bold) in enumerate(_listed(network)):
-        write_above(axes, text, -9.4 * place, va="top", **text_style(6, colour, bold=bold))
+    for index, (text, colour, bold) in enumerate(_listed(network)):
+        write_above(axes, text, -9.4 * index, va="top", **text_style(6, colour, bold=bold))
 
 
 def _title(axes: Axes, text: str) -> None:

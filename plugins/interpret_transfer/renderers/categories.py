@@ -66,9 +66,9 @@ def document(result: Transfer, paper: PaperData | None = None) -> Document:
 
 def _table(result: Transfer, layers: Sequence[LayerTransfer], paper: PaperData | None) -> Table:
     """The categories of some layers, the best of each marked, and what the paper's methods reach there."""
-    others, place = _methods(paper), largest(result)
+    others, index = _methods(paper), largest(result)
     names = (*result.categories, MEAN)
-    columns = [[*row.by_category[place].tolist(), float(row.mean[place])] for row in layers]
+    columns = [[*row.by_category[index].tolist(), float(row.mean[index])] for row in layers]
     lines: list[list[str | Cell]] = [
         [name, *_best(values), *(Cell(percent(of.get(name, nan))) for of in others.values())]
         for name, values in zip(names, zip(*columns, strict=True), strict=True)

@@ -117,8 +117,8 @@ def _panels(result: Transfer, paper: PaperData | None) -> list[tuple[str, list[_
 
 def _ours(result: Transfer, layers: Sequence[LayerTransfer]) -> list[_Line]:
     """A curve for each layer."""
-    order = sorted(range(len(result.sizes)), key=lambda place: result.sizes[place])
-    sizes = tuple(result.sizes[place] for place in order)
+    order = sorted(range(len(result.sizes)), key=lambda index: result.sizes[index])
+    sizes = tuple(result.sizes[index] for index in order)
     return [
         _Line(layer_name(row), sizes, 100 * row.mean[order].numpy(), 100 * row.spread[order].numpy(), colour)
         for row, colour in zip(layers, by_depth(len(layers), 0.74), strict=True)
@@ -163,17 +163,17 @@ def draw(result: Transfer, paper: PaperData | None = None, columns: int = 3) -> 
     room = CURVE_WIDTH + max(text_inches(cut(line.name, CURVE_LABEL, 6), 6) for line in every)
     tall = max(CURVE_HEIGHT, APART * max(len(lines) for _, lines in parts))  # room for all names
     figure, axes = subplots([CURVE_WIDTH] * across, [tall] * ceil(len(parts) / across))
-    for place, one in enumerate(axes.flat):
-        if place >= len(parts):
+    for index, one in enumerate(axes.flat):
+        if index >= len(parts):
             one.remove()
             continue
-        title, lines = parts[place]
+        title, lines = parts[index]
         one.set_title(cut(title, room, 7.5, bold=True), loc="left", **text_style(7.5, INK, bold=True))
         _panel(one, result, every)
         for line in lines:
             _curve(one, line)
         _names(one, lines, APART / tall)
-        if place % across == 0:
+        if index % across == 0:
             one.set_ylabel(f"{result.measure}, %", labelpad=4, **text_style(BODY))
     return finish(figure, Heading("What a layer is worth with few images", (_caption(result, paper),)))
 
@@ -206,9 +206,9 @@ def _names(axes: Axes, lines: Sequence[_Line], step: float) -> None:
     """The names of lines beside the panel, as high as their ends, but apart by a share of its height."""
     known = [line for line in lines if isfinite(line.mean[-1])]
     right, top = axes.get_xlim()[1], axes.get_ylim()[1]
-    places = spread_out([float(line.mean[-1]) for line in known], step * top, 0, top)
+    heights = spread_out([float(line.mean[-1]) for line in known], step * top, 0, top)
     edge, elbow = (right * (1 + inches / CURVE_WIDTH) for inches in (0.03, 0.13))
-    for line, y in zip(known, places, strict=True):
+    for line, y in zip(known, heights, strict=True):
         end = float(line.mean[-1])
         thin: dict[str, Any] = {"color": line.colour, "linewidth": 0.4, "clip_on": False}
         axes.plot((edge, elbow), (end, y), **thin)
@@ -231,6 +231,6 @@ def spread_out(values: Sequence[float], gap: float, low: float, high: float) -> 
     order = np.argsort(values, kind="stable")
     steps = gap * np.arange(len(values))
     free = isotonic_regression(np.asarray(values)[order] - steps).x
-    places = np.empty(len(values))
-    places[order] = np.clip(free, low, max(high - steps[-1], low)) + steps
-    return [float(place) for place in places]
+    heights = np.empty(len(values))
+    heights[order] = np.clip(free, low, max(high - steps[-1], low)) + steps
+    return [float(height) for height in heights]

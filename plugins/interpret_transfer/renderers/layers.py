@@ -121,11 +121,11 @@ def _methods(paper: PaperData, size: int) -> list[_Row]:
     return lines
 
 
-def _caption(result: Transfer, paper: PaperData | None, place: int) -> str:
+def _caption(result: Transfer, paper: PaperData | None, index: int) -> str:
     """What is measured, and what the marks are."""
     marks = "Bars: the spread; ticks: every split." if result.folds > 1 else ""
     guess = guessing(result)
-    said = [measured(result, result.sizes[place : place + 1]), marks]
+    said = [measured(result, result.sizes[index : index + 1]), marks]
     said += [] if guess is None else [f"Dotted: guessing, {guess:.1f} %."]
     return " ".join(
         filter(None, [*said, *left_out(result), of_the_paper(paper), of_its_layers(result, paper)])
@@ -134,7 +134,7 @@ def _caption(result: Transfer, paper: PaperData | None, place: int) -> str:
 
 def draw(result: Transfer, paper: PaperData | None = None) -> Figure:
     """The heading, and a panel for each network."""
-    place, parts = largest(result), _panels(result, paper)
+    index, parts = largest(result), _panels(result, paper)
     figure, axes = subplots([ROW_WIDTH], [sum(map(_height, lines)) for _, lines in parts], sharex=True)
     for one, (title, lines) in zip(axes[:, 0], parts, strict=True):
         one.set_title(cut(title, ROW_WIDTH, 7.5, bold=True), loc="left", **text_style(7.5, INK, bold=True))
@@ -146,7 +146,7 @@ def draw(result: Transfer, paper: PaperData | None = None) -> Figure:
     kinds = dict.fromkeys(row.classifier for _, row in rows(result))
     marks = [Line2D([], [], label=_kind(kind), **DOT | {"color": COLOURS[kind]}) for kind in kinds]
     marks += [Line2D([], [], label="the paper's", **DIAMOND)] if paper else []
-    return finish(figure, Heading("What each layer is worth", (_caption(result, paper, place),)), marks)
+    return finish(figure, Heading("What each layer is worth", (_caption(result, paper, index),)), marks)
 
 
 def _kind(classifier: str) -> str:
@@ -155,9 +155,9 @@ def _kind(classifier: str) -> str:
 
 def _most(result: Transfer, parts: Sequence[tuple[str, Sequence[_Row]]]) -> float:
     """The right end of the axes: tens of percent above all there is."""
-    place = largest(result)
-    shown = [row.quality[place].max() for _, row in rows(result)]
-    shown += [row.mean[place] + row.spread[place].nan_to_num() for _, row in rows(result)]
+    index = largest(result)
+    shown = [row.quality[index].max() for _, row in rows(result)]
+    shown += [row.mean[index] + row.spread[index].nan_to_num() for _, row in rows(result)]
     values = [100 * float(value) for value in shown]
     values += [one.mean for _, lines in parts for row in lines for one in row.paper if one]
     known = [value for value in values if isfinite(value)]
@@ -177,7 +177,7 @@ def _panel(axes: Axes, result: Transfer, lines: Sequence[_Row]) -> None:
         _marks(axes, largest(result), row, number + 0.5)
 
 
-def _marks(axes: Axes, place: int, row: _Row, middle: float) -> None:
+def _marks(axes: Axes, index: int, row: _Row, middle: float) -> None:
     """The numbers of a row, one classifier below the other, each with the paper's behind it."""
     count = max(len(row.ours), len(row.paper))
     step = KIND / _height(row)
@@ -186,18 +186,18 @@ def _marks(axes: Axes, place: int, row: _Row, middle: float) -> None:
         if number < len(row.paper) and (value := row.paper[number]):
             axes.plot(value.mean, y, **DIAMOND)
         if number < len(row.ours):
-            _ours(axes, row.ours[number], place, y, 0.3 * step)
+            _ours(axes, row.ours[number], index, y, 0.3 * step)
 
 
-def _ours(axes: Axes, row: LayerTransfer, place: int, y: float, below: float) -> None:
+def _ours(axes: Axes, row: LayerTransfer, index: int, y: float, below: float) -> None:
     """Mean, spread and every split of one classifier; nothing where they are not known."""
-    mean, spread = 100 * float(row.mean[place]), 100 * float(row.spread[place])
+    mean, spread = 100 * float(row.mean[index]), 100 * float(row.spread[index])
     if not isfinite(mean):
         return
     colour = COLOURS[row.classifier]
     if isfinite(spread):
         ends = (mean - spread, mean + spread)
         axes.plot(ends, (y, y), color=colour, linewidth=1.6, solid_capstyle="round", alpha=0.55, zorder=4)
-        each = 100 * row.quality[place].numpy()
+        each = 100 * row.quality[index].numpy()
         axes.plot(each, [y + below] * len(each), "|", color=colour, markersize=2.6, markeredgewidth=0.6)
     axes.plot(mean, y, **DOT | {"color": colour})

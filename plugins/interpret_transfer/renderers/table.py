@@ -133,9 +133,9 @@ def _ours_in_full(result: Transfer) -> Iterator[dict[str, object]]:
     for network, row in rows(result):
         of = {"source": "ours", "network": network.label, "layer": row.layer, "classifier": row.classifier}
         cost = {"seconds": repr(row.seconds), "feature_seconds": repr(network.seconds)}
-        for place, size in enumerate(result.sizes):
+        for index, size in enumerate(result.sizes):
             for fold in range(result.folds):
-                quality, c = float(row.quality[place, fold]), float(row.strength[place, fold])
+                quality, c = float(row.quality[index, fold]), float(row.strength[index, fold])
                 found = {"train": size, "fold": fold, "quality": digits(quality), "c": _short(c)}
                 yield {**of, "dimension": row.dimension or "", **found, **cost}
 

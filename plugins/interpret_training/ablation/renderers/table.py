@@ -13,7 +13,7 @@ from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING, PLUS_MINUS
 from interpret_figures.tables import Document, Paragraph, Table, TableFormat, digits, drop_empty_columns
-from interpret_training.ablation_results import MEASURES, Ablation, Measure
+from interpret_training.ablation.results import MEASURES, Ablation, Measure
 
 TITLES: dict[Measure, str] = {"train": "train top-1", "validation": "val top-1", "validation5": "val top-5"}
 ABLATION_COLUMNS = (

@@ -34,8 +34,8 @@ from interpret_figures.charts import (
 from interpret_figures.grid import Heading
 from interpret_figures.page import INK, QUIET, Format, font
 from interpret_figures.text import paragraph
-from interpret_training.ablation_results import MEASURES, Ablation, Measure
-from interpret_training.renderers.ablation_table import chance, diverged, million, scale
+from interpret_training.ablation.renderers.table import chance, diverged, million, scale
+from interpret_training.ablation.results import MEASURES, Ablation, Measure
 
 PANELS: Mapping[Measure, str] = {
     "train": "training, top 1",

@@ -81,10 +81,10 @@ def _name(axes: Axes, names: Sequence[str], curves: Sequence[tuple[Tensor, str]]
     ends = [float(values[-1]) for values, _ in curves]
     low, high = axes.get_ylim()
     apart, last = 0.075 * (high - low), -np.inf
-    for place in np.argsort(ends):
-        if np.isfinite(ends[place]):
-            last = max(ends[place], last + apart)
+    for index in np.argsort(ends):
+        if np.isfinite(ends[index]):
+            last = max(ends[index], last + apart)
             axes.annotate(
-                names[place], (1, last), (4, 0), xycoords=axes.get_yaxis_transform(), va="center",
-                textcoords="offset points", annotation_clip=False, **text_style(6, curves[place][1]),
+                names[index], (1, last), (4, 0), xycoords=axes.get_yaxis_transform(), va="center",
+                textcoords="offset points", annotation_clip=False, **text_style(6, curves[index][1]),
             )  # fmt: skip

@@ -31,8 +31,8 @@ from interpret_figures.charts import (
 from interpret_figures.grid import Heading
 from interpret_figures.page import INK, Format
 from interpret_figures.text import fitted
-from interpret_training.evolution_numbers import quartiles
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution.numbers import quartiles
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 Curve: TypeAlias = Float[np.ndarray, "3 epoch"]
 """Lower quartile, median and upper quartile at each epoch."""
@@ -92,14 +92,14 @@ def _figure(result: Evolution, columns: int) -> Figure:
     )
     for row, (title, measure) in enumerate(_measures(result)):
         curves = [measure(layer) for layer in result.layers.values()]
-        for place in range(len(names)):
-            one = axes[3 * (place // across) + row, place % across]
-            _draw(one, result, curves, place, colours[place])
+        for index in range(len(names)):
+            one = axes[3 * (index // across) + row, index % across]
+            _draw(one, result, curves, index, colours[index])
             _marks(one, result.epochs, bottom=row == 2)
             if row == 0:
-                _title(one, names[place], result[names[place]], colours[place])
+                _title(one, names[index], result[names[index]], colours[index])
                 _by_chance(one, result)
-            if place % across == 0:
+            if index % across == 0:
                 one.set_ylabel(title, labelpad=6, **text_style(BODY, INK))
     for one in axes.flat:
         if not one.lines:
@@ -119,13 +119,13 @@ def _measures(result: Evolution) -> list[tuple[str, Callable[[LayerEvolution], C
     ]
 
 
-def _draw(axes: Axes, result: Evolution, curves: Sequence[Curve], place: int, colour: str) -> None:
+def _draw(axes: Axes, result: Evolution, curves: Sequence[Curve], index: int, colour: str) -> None:
     """One layer's curve with its spread, over the medians of the others."""
     epochs = result.epochs
     for other, curve in enumerate(curves):
-        if other != place:
+        if other != index:
             axes.plot(epochs, curve[1], color=OTHERS, linewidth=0.7, zorder=1)
-    low, middle, high = curves[place]
+    low, middle, high = curves[index]
     axes.fill_between(epochs, low, high, color=colour, alpha=0.22, linewidth=0, zorder=2)
     axes.plot(epochs, middle, color=colour, linewidth=1.5, marker="o", markersize=2.6, zorder=3)
 

@@ -18,10 +18,10 @@ from interpret.run import parts_for
 from interpret_deconv import Deconv, LayerProjections, Projections
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_topk import Exemplars
-from interpret_training import evolution_numbers as numbers
 from interpret_training.checkpoints import Checkpoint, load_checkpoint
-from interpret_training.evolution_mining import Miner
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution import numbers
+from interpret_training.evolution.mining import Miner
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 Units: TypeAlias = int | Sequence[int] | Mapping[str, Sequence[int]]
 """So many of each layer at random; these of each layer; or these of the layers that are named."""
@@ -157,12 +157,12 @@ def _assembled(
 ) -> Evolution:
     """The result of all stages, in the order of the checkpoints."""
     epochs = tuple(checkpoint.epoch for checkpoint in series)
-    ids = {place: name for stage in stages for place, name in stage.mined.ids.items()}
+    ids = {index: name for stage in stages for index, name in stage.mined.ids.items()}
     last = stages[-1].mined
     return Evolution(
         epochs=epochs,
         layers={layer: _layer(stages, layer, rows[layer], epochs, threshold) for layer in rows},
-        ids={place: ids[place] for place in sorted(ids, key=int)},
+        ids={index: ids[index] for index in sorted(ids, key=int)},
         input=network.input,
         rule=rule,
         threshold=threshold,

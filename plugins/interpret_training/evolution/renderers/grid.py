@@ -23,7 +23,7 @@ from interpret_figures import display
 from interpret_figures.grid import WHITE, Grid, Heading, put
 from interpret_figures.page import INK, TIMES, Label, Page, save_page
 from interpret_figures.photographs import Photographs
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 SIDE, TILE = 96, 0.46
 """Length of a patch's longer side, in pixels and in inches on paper."""
@@ -154,8 +154,8 @@ class LayerRows:
         shape = (len(self.rows), len(self.epochs))
         grid = Grid(Heading(self.name, self._facts()), self.cell, gap, shape, DPI)
         canvas, labels = grid.paper(), [*grid.labels(), *self._heads(grid)]
-        for place in range(len(self.rows)):
-            labels += self._row(canvas, grid, place)
+        for index in range(len(self.rows)):
+            labels += self._row(canvas, grid, index)
         return Page(canvas, tuple(labels), DPI)
 
     def _heads(self, grid: Grid) -> list[Label]:
@@ -169,10 +169,10 @@ class LayerRows:
         ]
         return [Label(x - 0.06 * DPI, height, "epoch", align="right"), *heads]
 
-    def _row(self, canvas: UInt8[np.ndarray, "h w 3"], grid: Grid, place: int) -> list[Label]:
+    def _row(self, canvas: UInt8[np.ndarray, "h w 3"], grid: Grid, index: int) -> list[Label]:
         """Draw one unit; return its labels."""
-        row, (height, width) = self.rows[place], self.tile
-        corners = [grid.corner(place * len(self.epochs) + column) for column in range(len(self.epochs))]
+        row, (height, width) = self.rows[index], self.tile
+        corners = [grid.corner(index * len(self.epochs) + column) for column in range(len(self.epochs))]
         neurons = self._neurons(row)
         alive = [corners[column] for column in neurons]
         put(canvas, self._pixels(self.tiles.projections, neurons), alive)
@@ -193,7 +193,7 @@ class LayerRows:
     def _neurons(self, row: int) -> dict[int, int]:
         """The place of each of a row's projections, by column; columns in which it is dead are missing."""
         cells = self.layer.cells.tolist()
-        return {column: place for place, (own, column) in enumerate(cells) if own == row}
+        return {column: index for index, (own, column) in enumerate(cells) if own == row}
 
     def _pixels(
         self, draw: Callable[[Sequence[int]], UInt8[np.ndarray, "n th tw 3"]], neurons: dict[int, int]

@@ -16,7 +16,7 @@ from interpret.network import Network, OnError
 from interpret.plugin import Probe
 from interpret.results import Result
 from interpret.run import cached_pieces
-from interpret_training.evaluation import TestCrops, class_count, errors, probabilities, score
+from interpret_training.evaluation.evaluating import TestCrops, class_count, errors, probabilities, score
 from interpret_training.pixels import Pixels, read_pixels
 from interpret_training.results import Scores
 
@@ -83,7 +83,7 @@ class Evaluate(Probe):
             hold=False,
         )
         found, count = self._probabilities(network, pixels), 1
-        ids = tuple(images.ids[place] for place in pixels.places.tolist())
+        ids = tuple(images.ids[index] for index in pixels.places.tolist())
         if others is not None:
             _check_same(others, ids, found, pixels.labels)
             count = others.networks + 1
