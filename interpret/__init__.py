@@ -22,7 +22,8 @@ if TYPE_CHECKING:
         UnknownNameError,
     )
     from interpret.images.dataset import Images, InputSpec, Object, Sample
-    from interpret.network.network import Network, wrap
+    from interpret.network.network import Network
+    from interpret.network.wrapping import wrap
     from interpret.plugin.hookspecs import hookimpl
     from interpret.plugin.interfaces import (
         Card,
@@ -89,7 +90,8 @@ _HOMES = {
     "errors": "DatasetError InterpretError ModelError PipelineError PluginError StepError UnknownNameError",
     "images.dataset": "Images Object Sample",
     "images.inputs": "InputSpec",
-    "network.network": "Network wrap",
+    "network.network": "Network",
+    "network.wrapping": "wrap",
     "plugin.hookspecs": "hookimpl",
     "plugin.interfaces": "Card Dataset Executor Model Probe Renderer ShardedProbe WeightsResult",
     "plugin.library": "load_dataset load_model load_probe load_renderer load_result",

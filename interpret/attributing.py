@@ -222,11 +222,11 @@ def attribute_images(
             found = attribute(batch.x, chosen[-1][0])
             maps.append(_checked(found, batch.x, method).detach().to("cpu", network.dtype))
             start += len(batch.x)
-        places = images.indices[piece.start : piece.stop]
+        indices = images.indices[piece.start : piece.stop]
         return Attributions(
             maps=torch.cat(maps),
-            image=torch.tensor(places),
-            ids={str(place): images.ids[at] for place, at in zip(places, piece, strict=True)},
+            image=torch.tensor(indices),
+            ids={str(index): images.ids[at] for index, at in zip(indices, piece, strict=True)},
             target=torch.cat([targets.unit for targets, _ in chosen]),
             layer=chosen[0][0].layer,
             position=torch.cat([targets.position for targets, _ in chosen]),
@@ -257,5 +257,5 @@ def _joined(pieces: Sequence[Attributions]) -> Attributions:
         name: torch.cat([getattr(piece, name) for piece in pieces])
         for name in ("maps", "image", "target", "position", "score")
     }
-    ids = {place: name for piece in pieces for place, name in piece.ids.items()}
+    ids = {index: name for piece in pieces for index, name in piece.ids.items()}
     return replace(pieces[0], **joined, ids=ids)

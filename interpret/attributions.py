@@ -18,7 +18,7 @@ class Attributions(Result):
 
     Attributes:
         maps: What each input value counts, in the method's own scale.
-        image: The place of each image in the dataset.
+        image: The index of each image in the dataset.
         ids: The id of every image, by its place in the dataset as text.
         target: The class asked about, or the unit if ``layer`` is given.
         layer: The layer of the neurons asked about; empty: the network's output.

@@ -73,8 +73,12 @@ class PartListener:
             self.told = units
 
 
+class _Silence:
+    """Stands where loops inside a part of the work tell nobody."""
+
+
 Listener: TypeAlias = StepListener | PartListener
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_listener: ContextVar[Listener | _Silence | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
@@ -89,7 +93,8 @@ def listening(hearing: Listener | None) -> Iterator[None]:
 
 def listener() -> Listener | None:
     """Who hears of the work that begins now; None where nobody does."""
-    return _listener.get()
+    hearing = _listener.get()
+    return None if isinstance(hearing, _Silence) else hearing
 
 
 def track(parts: Sequence[T]) -> Iterator[T]:
@@ -103,29 +108,53 @@ def track(parts: Sequence[T]) -> Iterator[T]:
         yield from _stoppable(parts)
         return
     hearing.begin(len(parts))
-    _listener.set(None)
+    inside = _Silence()
+    _listener.set(inside)
     try:
         for part in _stoppable(parts):
             yield part
             hearing.advance(1)
-    finally:
-        _listener.set(hearing)
+    except BaseException:
+        _leave(inside, hearing)
+        raise
+    _listener.set(hearing)
 
 
 def track_ranges(parts: Sequence[range]) -> Iterator[range]:
     """As `track`, for parts of several images or the like: the work inside a part counts, too."""
+    return _track_inside(parts, [len(part) for part in parts])
+
+
+def track_long(parts: Sequence[T]) -> Iterator[T]:
+    """As `track`, for few parts that are long: the work inside a part counts, too, each part as a hundred.
+
+    Of a single part the work inside is all there is to tell of.
+    """
+    return _track_inside(parts, [100] * len(parts)) if len(parts) > 1 else _stoppable(parts)
+
+
+def _track_inside(parts: Sequence[T], sizes: Sequence[int]) -> Iterator[T]:
     hearing = listener()
     if hearing is None:
         yield from _stoppable(parts)
         return
-    hearing.begin(sum(map(len, parts)))
+    hearing.begin(sum(sizes))
+    inside = None
     try:
-        for part in _stoppable(parts):
-            inside = PartListener(len(part), hearing.advance)
+        for part, size in zip(_stoppable(parts), sizes, strict=True):
+            inside = PartListener(size, hearing.advance)
             _listener.set(inside)
             yield part
             inside.finish()
-    finally:
+    except BaseException:
+        _leave(inside, hearing)
+        raise
+    _listener.set(hearing)
+
+
+def _leave(inside: Listener | _Silence | None, hearing: Listener) -> None:
+    """A loop was left, perhaps long ago, by an error that is forgotten now: others may be heard by now."""
+    if _listener.get() is inside:
         _listener.set(hearing)
 
 

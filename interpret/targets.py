@@ -249,10 +249,10 @@ def find_neurons(
     return Targets(layer, place[0].cpu(), torch.stack(place[1:], 1).cpu())
 
 
-def _unknown(images: Images, place: int, matched: LabelMap) -> str:
+def _unknown(images: Images, index: int, matched: LabelMap) -> str:
     """Why an image's label cannot be asked about."""
     try:
-        matched.required([images.labels[place]], [images.ids[place]])
+        matched.required([images.labels[index]], [images.ids[index]])
     except DatasetError as error:
         return f"{error} Or give the target as a category or an index, or ask about what is predicted."
     return ""

@@ -19,7 +19,12 @@ sys.path += sorted(
     str(folder) for folder in Path(__file__).parent.glob("*/")
 )  # what tests import from each other
 
-IMPORTED = ["interpret.run.runner", "interpret_topk", "interpret_training.learner", "interpret_transfer"]
+IMPORTED = [
+    "interpret.run.runner",
+    "interpret_topk",
+    "interpret_training.lightning_module",
+    "interpret_transfer",
+]
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN

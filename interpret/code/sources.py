@@ -185,7 +185,7 @@ def stray(module: str) -> Path | None:
     spec = module_spec(module.partition(".")[0])
     if spec is None:
         return None
-    packages = [Path(place) for place in spec.submodule_search_locations or ()]
+    packages = [Path(folder) for folder in spec.submodule_search_locations or ()]
     files = packages or [Path(origin) for origin in [spec.origin] if origin and spec.has_location]
     return next((file.parent for file in files if _unasked(file.parent)), None)
 
@@ -200,11 +200,11 @@ def dotted(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _below(name: str, places: Sequence[str]) -> ModuleSpec | None:
+def _below(name: str, folders: Sequence[str]) -> ModuleSpec | None:
     """A module inside the folders of a package, as Python's own finder of files sees it."""
     portions: list[str] = []
-    for place in places:
-        spec = FileFinder(place, *_LOADERS).find_spec(name)
+    for folder in folders:
+        spec = FileFinder(folder, *_LOADERS).find_spec(name)
         if spec and spec.loader:
             return spec
         portions += list(spec.submodule_search_locations or ()) if spec else []

@@ -24,9 +24,9 @@ def _tables(names: tuple[str, ...]) -> tuple[tuple[Way, Table], ...]:
 
 def _table(names: Sequence[str], way: Way) -> Table:
     table: Table = {}
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         for form in way(name):
-            table.setdefault(form, []).append(place)
+            table.setdefault(form, []).append(index)
     return table
 
 
@@ -40,7 +40,7 @@ def candidates(name: str, names: Sequence[str]) -> list[int]:
             return [synsets.places()[synset]]
         name = _unambiguous(synset)
     for way, table in tables[1:]:
-        if found := [place for form in way(name) for place in table.get(form, [])]:
+        if found := [index for form in way(name) for index in table.get(form, [])]:
             return sorted(set(found))
     return []
 

@@ -146,7 +146,7 @@ class Images(ABC):
 
     @property
     def indices(self) -> Sequence[int]:
-        """The place of every image in the whole dataset (a subset keeps the places of its origin)."""
+        """The index of every image in the whole dataset (a subset keeps the places of its origin)."""
         return range(len(self))
 
     @property
@@ -166,7 +166,7 @@ class Images(ABC):
         Raises:
             DatasetError: If a place lies outside the dataset.
         """
-        outside = [place for place in places if not 0 <= place < len(self)]
+        outside = [index for index in places if not 0 <= index < len(self)]
         if outside:
             raise DatasetError(
                 f"There is no image {outside[0]}: the dataset has {len(self)}, 0 to {len(self) - 1}."
@@ -177,8 +177,8 @@ class Images(ABC):
 class _Subset(Images):
     """A view on some images of another dataset."""
 
-    def __init__(self, origin: Images, places: Sequence[int]) -> None:
-        self.origin, self.places, self.categories = origin, places, origin.categories
+    def __init__(self, origin: Images, indices: Sequence[int]) -> None:
+        self.origin, self.places, self.categories = origin, indices, origin.categories
 
     def __len__(self) -> int:
         return len(self.places)
@@ -186,27 +186,27 @@ class _Subset(Images):
     @property
     def ids(self) -> Sequence[str]:
         ids = self.origin.ids
-        return [ids[place] for place in self.places]
+        return [ids[index] for index in self.places]
 
     @property
     def labels(self) -> Sequence[int | None]:
         labels = self.origin.labels
-        return [labels[place] for place in self.places]
+        return [labels[index] for index in self.places]
 
     @property
     def present(self) -> Sequence[tuple[int, ...]]:
         present = self.origin.present
-        return [present[place] for place in self.places]
+        return [present[index] for index in self.places]
 
     @property
     def unsure(self) -> Sequence[tuple[int, ...]]:
         unsure = self.origin.unsure
-        return [unsure[place] for place in self.places]
+        return [unsure[index] for index in self.places]
 
     @property
     def indices(self) -> Sequence[int]:
         indices = self.origin.indices
-        return [indices[place] for place in self.places]
+        return [indices[index] for index in self.places]
 
     @property
     def whole(self) -> Images:
@@ -305,9 +305,9 @@ def as_images(images: Any) -> Images:
 
 
 def _of_loader(loader: torch.utils.data.DataLoader[Any]) -> Images:
-    places = yielded(loader)
+    indices = yielded(loader)
     images = as_images(Collated(loader) if collates(loader) else loader.dataset)
-    return images if places is None else images.subset(places)
+    return images if indices is None else images.subset(indices)
 
 
 def _require_several(x: Tensor | np.ndarray) -> None:

@@ -73,9 +73,9 @@ def blurred(
 
 
 def gaussian_window(size: int, sigma: float) -> Float[Tensor, " size"]:
-    """A Gaussian at ``size`` places about its middle, in float64; its sum is 1."""
-    place = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
-    window = torch.exp(-(place**2) / (2 * sigma**2))
+    """A Gaussian at ``size`` positions about its middle, in float64; its sum is 1."""
+    position = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    window = torch.exp(-(position**2) / (2 * sigma**2))
     return window / window.sum()
 
 

@@ -85,17 +85,17 @@ class LabelMap:
         outputs = [self.output(label) for label in labels]
         if None not in outputs:
             return [output for output in outputs if output is not None]
-        place = outputs.index(None)
-        label, count = labels[place], outputs.count(None)
+        index = outputs.index(None)
+        label, count = labels[index], outputs.count(None)
         if label is None:
             nameless = list(labels).count(None)
             raise DatasetError(
-                f"Image {ids[place]!r} has no label ({nameless} of {len(ids)} images have none)."
+                f"Image {ids[index]!r} has no label ({nameless} of {len(ids)} images have none)."
             )
         named = self.categories[label] if 0 <= label < len(self.categories) else label
         reason = self.trouble or f"The network has {self.classes} outputs, 0 to {self.classes - 1}."
         raise DatasetError(
-            f"No output of the network stands for the label {named!r} of image {ids[place]!r} "
+            f"No output of the network stands for the label {named!r} of image {ids[index]!r} "
             f"({count} of {len(ids)} images). {reason}"
         )
 
@@ -123,7 +123,7 @@ def match_labels(categories: Sequence[str], names: Sequence[str], classes: int) 
     if not wanted:
         return _by_index(known, classes)
     if known == wanted or (is_imagenet(known) and is_imagenet(wanted)):
-        outputs = tuple(place if place < classes else None for place in range(len(known)))
+        outputs = tuple(index if index < classes else None for index in range(len(known)))
         return LabelMap("names", outputs, known, classes)
     if all(name.isdecimal() for name in known) and not set(known) & set(wanted):
         return _by_number(known, classes)
@@ -156,7 +156,7 @@ def as_label(value: Any, index: int, classes: Sequence[str] = ()) -> int | None:
 
     Args:
         value: A whole number of any type, a name among ``classes``, a mapping (boxes and the like), or None.
-        index: The place of the image, for messages.
+        index: The index of the image, for messages.
         classes: The names of the dataset's categories.
 
     Raises:

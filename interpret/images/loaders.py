@@ -120,4 +120,4 @@ def _drawn_twice(loader: DataLoader[Any], count: int) -> tuple[list[int], list[i
 
 def _drawn(loader: DataLoader[Any], count: int) -> list[int]:
     found = loader.sampler if loader.batch_sampler is None else chain.from_iterable(loader.batch_sampler)
-    return [int(place) for place in islice(found, count + 1)]
+    return [int(index) for index in islice(found, count + 1)]

@@ -24,12 +24,12 @@ def more_scans_than(file: BinaryIO, most: int) -> bool:
         file: A JPEG; of what is none, or is cut short, the scans that were found count.
         most: How many are allowed.
     """
-    place = file.tell()
+    position = file.tell()
     try:
         file.seek(2)
         return _count(file, most) > most
     finally:
-        file.seek(place)
+        file.seek(position)
 
 
 def _count(file: BinaryIO, most: int) -> int:

@@ -101,13 +101,13 @@ def pick_output(returned: Any, output: Output = None) -> Float[Tensor, "n classe
         raise ModelError(_not_dense(found, returned, output))
     if output is None:
         raise ModelError(
-            f"The module returns {describe(returned)}, and it is not known what of it is the output "
+            f"The module returns {describe_returned(returned)}, and it is not known what of it is the output "
             f"(n, classes). Say so: interpret.wrap(module, output={_example(returned)}). "
             "Layers work without it."
         )
     raise ModelError(
-        f"output={_written(output)} is {_kind(found)}, no tensor: the module returns {describe(returned)}. "
-        f"For example, output={_example(returned)}."
+        f"output={_written(output)} is {_kind(found)}, no tensor: the module returns "
+        f"{describe_returned(returned)}. For example, output={_example(returned)}."
     )
 
 
@@ -203,7 +203,7 @@ def require_rows(output: Tensor, images: int) -> Tensor:
     return output
 
 
-def describe(returned: Any) -> str:
+def describe_returned(returned: Any) -> str:
     """What a module returned, with the shapes of its tensors, for messages."""
     if isinstance(returned, Tensor):
         return f"a tensor {tuple(returned.shape)}"

@@ -1,6 +1,6 @@
 """A network: a module in eval mode with named layers, its input specification and its categories.
 
-- ``network``: `Network`, and `wrap`, which makes one of any ``nn.Module``.
+- ``network``: `Network`; ``wrapping``: `wrap`, which makes one of any ``nn.Module``.
 - ``layerchoices``: the layers that an analysis takes by itself.
 - ``recording``: activations of several layers in one pass.
 - ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
@@ -11,8 +11,9 @@
 
 from interpret.network.batching import READERS, Batch, OnError, batches
 from interpret.network.entry import takes_network
-from interpret.network.network import IMAGENET_MEAN, IMAGENET_STD, Network, wrap
+from interpret.network.network import Network
 from interpret.network.recording import Call, watching
+from interpret.network.wrapping import IMAGENET_MEAN, IMAGENET_STD, wrap
 
 __all__ = [
     "IMAGENET_MEAN",

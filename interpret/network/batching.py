@@ -81,8 +81,8 @@ def _read_ahead(network: Network, images: Images, batch_size: int) -> Iterator[t
     waiting: deque[tuple[range, list[Future[_Picture]]]] = deque()
     try:
         for start in range(0, len(images), batch_size):
-            places = range(start, min(start + batch_size, len(images)))
-            waiting.append((places, [pool.submit(_read, network, images, place) for place in places]))
+            indices = range(start, min(start + batch_size, len(images)))
+            waiting.append((indices, [pool.submit(_read, network, images, index) for index in indices]))
             if len(waiting) > AHEAD:
                 yield _collect(*waiting.popleft())
         while waiting:
@@ -91,14 +91,14 @@ def _read_ahead(network: Network, images: Images, batch_size: int) -> Iterator[t
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _collect(places: range, futures: Sequence[Future[_Picture]]) -> tuple[range, list[_Picture]]:
+def _collect(indices: range, futures: Sequence[Future[_Picture]]) -> tuple[range, list[_Picture]]:
     check_interrupt()
-    return places, [future.result() for future in futures]
+    return indices, [future.result() for future in futures]
 
 
-def _read(network: Network, images: Images, place: int) -> _Picture:
+def _read(network: Network, images: Images, index: int) -> _Picture:
     try:
-        return network.preprocess(images[place].image)
+        return network.preprocess(images[index].image)
     except DatasetError as error:
         return error
     except OSError as error:  # of a data set that opens its pictures itself

@@ -34,12 +34,12 @@ def takes_network(function: Callable[P, T]) -> Callable[P, T]:
     parameters = list(inspect.signature(function).parameters)
     if "network" not in parameters:
         return function
-    place = parameters.index("network")
+    index = parameters.index("network")
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        if len(args) > place or "network" in kwargs:  # else Python says that it is missing
-            require_network(args[place] if len(args) > place else kwargs["network"], function.__name__)
+        if len(args) > index or "network" in kwargs:  # else Python says that it is missing
+            require_network(args[index] if len(args) > index else kwargs["network"], function.__name__)
         with plain():
             return function(*args, **kwargs)
 

@@ -62,7 +62,7 @@ def choose_layers(network: Layered, choice: LayerChoice) -> list[str]:
 def _named(network: Layered) -> list[str]:
     """The paper's layers by their aliases, else all aliases, in execution order."""
     paper = [name for name in network.aliases if re.fullmatch(r"layer\d+", name)]
-    order = {name: place for place, name in enumerate(network.calls)}
+    order = {name: index for index, name in enumerate(network.calls)}
     return sorted(paper or network.aliases, key=lambda alias: order[network.layer(alias)])
 
 
@@ -79,7 +79,7 @@ def _spread(network: Layered) -> list[str]:
     if re.fullmatch(r"layer\d+", names[0]) and names[0] in network.aliases:
         return names
     count = min(SPREAD, len(names))
-    return [names[(place + 1) * len(names) // count - 1] for place in range(count)]
+    return [names[(index + 1) * len(names) // count - 1] for index in range(count)]
 
 
 def _maps(network: Layered) -> list[str]:
@@ -141,5 +141,5 @@ def _before_the_classifier(network: Layered) -> str | None:
     modules = network.modules_of(nn.Module)
     weighted = [name for name, part in modules.items() if any(True for _ in part.parameters(recurse=False))]
     names = list(network.calls)
-    place = names.index(weighted[-1]) if weighted else 0
-    return names[place - 1] if place else None
+    index = names.index(weighted[-1]) if weighted else 0
+    return names[index - 1] if index else None

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from interpret.arguments import as_aliases, as_categories, require_names_for_all
+from interpret.arguments import require_names_for_all
 from interpret.errors import ModelError, clause
 from interpret.graph.program.program import Graph
-from interpret.images.inputs import InputSpec, Interpolation, as_input_spec, image_shape, require_preprocessed
+from interpret.images.inputs import InputSpec, image_shape, require_preprocessed
 from interpret.images.pictures import Picture
 from interpret.modules.contexts import plain, usable
 from interpret.modules.outputs import (
@@ -24,11 +24,10 @@ from interpret.modules.outputs import (
     OutputKind,
     OutputModule,
     pick_output,
-    require_output,
     require_rows,
 )
 from interpret.modules.snapshots import state_hash
-from interpret.modules.wrappers import named_parts, require_module, require_visible, unwrapped
+from interpret.modules.wrappers import named_parts, require_visible, unwrapped
 from interpret.network.checks import examine
 from interpret.network.known import Known, Shape, find_layer
 from interpret.network.layerchoices import LayerChoice, choose_layers
@@ -36,10 +35,8 @@ from interpret.network.passes import Findings, first_pass, noise_images
 from interpret.network.recording import Call, record
 
 T = TypeVar("T")
-M = TypeVar("M", bound=nn.Module)
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+M = TypeVar("M", bound=nn.Module)
 
 
 class Network:
@@ -354,51 +351,3 @@ class Network:
         Checkpoints share an architecture: results must be keyed by the weights too.
         """
         return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}")
-
-
-def wrap(
-    module: nn.Module,
-    *,
-    input_size: int | tuple[int, int] = 224,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-    categories: Sequence[str] | None = None,
-    aliases: Mapping[str, str] | None = None,
-    resize: int | None = None,
-    interpolation: Interpolation = "bilinear",
-    output: Output = None,
-    check: bool = True,
-) -> Network:
-    """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
-
-    Args:
-        module: Takes images (n, c, h, w) and returns (n, classes). Wrappers of ``torch.compile`` and
-            ``DataParallel`` are taken off.
-        input_size: Height and width in pixels, or one number for both.
-        mean: Mean of each channel in pixel units [0, 1]; its length is the number of channels.
-        std: Standard deviation of each channel in pixel units.
-        categories: The names of the outputs.
-        aliases: Further names of layers.
-        resize: Length the shorter side of a photograph is scaled to before the centre is cropped;
-            default 256/224 of the input size.
-        interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
-            bicubic.
-        output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
-            index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
-        check: Whether to test the module once, on first use: that it gives the same numbers each time and for
-            each image by itself. It takes less time than five passes of two images. Without the test the
-            caller answers for that.
-
-    Raises:
-        ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
-            of torch.export).
-
-    Example:
-        >>> network = interpret.wrap(torchvision.models.resnet18().eval(), input_size=224)
-        >>> network.layers[:3]
-        ('conv1', 'bn1', 'relu')
-    """
-    require_module(module)
-    require_output(output)
-    spec = as_input_spec(input_size, mean, std, resize, interpolation)
-    return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)

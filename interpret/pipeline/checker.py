@@ -256,13 +256,13 @@ class _Checker:
         return str(chosen)
 
     def images(self, draft: _StepDraft) -> tuple[int, ...] | None:
-        places = draft.values.get("images")
-        if places is None:
+        indices = draft.values.get("images")
+        if indices is None:
             return None
-        whole = isinstance(places, list) and all(type(place) is int and place >= 0 for place in places)
-        if whole and places and len(set(places)) == len(places):
-            return tuple(places)
-        message = f"images must be a list of different places in the dataset, from 0. Got {_shown(places)}."
+        whole = isinstance(indices, list) and all(type(index) is int and index >= 0 for index in indices)
+        if whole and indices and len(set(indices)) == len(indices):
+            return tuple(indices)
+        message = f"images must be a list of different places in the dataset, from 0. Got {_shown(indices)}."
         self.report((*draft.spot, "images"), message)
         return None
 

@@ -24,7 +24,7 @@ from yaml.scanner import Scanner
 
 from interpret.errors import InterpretError, PipelineError, Problem, clause
 from interpret.files.reading import printable, read_text
-from interpret.plugin.values import flaw
+from interpret.plugin.values import value_flaw
 
 Spot: TypeAlias = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
@@ -224,7 +224,7 @@ class _Copier:
             return [self.plain(item, (*spot, index)) for index, item in enumerate(value)]
         value = os.fspath(value) if isinstance(value, os.PathLike) else value
         plain = value is None or isinstance(value, bool | int | float | str)
-        if message := flaw(value) if plain else f"must be a plain value. Got {type(value).__name__}":
+        if message := value_flaw(value) if plain else f"must be a plain value. Got {type(value).__name__}":
             self.text.add(self.text.problem(spot, f"{message}."))
             return None
         return value
@@ -274,7 +274,7 @@ class _Reader:
             value = self.loader.construct_object(node)
         except _UNREADABLE:
             return self._report(node, f"{_cut(node.value)} is no {node.tag.removeprefix(_TAG)}.")
-        if message := flaw(value):
+        if message := value_flaw(value):
             return self._report(node, f"The value {message}. Got {_cut(node.value)}.")
         return value
 
@@ -285,7 +285,7 @@ class _Reader:
         for key, value in self._pairs(node):
             if not isinstance(key, yaml.ScalarNode):
                 self._report(key, "A key must be text.")
-            elif message := flaw(key.value):
+            elif message := value_flaw(key.value):
                 self._report(key, f"A key {message}.")
             elif key.value in lines:
                 self._report(key, f"{_cut(key.value)} is written twice, first on line {lines[key.value]}.")

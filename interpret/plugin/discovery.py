@@ -18,7 +18,7 @@ from typing import Any
 import pluggy
 
 from interpret.errors import UnknownNameError
-from interpret.plugin.flaws import KINDS, RESERVED, Kind, flaw, hook_flaws, new_manager, shown
+from interpret.plugin.flaws import KINDS, RESERVED, Kind, class_flaw, hook_flaws, new_manager, shown
 from interpret.plugin.interfaces import Dataset, Executor, Model, Plugin, Probe, Renderer
 
 __all__ = [
@@ -33,10 +33,10 @@ __all__ = [
     "Origin",
     "PluginProblem",
     "Registry",
+    "class_flaw",
     "classify",
     "disabled",
     "find",
-    "flaw",
     "load",
     "load_registry",
     "registry",
@@ -245,7 +245,7 @@ class _Intake:
         return []
 
     def register(self, origin: Origin, kind: Kind, offered: Any) -> None:
-        if message := flaw(kind, offered):
+        if message := class_flaw(kind, offered):
             self.refuse(origin, f"register_{kind}s: {message}")
         elif offered.name in self.shelves[kind]:
             holder = self.origins[self.shelves[kind][offered.name]]

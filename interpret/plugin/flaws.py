@@ -47,7 +47,7 @@ RESERVED: Mapping[Kind, frozenset[str]] = {
 """Keys that mean something else in a pipeline: no parameter can have these names."""
 
 
-def flaw(kind: Kind, offered: object) -> str | None:
+def class_flaw(kind: Kind, offered: object) -> str | None:
     """What is wrong with a plugin class, in one sentence; None if nothing is.
 
     Args:

@@ -37,7 +37,8 @@ from interpret.modules.budget import bounded
 from interpret.network.entry import takes_network
 from interpret.network.network import Network
 from interpret.plugin.shards import Job, shard_grid
-from interpret.plugin.values import flaw
+from interpret.plugin.values import value_flaw
+from interpret.progress import track_ranges
 from interpret.results import Result
 from interpret.weights.loading import load_into, read_weights
 
@@ -60,7 +61,7 @@ class Plugin(BaseModel, ABC):
     @classmethod
     def _possible(cls, value: Any) -> Any:
         """No parameter takes numbers that are infinite or fit in no tensor, nor endless text."""
-        if message := flaw(value):
+        if message := value_flaw(value):
             raise ValueError(message)
         return value
 
@@ -222,7 +223,7 @@ class ShardedProbe(Probe):
         images = as_images(images)
         shards = shard_grid(len(images), self.batch_size)
         return self.merge(
-            [self.run_shard(network, images.subset(shard), *args, **inputs) for shard in shards]
+            [self.run_shard(network, images.subset(shard), *args, **inputs) for shard in track_ranges(shards)]
         )
 
 

@@ -19,7 +19,7 @@ MAX_ARGUMENTS = 10_000
 """Values among the arguments of a class, nested ones counted."""
 
 
-def flaw(value: Any) -> str:
+def value_flaw(value: Any) -> str:
     """What is wrong with a value that no parameter could take, as the end of a sentence; empty if nothing is.
 
     Example:
@@ -27,9 +27,9 @@ def flaw(value: Any) -> str:
         'must be a number of at most 63 bits'
     """
     if isinstance(value, Mapping):
-        return next(filter(None, map(flaw, [*value.keys(), *value.values()])), "")
+        return next(filter(None, map(value_flaw, [*value.keys(), *value.values()])), "")
     if isinstance(value, list | tuple | set | frozenset):
-        return next(filter(None, map(flaw, value)), "")
+        return next(filter(None, map(value_flaw, value)), "")
     return _text_flaw(value) if isinstance(value, str) else _number_flaw(value)
 
 

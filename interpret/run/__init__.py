@@ -6,7 +6,18 @@
 - ``summary``: what a run came to.
 """
 
-from interpret.run.cache import cache_dir, cached, cached_part, cached_pieces, find_result, follows, processes
+from interpret.run.cache import (
+    cache_dir,
+    cached,
+    cached_part,
+    cached_pieces,
+    find_result,
+    follows,
+    parts_for,
+    processes,
+    without_parts,
+)
+from interpret.run.jobs import run_probe
 from interpret.run.runner import run_pipeline
 from interpret.run.store import read_json
 from interpret.run.summary import Run, StepRun
@@ -20,7 +31,10 @@ __all__ = [
     "cached_pieces",
     "find_result",
     "follows",
+    "parts_for",
     "processes",
     "read_json",
     "run_pipeline",
+    "run_probe",
+    "without_parts",
 ]

@@ -168,13 +168,39 @@ def cached(compute: Callable[[], R], *content: object, kind: type[Result] = Resu
 
 
 @contextmanager
-def caching_parts(folder: Path) -> Iterator[None]:
-    """While this holds, parts of a step's work are stored in ``folder``, which goes when the step is done."""
+def caching_parts(folder: Path | None) -> Iterator[None]:
+    """While this holds, parts of a step's work are stored in ``folder``, which goes when the step is done.
+
+    Args:
+        folder: Where; none: nowhere.
+    """
     token = _parts.set(folder)
     try:
         yield
     finally:
         _parts.reset(token)
+
+
+@contextmanager
+def parts_for(*content: object) -> Iterator[None]:
+    """While this holds, a step's parts are told from its other ones by ``content``, too.
+
+    Who runs the same work several times in a step, with other weights, parameters or images, says so by this:
+    each finds its own parts only.
+
+    Args:
+        *content: What tells the work from the step's other work.
+    """
+    folder = _parts.get()
+    with caching_parts(folder / digest("for", *content) if folder else None):
+        yield
+
+
+@contextmanager
+def without_parts() -> Iterator[None]:
+    """While this holds, nothing of a step's work is stored or found, as where its cost is measured."""
+    with caching_parts(None):
+        yield
 
 
 def cached_part(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
@@ -224,7 +250,7 @@ def cached_pieces(
         compute: Computes the result for some places.
         places: All places, such as those of images.
         batch_size: Places in a batch.
-        *content: What tells it from other parts of the step, as for `cached_part`.
+        *content: What tells it from other parts of the step, as for `cached_part`; see also `parts_for`.
         kind: The class of the results, as for `cached`.
         pace: Remembers how long the work takes, from one call to the next.
     """
@@ -264,11 +290,11 @@ def _piece(folder: Path, piece: range) -> Path:
     return folder / f"{piece.start:08d}-{piece.stop:08d}"
 
 
-def _stored_piece(folder: Path, start: int, places: range, batch_size: int) -> range | None:
+def _stored_piece(folder: Path, start: int, indices: range, batch_size: int) -> range | None:
     """The piece that is stored and begins there; None if there is none of whole batches."""
     for path in sorted(folder.glob(f"{start:08d}-" + "[0-9]" * 8)):
         stop = int(path.name.partition("-")[2])
-        if start < stop < places.stop and not (stop - places.start) % batch_size:
+        if start < stop < indices.stop and not (stop - indices.start) % batch_size:
             return range(start, stop)
     return None
 

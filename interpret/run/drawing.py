@@ -78,9 +78,9 @@ def reason(error: Exception) -> str:
     if isinstance(error, InterpretError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        place = f" ({error.filename})" if error.filename else ""
+        location = f" ({error.filename})" if error.filename else ""
         cure = "make room" if error.errno in FULL else "mend that"
-        return f"{error.strerror}{place}. What is done is kept: {cure} and run the same command again."
+        return f"{error.strerror}{location}. What is done is kept: {cure} and run the same command again."
     if isinstance(error, BrokenExecutor):
         return (
             "A process that computed shards died, as when memory runs out or it is killed. The shards that "

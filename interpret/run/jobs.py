@@ -26,9 +26,17 @@ from interpret.images.dataset import Images
 from interpret.network.network import Network
 from interpret.pipeline.steps import Pipeline, Step
 from interpret.plugin.discovery import Registry
-from interpret.plugin.interfaces import Executor, ShardedProbe, WeightsResult, probe_output, probe_partial
+from interpret.plugin.interfaces import (
+    Executor,
+    Probe,
+    ShardedProbe,
+    WeightsResult,
+    probe_output,
+    probe_partial,
+)
 from interpret.plugin.parameters import configure
-from interpret.progress import PartListener, Progress, listening
+from interpret.plugin.shards import shard_grid
+from interpret.progress import PartListener, Progress, listening, track_ranges
 from interpret.results import Result
 from interpret.run.cache import Pace, cached_pieces, caching_parts, working_in
 from interpret.run.store import RunFolder
@@ -155,17 +163,13 @@ class StepWork:
         folder.keep_shard(task.key, shard, found)
 
     def partial(self, shard: range) -> Result:
-        """The partial result of a shard, in pieces if its probe can join them."""
+        """The partial result of a shard."""
         probe = cast(ShardedProbe, self.task.pipeline.steps[self.task.step].probe)
 
         def run(piece: range) -> Result:
             return probe.run_shard(self.network, self.images.subset(piece), **self.inputs)
 
-        if type(probe).join is ShardedProbe.join:
-            return run(shard)
-        kind = probe_partial(type(probe))
-        pieces = cached_pieces(run, shard, probe.batch_size, kind=kind, pace=self.pace)
-        return probe.join(pieces) if len(pieces) > 1 else pieces[0]
+        return _in_pieces(probe, run, shard, self.pace)
 
     def advance(self, shard: range, images: int) -> None:
         """So many more images of a shard are done, and never more than it has."""
@@ -177,6 +181,33 @@ class StepWork:
     def finish(self, shard: range) -> None:
         """A shard is stored."""
         self.advance(shard, len(shard))
+
+
+def run_probe(probe: Probe, network: Network, images: Images, **inputs: Result) -> Result:
+    """What a probe finds, as a part of a step: one that is stopped keeps what it has done.
+
+    Args:
+        probe: The probe.
+        network: The network that it asks.
+        images: The images that it asks about.
+        **inputs: The results that it takes, by parameter.
+    """
+    if not isinstance(probe, ShardedProbe):
+        return probe.run(network, images, **inputs)
+
+    def run(piece: range) -> Result:
+        return probe.run_shard(network, images.subset(piece), **inputs)
+
+    shards, pace = track_ranges(shard_grid(len(images), probe.batch_size)), Pace()
+    return probe.merge([_in_pieces(probe, run, shard, pace) for shard in shards])
+
+
+def _in_pieces(probe: ShardedProbe, run: Callable[[range], Result], shard: range, pace: Pace) -> Result:
+    """The partial result of a shard, in pieces if its probe can join them."""
+    if type(probe).join is ShardedProbe.join:
+        return run(shard)
+    pieces = cached_pieces(run, shard, probe.batch_size, kind=probe_partial(type(probe)), pace=pace)
+    return probe.join(pieces) if len(pieces) > 1 else pieces[0]
 
 
 _one_at_a_time = RLock()

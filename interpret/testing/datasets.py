@@ -41,14 +41,14 @@ def check_dataset(dataset: Dataset, samples: int = 4) -> None:
     again = dataset.open()
     check(list(again.ids) == ids, "has other ids, or another order, when it is opened again.")
     check(again.fingerprint() == fingerprint, "has another fingerprint when it is opened again.")
-    places = range(min(samples, len(ids)))
+    indices = range(min(samples, len(ids)))
     with ThreadPoolExecutor(4) as pool:
-        read = list(pool.map(images.__getitem__, places))
-    for place in places:
-        _check_sample(dataset, images, read[place], place)
+        read = list(pool.map(images.__getitem__, indices))
+    for index in indices:
+        _check_sample(dataset, images, read[index], index)
         check(
-            _pixels(read[place]) == _pixels(again[place]),
-            f"gives another image {place} the second time.",
+            _pixels(read[index]) == _pixels(again[index]),
+            f"gives another image {index} the second time.",
         )
 
 
@@ -67,11 +67,11 @@ def _no_picture_is_opened(dataset: Dataset) -> Iterator[None]:
     require(dataset, not opened, "reads pictures before they are asked for.")
 
 
-def _check_sample(dataset: Dataset, images: Images, sample: Sample, place: int) -> None:
+def _check_sample(dataset: Dataset, images: Images, sample: Sample, index: int) -> None:
     check = partial(require, dataset)
-    check(sample.id == images.ids[place], f"gives image {place} another id than ids does.")
-    check(sample.label == images.labels[place], f"gives image {place} another label than labels does.")
-    _check_objects(dataset, images, sample, place)
+    check(sample.id == images.ids[index], f"gives image {index} another id than ids does.")
+    check(sample.label == images.labels[index], f"gives image {index} another label than labels does.")
+    _check_objects(dataset, images, sample, index)
     width, height = sample.image.shape[:0:-1] if isinstance(sample.image, Tensor) else sample.image.size
     if sample.mask is not None:
         check(
@@ -114,14 +114,14 @@ def _check_labels(dataset: Dataset, images: Images) -> None:
         check(label is None or label in shown, f"has a label of {name} that is not among those present.")
 
 
-def _check_objects(dataset: Dataset, images: Images, sample: Sample, place: int) -> None:
+def _check_objects(dataset: Dataset, images: Images, sample: Sample, index: int) -> None:
     """The objects, where they are given, are those that present and unsure tell of."""
     shown = {found.label for found in sample.objects if not found.difficult}
     hard = {found.label for found in sample.objects} - shown
     require(
         dataset,
-        not sample.objects or (shown == set(images.present[place]) and hard == set(images.unsure[place])),
-        f"gives image {place} other objects than present and unsure do.",
+        not sample.objects or (shown == set(images.present[index]) and hard == set(images.unsure[index])),
+        f"gives image {index} other objects than present and unsure do.",
     )
 
 

@@ -93,7 +93,7 @@ def _break(*_: object) -> None:
 def _check_shards(probe: ShardedProbe, network: Network, images: Images, inputs: dict[str, Result]) -> None:
     """Shards merge to the same in any order, and in groups where the merged result is a partial one again."""
     check = partial(require, probe)
-    partials = [probe.run_shard(network, images.subset([place]), **inputs) for place in range(len(images))]
+    partials = [probe.run_shard(network, images.subset([index]), **inputs) for index in range(len(images))]
     check_saving(probe, partials[0])
     whole = stored_bytes(probe.merge(partials))
     for order in (partials[::-1], partials[1:] + partials[:1]):
@@ -121,9 +121,9 @@ def _check_join(probe: ShardedProbe, network: Network, images: Images, inputs: d
 
 def _check_attribute(probe: ClassAttribution, network: Network, images: Images, found: Attributions) -> None:
     """Its method finds in tensors what its result holds for the images."""
-    places = range(0, len(images), probe.batch_size)
-    for part in (slice(start, start + probe.batch_size) for start in places):
-        x = torch.stack([network.preprocess(images[place].image) for place in range(len(images))[part]])
+    indices = range(0, len(images), probe.batch_size)
+    for part in (slice(start, start + probe.batch_size) for start in indices):
+        x = torch.stack([network.preprocess(images[index].image) for index in range(len(images))[part]])
         maps = probe.attribute(network, x, found.targets[part]).cpu()
         message = "attributes something else to tensors than to the same images."
         require(probe, torch.equal(maps, found.maps[part]), message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from interpret.errors import PluginError
-from interpret.plugin.flaws import Kind, flaw
+from interpret.plugin.flaws import Kind, class_flaw
 from interpret.plugin.interfaces import Plugin
 
 
@@ -17,7 +17,7 @@ def require(plugin: Plugin, ok: bool, message: str) -> None:
 
 def require_class(kind: Kind, plugin: Plugin) -> None:
     """The class is one that the loader takes, and its parameters can be written in a file."""
-    message = flaw(kind, type(plugin))
+    message = class_flaw(kind, type(plugin))
     if message:
         raise PluginError(message)
     written = json.loads(plugin.model_dump_json())

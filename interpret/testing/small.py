@@ -10,7 +10,8 @@ from PIL import Image
 from torch import nn
 
 from interpret.images.dataset import Images, as_images
-from interpret.network.network import Network, wrap
+from interpret.network.network import Network
+from interpret.network.wrapping import wrap
 
 
 def small_network() -> Network:
@@ -47,4 +48,4 @@ def _small_network(*_surroundings: object) -> Network:
 def small_images(count: int = 6) -> Images:
     """Photographs of noise, 20 x 24 pixels, with labels 0 to 3, for ``small_network``; always the same."""
     pixels = np.random.default_rng(0).integers(0, 256, (count, 20, 24, 3), dtype=np.uint8)
-    return as_images([(Image.fromarray(picture), place % 4) for place, picture in enumerate(pixels)])
+    return as_images([(Image.fromarray(picture), index % 4) for index, picture in enumerate(pixels)])

@@ -94,8 +94,8 @@ class Compare(Probe):
             raise ValueError(f"'reference' is pairs, but there are {count} probes: one has no partner")
         if isinstance(self.reference, int) and not 0 <= self.reference < count:
             raise ValueError(f"'reference' must be a probe from 0 to {count - 1}. Got {self.reference}")
-        for spec, place in zip(self.probes, self._references(), strict=True):
-            other = self.probes[place]
+        for spec, index in zip(self.probes, self._references(), strict=True):
+            other = self.probes[index]
             if kind(spec) != kind(other):
                 raise ValueError(
                     f"{spec['probe']} gives {kind(spec)}, but its reference {other['probe']} gives "
@@ -124,10 +124,10 @@ class Compare(Probe):
         )
 
     def _references(self) -> tuple[int, ...]:
-        places = range(len(self.probes))
+        indices = range(len(self.probes))
         if self.reference == "pairs":
-            return tuple(place - place % 2 for place in places)
-        return tuple(int(self.reference) for _ in places)
+            return tuple(index - index % 2 for index in indices)
+        return tuple(int(self.reference) for _ in indices)
 
 
 @takes_network

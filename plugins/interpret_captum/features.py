@@ -15,6 +15,7 @@ from interpret.images import Images, as_images
 from interpret.network import Network, batches
 from interpret.plugin import Probe
 from interpret.results import Result
+from interpret.run import cached_pieces
 from interpret_captum.mining import layer_features
 
 
@@ -65,6 +66,15 @@ def _collect(
     network: Network, images: Images, batch_size: int, activations: Callable[[Tensor], dict[str, Tensor]]
 ) -> Features:
     """The activations of all images on the CPU."""
-    found = [activations(batch.x) for batch in batches(network, images, batch_size)]
-    layers = {name: torch.cat([part[name].cpu() for part in found]) for name in found[0]}
+
+    def some(piece: range) -> Features:
+        part = images.subset(piece)
+        found = [activations(batch.x) for batch in batches(network, part, batch_size)]
+        layers = {name: torch.cat([part[name].cpu() for part in found]) for name in found[0]}
+        return Features(layers, tuple(part.ids))
+
+    pieces = cached_pieces(some, range(len(images)), batch_size, kind=Features)
+    if len(pieces) == 1:
+        return pieces[0]
+    layers = {name: torch.cat([piece.layers[name] for piece in pieces]) for name in pieces[0].layers}
     return Features(layers, tuple(images.ids))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from interpret.errors import ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network, batches, takes_network
 from interpret.plugin import Probe
+from interpret.run import cached_pieces
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy
 from interpret_topk import Exemplars, LayerExemplars
@@ -70,11 +71,17 @@ class LayerActivation(Probe):
         """Mine the layers; the order is that of ``topk``: larger value, smaller id, smaller position."""
         images = as_images(images)
         features = _Features.of(network, self.layers or network.default_layers("convolutions"))
-        boards = {layer: _Board(layer, self.k, _places(images)) for layer in features.copies}
-        for batch in batches(network, images, self.batch_size):
-            for layer, output in features(batch.x).items():
-                boards[layer].see(output, torch.tensor(batch.indices))
-        return _exemplars(images, boards)
+        places = _places(images)
+
+        def some(piece: range) -> Exemplars:
+            boards = {layer: _Board(layer, self.k, places) for layer in features.copies}
+            for batch in batches(network, images.subset(piece), self.batch_size):
+                for layer, output in features(batch.x).items():
+                    boards[layer].see(output, torch.tensor(batch.indices))
+            return _exemplars(images.subset(piece), boards)
+
+        pieces = cached_pieces(some, range(len(images)), self.batch_size, kind=Exemplars)
+        return _joined(pieces, places, self.k) if len(pieces) > 1 else pieces[0]
 
 
 class _Board:
@@ -83,11 +90,11 @@ class _Board:
     Args:
         layer: Its name.
         k: How many to keep of each unit.
-        places: The place of every image among the sorted ids, by its place in the dataset.
+        places: The index of every image among the sorted ids, by its place in the dataset.
     """
 
-    def __init__(self, layer: str, k: int, places: Int[Tensor, " any"]) -> None:
-        self.layer, self.k, self.places = layer, k, places
+    def __init__(self, layer: str, k: int, indices: Int[Tensor, " any"]) -> None:
+        self.layer, self.k, self.places = layer, k, indices
         self.found = _nothing(0, k)
         self.broken: set[int] = set()
 
@@ -120,12 +127,12 @@ def _peaks(maps: Float[Tensor, "n unit h w"], images: Int[Tensor, " n"], nan: Te
     return LayerExemplars(value.T.to(dtype), images.expand(maps.shape[1], -1), position, nan)
 
 
-def _strongest(parts: Sequence[LayerExemplars], places: Tensor, k: int) -> LayerExemplars:
+def _strongest(parts: Sequence[LayerExemplars], indices: Tensor, k: int) -> LayerExemplars:
     """The k first of all: larger value, then the smaller place of the image; -1 where there are fewer."""
     value, image, position = (
         torch.cat([getattr(part, name) for part in parts], 1) for name in ("values", "image", "position")
     )
-    by_id = places[image].argsort(dim=1, stable=True)
+    by_id = indices[image].argsort(dim=1, stable=True)
     order = by_id.gather(1, value.gather(1, by_id).argsort(dim=1, descending=True, stable=True))[:, :k]
     row = torch.arange(len(order))[:, None]
     value, image, position = value[row, order], image[row, order], position[row, order]
@@ -138,18 +145,33 @@ def _strongest(parts: Sequence[LayerExemplars], places: Tensor, k: int) -> Layer
     )
 
 
+def _joined(pieces: Sequence[Exemplars], places: Tensor, k: int) -> Exemplars:
+    """The strongest neurons in all images from those in pieces of them."""
+    layers = {
+        layer: _strongest([piece.layers[layer] for piece in pieces], places, k) for layer in pieces[0].layers
+    }
+    names = {index: name for piece in pieces for index, name in piece.ids.items()}
+    broken = tuple(sorted({name for piece in pieces for name in piece.nan_images}))
+    count = sum(piece.count for piece in pieces)
+    return Exemplars(layers, _named(layers, names), (), count, broken)
+
+
+def _named(layers: Mapping[str, LayerExemplars], names: Mapping[str, str]) -> dict[str, str]:
+    """The ids of the images of all neurons, by their places in the dataset as text."""
+    found = {index for layer in layers.values() for index in layer.image.flatten().tolist()} - {-1}
+    return {str(index): names[str(index)] for index in sorted(found)}
+
+
 def _places(images: Images) -> Int[Tensor, " any"]:
-    """The place of every image among the sorted ids, by its place in the dataset."""
+    """The index of every image among the sorted ids, by its place in the dataset."""
     by_id = sorted(zip(images.ids, images.indices, strict=True))
-    places = torch.zeros(max(images.indices) + 1, dtype=torch.int64)
-    places[[index for _, index in by_id]] = torch.arange(len(by_id))
-    return places
+    indices = torch.zeros(max(images.indices) + 1, dtype=torch.int64)
+    indices[[index for _, index in by_id]] = torch.arange(len(by_id))
+    return indices
 
 
 def _exemplars(images: Images, boards: dict[str, _Board]) -> Exemplars:
-    names = dict(zip(images.indices, images.ids, strict=True))
+    names = {str(index): name for index, name in zip(images.indices, images.ids, strict=True)}
     layers = {layer: board.found for layer, board in boards.items()}
-    winners = {index for layer in layers.values() for index in layer.image.flatten().tolist()} - {-1}
-    broken = {names[index] for board in boards.values() for index in board.broken}
-    ids = {str(index): names[index] for index in sorted(winners)}
-    return Exemplars(layers, ids, (), len(images), tuple(sorted(broken)))
+    broken = {names[str(index)] for board in boards.values() for index in board.broken}
+    return Exemplars(layers, _named(layers, names), (), len(images), tuple(sorted(broken)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Float16, Int
 from pydantic import Field
 from torch import Tensor
 
@@ -16,11 +18,15 @@ from interpret.graph import Rules, Seeds, receptive_field
 from interpret.images import Images, as_images
 from interpret.network import Batch, Network, batches
 from interpret.plugin import Probe
+from interpret.progress import listening, track
+from interpret.records import Record
+from interpret.results import Result
+from interpret.run import cached_pieces
 from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients
 from interpret_deconv import LayerProjections, Projections
-from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
+from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, packed
 from interpret_deconv.projection import LayerProjector
 from interpret_topk import Exemplars
 
@@ -51,10 +57,7 @@ class _NeuronProbe(Probe):
         works = {layer: self._work(copy, exemplars, layer) for layer in layers}
         check_images(images, exemplars)
         used = sorted({index for work in works.values() for index in work.found.image.tolist()})
-        local = {index: place for place, index in enumerate(images.indices)}
-        for batch in batches(network, images.subset([local[index] for index in used]), self.batch_size):
-            for work in works.values():
-                work.project(batch, self.batch_size)
+        self._project(network, images, works, used)
         return Projections(
             layers={layer: work.found for layer, work in works.items()},
             ids={str(index): exemplars.ids[str(index)] for index in used},
@@ -64,6 +67,36 @@ class _NeuronProbe(Probe):
             engine="captum",
             dead={layer: exemplars[layer].dead for layer in works},
         )
+
+    def _project(
+        self, network: Network, images: Images, works: Mapping[str, _Work], used: Sequence[int]
+    ) -> None:
+        """Project all neurons, so many images and so many neurons at once; a stopped step goes on."""
+        local = {index: place for place, index in enumerate(images.indices)}
+        groups = [used[start : start + self.batch_size] for start in range(0, len(used), self.batch_size)]
+        parts = [
+            (number, layer, part)
+            for number, group in enumerate(groups)
+            for layer, work in works.items()
+            for part in work.parts(group, self.batch_size)
+        ]
+
+        @lru_cache(maxsize=1)
+        def read(number: int) -> Batch:
+            chosen = images.subset([local[index] for index in groups[number]])
+            with listening(None):
+                (batch,) = batches(network, chosen, self.batch_size)
+            return batch
+
+        def some(piece: range) -> _Pieces:
+            chosen = track(parts[piece.start : piece.stop])
+            return _Pieces(tuple(works[layer].project(read(number), part) for number, layer, part in chosen))
+
+        pieces = cached_pieces(some, range(len(parts)), 1, kind=_Pieces)
+        done = [patches for piece in pieces for patches in piece.parts]
+        pieces.clear()  # so that all of them are in memory once
+        for _, layer, part in parts[::-1]:
+            done.pop().put(works[layer].found, part)
 
     @abstractmethod
     def method(self, copy: ModuleCopy) -> Any:
@@ -103,24 +136,46 @@ class NeuronGuidedBackprop(_NeuronProbe):
 
 
 @dataclass(frozen=True)
+class _Patches(Record):
+    """The projections of some neurons, as `LayerProjections` has them."""
+
+    patches: Float16[Tensor, "neuron channel height width"]
+    scale: Float[Tensor, " neuron"]
+
+    def put(self, into: LayerProjections, which: Int[Tensor, " neuron"]) -> None:
+        """Put them into their places."""
+        into.patches[which], into.scale[which] = self.patches, self.scale
+
+
+@dataclass(frozen=True)
+class _Pieces(Result):
+    """The projections of some parts of all neurons."""
+
+    parts: tuple[_Patches, ...]
+
+
+@dataclass(frozen=True)
 class _Work:
-    """How one layer's neurons are projected, and what is done of it."""
+    """How one layer's neurons are projected, and where their projections go."""
 
     method: Any
     layer: str
     found: LayerProjections
 
-    def project(self, batch: Batch, count: int) -> None:
-        """Project the neurons of a batch of images, so many at once; crop what is of whole images."""
+    def parts(self, images: Sequence[int], count: int) -> Sequence[Int[Tensor, " m"]]:
+        """The neurons of some images, so many at once."""
+        mine = torch.isin(self.found.image, torch.tensor(images)).nonzero()[:, 0]
+        return torch.split(mine, count) if len(mine) else ()
+
+    def project(self, batch: Batch, part: Int[Tensor, " m"]) -> _Patches:
+        """Project some neurons of a batch of images; crop what is of whole images."""
         images, found = torch.tensor(batch.indices), self.found
-        mine = torch.isin(found.image, images).nonzero()[:, 0]
-        for part in torch.split(mine, count) if len(mine) else ():
-            row = (found.image[part, None] == images).int().argmax(1)
-            targets = Targets(self.layer, found.unit[part], found.position[part])
-            with quiet():
-                maps = self.method.attribute(batch.x[row.to(batch.x.device)], targets.pick)
-            patches = map(crop, maps.detach().cpu(), found.box[part].tolist())
-            store(found, part, torch.stack(list(patches)))
+        row = (found.image[part, None] == images).int().argmax(1)
+        targets = Targets(self.layer, found.unit[part], found.position[part])
+        with quiet():
+            maps = self.method.attribute(batch.x[row.to(batch.x.device)], targets.pick)
+        patches = map(crop, maps.detach().cpu(), found.box[part].tolist())
+        return _Patches(*packed(torch.stack(list(patches))))
 
 
 def crop(image: Float[Tensor, "c h w"], box: list[int]) -> Float[Tensor, "c height width"]:

@@ -91,8 +91,8 @@ def labels(specs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     for label in plain:
         seen[label] = seen.get(label, 0) + 1
     repeated, found = {label for label, count in seen.items() if count > 1}, list[str]()
-    for place, label in enumerate(plain):
-        earlier = plain[:place].count(label)
+    for index, label in enumerate(plain):
+        earlier = plain[:index].count(label)
         found.append(f"{label} #{earlier + 1}" if label in repeated else label)
     return tuple(found)
 
@@ -106,10 +106,10 @@ def _parameters(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if key != "probe"}
 
 
-def _mistake(place: tuple[str, ...], message: str, found: Any) -> ValidationError:
+def _mistake(location: tuple[str, ...], message: str, found: Any) -> ValidationError:
     problem = PydanticCustomError("probe", "{message}", {"message": message})
     return ValidationError.from_exception_data(
-        "probe", [InitErrorDetails(type=problem, loc=place, input=found)]
+        "probe", [InitErrorDetails(type=problem, loc=location, input=found)]
     )
 
 

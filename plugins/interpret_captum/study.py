@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from math import nan
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from interpret.attributing import Attribute
 from interpret.attributions import Attributions
 from interpret.errors import StepError
 from interpret.images import Images
 from interpret.modules import as_probabilities
 from interpret.network import Network
 from interpret.plugin import Probe
-from interpret.progress import track
+from interpret.progress import track, track_long
 from interpret.results import Result
+from interpret.run import cached_part, cached_pieces, parts_for, run_probe, without_parts
 from interpret.targets import check_classes
 from interpret_captum import metrics
 from interpret_captum.agreement import feature_difference, map_agreement, mining_agreement
@@ -49,6 +51,17 @@ class Settings:
     batch_size: int = 32
 
 
+Measure: TypeAlias = Callable[[tuple[int, int]], dict[str, Tensor]]
+"""What is measured of one map, which the places of its probe and its image say."""
+
+
+@dataclass(frozen=True)
+class _Values(Result):
+    """What was measured of some maps."""
+
+    values: tuple[dict[str, Tensor], ...]
+
+
 @dataclass
 class Study:
     """One comparison while it is being made.
@@ -57,11 +70,11 @@ class Study:
         network: What is asked.
         images: What it is asked about.
         probes: Who asks.
-        reference: The probe that each is measured against, by its place.
+        reference: The probe that each is measured against, by its index.
         names: What the probes are called.
         settings: What is measured.
         results: What the probes found.
-        found: The attributions among it, by the place of their probe.
+        found: The attributions among it, by the index of their probe.
         each: The values of the metrics in every image, by metric.
         whole: The values of the metrics that belong to no single image, by metric.
         parts: Fields of the result that go beyond the table.
@@ -81,14 +94,14 @@ class Study:
 
     def comparison(self) -> Comparison:
         """Run every probe once and measure what is wanted."""
-        self.results = [probe.run(self.network, self.images) for probe in track(self.probes)]
+        self.results = [self.answer(index) for index in track_long(range(len(self.probes)))]
         self.found = {
-            place: result.attributions()
-            for place, result in enumerate(self.results)
+            index: result.attributions()
+            for index, result in enumerate(self.results)
             if hasattr(result, "attributions")
         }
-        for place, other in enumerate(self.reference):
-            self.check_questions(place, other)
+        for index, other in enumerate(self.reference):
+            self.check_questions(index, other)
         measures: dict[Family, Callable[[], None]] = {
             "agreement": self.agreement,
             "faithfulness": self.faithfulness,
@@ -102,58 +115,87 @@ class Study:
                 measure()
         return self.table()
 
-    def check_questions(self, place: int, other: int) -> None:
+    def answer(self, index: int) -> Result:
+        """What one probe finds; its own parts are told from those of the others."""
+        probe = self.probes[index]
+        with parts_for("probe", index):
+            return cached_part(partial(run_probe, probe, self.network, self.images), "found")
+
+    def measured(self, about: object, measure: Measure) -> dict[tuple[int, int], dict[str, Tensor]]:
+        """What is measured of every map, by the places of its probe and its image; a stopped step goes on."""
+        maps = [(index, image) for index in self.found for image in range(len(self.images))]
+
+        def some(piece: range) -> _Values:
+            with without_parts():  # each map is one part
+                return _Values(tuple(measure(which) for which in track(maps[piece.start : piece.stop])))
+
+        pieces = cached_pieces(some, range(len(maps)), 1, about, kind=_Values) if maps else []
+        values = [value for piece in pieces for value in piece.values]
+        return dict(zip(maps, values, strict=True))
+
+    def by_probe(
+        self, measured: dict[tuple[int, int], dict[str, Tensor]], name: str
+    ) -> dict[int, Float[Tensor, " image"]]:
+        """One number of each image, by probe."""
+        images = range(len(self.images))
+        return {index: torch.cat([measured[index, image][name] for image in images]) for index in self.found}
+
+    def prepared(self, network: Network) -> Callable[[int], Attribute]:
+        """The method of each probe, ready for a network; that of the last one is held."""
+        return lru_cache(maxsize=1)(lambda index: attribute_of(self.probes[index], network))
+
+    def check_questions(self, index: int, other: int) -> None:
         """Refuse to measure answers to different questions against each other."""
-        a, b = self.found.get(place), self.found.get(other)
+        a, b = self.found.get(index), self.found.get(other)
         if a is None or b is None:
             return
         if a.layer != b.layer or not (
             torch.equal(a.target, b.target) and torch.equal(a.position, b.position)
         ):
             raise StepError(
-                f"{self.names[place]} and {self.names[other]} answer different questions: {_question(a)} and "
+                f"{self.names[index]} and {self.names[other]} answer different questions: {_question(a)} and "
                 f"{_question(b)}. Give both the same target, or the same layer, unit and position."
             )
 
-    def note(self, metric: str, place: int, values: Float[Tensor, " image"]) -> None:
+    def note(self, metric: str, index: int, values: Float[Tensor, " image"]) -> None:
         """Keep the values of one probe in every image."""
         shape = (len(self.probes), len(self.images))
-        self.each.setdefault(metric, torch.full(shape, nan, dtype=torch.float64))[place] = values.double()
+        self.each.setdefault(metric, torch.full(shape, nan, dtype=torch.float64))[index] = values.double()
 
-    def note_whole(self, metric: str, place: int, value: float) -> None:
+    def note_whole(self, metric: str, index: int, value: float) -> None:
         """Keep a value of one probe that belongs to no single image."""
         empty = torch.full((len(self.probes),), nan, dtype=torch.float64)
-        self.whole.setdefault(metric, empty)[place] = value
+        self.whole.setdefault(metric, empty)[index] = value
 
-    def image(self, place: int) -> Float[Tensor, "1 c h w"]:
+    def image(self, index: int) -> Float[Tensor, "1 c h w"]:
         """One image as the network takes it."""
-        return self.network.to_device(self.network.preprocess(self.images[place].image)[None])
+        return self.network.to_device(self.network.preprocess(self.images[index].image)[None])
 
     def agreement(self) -> None:
         """Each probe against its reference."""
-        for place, other in enumerate(self.reference):
-            if place == other:
+        for index, other in enumerate(self.reference):
+            if index == other:
                 continue
-            a, b = self.results[place], self.results[other]
-            if place in self.found and other in self.found:
-                for name, values in map_agreement(self.found[place].maps, self.found[other].maps).items():
-                    self.note(name, place, values)
+            a, b = self.results[index], self.results[other]
+            if index in self.found and other in self.found:
+                for name, values in map_agreement(self.found[index].maps, self.found[other].maps).items():
+                    self.note(name, index, values)
             elif isinstance(a, Exemplars) and isinstance(b, Exemplars):
                 for name, value in mining_agreement(a, b).items():
-                    self.note_whole(name, place, value)
+                    self.note_whole(name, index, value)
             elif isinstance(a, Features) and isinstance(b, Features):
-                self.note_whole("largest_difference", place, feature_difference(a, b))
+                self.note_whole("largest_difference", index, feature_difference(a, b))
 
     def faithfulness(self) -> None:
         """Deletion, insertion and infidelity of every map."""
         curves: dict[str, dict[str, Tensor]] = {"deletion": {}, "insertion": {}}
-        for place, found in track([*self.found.items()]):
-            maps = found.maps
-            each = [self.faithful(found, image, maps[image : image + 1]) for image in range(len(maps))]
+        measured = self.measured("faithfulness", self.faithful)
+        for index in self.found:
+            each = [measured[index, image] for image in range(len(self.images))]
             for name, kept in curves.items():
-                kept[self.names[place]] = torch.stack([item[name] for item in each])
-                self.note(name, place, metrics.area(kept[self.names[place]]))
-            self.note("infidelity", place, torch.cat([item["infidelity"] for item in each]))
+                kept[self.names[index]] = torch.stack([item[name] for item in each])
+                self.note(name, index, metrics.area(kept[self.names[index]]))
+            self.note("infidelity", index, torch.cat([item["infidelity"] for item in each]))
         self.parts |= curves
 
     def _probabilities(self, logits: Tensor, axis: int) -> Tensor:
@@ -161,8 +203,10 @@ class Study:
         check_classes(logits)
         return as_probabilities(logits, self.network.output_kind, axis)
 
-    def faithful(self, found: Attributions, image: int, maps: Float[Tensor, "1 c h w"]) -> dict[str, Tensor]:
-        """Curves and infidelity of one map."""
+    def faithful(self, which: tuple[int, int]) -> dict[str, Tensor]:
+        """Curves and infidelity of one map, by the places of its probe and its image."""
+        found, image = self.found[which[0]], which[1]
+        maps = found.maps[image : image + 1]
         x, targets = self.image(image), found.targets[image : image + 1]
         score = score_of(self.network, targets, self._probabilities)
         side, order = min(x.shape[2:]), metrics.pixel_maps(maps)[0].to(x.device)
@@ -185,21 +229,22 @@ class Study:
 
     def sensitivity(self) -> None:
         """The change of every map when its image hardly changes."""
-        radius = SHAKE / torch.tensor(self.network.input.std)
-        for place, found in track([*self.found.items()]):
-            attribute = attribute_of(self.probes[place], self.network)
-            values = [
-                metrics.sensitivity(
-                    asked_of(attribute, found.targets[image : image + 1]),
-                    self.image(image),
-                    radius,
-                    samples=self.settings.samples,
-                    batch_size=self.settings.batch_size,
-                    seed=self.settings.seed + image,
-                )
-                for image in range(len(self.images))
-            ]
-            self.note("sensitivity", place, torch.cat(values))
+        radius, attribute = SHAKE / torch.tensor(self.network.input.std), self.prepared(self.network)
+
+        def sensitive(which: tuple[int, int]) -> dict[str, Tensor]:
+            index, image = which
+            value = metrics.sensitivity(
+                asked_of(attribute(index), self.found[index].targets[image : image + 1]),
+                self.image(image),
+                radius,
+                samples=self.settings.samples,
+                batch_size=self.settings.batch_size,
+                seed=self.settings.seed + image,
+            )
+            return {"sensitivity": value}
+
+        for index, values in self.by_probe(self.measured("sensitivity", sensitive), "sensitivity").items():
+            self.note("sensitivity", index, values)
 
     def localisation(self) -> None:
         """Whether the maps are on the object, where the dataset knows it."""
@@ -210,40 +255,47 @@ class Study:
         empty = torch.zeros(self.network.input.size, dtype=torch.bool)
         objects = torch.stack([empty if mask is None else mask for mask in masks])
         self.parts["covered"] = _where(known, objects.double().mean((1, 2)))
-        for place, found in self.found.items():
+        for index, found in self.found.items():
             maps = metrics.pixel_maps(found.maps)
-            self.note("pointing", place, _where(known, metrics.pointing_game(maps, objects)))
-            self.note("energy", place, _where(known, metrics.energy_inside(maps, objects)))
+            self.note("pointing", index, _where(known, metrics.pointing_game(maps, objects)))
+            self.note("energy", index, _where(known, metrics.energy_inside(maps, objects)))
 
     def sanity(self) -> None:
         """Likeness of the maps to those of networks that are more and more random."""
         stages: list[str] = []
-        rows: dict[int, list[Tensor]] = {place: [] for place in self.found}
+        rows: dict[int, list[Tensor]] = {index: [] for index in self.found}
         cascade = metrics.cascade(self.network, self.settings.stages, self.settings.seed)
-        for _ in track(range(metrics.count_stages(self.network, self.settings.stages))):
+        for stage in track_long(range(metrics.count_stages(self.network, self.settings.stages))):
             layer, network = next(cascade)
             stages.append(layer)
-            for place, found in self.found.items():
-                rows[place].append(self.likeness(place, found, network))
-        for place, values in rows.items():
-            self.note("randomised", place, torch.stack(values).nanmean(0))
+            for index, alike in self.likeness(stage, network).items():
+                rows[index].append(alike)
+        for index, values in rows.items():
+            self.note("randomised", index, torch.stack(values).nanmean(0))
         self.parts["stages"] = tuple(stages)
-        self.parts["randomised"] = {self.names[place]: torch.stack(values) for place, values in rows.items()}
+        self.parts["randomised"] = {self.names[index]: torch.stack(values) for index, values in rows.items()}
 
-    def likeness(self, place: int, found: Attributions, network: Network) -> Float[Tensor, " image"]:
-        """Spearman's correlation of the magnitudes of maps with those of another network's."""
-        attribute, each = attribute_of(self.probes[place], network), range(len(self.images))
-        maps = [attribute(self.image(image), found.targets[image : image + 1]) for image in each]
-        other = torch.cat(maps).cpu()
-        return metrics.rank_correlation(metrics.pixel_maps(other).abs(), metrics.pixel_maps(found.maps).abs())
+    def likeness(self, stage: int, network: Network) -> dict[int, Float[Tensor, " image"]]:
+        """Spearman's correlation of the magnitudes of maps with those of another network's, by probe."""
+        attribute = self.prepared(network)
+
+        def alike(which: tuple[int, int]) -> dict[str, Tensor]:
+            index, image = which
+            found = self.found[index]
+            other = attribute(index)(self.image(image), found.targets[image : image + 1]).cpu()
+            pairs = (metrics.pixel_maps(maps).abs() for maps in (other, found.maps[image : image + 1]))
+            return {"randomised": metrics.rank_correlation(*pairs)}
+
+        return self.by_probe(self.measured(("sanity", stage), alike), "randomised")
 
     def cost(self) -> None:
         """Seconds for each image, and memory."""
         runs = [partial(probe.run, self.network, self.images) for probe in self.probes]
-        costs = metrics.interleaved(runs, self.settings.repeats, self.network.device)
-        for place, cost in enumerate(costs):
-            self.note_whole("seconds", place, cost.seconds / len(self.images))
-            self.note_whole("memory", place, cost.memory)
+        with without_parts():  # what is found again costs nothing
+            costs = metrics.interleaved(runs, self.settings.repeats, self.network.device)
+        for index, cost in enumerate(costs):
+            self.note_whole("seconds", index, cost.seconds / len(self.images))
+            self.note_whole("memory", index, cost.memory)
 
     def table(self) -> Comparison:
         """Everything that was measured."""
@@ -256,7 +308,7 @@ class Study:
             metrics=tuple(columns),
             table=_stack([self.column(metric) for metric in columns], len(self.probes)),
             each=torch.stack(each, 1) if each else empty[:, None][:, :0],
-            attributions={self.names[place]: found for place, found in self.found.items()},
+            attributions={self.names[index]: found for index, found in self.found.items()},
             **self.parts,
         )
 

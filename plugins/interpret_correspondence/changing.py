@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
-from jaxtyping import Float, Int8
+from jaxtyping import Float, Int, Int8
 from torch import Tensor
 
 from interpret.errors import ModelError
 from interpret.network import Network
 from interpret.progress import track
+from interpret.results import Result
+from interpret.run import cached_pieces
 from interpret_correspondence.distances import signs
 from interpret_correspondence.masks import cover
 from interpret_correspondence.placing import Boxes
+
+
+@dataclass(frozen=True)
+class _Signs(Result):
+    """The signs of changes under some masks in some batches, one after the other, by layer."""
+
+    layers: dict[str, Int8[Tensor, "change d"]]
 
 
 def change_signs(
@@ -43,17 +54,36 @@ def change_signs(
     Raises:
         ModelError: If a layer gives no vector for each image, or values that are not finite.
     """
-    found: dict[str, Int8[Tensor, "image mask d"]] = {}
-    starts = range(0, len(x), batch_size)
-    for start, mask in track([(start, mask) for start in starts for mask in range(len(boxes))]):
-        batch = range(start, min(start + batch_size, len(x)))
-        if mask == 0:
-            whole = features(network, x[batch.start : batch.stop], layers)
+    places = [range(start, min(start + batch_size, len(x))) for start in range(0, len(x), batch_size)]
+    work = [(batch, mask) for batch in places for mask in range(len(boxes))]
+
+    @lru_cache(maxsize=1)
+    def whole(batch: range) -> dict[str, Float[Tensor, "n d"]]:
+        return features(network, x[batch.start : batch.stop], layers)
+
+    def change(batch: range, mask: int) -> dict[str, Int8[Tensor, "n d"]]:
+        before = whole(batch)
         covered = torch.stack([cover(x[i], boxes[mask][i], fill[i]) for i in batch])
-        for name, values in features(network, covered, layers).items():
-            if name not in found:
-                found[name] = torch.zeros(len(x), len(boxes), values.shape[1], dtype=torch.int8)
-            found[name][batch.start : batch.stop, mask] = signs(whole[name] - values, tolerance).cpu()
+        after = features(network, covered, layers)
+        return {name: signs(before[name] - values, tolerance).cpu() for name, values in after.items()}
+
+    def some(piece: range) -> _Signs:
+        found = [change(batch, mask) for batch, mask in track(work[piece.start : piece.stop])]
+        return _Signs({name: torch.cat([part[name] for part in found]) for name in found[0]})
+
+    pieces = cached_pieces(some, range(len(work)), 1, kind=_Signs)
+    rows = torch.tensor([(image, mask) for batch, mask in work for image in batch])
+    return {name: _by_image([piece.layers[name] for piece in pieces], rows) for name in pieces[0].layers}
+
+
+def _by_image(
+    parts: Sequence[Int8[Tensor, "change d"]], rows: Int[Tensor, "change 2"]
+) -> Int8[Tensor, "image mask d"]:
+    """Changes, whose images and masks are in ``rows``, in the order of these."""
+    images, masks = (rows.amax(0) + 1).tolist()
+    found = torch.zeros(images, masks, parts[0].shape[1], dtype=torch.int8)
+    for part, places in zip(parts, torch.split(rows, [len(part) for part in parts]), strict=True):
+        found[places[:, 0], places[:, 1]] = part
     return found
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from interpret.errors import DatasetError, InterpretError, UnknownNameError
 from interpret.images import Images, InputSpec, Sample, upright
 from interpret.network import Network, OnError
+from interpret.progress import track
 
 BEYOND = "it lies outside of the photograph"
 CROPPED = "it lies outside of what the network sees"
@@ -79,7 +80,8 @@ def read(
         raise InterpretError(f"on_error must be 'raise' or 'skip'. Got {on_error!r}.")
     annotated: list[AnnotatedImage] = []
     skipped: list[tuple[str, str]] = []
-    for place, (index, name) in enumerate(zip(images.indices, images.ids, strict=True)):
+    places = track(range(len(images)))
+    for place, index, name in zip(places, images.indices, images.ids, strict=True):
         try:
             sample = images[place]
             x, parts = network.preprocess(sample.image), positions(network.input, sample)

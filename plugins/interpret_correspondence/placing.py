@@ -59,7 +59,7 @@ class Draws:
         """Random masks, wholly inside the images.
 
         Args:
-            indices: The place of every image in the dataset.
+            indices: The index of every image in the dataset.
             parts: The masks on parts.
             window: Height and width of a mask.
             size: Of the images.

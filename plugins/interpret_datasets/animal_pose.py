@@ -24,7 +24,7 @@ from interpret_datasets.annotated import (
 )
 from interpret_datasets.cropping import cropped, square_around
 
-LARGEST = 2**27
+MAX_JSON_BYTES = 2**27
 """Bytes of a label file that are read; the official one has 4 million."""
 
 
@@ -184,7 +184,7 @@ class _Category(BaseModel):
     keypoints: tuple[str, ...]
 
 
-class _Annotation(BaseModel):
+class _AnimalAnnotation(BaseModel):
     image_id: int
     category_id: int
     bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
@@ -196,7 +196,7 @@ class _LabelFile(BaseModel):
 
     categories: list[_Category]
     images: dict[int, str]
-    annotations: list[_Annotation] = Field(min_length=1)
+    annotations: list[_AnimalAnnotation] = Field(min_length=1)
 
 
 def read_animals(path: Path) -> list[Animal]:
@@ -206,7 +206,7 @@ def read_animals(path: Path) -> list[Animal]:
         DatasetError: If it is missing, no JSON, or of another form; it names the entry.
     """
     try:
-        labels = _LabelFile.model_validate_json(read_file(path, LARGEST))
+        labels = _LabelFile.model_validate_json(read_file(path, MAX_JSON_BYTES))
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}. Check dataset option 'path'.") from None
     except ValidationError as error:
@@ -219,9 +219,9 @@ def read_animals(path: Path) -> list[Animal]:
 def _animals(path: Path, labels: _LabelFile) -> Iterator[Animal]:
     categories = {category.id: category for category in labels.categories}
     count: Counter[str] = Counter()
-    for place, entry in enumerate(labels.annotations):
+    for index, entry in enumerate(labels.annotations):
         file, category = labels.images.get(entry.image_id), categories.get(entry.category_id)
-        where = f"{path}: annotations.{place}"
+        where = f"{path}: annotations.{index}"
         if file is None or category is None:
             raise DatasetError(
                 f"{where} has image_id {entry.image_id} and category_id {entry.category_id}, but "
@@ -237,7 +237,7 @@ def _animals(path: Path, labels: _LabelFile) -> Iterator[Animal]:
         yield _animal(file if count[file] == 1 else f"{file}#{count[file]}", file, category, entry)
 
 
-def _animal(name: str, file: str, category: _Category, entry: _Annotation) -> Animal:
+def _animal(name: str, file: str, category: _Category, entry: _AnimalAnnotation) -> Animal:
     names = tuple(part.replace("_", " ") for part in category.keypoints)
     left, top, right, bottom = map(round, entry.bbox)
     parts = {

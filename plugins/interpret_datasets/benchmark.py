@@ -52,21 +52,21 @@ class Benchmark(Dataset):
 
 
 def locate(
-    path: Path, wanted: str, places: Sequence[str], download: Callable[[], None] | None = None
+    path: Path, wanted: str, folders: Sequence[str], download: Callable[[], None] | None = None
 ) -> Path:
-    """The folder ``wanted`` of a layout: ``path`` itself, or below it at one of ``places``.
+    """The folder ``wanted`` of a layout: ``path`` itself, or below it in one of ``folders``.
 
     Args:
         path: What the user gave.
         wanted: Name of the folder.
-        places: Where it may lie below ``path``; the empty text is ``path`` itself.
-        download: Brings it to one of the places; called where it is at none.
+        folders: Where it may lie below ``path``; the empty text is ``path`` itself.
+        download: Brings it to one of the folders; called where it is in none.
 
     Raises:
-        DatasetError: If it is at none of them; the message says where it seems to be.
+        DatasetError: If it is in none of them; the message says where it seems to be.
     """
     inside = [path] if path.absolute().name == wanted else []
-    candidates = [*inside, *(path / place / wanted for place in places)]
+    candidates = [*inside, *(path / folder / wanted for folder in folders)]
     if download is not None and not any(map(Path.is_dir, candidates)):
         download()
     for candidate in candidates:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interpret.errors import InterpretError
+from interpret.progress import track
 
 MAX_PAIRS = 1_000_000
 """More would fill the memory and tell nobody anything."""
@@ -61,7 +62,7 @@ def correlated(
         InterpretError: If there are more than ``MAX_PAIRS``.
     """
     found: list[tuple[np.ndarray, ...]] = []
-    for top, left in _corners(len(a), len(b)):
+    for top, left in track(_corners(len(a), len(b))):
         x, y = a[top : top + _ROWS].numpy(), b[left : left + _COLUMNS].numpy()
         row, column, *values = _pairs(x, y, threshold, mirror)
         found.append((row + top, column + left, *values))

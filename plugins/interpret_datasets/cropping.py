@@ -34,14 +34,14 @@ def cropped(sample: Sample, photograph: Image.Image, square: Box) -> Sample:
     """
     left, top, right, bottom = square
     inside = {
-        part: tuple((x - left, y - top) for x, y in places if left <= x < right and top <= y < bottom)
-        for part, places in sample.parts.items()
+        part: tuple((x - left, y - top) for x, y in points if left <= x < right and top <= y < bottom)
+        for part, points in sample.parts.items()
     }
     return replace(
         sample,
         image=photograph.crop(square),
         box=None if sample.box is None else _cut(sample.box, square),
-        parts={part: places for part, places in inside.items() if places},
+        parts={part: points for part, points in inside.items() if points},
     )
 
 

@@ -58,8 +58,8 @@ class Folder(Dataset):
         if categories:
             files = [file for file in files if _top(file) in categories]
         files = spread(files, self.limit)
-        places = {name: label for label, name in enumerate(categories)}
-        return FolderImages(root, files, [places.get(_top(file)) for file in files], categories)
+        numbers = {name: label for label, name in enumerate(categories)}
+        return FolderImages(root, files, [numbers.get(_top(file)) for file in files], categories)
 
 
 class FolderImages(Images):
@@ -68,7 +68,7 @@ class FolderImages(Images):
     Args:
         root: The folder.
         files: Paths relative to it, with forward slashes.
-        labels: The place of each file's category among ``categories``, or None.
+        labels: The index of each file's category among ``categories``, or None.
         categories: Their names.
     """
 
@@ -88,7 +88,7 @@ class FolderImages(Images):
 
     @property
     def labels(self) -> Sequence[int | None]:
-        """The place of each image's category among the categories."""
+        """The index of each image's category among the categories."""
         return self._labels
 
     def __getitem__(self, index: int) -> Sample:
@@ -146,13 +146,13 @@ def spread(files: Sequence[T], limit: int | None) -> list[T]:
     """At most ``limit`` of the files, at equal distances, the first among them."""
     if limit is None or limit >= len(files):
         return list(files)
-    return [files[place * len(files) // limit] for place in range(limit)]
+    return [files[index * len(files) // limit] for index in range(limit)]
 
 
 def natural(path: str) -> tuple[list[list[str | int]], str]:
     """A key that sorts folder by folder and numbers by their value: ``a2`` before ``a10``."""
     parts = [re.split(r"(\d+)", part.casefold()) for part in path.split("/")]
-    return [[int(piece) if place % 2 else piece for place, piece in enumerate(part)] for part in parts], path
+    return [[int(piece) if index % 2 else piece for index, piece in enumerate(part)] for part in parts], path
 
 
 def _top(file: str) -> str:

@@ -27,7 +27,7 @@ NAMES = {
 """The classes by WordNet id, in the order of labels."""
 
 OUTPUTS = dict(zip(NAMES, (0, 217, 482, 491, 497, 566, 569, 571, 574, 701), strict=True))
-"""Their places among ImageNet's 1000 classes."""
+"""Their indices among ImageNet's 1000 classes."""
 
 _SIZES = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
 
@@ -61,8 +61,8 @@ class Imagenette(Synsets):
             UnknownNameError: If a folder is none of the classes, or ``classes`` names one that is not there.
         """
         download = self._download if self.download else None
-        places = ("", _SIZES[self.size], *_SIZES.values())
-        root = locate(user_path(self.path), self.split, places, download)
+        folders = ("", _SIZES[self.size], *_SIZES.values())
+        root = locate(user_path(self.path), self.split, folders, download)
         present = class_folders(root)
         for wnid in present:
             if wnid not in NAMES:

@@ -15,6 +15,7 @@ from interpret.errors import InterpretError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError
 from interpret.plugin import DATASET_OF, Plugin, Probe, dataset_of
+from interpret.progress import track_long
 from interpret.results import Result
 from interpret_datasets.correlation import correlated
 from interpret_datasets.miniatures import SIDE, miniature
@@ -92,7 +93,10 @@ def overlaps(
             f"threshold must be above 0 and at most 1, size at least 2. Got {threshold}, {size}."
         )
     images, others = as_images(images), as_images(others)
-    first, second = (read_thumbnails(item, size, on_error=on_error) for item in (images, others))
+    first, second = (
+        read_thumbnails(item, size, on_error=on_error, name=name)
+        for name, item in track_long([("images", images), ("others", others)])
+    )
     found = correlated(first.x, second.x, threshold, mirror=mirror)
     rows = torch.tensor(first.places, dtype=torch.long)[found.rows]
     columns = torch.tensor(second.places, dtype=torch.long)[found.columns]
@@ -117,8 +121,8 @@ def _pictures(
 ) -> UInt8[Tensor, "shown photograph height width rgb"]:
     """Both photographs of some pairs."""
     found = torch.zeros(len(pairs), 2, SIDE, SIDE, 3, dtype=torch.uint8)
-    for place, (row, column) in enumerate(pairs):
-        found[place, 0], found[place, 1] = miniature(images[row].image), miniature(others[column].image)
+    for index, (row, column) in enumerate(pairs):
+        found[index, 0], found[index, 1] = miniature(images[row].image), miniature(others[column].image)
     return found
 
 

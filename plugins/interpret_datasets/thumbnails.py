@@ -19,20 +19,22 @@ from interpret.errors import DatasetError, clause
 from interpret.images import Images, Picture, upright
 from interpret.network import READERS, OnError
 from interpret.progress import track
+from interpret.results import Result
+from interpret.run import cached_pieces
 
-CHUNK = 256
+CHUNK = 64
 """Pictures that are read at once."""
 
 GREY_LEVELS = 255
 
 
 @dataclass(frozen=True)
-class Thumbnails:
+class Thumbnails(Result):
     """The thumbnails of the images that could be read.
 
     Attributes:
         x: One unit vector for each; zero for a picture of one tone, which correlates with nothing.
-        places: The place of each among the images.
+        places: The index of each among the images.
         skipped: The id of each image that could not be read, and the reason.
     """
 
@@ -41,27 +43,28 @@ class Thumbnails:
     skipped: tuple[tuple[str, str], ...]
 
 
-def read_thumbnails(images: Images, size: int, *, on_error: OnError = "raise") -> Thumbnails:
+def read_thumbnails(images: Images, size: int, *, on_error: OnError = "raise", name: str = "") -> Thumbnails:
     """The thumbnails of all images, ``size`` x ``size`` pixels each, read by a few threads.
+
+    A step that was stopped goes on where it was.
+
+    Args:
+        images: The images.
+        size: Height and width of a thumbnail in pixels.
+        on_error: What to do with images that cannot be read: raise, or skip and list them.
+        name: What tells them from other images of the step.
 
     Raises:
         DatasetError: If an image cannot be read and ``on_error`` is ``raise``; it names the image.
     """
-    ids, x = images.ids, torch.zeros(len(images), size * size)
-    bad: dict[int, str] = {}
-    for place, item in enumerate(_read_all(images, size)):
-        if isinstance(item, Tensor):
-            x[place] = item
-        elif on_error == "skip":
-            bad[place] = str(item)
-        else:
-            raise DatasetError(
-                f"Image {ids[place]!r} cannot be used. {item} "
-                "To leave out such images and list them, use on_error: skip."
-            )
-    good = [place for place in range(len(images)) if place not in bad]
-    skipped = tuple((ids[place], reason) for place, reason in bad.items())
-    return Thumbnails(x[good] if bad else x, tuple(good), skipped)
+
+    def some(piece: range) -> Thumbnails:
+        return _thumbnails(images, piece, size, on_error)
+
+    parts = cached_pieces(some, range(len(images)), CHUNK, "thumbnails", name, kind=Thumbnails)
+    places = tuple(index for part in parts for index in part.places)
+    skipped = tuple(item for part in parts for item in part.skipped)
+    return Thumbnails(torch.cat([part.x for part in parts]), places, skipped)
 
 
 def thumbnail(picture: Picture, size: int) -> Float[Tensor, "size size"]:
@@ -84,16 +87,34 @@ def unit(thumbnail: Float[Tensor, "size size"]) -> Float[Tensor, " pixels"]:
     return ((x - x.mean()) / (deviation * math.sqrt(len(x)))).float()
 
 
-def _read_all(images: Images, size: int) -> Iterator[Tensor | DatasetError]:
+def _thumbnails(images: Images, places: range, size: int, on_error: OnError) -> Thumbnails:
+    """The thumbnails of some images."""
+    ids, x = images.ids, torch.zeros(len(places), size * size)
+    bad: dict[int, str] = {}
+    for index, item in zip(places, _read_all(images, places, size), strict=True):
+        if isinstance(item, Tensor):
+            x[index - places.start] = item
+        elif on_error == "skip":
+            bad[index] = str(item)
+        else:
+            raise DatasetError(
+                f"Image {ids[index]!r} cannot be used. {item} "
+                "To leave out such images and list them, use on_error: skip."
+            )
+    good = [index for index in places if index not in bad]
+    skipped = tuple((ids[index], reason) for index, reason in bad.items())
+    return Thumbnails(x[[index - places.start for index in good]] if bad else x, tuple(good), skipped)
+
+
+def _read_all(images: Images, places: range, size: int) -> Iterator[Tensor | DatasetError]:
     with ThreadPoolExecutor(READERS, thread_name_prefix="interpret-reader") as pool:
-        for start in track(range(0, len(images), CHUNK)):
-            places = range(start, min(start + CHUNK, len(images)))
-            yield from pool.map(partial(_read, images, size), places)
+        for start in track(range(places.start, places.stop, CHUNK)):
+            yield from pool.map(partial(_read, images, size), range(start, min(start + CHUNK, places.stop)))
 
 
-def _read(images: Images, size: int, place: int) -> Tensor | DatasetError:
+def _read(images: Images, size: int, index: int) -> Tensor | DatasetError:
     try:
-        return unit(thumbnail(images[place].image, size))
+        return unit(thumbnail(images[index].image, size))
     except DatasetError as error:
         return error
     except OSError as error:  # of a data set that opens its pictures itself

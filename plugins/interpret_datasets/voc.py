@@ -19,7 +19,7 @@ from interpret_datasets.folder import spread
 from interpret_datasets.voc_xml import CATEGORIES, Annotation, read_annotation
 
 Single: TypeAlias = Literal["largest", "first", "none"]
-_Annotation: TypeAlias = Annotation | DatasetError
+_VocAnnotation: TypeAlias = Annotation | DatasetError
 
 
 class Voc(Dataset):
@@ -108,7 +108,7 @@ class VocImages(Images):
     categories = CATEGORIES
 
     def __init__(
-        self, folder: Path, ids: Sequence[str], annotations: Sequence[_Annotation], single: Single
+        self, folder: Path, ids: Sequence[str], annotations: Sequence[_VocAnnotation], single: Single
     ) -> None:
         self.folder, self._ids, self.annotations = folder, ids, annotations
         self.objects = [() if isinstance(known, DatasetError) else known.objects for known in annotations]
@@ -185,14 +185,14 @@ def read_split(folder: Path, split: str) -> list[str]:
     return ids
 
 
-def _annotation(path: Path) -> _Annotation:
+def _annotation(path: Path) -> _VocAnnotation:
     try:
         return read_annotation(path)
     except DatasetError as error:
         return error
 
 
-def _require_readable(annotations: Sequence[_Annotation]) -> None:
+def _require_readable(annotations: Sequence[_VocAnnotation]) -> None:
     wrong = [known for known in annotations if isinstance(known, DatasetError)]
     if wrong:
         raise DatasetError(

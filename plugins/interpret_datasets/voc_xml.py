@@ -10,7 +10,7 @@ from interpret.errors import DatasetError, UnknownNameError, clause
 from interpret.files import read_file
 from interpret.images import Object
 
-LARGEST = 2**22
+MAX_XML_BYTES = 2**22
 """Bytes of an annotation that are read; VOC's have a few thousand."""
 
 CATEGORIES = (
@@ -68,7 +68,7 @@ def read_annotation(path: Path) -> Annotation:
 
 def _parse(path: Path) -> ET.Element:
     try:
-        text = read_file(path, LARGEST)
+        text = read_file(path, MAX_XML_BYTES)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}.") from None
     if b"\0" in text:  # UTF-16, in which the next test would find nothing, or no text at all

@@ -111,11 +111,11 @@ class _Walk:
 
     def follow(self, entry: os.DirEntry[str], path: str, above: frozenset[_Place]) -> None:
         status = entry.stat(follow_symlinks=False)
-        place = (status.st_dev, status.st_ino)
-        if place in self.followed:
+        inode = (status.st_dev, status.st_ino)
+        if inode in self.followed:
             self.found.links.append(path)
         else:
-            self.followed.add(place)
+            self.followed.add(inode)
             heapq.heappush(self.links, (path, above))
 
     def entries(self, folder: str) -> tuple[_Place, list[os.DirEntry[str]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 
 from interpret.errors import StepError, UnknownNameError
@@ -13,7 +13,7 @@ from interpret.images import Images
 from interpret_deconv.results import LayerProjections
 from interpret_topk import Exemplars, LayerExemplars
 
-__all__ = ["check_images", "choose", "empty_projections", "mined_layers", "store"]
+__all__ = ["check_images", "choose", "empty_projections", "mined_layers", "packed", "store"]
 
 
 def mined_layers(exemplars: Exemplars, layers: Sequence[str]) -> list[str]:
@@ -59,11 +59,11 @@ def check_images(images: Images, exemplars: Exemplars) -> None:
         StepError: If one of them is missing, or is another one.
     """
     ids = dict(zip(images.indices, images.ids, strict=True))
-    for place, id_ in exemplars.ids.items():
-        found = ids.get(int(place), "nothing")
+    for index, id_ in exemplars.ids.items():
+        found = ids.get(int(index), "nothing")
         if found != id_:
             raise StepError(
-                f"The exemplars were mined from other images: image {place} was {id_!r} and is {found!r}. "
+                f"The exemplars were mined from other images: image {index} was {id_!r} and is {found!r}. "
                 "Use the dataset of the mining step."
             )
 
@@ -93,8 +93,12 @@ def empty_projections(
 
 
 def store(into: LayerProjections, which: Int[Tensor, " m"], patches: Float[Tensor, "m c h w"]) -> None:
-    """Put projections into their places, in 16 bits, each with its largest magnitude as its scale."""
+    """Put projections into their places, as `packed` gives them."""
+    into.patches[which], into.scale[which] = packed(patches)
+
+
+def packed(patches: Float[Tensor, "m c h w"]) -> tuple[Float16[Tensor, "m c h w"], Float[Tensor, " m"]]:
+    """Projections in 16 bits, each divided by its largest magnitude, which is its scale."""
     scale = patches.abs().amax((1, 2, 3))
     scale = torch.where(scale > 0, scale, 1.0)
-    into.patches[which] = (patches / scale[:, None, None, None]).to("cpu", torch.float16)
-    into.scale[which] = scale.float().cpu()
+    return (patches / scale[:, None, None, None]).to("cpu", torch.float16), scale.float().cpu()

@@ -39,8 +39,8 @@ class Neuron:
 
 def neurons_of(targets: Targets) -> list[Neuron]:
     """The neurons that are asked about in the images of a batch, one in each."""
-    places = zip(targets.unit.tolist(), targets.position.tolist(), strict=True)
-    return [Neuron(image, targets.layer, unit, y, x) for image, (unit, (y, x)) in enumerate(places)]
+    found = zip(targets.unit.tolist(), targets.position.tolist(), strict=True)
+    return [Neuron(image, targets.layer, unit, y, x) for image, (unit, (y, x)) in enumerate(found)]
 
 
 def as_seeds(
@@ -144,8 +144,8 @@ def _activations(graph: Graph, node: Node, x: Tensor, seeds: Seeds) -> Tensor:
             maps = graph.run(x[images.to(x.device)], [node])[node].cpu()
         chosen = torch.isin(seeds.image, images).nonzero()[:, 0]
         part = seeds.take(chosen)
-        place = torch.searchsorted(images, part.image)
+        index = torch.searchsorted(images, part.image)
         values[chosen] = (
-            maps[place, part.channel] if maps.dim() == 2 else maps[place, part.channel, part.y, part.x]
+            maps[index, part.channel] if maps.dim() == 2 else maps[index, part.channel, part.y, part.x]
         )
     return values

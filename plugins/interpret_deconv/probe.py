@@ -123,12 +123,12 @@ class _Work:
 
     def project(self, x: Tensor, images: list[int]) -> None:
         """Project the neurons of some images, which ``x`` holds in this order, ascending."""
-        places, found = torch.tensor(images), self.found
-        mine = torch.isin(found.image, places).nonzero()[:, 0]
+        indices, found = torch.tensor(images), self.found
+        mine = torch.isin(found.image, indices).nonzero()[:, 0]
         if len(mine) == 0:
             return
         y, x_ = found.position[mine].unbind(1)
-        image = torch.searchsorted(places, found.image[mine])
+        image = torch.searchsorted(indices, found.image[mine])
         seeds = Seeds(image, found.unit[mine], y, x_, self.seed[mine].to(x.dtype))
         patches, found.box[mine] = self.projector.patches(x, seeds)
         store(found, mine, patches)

@@ -268,9 +268,9 @@ class LayerProjector:
             cache = save_forward(self.graph, x[images.to(x.device)], [self.node], self.rules)
             for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
                 mine = seeds.take(part)
-                place = torch.searchsorted(images, mine.image).to(x.device)
+                index = torch.searchsorted(images, mine.image).to(x.device)
                 signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
-                yield part, top_down(cache, self.node, signal, place)
+                yield part, top_down(cache, self.node, signal, index)
 
     def _by_autograd(
         self, gradient: Gradient, x: Tensor, seeds: Seeds, images: Tensor, count: int
@@ -281,10 +281,10 @@ class LayerProjector:
             yield part, gradient(x, signal, mine.image.to(x.device))
 
 
-def _paste(pieces: Tensor, canvases: Tensor, places: Sequence[int], shifts: Sequence[Sequence[int]]) -> None:
+def _paste(pieces: Tensor, canvases: Tensor, indices: Sequence[int], shifts: Sequence[Sequence[int]]) -> None:
     """Write the i-th piece onto canvas ``places[i]``, moved by ``shifts[i]`` and cut at the canvas."""
     height, width = canvases.shape[2:]
-    for piece, place, (down, right) in zip(pieces, places, shifts, strict=True):
+    for piece, index, (down, right) in zip(pieces, indices, shifts, strict=True):
         part = piece[:, max(0, -down) : max(0, height - down), max(0, -right) : max(0, width - right)]
         top, left = max(0, down), max(0, right)
-        canvases[place, :, top : top + part.shape[1], left : left + part.shape[2]] = part
+        canvases[index, :, top : top + part.shape[1], left : left + part.shape[2]] = part

@@ -55,6 +55,8 @@ class LayerProjections(Record):
 
     def fill(self, part: LayerProjections) -> None:
         """Put in what was found for the neurons of some images, as `of_images` gives them."""
+        if part is self:  # all of them
+            return
         mine = torch.isin(self.image, part.image)
         for found, own in ((part.box, self.box), (part.patches, self.patches), (part.scale, self.scale)):
             own[mine] = found

@@ -13,8 +13,9 @@ from torch import Tensor
 from interpret.errors import DatasetError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, batches, takes_network
-from interpret.progress import track
 from interpret.records import Record
+from interpret.results import Result
+from interpret.run import cached_pieces
 
 
 @dataclass(frozen=True)
@@ -72,20 +73,26 @@ def count_activity(
 ) -> tuple[dict[str, Activity], tuple[tuple[str, str], ...]]:
     """``activity``, and the id of every image that cannot be read, with the reason."""
     names = list(layers) or network.default_layers()
-    skipped: list[tuple[str, str]] = []
-    counters = {name: _Counter(name) for name in names}
-    starts = track(range(0, len(images), batch_size))
-    for _, batch in zip(starts, batches(network, images, batch_size, on_error=on_error), strict=True):
-        skipped.extend(batch.skipped)
-        if len(batch.x):
-            network.record(batch.x, {name: counter.see for name, counter in counters.items()})
+
+    def some(piece: range) -> _Counts:
+        skipped: list[tuple[str, str]] = []
+        counters = {name: _Counter(name) for name in names}
+        for batch in batches(network, images.subset(piece), batch_size, on_error=on_error):
+            skipped.extend(batch.skipped)
+            if len(batch.x):
+                network.record(batch.x, {name: counter.see for name, counter in counters.items()})
+        return _Counts(counters, tuple(skipped))
+
+    pieces = cached_pieces(some, range(len(images)), batch_size, kind=_Counts)
+    skipped = tuple(item for piece in pieces for item in piece.skipped)
+    counters = {name: _sum([piece.layers[name] for piece in pieces]) for name in names}
     if not counters[names[0]].seen:
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
-    return {name: counter.activity() for name, counter in counters.items()}, tuple(skipped)
+    return {name: counter.activity() for name, counter in counters.items()}, skipped
 
 
 @dataclass
-class _Counter:
+class _Counter(Record):
     """Counts of one layer after some batches."""
 
     layer: str
@@ -112,3 +119,22 @@ class _Counter:
         whole = torch.tensor([[self.seen], [self.positions]])
         images, positions = (self.active.double() / whole).float()
         return Activity(images, positions, self.seen)
+
+
+@dataclass(frozen=True)
+class _Counts(Result):
+    """Counts over some of the images, and the id of each that could not be read, with the reason."""
+
+    layers: dict[str, _Counter]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def _sum(parts: Sequence[_Counter]) -> _Counter:
+    """The counts of one layer over all parts."""
+    read = [part for part in parts if part.seen] or [*parts[:1]]
+    return _Counter(
+        read[0].layer,
+        sum(part.seen for part in read),
+        sum(part.positions for part in read),
+        torch.stack([part.active for part in read]).sum(0),
+    )

@@ -203,7 +203,7 @@ def _some(images: Images, count: int) -> Images:
     """So many images at most, evenly spaced."""
     if len(images) <= count:
         return images
-    return images.subset([place * len(images) // count for place in range(count)])
+    return images.subset([index * len(images) // count for index in range(count)])
 
 
 def _read(network: Network, images: Images, batch_size: int, on_error: OnError) -> Float[Tensor, "n c h w"]:

@@ -188,5 +188,5 @@ class Diagnosis(Result):
     def __len__(self) -> int:
         return len(self.networks)
 
-    def __getitem__(self, place: int) -> NetworkDiagnosis:
-        return self.networks[place]
+    def __getitem__(self, index: int) -> NetworkDiagnosis:
+        return self.networks[index]

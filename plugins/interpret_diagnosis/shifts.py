@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, reduce
+from operator import add
 
 import torch
 from jaxtyping import Float
@@ -14,6 +16,8 @@ from interpret.graph import ReceptiveField, receptive_field
 from interpret.network import Network, takes_network
 from interpret.progress import track
 from interpret.records import Record
+from interpret.results import Result
+from interpret.run import cached_pieces
 
 BATCH = 8
 """Images whose maps are held at once."""
@@ -86,18 +90,38 @@ def shift_error(
     return {name: _together(trials[name, 0], trials[name, 1], fields[name]) for name in names}
 
 
+@dataclass(frozen=True)
+class _Miss(Record):
+    """By how much the maps of one layer in some images fail to move along with one shift.
+
+    Attributes:
+        missed: The squared differences, summed.
+        sums: The values of each unit and their squares, summed.
+        count: How many values of each unit there are.
+    """
+
+    missed: float
+    sums: Float[Tensor, "2 unit"]
+    count: int
+
+
+@dataclass(frozen=True)
+class _Misses(Result):
+    """Those of some moves of some images, one after the other, by layer."""
+
+    moves: tuple[dict[str, _Miss], ...]
+
+
 @dataclass
 class _Trial:
-    """One layer along one axis: the cells that count, and the sums of the errors so far."""
+    """One layer along one axis: the cells that count, and what was found of each shift so far."""
 
     axis: int
     stride: int
     shifts: tuple[int, ...]
     cells: tuple[slice, slice]
     reason: str = ""
-    missed: dict[int, float] = field(default_factory=dict)
-    spread: dict[int, list[Tensor]] = field(default_factory=dict)
-    count: dict[int, int] = field(default_factory=dict)
+    found: dict[int, list[_Miss]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, field: ReceptiveField, axis: int, size: tuple[int, int], most: int) -> _Trial:
@@ -118,8 +142,8 @@ class _Trial:
         shifts = tuple(dict.fromkeys(round(stride * (i + 1) / count) for i in range(count)))
         return cls(axis, stride, shifts, (rows, columns))
 
-    def see(self, before: Tensor, after: Tensor, shift: int) -> None:
-        """Take in the maps of some images before and after they were moved."""
+    def measure(self, before: Tensor, after: Tensor, shift: int) -> _Miss:
+        """Compare the maps of some images before and after they were moved."""
         there = [
             slice(cells.start - 1, cells.stop - 1) if along == self.axis else cells
             for along, cells in enumerate(self.cells)
@@ -127,26 +151,26 @@ class _Trial:
         part, found = shift / self.stride, after[:, :, self.cells[0], self.cells[1]]
         moved = before[:, :, self.cells[0], self.cells[1]].lerp(before[:, :, there[0], there[1]], part)
         missed = (found - moved).square().sum(dtype=torch.float64)
-        self.missed[shift] = self.missed.get(shift, 0.0) + float(missed)
         both = torch.stack([found, found.square()])
         sums = both.sum((1, 3, 4), dtype=torch.float64).cpu()
-        self.spread[shift] = [*self.spread.get(shift, []), sums]
-        self.count[shift] = self.count.get(shift, 0) + found[:, 0].numel()
+        return _Miss(float(missed), sums, found[:, 0].numel())
 
     def error(self, shift: int) -> float:
         """The error of one shift; NaN where the map is the same everywhere."""
-        first, second = torch.stack(self.spread[shift]).sum(0)
-        spread = float((second - first.square() / self.count[shift]).sum())
+        found = self.found[shift]
+        first, second = torch.stack([part.sums for part in found]).sum(0)
+        spread = float((second - first.square() / sum(part.count for part in found)).sum())
         silent = spread <= 1e-12 * float(second.sum())
-        return float("nan") if silent else (self.missed[shift] / spread) ** 0.5
+        missed = reduce(add, (part.missed for part in found))  # `sum` adds otherwise in Python 3.12
+        return float("nan") if silent else (missed / spread) ** 0.5
 
 
 def _inside(field: ReceptiveField, axis: int, size: int, room: int) -> slice:
     """The positions along an axis whose boxes begin at ``room`` or later and end inside the image."""
     first = 1 if room else 0  # one that moves is compared with the cell before it
-    places = range(first, field.extent[axis])
-    boxes = {place: field.box(*((place, 0) if axis == 0 else (0, place))) for place in places}
-    good = [place for place, box in boxes.items() if box[axis] >= room and box[axis + 2] <= size]
+    indices = range(first, field.extent[axis])
+    boxes = {index: field.box(*((index, 0) if axis == 0 else (0, index))) for index in indices}
+    good = [index for index, box in boxes.items() if box[axis] >= room and box[axis + 2] <= size]
     return slice(good[0], good[-1] + 1) if good else slice(0, 0)
 
 
@@ -156,13 +180,27 @@ def _try(network: Network, x: Tensor, trials: dict[tuple[str, int], _Trial]) -> 
     names = list(dict.fromkeys(name for name, _ in trials))
     if not moves:
         return
-    for part in torch.split(network.to_device(x), BATCH):
-        before: dict[str, Tensor] = network.record(part, names)
-        for axis, shift in track(moves):
-            wanted = [name for name, along in trials if along == axis and shift in trials[name, along].shifts]
-            after: dict[str, Tensor] = network.record(part.roll(shift, axis + 2), wanted)
-            for name in wanted:
-                trials[name, axis].see(before[name], after[name], shift)
+    parts = torch.split(network.to_device(x), BATCH)
+    work = [(number, *move) for number in range(len(parts)) for move in moves]
+
+    @lru_cache(maxsize=1)
+    def before(number: int) -> dict[str, Tensor]:
+        return network.record(parts[number], names)
+
+    def move(number: int, axis: int, shift: int) -> dict[str, _Miss]:
+        wanted = [name for name, along in trials if along == axis and shift in trials[name, along].shifts]
+        unmoved: dict[str, Tensor] = before(number)
+        after: dict[str, Tensor] = network.record(parts[number].roll(shift, axis + 2), wanted)
+        return {name: trials[name, axis].measure(unmoved[name], after[name], shift) for name in wanted}
+
+    def some(piece: range) -> _Misses:
+        return _Misses(tuple(move(*one) for one in track(work[piece.start : piece.stop])))
+
+    pieces = cached_pieces(some, range(len(work)), 1, kind=_Misses)
+    found = [misses for piece in pieces for misses in piece.moves]
+    for (_, axis, shift), misses in zip(work, found, strict=True):
+        for name, miss in misses.items():
+            trials[name, axis].found.setdefault(shift, []).append(miss)
 
 
 def _together(down: _Trial, across: _Trial, field: ReceptiveField) -> ShiftError:

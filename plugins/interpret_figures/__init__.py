@@ -25,8 +25,9 @@ _MOVED = {
     "interpret_filters.renderers": "FilterGrid",
     "interpret_invariance.renderers": "InvariancePanels InvarianceTable",
     "interpret_occlusion.renderers": "OcclusionOverlay OcclusionPanels",
-    "interpret_training.renderers": "AblationFigure AblationTable EvolutionCurves EvolutionGrid "
-    "EvolutionTable TrainingCurves",
+    "interpret_training.ablation.renderers": "AblationFigure AblationTable",
+    "interpret_training.evolution.renderers": "EvolutionCurves EvolutionGrid EvolutionTable",
+    "interpret_training.renderers": "TrainingCurves",
     "interpret_transfer.renderers": "TransferCategories TransferCurve TransferLayers TransferTable",
 }
 """What this package offered before, by the module that has it now."""

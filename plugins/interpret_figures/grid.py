@@ -12,15 +12,15 @@ from jaxtyping import UInt8
 
 from interpret_figures.page import INK, Label
 
-__all__ = ["LETTERS", "LINE", "PAPER", "Grid", "Heading", "put", "square", "tile_size"]
+__all__ = ["LETTERS", "LINE", "WHITE", "Grid", "Heading", "put", "square", "tile_size"]
 
 
-PAPER = 255
+WHITE = 255
 LINE, LETTERS = 0.165, 19
 """Inches from line to line, and letters in an inch, of the heading's details."""
 
-SMALLEST, LARGEST = 64, 128
-"""Pixels of the longer side of a tile: smaller patches are enlarged, larger ones shrunk."""
+TILES = (64, 128)
+"""Pixels of the longer side of a tile, at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Grid:
     def paper(self) -> UInt8[np.ndarray, "h w 3"]:
         """An empty page."""
         shape = (self._top + self._length(0) + self.margin, 2 * self.margin + self.width, 3)
-        return np.full(shape, PAPER, np.uint8)
+        return np.full(shape, WHITE, np.uint8)
 
     def labels(self) -> list[Label]:
         """The heading's text."""
@@ -93,12 +93,18 @@ class Grid:
         return [*labels, Label(x + self.width, y, self.heading.number, 6.5, align="right")]
 
 
-def tile_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width in pixels at which a patch is drawn: a whole multiple of its own, or shrunk to fit."""
-    longer = max(height, width)
-    if longer > LARGEST:
-        return max(round(height * LARGEST / longer), 1), max(round(width * LARGEST / longer), 1)
-    factor = ceil(SMALLEST / longer)
+def tile_size(height: int, width: int, bounds: tuple[int, int] = TILES) -> tuple[int, int]:
+    """Height and width in pixels at which a patch is drawn: a whole multiple of its own, or shrunk to fit.
+
+    Args:
+        height: Of the patch.
+        width: Of the patch.
+        bounds: Pixels of the longer side: smaller patches are enlarged, larger ones shrunk.
+    """
+    (least, most), longer = bounds, max(height, width)
+    if longer > most:
+        return max(round(height * most / longer), 1), max(round(width * most / longer), 1)
+    factor = ceil(least / longer)
     return height * factor, width * factor
 
 

@@ -120,8 +120,13 @@ def png(page: Page) -> bytes:
     where = ink[..., 3] > 0
     pixels, alpha = page.canvas.copy(), ink[where][:, 3:] / 255
     pixels[where] = (pixels[where] * (1 - alpha) + ink[where][:, :3] * alpha).round()
+    return png_bytes(pixels, page.dpi)
+
+
+def png_bytes(pixels: UInt8[np.ndarray, "h w 3"], dpi: int) -> bytes:
+    """Pixels as a file."""
     file = BytesIO()
-    Image.fromarray(pixels).save(file, "png", dpi=(page.dpi, page.dpi), compress_level=COMPRESSION)
+    Image.fromarray(pixels).save(file, "png", dpi=(dpi, dpi), compress_level=COMPRESSION)
     return file.getvalue()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from interpret_figures.colours import SMALL, Scale, draw_bar
-from interpret_figures.grid import LINE, Grid, Heading
+from interpret_figures.grid import LINE, Grid, Heading, tile_size
 from interpret_figures.page import INK, Label, Page
 from interpret_figures.text import fitted
 
@@ -20,8 +20,8 @@ __all__ = ["TILE", "Pair", "pair_page", "picture_size"]
 TILE = 1.6
 """Length of a picture's longer side on paper, in inches."""
 
-SMALLEST, LARGEST = 220, 320
-"""Pixels of the longer side of a picture: smaller ones are enlarged, larger ones shrunk."""
+PICTURES = (220, 320)
+"""Pixels of the longer side of a picture, at least and at most."""
 
 BETWEEN, BELOW, NARROWEST = 0.06, 0.27, 1.0
 """Inches between the pictures of a pair, of the colour bar under them, and of the bar's length at least."""
@@ -48,11 +48,7 @@ class Pair:
 
 def picture_size(height: int, width: int) -> tuple[int, int]:
     """Height and width in pixels at which an image is drawn: enlarged by a whole number, or shrunk."""
-    longer = max(height, width)
-    if longer > LARGEST:
-        return max(round(height * LARGEST / longer), 1), max(round(width * LARGEST / longer), 1)
-    factor = ceil(SMALLEST / longer)
-    return height * factor, width * factor
+    return tile_size(height, width, PICTURES)
 
 
 def pair_page(pairs: Sequence[Pair], columns: int, heading: Heading) -> Page:

@@ -16,7 +16,7 @@ __all__ = ["MINUS", "category", "chance", "fitted", "number", "paragraph", "text
 
 MINUS = "\N{MINUS SIGN}"
 
-DPI, SLACK = 140, 1.03
+MEASURED, SLACK = 140, 1.03
 """The resolution at which texts are measured, and what is added for others."""
 
 
@@ -52,10 +52,10 @@ def chance(value: float) -> str:
 @cache
 def text_inches(text: str, size: float, *, bold: bool = False) -> float:
     """How long a text is on paper, in inches; letters differ a little with the resolution."""
-    renderer = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
+    renderer = RendererAgg(1, 1, MEASURED)  # type: ignore[no-untyped-call]
     letters = font(size, bold=bold)
     width, _, _ = renderer.get_text_width_height_descent(printable(text), letters, ismath=False)  # type: ignore[no-untyped-call]
-    return float(width) / DPI * SLACK
+    return float(width) / MEASURED * SLACK
 
 
 def fitted(text: str, inches: float, size: float, *, bold: bool = False) -> str:

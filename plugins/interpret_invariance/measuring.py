@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -14,7 +15,10 @@ from interpret.arguments import require_count
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, batches, takes_network
-from interpret.progress import track
+from interpret.progress import listening, track
+from interpret.records import Record
+from interpret.results import Result
+from interpret.run import cached_pieces
 from interpret.targets import Target, find_targets, tell, used_labels
 from interpret_invariance.layers import first_and_last
 from interpret_invariance.reference import ReferenceImage
@@ -43,16 +47,37 @@ class CurveSettings:
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What was found in one image; curves are distances by layer, and probabilities."""
+class _Answer(Record):
+    """What was found in one image under one transformation."""
 
+    transform: str
     place: int
     id: str
     target: int
     origin: str
     classes: int
     norm: dict[str, float]
-    curves: dict[str, tuple[dict[str, Float[Tensor, " step"]], Float[Tensor, " step"]]]
+    distance: dict[str, Float[Tensor, " step"]]
+    probability: Float[Tensor, " step"]
+
+
+@dataclass(frozen=True)
+class _Answers(Result):
+    """What was found in some images, and the id of each that could not be read, with the reason."""
+
+    found: tuple[_Answer, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An image that is asked about, and the class whose probability is followed."""
+
+    place: int
+    id: str
+    reference: ReferenceImage
+    target: int
+    origin: str
 
 
 @takes_network
@@ -102,18 +127,13 @@ def invariance(
         network.layer(name)
     amounts = _amounts(transforms, ranges or {}, network.input.size, steps)
     settings = CurveSettings(names, amounts, border, target, batch_size)
-    answers, skipped = list[_Answer](), list[tuple[str, str]]()
-    read = batches(network, images, 1, on_error=on_error)
-    for place, batch in zip(track(range(len(images))), read, strict=True):
-        skipped.extend(batch.skipped)
-        if len(batch.x):
-            answers.append(_ask(network, images.subset([place]), batch.x, settings))
+    answers, skipped = _answers(network, images, settings, on_error)
     if not answers:
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
     same = len(images.categories) == answers[0].classes
     categories = network.categories or (images.categories if same else ())
     matching = tell(used_labels(network, images, answers[0].classes, target))
-    found = _together(network, settings, answers, categories, tuple(skipped))
+    found = _together(network, settings, answers, categories, skipped)
     return replace(found, matching=matching)
 
 
@@ -137,16 +157,61 @@ def _amounts(
     return {kind: amounts_in(kind, size, ranges.get(kind), steps) for kind in kinds}
 
 
-def _ask(network: Network, image: Images, x: Float[Tensor, "1 c h w"], settings: CurveSettings) -> _Answer:
-    """Transform one image in every way."""
-    reference = ReferenceImage.of(network, settings.layers, x)
+def _answers(
+    network: Network, images: Images, settings: CurveSettings, on_error: OnError
+) -> tuple[list[_Answer], tuple[tuple[str, str], ...]]:
+    """Every image under every transformation, and the images that could not be read."""
+    work = [(place, kind) for place in range(len(images)) for kind in settings.amounts]
+
+    @lru_cache(maxsize=1)
+    def look(place: int) -> _Asked | tuple[str, str]:
+        return _look(network, images.subset([place]), settings, on_error)
+
+    def some(piece: range) -> _Answers:
+        found, skipped = list[_Answer](), list[tuple[str, str]]()
+        for place, kind in track(work[piece.start : piece.stop]):
+            image = look(place)
+            if isinstance(image, _Asked):
+                found.append(_ask(image, kind, settings))
+            else:
+                skipped.append(image)
+        return _Answers(tuple(found), tuple(skipped))
+
+    pieces = cached_pieces(some, range(len(work)), 1, kind=_Answers)
+    skipped = dict.fromkeys(item for piece in pieces for item in piece.skipped)
+    return [answer for piece in pieces for answer in piece.found], tuple(skipped)
+
+
+def _look(
+    network: Network, image: Images, settings: CurveSettings, on_error: OnError
+) -> _Asked | tuple[str, str]:
+    """One image and what is asked about it; its id and the reason if it cannot be read."""
+    with listening(None):
+        (batch,) = batches(network, image, 1, on_error=on_error)
+    if batch.skipped:
+        return batch.skipped[0]
+    reference = ReferenceImage.of(network, settings.layers, batch.x)
     target, origin = _find_target(network, image, reference.logits, settings.target)
-    curves = {
-        kind: reference.curves(kind, amounts, target, settings.border, settings.batch_size)
-        for kind, amounts in settings.amounts.items()
-    }
-    classes = reference.logits.shape[1]
-    return _Answer(image.indices[0], image.ids[0], target, origin, classes, reference.norm, curves)
+    return _Asked(image.indices[0], image.ids[0], reference, target, origin)
+
+
+def _ask(asked: _Asked, kind: str, settings: CurveSettings) -> _Answer:
+    """Transform one image in one way."""
+    reference, amounts = asked.reference, settings.amounts[kind]
+    distance, probability = reference.curves(
+        kind, amounts, asked.target, settings.border, settings.batch_size
+    )
+    return _Answer(
+        transform=kind,
+        place=asked.place,
+        id=asked.id,
+        target=asked.target,
+        origin=asked.origin,
+        classes=reference.logits.shape[1],
+        norm=reference.norm,
+        distance=distance,
+        probability=probability,
+    )
 
 
 def _find_target(
@@ -171,27 +236,28 @@ def _together(
 ) -> Invariances:
     """The answers of all images."""
     layers = list(settings.layers)
+    of = {kind: [answer for answer in answers if answer.transform == kind] for kind in settings.amounts}
+    images = next(iter(of.values()))
     return Invariances(
         curves={
             kind: Curves(
                 transform=kind,
                 amounts=amounts,
                 distance={
-                    layer: torch.stack([answer.curves[kind][0][layer] for answer in answers])
-                    for layer in layers
+                    layer: torch.stack([answer.distance[layer] for answer in of[kind]]) for layer in layers
                 },
-                probability=torch.stack([answer.curves[kind][1] for answer in answers]),
+                probability=torch.stack([answer.probability for answer in of[kind]]),
             )
             for kind, amounts in settings.amounts.items()
         },
         norm={
-            layer: torch.tensor([answer.norm[layer] for answer in answers], dtype=torch.float64)
+            layer: torch.tensor([answer.norm[layer] for answer in images], dtype=torch.float64)
             for layer in layers
         },
-        image=torch.tensor([answer.place for answer in answers]),
-        ids={str(answer.place): answer.id for answer in answers},
-        target=torch.tensor([answer.target for answer in answers]),
-        target_from=tuple(answer.origin for answer in answers),
+        image=torch.tensor([answer.place for answer in images]),
+        ids={str(answer.place): answer.id for answer in images},
+        target=torch.tensor([answer.target for answer in images]),
+        target_from=tuple(answer.origin for answer in images),
         border=settings.border,
         input=network.input,
         categories=categories,

@@ -80,7 +80,7 @@ class Invariances(Result):
     Attributes:
         curves: By transformation.
         norm: Length of the features of each untransformed image, by layer.
-        image: The place of each image in the dataset.
+        image: The index of each image in the dataset.
         ids: The id of every image, by its place in the dataset as text.
         target: The class whose probability is followed.
         target_from: Where it comes from, for each image: ``label``, ``predicted`` (the most probable class of

@@ -16,7 +16,7 @@ from interpret.errors import ModelError
 from interpret.images import Fill, Images, as_images
 from interpret.network import Network
 from interpret.plugin import Probe
-from interpret.progress import track
+from interpret.progress import track_long
 from interpret.run import cached_part
 from interpret.targets import Target, Targets, find_targets, tell, used_labels
 from interpret_deconv import LayerProjections
@@ -94,7 +94,7 @@ class Occlusion(Probe):
                 images.indices[number],
                 kind=Sweep,
             )
-            for number in (track(numbers) if len(numbers) > 1 else numbers)
+            for number in track_long(numbers)
         )
         described = [
             self._features(network, images.whole, place, found, exemplars)

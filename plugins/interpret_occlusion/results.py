@@ -176,7 +176,7 @@ class OcclusionMaps(Result):
 
     Attributes:
         maps: One sweep for each image.
-        image: The place of each image in the dataset.
+        image: The index of each image in the dataset.
         ids: The id of every image that is shown, by its place in the dataset as text.
         input: What the network takes.
         categories: The names of the network's outputs.

@@ -14,6 +14,7 @@ from interpret.arguments import require_count, without_parameter
 from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, batches, takes_network
+from interpret.run import cached_pieces
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
 
@@ -56,16 +57,21 @@ def mine(
         ModelError: If a layer gives neither maps (n, c, h, w) nor vectors (n, c).
         DatasetError: If an image cannot be read and ``on_error`` is ``raise``, or if none can.
     """
-    part = scan(
-        network,
-        as_images(images),
-        layers,
-        k=k,
-        batch_size=batch_size,
-        per_image=per_image,
-        on_error=on_error,
-    )
-    return merge([part])
+    images = as_images(images)
+
+    def some(piece: range) -> Exemplars:
+        return scan(
+            network,
+            images.subset(piece),
+            layers,
+            k=k,
+            batch_size=batch_size,
+            per_image=per_image,
+            on_error=on_error,
+        )
+
+    about = ("mining", str(layers), k, per_image)
+    return merge(cached_pieces(some, range(len(images)), batch_size, *about, kind=Exemplars))
 
 
 def scan(
@@ -87,12 +93,12 @@ def scan(
     count = 0
     for batch in batches(network, images, batch_size, on_error=on_error):
         if batch.indices:
-            places = order.places[list(batch.indices)].to(batch.x.device)
-            network.record(batch.x, {name: partial(board.see, places) for name, board in boards.items()})
+            indices = order.places[list(batch.indices)].to(batch.x.device)
+            network.record(batch.x, {name: partial(board.see, indices) for name, board in boards.items()})
         skipped.extend(batch.skipped)
         count += len(batch.indices)
     found = {name: board.exemplars(order) for name, board in boards.items()}
-    broken = {order.name(place) for board in boards.values() for place in board.broken}
+    broken = {order.name(index) for board in boards.values() for index in board.broken}
     return Exemplars(found, order.winners(found), tuple(sorted(skipped)), count, tuple(sorted(broken)))
 
 
@@ -191,8 +197,8 @@ class _Board:
 
 
 def _exemplars(ranking: Ranking, nan: Tensor, order: _Order) -> LayerExemplars:
-    place, y, x = unpack(ranking.keys.cpu())
-    return LayerExemplars(ranking.values.cpu(), order.indices[place], torch.stack([y, x], -1), nan.cpu())
+    index, y, x = unpack(ranking.keys.cpu())
+    return LayerExemplars(ranking.values.cpu(), order.indices[index], torch.stack([y, x], -1), nan.cpu())
 
 
 def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExemplars:

@@ -54,8 +54,8 @@ def order(values: Float[Tensor, "unit any"], keys: Int[Tensor, "unit any"], k: i
 
 def first(values: Float[Tensor, "unit any"], keys: Int[Tensor, "unit any"], k: int) -> Ranking:
     """The k first neurons of each unit."""
-    places = order(values, keys, k)
-    return Ranking(values.gather(1, places), keys.gather(1, places))
+    indices = order(values, keys, k)
+    return Ranking(values.gather(1, indices), keys.gather(1, indices))
 
 
 def peaks(maps: Float[Tensor, "n unit p"]) -> tuple[Float[Tensor, "n unit"], Int[Tensor, "n unit"]]:
@@ -87,7 +87,7 @@ def update(
         ranking: The strongest so far, of other images.
         maps: The batch; p = height * width positions.
         best: ``peaks`` of the maps.
-        images: The place of each image among the sorted ids.
+        images: The index of each image among the sorted ids.
         width: Width of the maps.
         per_image: How many neurons of one unit a single image may give.
     """

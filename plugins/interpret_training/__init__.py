@@ -3,15 +3,15 @@
 from typing import Any
 
 from interpret.plugin import Probe, Renderer, hookimpl
-from interpret_training.ablation import ablate
-from interpret_training.ablation_probe import Ablate
-from interpret_training.ablation_results import Ablation
+from interpret_training.ablation.ablating import ablate
+from interpret_training.ablation.probe import Ablate
+from interpret_training.ablation.results import Ablation
 from interpret_training.checkpoints import Checkpoint, load_checkpoint, read_checkpoints, write_checkpoint
-from interpret_training.evaluation import evaluate
-from interpret_training.evaluation_probe import Evaluate, Evaluation
-from interpret_training.evolution import evolve
-from interpret_training.evolution_probe import Evolve
-from interpret_training.evolution_results import Evolution
+from interpret_training.evaluation.evaluating import evaluate
+from interpret_training.evaluation.probe import Evaluate, Evaluation
+from interpret_training.evolution.evolving import evolve
+from interpret_training.evolution.probe import Evolve
+from interpret_training.evolution.results import Evolution
 from interpret_training.probe import Train
 from interpret_training.recipe import Recipe, read_recipe, recipe_names
 from interpret_training.results import DivergenceError, History, Scores, Training
@@ -53,13 +53,13 @@ def register_probes() -> list[type[Probe]]:
 @hookimpl
 def register_renderers() -> list[type[Renderer[Any]]]:
     """What draws the results of ``train``, ``evolution`` and ``ablation``."""
-    from interpret_training.renderers import (  # noqa: PLC0415 - matplotlib takes time
-        AblationFigure,
-        AblationTable,
+    # Matplotlib takes time.
+    from interpret_training.ablation.renderers import AblationFigure, AblationTable  # noqa: PLC0415
+    from interpret_training.evolution.renderers import (  # noqa: PLC0415
         EvolutionCurves,
         EvolutionGrid,
         EvolutionTable,
-        TrainingCurves,
     )
+    from interpret_training.renderers import TrainingCurves  # noqa: PLC0415
 
     return [AblationFigure, AblationTable, EvolutionCurves, EvolutionGrid, EvolutionTable, TrainingCurves]

@@ -165,7 +165,7 @@ def _before(network: Network, tensor: str, layers: Sequence[str]) -> bool:
         return False
     order = list(network.layers)
     last = max(order.index(network.layer(layer)) for layer in layers)
-    called = [place for place, layer in enumerate(order) if network.calls[layer].module == owner]
+    called = [index for index, layer in enumerate(order) if network.calls[layer].module == owner]
     return not called or called[0] <= last
 
 

@@ -84,6 +84,6 @@ def cut(
     """The view of each image."""
     height, width = size
     windows = images.unfold(2, height, 1).unfold(3, width, 1)
-    place = torch.arange(len(images), device=images.device)
-    cropped = windows[place, :, views.top.to(images.device), views.left.to(images.device)]
+    index = torch.arange(len(images), device=images.device)
+    cropped = windows[index, :, views.top.to(images.device), views.left.to(images.device)]
     return torch.where(views.flip.to(images.device)[:, None, None, None], cropped.flip(3), cropped)

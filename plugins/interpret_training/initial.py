@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from interpret.network import Network
-from interpret_training.chance import number
 from interpret_training.clipping import first_convolution
 from interpret_training.recipe import Init
+from interpret_training.rng import seed_for
 
 
 def initialise(network: Network, init: Init, seed: int, deviation: float = 0.01) -> None:
@@ -27,7 +27,7 @@ def initialise(network: Network, init: Init, seed: int, deviation: float = 0.01)
     parts = [part for part in network.module.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
     first, last = first_convolution(network), parts[-1] if parts else None
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(number(seed, "weights"))
+        torch.manual_seed(seed_for(seed, "weights"))
         for part in parts:
             if init == "he" and part is not first and part is not last:
                 nn.init.kaiming_normal_(part.weight)

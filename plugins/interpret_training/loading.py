@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from interpret.images import InputSpec
 from interpret.network import Network
-from interpret_training.chance import generator, order
 from interpret_training.crops import CENTRE, Views, cut, draw_views, ten_views
 from interpret_training.pixels import Pixels
 from interpret_training.recipe import Recipe
+from interpret_training.rng import generator, order
 from interpret_zoo import MeanImage
 
 __all__ = ["Preparation"]

@@ -79,6 +79,7 @@ def read_pixels(
     categories: Sequence[str] = (),
     on_error: OnError = "raise",
     several: bool = True,
+    hold: bool = True,
 ) -> Pixels:
     """Read labelled photographs, in the size from which views of a network's input are cropped.
 
@@ -89,6 +90,8 @@ def read_pixels(
         categories: Their names, by which labels are matched to them; empty where they have none.
         on_error: What to do with an image that cannot be read: ``raise``, or ``skip`` and list it.
         several: Whether there must be images of every category, as for training.
+        hold: Whether they are needed more than once; if not, they are read when they are, unless those that
+            cannot be read are to be listed.
 
     Raises:
         DatasetError: If a label is missing or no output has it, or an image cannot be read or is a tensor.
@@ -96,11 +99,11 @@ def read_pixels(
     labels = check_labels(images, classes, categories, several=several)
     size = spec.uncropped
     room = len(images) * prod(size.shape)
-    if room > MEMORY and on_error == "raise":
+    if (room > MEMORY or not hold) and on_error == "raise":
         return Pixels(images, size, torch.arange(len(images)), labels, None)
     held, skipped = _read_all(images, size, on_error, hold=room <= MEMORY)
-    good = torch.tensor([place for place in range(len(images)) if place not in skipped])
-    told = tuple((images.ids[place], reason) for place, reason in skipped.items())
+    good = torch.tensor([index for index in range(len(images)) if index not in skipped])
+    told = tuple((images.ids[index], reason) for index, reason in skipped.items())
     if not len(good):
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {told[0][1]}")
     return Pixels(
@@ -128,7 +131,7 @@ def check_labels(
         DatasetError: If an image has none, one is no output of the network, or a category has no images.
     """
     labels = images.labels
-    nameless = [place for place, label in enumerate(labels) if label is None]
+    nameless = [index for index, label in enumerate(labels) if label is None]
     if nameless:
         raise DatasetError(
             f"Image {images.ids[nameless[0]]!r} has no label ({len(nameless)} of {len(labels)} have none): "
@@ -178,21 +181,23 @@ def _read_all(
     skipped: dict[int, str] = {}
     with ThreadPoolExecutor(READERS, thread_name_prefix="interpret-reader") as pool:
         for start in track(range(0, len(images), READ_AT_ONCE)):
-            places = range(start, min(start + READ_AT_ONCE, len(images)))
-            for place, found in zip(places, pool.map(lambda at: _try(images, at, spec), places), strict=True):
+            indices = range(start, min(start + READ_AT_ONCE, len(images)))
+            for index, found in zip(
+                indices, pool.map(lambda at: _try(images, at, spec), indices), strict=True
+            ):
                 if isinstance(found, DatasetError) and on_error == "skip":
-                    skipped[place] = str(found)
+                    skipped[index] = str(found)
                 elif held is not None:
-                    held[place] = _or_raise(found)
+                    held[index] = _or_raise(found)
     return held, skipped
 
 
-def _try(images: Images, place: int, spec: InputSpec) -> UInt8[Tensor, "c h w"] | DatasetError:
+def _try(images: Images, index: int, spec: InputSpec) -> UInt8[Tensor, "c h w"] | DatasetError:
     try:
-        return _read(images, place, spec)
+        return _read(images, index, spec)
     except DatasetError as error:
         return DatasetError(
-            f"Image {images.ids[place]!r} cannot be used. {error} "
+            f"Image {images.ids[index]!r} cannot be used. {error} "
             "To leave out such images and list them, use on_error: skip."
         )
 
@@ -203,8 +208,8 @@ def _or_raise(found: UInt8[Tensor, "c h w"] | DatasetError) -> UInt8[Tensor, "c 
     return found
 
 
-def _read(images: Images, place: int, spec: InputSpec) -> UInt8[Tensor, "c h w"]:
-    picture = images[place].image
+def _read(images: Images, index: int, spec: InputSpec) -> UInt8[Tensor, "c h w"]:
+    picture = images[index].image
     if isinstance(picture, Tensor):
         raise DatasetError("It is a tensor that is preprocessed already: training crops photographs.")
     pixels = np.array(spec.crop(upright(picture))).reshape(*spec.size, -1)

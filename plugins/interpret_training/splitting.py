@@ -6,7 +6,7 @@ import torch
 
 from interpret.errors import DatasetError
 from interpret.images import Images
-from interpret_training.chance import generator
+from interpret_training.rng import generator
 
 
 def split(images: Images, share: float, seed: int = 0) -> tuple[Images, Images]:

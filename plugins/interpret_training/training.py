@@ -22,7 +22,7 @@ from interpret.images import Images, as_images
 from interpret.network import Network, OnError, takes_network
 from interpret.run import cache_dir, find_result, follows, processes, read_json
 from interpret_training.checkpoints import CHECKPOINTS, stored_checkpoint, write_checkpoint
-from interpret_training.evaluation import class_count, probabilities, score
+from interpret_training.evaluation.evaluating import class_count, probabilities, score
 from interpret_training.initial import initialise
 from interpret_training.loading import (
     CenterSteps,
@@ -42,7 +42,7 @@ __all__ = ["training_key"]
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
-    from interpret_training.learner import Learner
+    from interpret_training.lightning_module import TrainingModule
 
 SCORED = 2000
 """Training images, at equal distances, that the last training error is measured on."""
@@ -81,10 +81,10 @@ def train(
     images = as_images(images)
     held_out = None if validation is None else as_images(validation)
     key = training_key(network, images, chosen, held_out)
-    place = cache_dir("train", key, on_error) if folder is None else Path(folder).expanduser()
-    if done := _claim(place, key):
+    target = cache_dir("train", key, on_error) if folder is None else Path(folder).expanduser()
+    if done := _claim(target, key):
         return done
-    return _prepared(network, (images, held_out), chosen, folder=place, key=key, on_error=on_error).run()
+    return _prepared(network, (images, held_out), chosen, folder=target, key=key, on_error=on_error).run()
 
 
 def training_key(network: Network, images: Images, recipe: Recipe, validation: Images | None) -> str:
@@ -120,7 +120,7 @@ def _prepared(
     folder: Path,
     key: str,
     on_error: OnError,
-) -> _Work:
+) -> _TrainingRun:
     """Read the images, to train on and to validate on, and prepare a copy of the network."""
     names = output_names(network, images[0])
     read = partial(
@@ -132,11 +132,11 @@ def _prepared(
     if recipe.mean == "pixel":
         _set_mean(network, pixels)
     network.module.to(memory_format=torch.channels_last)  # a quarter faster on CPU
-    return _Work(network, recipe, pixels, checked, folder, key)
+    return _TrainingRun(network, recipe, pixels, checked, folder, key)
 
 
 @dataclass(frozen=True)
-class _Work:
+class _TrainingRun:
     """One training: the network that changes, and what it is shown."""
 
     network: Network
@@ -157,7 +157,7 @@ class _Work:
                 remove_checked(self.folder / name)
         return found
 
-    def fit(self) -> tuple[Learner, str, int]:
+    def fit(self) -> tuple[TrainingModule, str, int]:
         """Let Lightning train; what was learnt, why it ended early if it did, and this process's rank."""
         trainer = self.trainer()
         share = Share(trainer.global_rank, trainer.world_size)
@@ -179,17 +179,17 @@ class _Work:
         ended = f"no lower validation error for {self.recipe.stop} epochs" if early else ""
         return learner, ended, trainer.global_rank
 
-    def learner(self) -> Learner:
+    def learner(self) -> TrainingModule:
         """The network as Lightning takes it."""
-        from interpret_training.learner import Learner  # noqa: PLC0415 - Lightning takes seconds to import
+        from interpret_training.lightning_module import TrainingModule  # noqa: PLC0415 - Lightning takes seconds to import
 
-        return Learner(self.network, self.recipe, validated=self.validation is not None, key=self.key)
+        return TrainingModule(self.network, self.recipe, validated=self.validation is not None, key=self.key)
 
     def trainer(self) -> Trainer:
         """Lightning's trainer on the network's device, or one of those that ``torchrun`` started."""
         from lightning.pytorch import Trainer  # noqa: PLC0415
 
-        from interpret_training.keeping import StateFile, callbacks, loggers  # noqa: PLC0415
+        from interpret_training.callbacks import StateFile, training_callbacks, training_loggers  # noqa: PLC0415
 
         device, count = self.network.device, processes()
         local = int(os.environ.get("LOCAL_WORLD_SIZE", str(count)))
@@ -201,10 +201,10 @@ class _Work:
             sync_batchnorm=count > 1 and device.type == "cuda",
             precision=self.recipe.precision,
             max_epochs=self.recipe.epochs,
-            callbacks=callbacks(
+            callbacks=training_callbacks(
                 self.network, self.recipe, self.folder, validated=self.validation is not None
             ),
-            logger=loggers(self.folder),
+            logger=training_loggers(self.folder),
             plugins=[StateFile()],
             log_every_n_steps=1,
             num_sanity_val_steps=0,
@@ -213,7 +213,7 @@ class _Work:
             enable_model_summary=False,
         )
 
-    def finished(self, learner: Learner, ended: str) -> Training:
+    def finished(self, learner: TrainingModule, ended: str) -> Training:
         """What was found; the trained network is measured as its checkpoint will be loaded."""
         last = len(learner.history["rate"])
         kept = sorted({last, *(epoch for epoch in self.recipe.kept_epochs if epoch <= last)})
@@ -233,7 +233,7 @@ class _Work:
     def scores(self) -> dict[str, Scores]:
         """How well the trained network does on what it was trained on, and on the validation images."""
         count = min(SCORED, len(self.images))
-        sample = self.images.some([place * len(self.images) // count for place in range(count)])
+        sample = self.images.some([index * len(self.images) // count for index in range(count)])
         found = {"train": score(probabilities(self.network, sample), sample.labels, 1)}
         if self.validation is None:
             return found

@@ -163,12 +163,12 @@ class _Chunk:
 def _read(network: Network, images: Images, layers: Sequence[str], how: _How) -> _Chunk:
     """The features of one part of the images."""
     chunk = _Chunk()
-    for views, places, skipped in _views(network, images, how):
+    for views, indices, skipped in _views(network, images, how):
         chunk.skipped += skipped
-        if places:
+        if indices:
             for name, features in _averaged(network, views, layers).items():
                 chunk.add(name, features, len(images))
-            chunk.places += places
+            chunk.places += indices
     chunk.seconds = perf_counter() - chunk.started
     return chunk
 
@@ -215,7 +215,7 @@ def _stored(files: Sequence[Path], images: Images) -> Features:
         DatasetError: If no image could be read.
     """
     row = {index: place for place, index in enumerate(images.indices)}
-    kept, places, skipped, dimension, seconds = list[Path](), list[int](), list[tuple[str, str]](), 0, 0.0
+    kept, indices, skipped, dimension, seconds = list[Path](), list[int](), list[tuple[str, str]](), 0, 0.0
     for file in files:
         with safe_open(file, "pt") as found:
             skipped += [(name, reason) for name, reason in json.loads(found.metadata()["skipped"])]
@@ -224,8 +224,8 @@ def _stored(files: Sequence[Path], images: Images) -> Features:
             if own:
                 kept.append(file)
                 dimension = prod(found.get_slice("features").get_shape()[1:])
-        places += [row[index] for index in own]
-    if not places:
+        indices += [row[index] for index in own]
+    if not indices:
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0][1]}")
     key = files[0].parent.name
-    return Features(tuple(kept), dimension, tuple(places), tuple(skipped), key, seconds)
+    return Features(tuple(kept), dimension, tuple(indices), tuple(skipped), key, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import TypeAlias
 
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.network import Network, OnError
+from interpret.progress import track_long
 from interpret.results import Result
-from interpret.run import cached
+from interpret.run import cached, cached_part
 from interpret_transfer.classifiers import STRENGTHS, Classifier, classify, learnable
 from interpret_transfer.features import Crops, Features, extract
 from interpret_transfer.folds import Fold
@@ -77,28 +79,61 @@ def judged(name: str, features: Features, task: Task, method: Method) -> tuple[L
     ).rows
 
 
+@dataclass(frozen=True)
+class _Judged(Result):
+    """All classifiers on one layer, trained and tested on one split."""
+
+    quality: Float[Tensor, "classifier category"]
+    strength: Float[Tensor, " classifier"]
+    seconds: Float[Tensor, " classifier"]
+
+
 def _judge(name: str, features: Features, task: Task, method: Method) -> _Rows:
-    """The products are shared by all classifiers, and their time counts for each."""
-    started = perf_counter()
+    """The products are shared by all classifiers, and their time counts for each; a stopped step goes on."""
+    started, splits = perf_counter(), track_long([None, *task.folds])
+    next(splits)  # the products
     products = None if method.scaling == "standard" else gram(features, scaling=method.scaling)
-    shared, seconds = perf_counter() - started, dict.fromkeys(method.classifiers, 0.0)
-    found: dict[Classifier, list[_Tested]] = {kind: [] for kind in method.classifiers}
-    for fold in task.folds:
-        started = perf_counter()
-        own = gram(features, scaling="standard", train=fold.train) if products is None else products
-        shared += perf_counter() - started
-        for kind in method.classifiers:
-            started = perf_counter()
-            found[kind].append(_tested(kind, own, task, fold, method))
-            seconds[kind] += perf_counter() - started
-    sizes = len(task.splits)
+    shared = perf_counter() - started
+    found = [
+        cached_part(partial(_split, features, products, task, fold, method), name, number, kind=_Judged)
+        for number, fold in enumerate(splits)
+        if fold
+    ]
     return _Rows(
         tuple(
             _row(
-                name, kind, tested, dimension=features.dimension, sizes=sizes, seconds=shared + seconds[kind]
+                name,
+                kind,
+                [(one.quality[row], float(one.strength[row])) for one in found],
+                dimension=features.dimension,
+                sizes=len(task.splits),
+                seconds=shared + sum(float(one.seconds[row]) for one in found),
             )
-            for kind, tested in found.items()
+            for row, kind in enumerate(method.classifiers)
         )
+    )
+
+
+def _split(
+    features: Features,
+    products: Float[Tensor, "image image"] | None,
+    task: Task,
+    fold: Fold,
+    method: Method,
+) -> _Judged:
+    """All classifiers on one split; without products, it has its own."""
+    started = perf_counter()
+    own = gram(features, scaling="standard", train=fold.train) if products is None else products
+    shared = perf_counter() - started
+    found, seconds = list[_Tested](), list[float]()
+    for kind in method.classifiers:
+        started = perf_counter()
+        found.append(_tested(kind, own, task, fold, method))
+        seconds.append(shared + perf_counter() - started)
+    return _Judged(
+        torch.stack([quality for quality, _ in found]),
+        torch.tensor([strength for _, strength in found], dtype=torch.float64),
+        torch.tensor(seconds, dtype=torch.float64),
     )
 
 

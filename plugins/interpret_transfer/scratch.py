@@ -14,12 +14,12 @@ from torch import Tensor
 from interpret.errors import DatasetError
 from interpret.images import Images, as_images, match_labels
 from interpret.network import Network, OnError, takes_network
-from interpret.progress import track
+from interpret.progress import track_long
 from interpret.results import Result
 from interpret.run import cached
 from interpret_training import Recipe, read_recipe
 from interpret_training import train as train_network
-from interpret_training.evaluation import class_count, probabilities
+from interpret_training.evaluation.evaluating import class_count, probabilities
 from interpret_training.pixels import output_names, read_pixels
 from interpret_training.training import training_key
 from interpret_transfer.folds import Fold
@@ -67,7 +67,9 @@ def from_scratch(
     outputs = class_count(network)
     _check(task, known_labels(images, range(len(images))), outputs)
     work = [(fold, number % folds) for number, fold in enumerate(task.folds)]
-    found = [_kept(network, images, fold, _seeded(chosen, number), on_error) for fold, number in track(work)]
+    found = [
+        _kept(network, images, fold, _seeded(chosen, number), on_error) for fold, number in track_long(work)
+    ]
     qualities, shape = torch.stack([one.quality for one in found]), (len(task.splits), folds)
     means = [mean_of_known(one) for one in qualities]
     row = LayerTransfer(

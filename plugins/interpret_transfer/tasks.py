@@ -96,13 +96,13 @@ def known_labels(images: Images, places: Sequence[int]) -> list[int]:
         DatasetError: If an image has none.
     """
     labels = images.labels
-    nameless = [place for place in places if labels[place] is None]
+    nameless = [index for index in places if labels[index] is None]
     if nameless:
         raise DatasetError(
             f"Image {images.ids[nameless[0]]!r} has no label ({len(nameless)} of {len(places)} have none): "
             "transfer needs the category of every image. Put the photographs of each into a folder."
         )
-    return [int(labels[place] or 0) for place in places]
+    return [int(labels[index] or 0) for index in places]
 
 
 def split_task(parts: Sequence[Images], rows: Sequence[Sequence[int]], *, exclusive: bool = False) -> Task:
@@ -127,7 +127,7 @@ def split_task(parts: Sequence[Images], rows: Sequence[Sequence[int]], *, exclus
     count = len(rows[0])
     train = list(range(count))
     if exclusive:
-        labels = [parts[0].labels[place] for place in rows[0]]
+        labels = [parts[0].labels[index] for index in rows[0]]
         train = [row for row, label in enumerate(labels) if label is not None]
         chosen = torch.tensor([int(label) for label in labels if label is not None])
         targets[train] = one_against_rest(chosen, len(names))
@@ -146,9 +146,9 @@ def presence(images: Images, places: Sequence[int]) -> Float[Tensor, "image cate
     """1 for the categories an image shows, 0 for those that do not count there, -1 for the others."""
     targets = -torch.ones(len(places), len(images.categories), dtype=torch.float64)
     present, unsure = images.present, images.unsure
-    for row, place in enumerate(places):
-        targets[row, list(unsure[place])] = 0
-        targets[row, list(present[place])] = 1
+    for row, index in enumerate(places):
+        targets[row, list(unsure[index])] = 0
+        targets[row, list(present[index])] = 1
     return targets
 
 

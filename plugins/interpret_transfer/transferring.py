@@ -8,7 +8,7 @@ from typing import Any
 from interpret.errors import InterpretError
 from interpret.images import as_images
 from interpret.network import Network, takes_network
-from interpret.progress import track
+from interpret.progress import track_long
 from interpret_transfer.features import Features, joined
 from interpret_transfer.judging import Method, judged
 from interpret_transfer.results import NetworkTransfer, Transfer
@@ -102,7 +102,7 @@ def transfer_split(
 
 def _assembled(known: dict[str, Features], task: Task, method: Method, *, label: str) -> Transfer:
     """Every layer in turn, and what they have in common."""
-    rows = [row for name in track(list(known)) for row in judged(name, known[name], task, method)]
+    rows = [row for name in track_long(list(known)) for row in judged(name, known[name], task, method)]
     first = next(iter(task.splits.values()))[0]
     shown = (task.targets[list(first.test)] > 0).any(0)
     some = next(iter(known.values()))

@@ -1,6 +1,7 @@
 """Every speed promise of the project, each measured against its peer in the same run: ``make bench``."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ import mining
 import occlusion
 import projections
 import transfer
+from table import Row
 
 PARTS = {
     "mining": mining,
@@ -24,9 +26,14 @@ PARTS = {
 
 def main() -> None:
     """Measure everything, or the parts that are named on the command line."""
-    table = Table("work", "peer", "ours (s)", "peer (s)", "ratio", "to reach")
     chosen = sys.argv[1:] or list(PARTS)
-    for row in (row for name in chosen for row in PARTS[name].rows()):
+    show(row for name in chosen for row in PARTS[name].rows())
+
+
+def show(rows: Iterable[Row]) -> None:
+    """Print what was measured."""
+    table = Table("work", "peer", "ours (s)", "peer (s)", "ratio", "to reach")
+    for row in rows:
         times = (f"{row.ours_s:.3f}", f"{row.peer_s:.3f}", f"{row.ratio:.2f}")
         table.add_row(row.work, row.peer, *times, row.target)
     Console(width=140).print(table)

@@ -14,7 +14,7 @@ from interpret.plugin.interfaces import renderer_input
 from interpret_captum import Comparison
 from interpret_captum.comparison import METRICS
 from interpret_captum.renderers import ComparisonFigure
-from interpret_captum.renderers.figure import Chart, _name_lines
+from interpret_captum.renderers.figure import ComparisonPages, _name_lines
 from interpret_figures.page import INK, QUIET
 from interpret_figures.photographs import Photographs
 
@@ -85,8 +85,10 @@ def test_every_map_stands_in_the_row_of_its_image_and_the_column_of_its_probe(
 
 def labels(made, result, percentile=100.0):
     first = next(iter(result.attributions.values()))
-    chart = Chart(result, Photographs(made.Squares(), first.ids, first.input), percentile, smooth=False)
-    return chart.page(range(len(first.maps)), "").labels
+    pages = ComparisonPages(
+        result, Photographs(made.Squares(), first.ids, first.input), percentile, smooth=False
+    )
+    return pages.page(range(len(first.maps)), "").labels
 
 
 def test_numbers_stand_under_their_columns(made: SimpleNamespace):

@@ -9,7 +9,7 @@ from import_graph import FOLDERS, ROOT, arrows, between_packages, imported, modu
 PICTURE = re.search(r"┌─*▼.*?└─", (ROOT / "docs" / "architecture.md").read_text(), re.DOTALL)
 ORDER = [
     name
-    for line in reversed(re.findall(r"│ ([a-z][a-z, ]*?)(?:  .*)?│", PICTURE[0]))
+    for line in reversed(re.findall(r"│ ([a-z][a-z, ]*?)/?(?:  .*)?│", PICTURE[0]))
     for name in reversed(line.strip().split(", "))
 ]
 """The rooms of the core in the picture, from the ground up."""

@@ -22,7 +22,7 @@ from interpret_captum.study import Settings
 from interpret_invariance import invariance
 from interpret_occlusion import sweep
 from interpret_occlusion.renderers.text import kind_note
-from interpret_training.evaluation import probabilities
+from interpret_training.evaluation.evaluating import probabilities
 from interpret_training.pixels import read_pixels
 
 SIZE = 8

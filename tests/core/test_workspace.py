@@ -3,6 +3,7 @@
 import os
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from interpret.files import write_checked, write_sealed
 from interpret.files.sealed import unseal
 from interpret.plugin import Probe
 from interpret.results import Result
-from interpret.run import cache_dir, cached, follows
-from interpret.run.cache import resumption, working_in
+from interpret.run import cache_dir, cached, cached_part, follows, parts_for, without_parts
+from interpret.run.cache import caching_parts, resumption, working_in
 from interpret.run.store import StepFolder
 
 
@@ -227,3 +228,28 @@ def test_a_kept_result_of_another_class_is_computed_again(tmp_path):
         assert isinstance(cached(lambda: filed(tmp_path / "made"), "key", kind=Filed), Filed)
         assert isinstance(cached(lambda: filed(tmp_path / "never"), "key", kind=Filed), Filed)
     assert not (tmp_path / "never").exists()
+
+
+def test_the_same_work_for_something_else_finds_its_own_parts(tmp_path):
+    computed = []
+
+    def make(number: int) -> Filed:
+        computed.append(number)
+        return filed(tmp_path / f"made-{len(computed)}", str(number))
+
+    def both() -> list[str]:
+        found = []
+        for number in (1, 2):
+            with parts_for(number):
+                part = cached_part(partial(make, number), "same")
+            found.append(part.files["a"].read_text())
+        return found
+
+    with caching_parts(tmp_path / "parts"):
+        assert both() == both() == ["1 a.txt", "2 a.txt"]
+        assert computed == [1, 2]
+        with without_parts():
+            both()
+    assert computed == [1, 2, 1, 2]
+    both()  # outside a run nothing is stored
+    assert computed == [1, 2, 1, 2, 1, 2]

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 import pytest
 import torch
-from correspondence_made import Given, noise, pixels, tensors
+from correspondence_fixtures import Given, noise, pixels, tensors
 from torch import nn
 
 import interpret

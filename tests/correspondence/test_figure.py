@@ -10,6 +10,7 @@ import pytest
 import torch
 from correspondence_cases import correspondence
 from seen import find_all, find_one, pixels
+from written import check_texts, texts
 
 from interpret import DatasetError, UnknownNameError
 from interpret.images import InputSpec, as_images
@@ -145,12 +146,10 @@ def test_dots_are_means_and_diamonds_the_papers() -> None:
 
 def test_the_chances_stand_beside_their_rows() -> None:
     figure = draw(correspondence(layers=("fc7",)), {})
-    figure.draw_without_rendering()
-    texts = {text.get_text(): text for text in figure.texts}
-    assert {"0.012", "0.900", "1e-04", "0.006", "0.450"} <= set(texts)
-    inverse = figure.transFigure
+    boxes = dict(texts(figure))
+    assert {"0.012", "0.900", "1e-04", "0.006", "0.450"} <= set(boxes)
     for text, row in (("0.012", 0), ("0.900", 1)):
-        y = inverse.transform(texts[text].get_position())[1]
+        y = (boxes[text].y0 + boxes[text].y1) / 2
         middle = figure.axes[0].transData.transform((0, row + 0.5))[1]
         assert abs(y - middle) < 0.1 * figure.dpi
 
@@ -164,25 +163,7 @@ def test_the_chances_stand_beside_their_rows() -> None:
     ],
 )
 def test_no_text_of_the_chart_is_cut_or_touches_another(given) -> None:
-    figure = draw(correspondence(**given), {})
-    figure.draw_without_rendering()
-    width, height = figure.bbox.size
-    texts = [*figure.texts]
-    for axes in figure.axes:
-        texts += [axes.xaxis.label, *axes.get_xticklabels()]
-    low, high = figure.axes[0].get_xlim()
-    boxes = []
-    for text in texts:
-        tick = text in figure.axes[0].get_xticklabels() and not low <= text.get_position()[0] <= high
-        if text.get_text() and text.get_visible() and not tick:
-            boxes.append((text.get_text(), text.get_window_extent()))
-    for place, (text, box) in enumerate(boxes):
-        assert box.x0 >= 0, text
-        assert box.x1 <= width, text
-        assert box.y0 >= 0, text
-        assert box.y1 <= height, text
-        for other, second in boxes[:place]:
-            assert not box.overlaps(second), (text, other)
+    check_texts(draw(correspondence(**given), {}))
 
 
 def test_bad_input(made: SimpleNamespace, tmp_path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from correspondence_made import Given, noise, pixels, tensors
+from correspondence_fixtures import Given, noise, pixels, tensors
 from PIL import Image
 
 from interpret.errors import DatasetError, InterpretError, UnknownNameError

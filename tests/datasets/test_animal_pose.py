@@ -14,7 +14,7 @@ from interpret.testing import check_dataset, small_network
 from interpret_datasets import AnimalPose
 
 sys.path.insert(0, str(Path(__file__).parent))
-from labelled_made import animal_labels, make_animals, picture
+from labelled_fixtures import animal_labels, make_animals, picture
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "animal-pose"
 

@@ -17,7 +17,7 @@ from interpret.testing import check_dataset, small_network
 from interpret_datasets import Caltech101, Caltech256
 
 sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_made import make_caltech101, make_caltech256, picture
+from benchmark_fixtures import make_caltech101, make_caltech256, picture
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "caltech101"
 needs_caltech101 = pytest.mark.skipif(not DATA.is_dir(), reason=f"no photographs in {DATA}")

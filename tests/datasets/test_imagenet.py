@@ -14,7 +14,7 @@ from interpret_datasets import Imagenet
 from interpret_datasets.synsets import read_names, short_names
 
 sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_made import make_imagenet, picture
+from benchmark_fixtures import make_imagenet, picture
 
 SAMPLE = Path(__file__).parents[2].parent / "shared" / "data" / "imagenet-sample"
 needs_sample = pytest.mark.skipif(not SAMPLE.is_dir(), reason=f"no photographs in {SAMPLE}")

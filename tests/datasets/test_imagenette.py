@@ -17,7 +17,7 @@ from interpret_datasets.imagenette import NAMES, OUTPUTS
 from interpret_datasets.synsets import read_names
 
 sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_made import make_imagenette
+from benchmark_fixtures import make_imagenette
 
 IMAGENETTE = Path(__file__).parents[2].parent / "shared" / "data" / "imagenette-144"
 needs_imagenette = pytest.mark.skipif(not IMAGENETTE.is_dir(), reason=f"no photographs in {IMAGENETTE}")

@@ -18,7 +18,7 @@ from interpret_datasets import Voc2007, Voc2012
 from interpret_datasets.voc_xml import CATEGORIES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from labelled_made import annotate, make_voc, shown
+from labelled_fixtures import annotate, make_voc, shown
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 BIRD, CAR, CAT, DOG, PERSON, SOFA = map(CATEGORIES.index, ("bird", "car", "cat", "dog", "person", "sofa"))

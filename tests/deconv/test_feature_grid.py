@@ -18,7 +18,7 @@ from interpret.images import InputSpec
 from interpret.plugin.interfaces import renderer_input
 from interpret_deconv import Projections
 from interpret_deconv.renderers import FeatureGrid
-from interpret_deconv.renderers.feature_grid import EMPTY, Block
+from interpret_deconv.renderers.feature_grid import EMPTY, UnitCell
 from interpret_figures.display import OUTSIDE
 from interpret_figures.grid import Grid, Heading
 from interpret_figures.photographs import Photographs
@@ -48,16 +48,16 @@ def test_each_projection_stands_left_and_its_photograph_right(made: SimpleNamesp
 
 
 def test_blocks_do_not_overlap() -> None:
-    block = Block((64, 48), 3)
+    cell = UnitCell((64, 48), 3)
     everything = [
-        *block.corners(range(9), (5, 7), right=False),
-        *block.corners(range(9), (5, 7), right=True),
+        *cell.corners(range(9), (5, 7), right=False),
+        *cell.corners(range(9), (5, 7), right=True),
     ]
-    canvas = np.zeros((5 + block.size[0], 7 + block.size[1]), int)
+    canvas = np.zeros((5 + cell.size[0], 7 + cell.size[1]), int)
     for y, x in everything:
         canvas[y : y + 64, x : x + 48] += 1
     assert canvas.max() == 1
-    assert canvas.sum() == 18 * 64 * 48  # none reaches over the block
+    assert canvas.sum() == 18 * 64 * 48  # none reaches over the cell
     assert canvas[-1].any()
     assert canvas[:, -1].any()
 
@@ -75,12 +75,12 @@ def test_dead_units_are_marked(made: SimpleNamespace, tmp_path: Path) -> None:
     result = made.projections(dead={"conv": [1]}, conv=layer)
     (file,) = FeatureGrid().render(result, made.Squares(), tmp_path)
     page = pixels(file)
-    block = Block((64, 64), 3)
+    cell = UnitCell((64, 64), 3)
     empty = (page == EMPTY).all(2)
-    assert 0.95 * block.size[0] * block.size[1] < empty.sum() < block.size[0] * block.size[1]
+    assert 0.95 * cell.size[0] * cell.size[1] < empty.sum() < cell.size[0] * cell.size[1]
     rows, columns = np.nonzero(empty)
-    assert rows.max() - rows.min() + 1 == block.size[0]
-    assert columns.max() - columns.min() + 1 == block.size[1]
+    assert rows.max() - rows.min() + 1 == cell.size[0]
+    assert columns.max() - columns.min() + 1 == cell.size[1]
 
 
 def test_dead_units_are_left_out_where_only_some_units_were_projected(made: SimpleNamespace) -> None:

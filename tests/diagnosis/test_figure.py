@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from written import check_texts, texts
 
 import interpret
 from interpret.testing import check_renderer, small_images, small_network
@@ -45,16 +46,6 @@ def two_channels():
     return conv_network(lambda: nn.Conv2d(2, 3, 1, 2), nn.ReLU, channels=2)
 
 
-def texts(figure):
-    """Every text that can be seen, with its box in pixels."""
-    figure.draw_without_rendering()
-    found = [text for axes in figure.axes for text in axes.texts if axes.get_visible()] + list(figure.texts)
-    for axes in figure.axes:
-        found += [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.xaxis.label] if axes.axison else []
-    shown = [text for text in found if text.get_visible() and text.get_text()]
-    return [(text.get_text(), text.get_window_extent()) for text in shown]
-
-
 @pytest.mark.parametrize(
     "names",
     [
@@ -66,20 +57,7 @@ def texts(figure):
 )
 def test_no_text_leaves_the_page_or_covers_another(names, request):
     figure = draw(Diagnosis(tuple(request.getfixturevalue(name) for name in names)))
-    boxes = texts(figure)
-    width, height = figure.canvas.get_width_height()
-    for text, box in boxes:
-        assert box.x0 >= 0, text
-        assert box.x1 <= width, text
-        assert box.y0 >= 0, text
-        assert box.y1 <= height, text
-    for place, (text, box) in enumerate(boxes):
-        covered = [
-            other
-            for other, over in boxes[place + 1 :]
-            if box.shrunk(0.9, 0.8).overlaps(over.shrunk(0.9, 0.8))
-        ]
-        assert not covered, (text, covered)
+    check_texts(figure, tight=(0.9, 0.8))
 
 
 def test_all_filters_have_one_scale():

@@ -7,7 +7,8 @@ import pytest
 from import_graph import FOLDERS, ROOT, between_packages, modules
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
-PLUGINS = re.findall(r"^\| `(interpret_\w+)` \|[^|]*\|(.*)\|$", PAGE, re.MULTILINE)
+PLUGINS = re.findall(r"^\| `(interpret_\w+)` \|[^|]*\|([^|]*)\|(.*)\|$", PAGE, re.MULTILINE)
+FOLDER = re.findall(r"│ ([a-z]+)/ +(.*?) *│$", PAGE, re.MULTILINE)
 TABLE = PAGE[PAGE.index("## Where is") :]
 PLACES = sorted(set(re.findall(r"`((?:interpret|plugins|model_zoo)/[^`]*)`", PAGE)))
 ROOMS = sorted(path.parent.name for path in (ROOT / "interpret").glob("*/__init__.py"))
@@ -21,7 +22,23 @@ def test_it_is_one_page():
 def test_every_plugin_is_there_with_what_it_takes_from_others():
     found = between_packages(modules(FOLDERS))
     expected = {name: sorted(found[name] - {"interpret"}) for name in found if name != "interpret"}
-    assert {name: re.findall(r"`(\w+)`", taken) for name, taken in PLUGINS} == expected
+    assert {name: re.findall(r"`(\w+)`", taken) for name, _, taken in PLUGINS} == expected
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in PLUGINS])
+def test_every_file_to_open_first_exists(name):
+    package = next(path for folder in FOLDERS for path in folder.glob(name))
+    files = next(re.findall(r"`(\w+\.py)`", opened) for found, opened, _ in PLUGINS if found == name)
+    assert files
+    assert all((package / file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("room", [room for room, _ in FOLDER])
+def test_the_picture_names_files_of_each_room(room):
+    names = dict(FOLDER)[room].partition(":")[0].split(", ")
+    files = {path.stem for path in (ROOT / "interpret" / room).iterdir()}
+    assert len(names) >= 3
+    assert set(names) <= files
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -38,13 +38,11 @@ from interpret_figures.escaping import (
 )
 from interpret_invariance.renderers import InvariancePanels
 from interpret_invariance.renderers import table as invariance_table
-from interpret_training.renderers import (
-    AblationFigure,
-    EvolutionCurves,
-    EvolutionGrid,
-    ablation_table,
-    evolution_table,
-)
+from interpret_training.ablation.renderers import table as ablation_table
+from interpret_training.ablation.renderers.figure import AblationFigure
+from interpret_training.evolution.renderers import table as evolution_table
+from interpret_training.evolution.renderers.curves import EvolutionCurves
+from interpret_training.evolution.renderers.grid import EvolutionGrid
 from interpret_transfer.renderers import TransferCurve, TransferLayers
 from interpret_transfer.renderers import categories as transfer_categories
 from interpret_transfer.renderers import table as transfer_table

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from page_made import save_without_pyplot
+from page_fixtures import save_without_pyplot
 from PIL import Image
 
-from interpret_figures.grid import LARGEST, Grid, Heading, tile_size
+from interpret_figures.grid import TILES, Grid, Heading, tile_size
 from interpret_figures.page import Label, Page, file_name, lettering, save_page
 
 
@@ -102,8 +102,8 @@ def test_every_size_fits_and_keeps_each_pixel_of_small_patches() -> None:
     for height in (1, 3, 33, 65, 128, 129, 300):
         for width in (1, 5, 64, 127, 500):
             tile = tile_size(height, width)
-            assert 1 <= min(tile) <= max(tile) <= LARGEST
-            if max(height, width) <= LARGEST:
+            assert 1 <= min(tile) <= max(tile) <= TILES[1]
+            if max(height, width) <= TILES[1]:
                 assert tile[0] % height == tile[1] % width == 0
 
 

@@ -28,7 +28,7 @@ from interpret_zoo.image_model import read_categories, read_stated
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from fuzzing import MANY, SAMPLE, edited, edited_json, read_or_refused
-from labelled_made import VOC, animal_labels, make_animals, make_voc
+from labelled_fixtures import VOC, animal_labels, make_animals, make_voc
 
 
 class Target(NamedTuple):

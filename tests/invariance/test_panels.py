@@ -12,12 +12,12 @@ import pytest
 import torch
 from invariance_cases import NAMES, invariances
 from PIL import Image
+from written import check_texts, texts
 
 from interpret import DatasetError
 from interpret.images import Images, InputSpec, Sample
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_figures.charts import DPI
 from interpret_figures.photographs import Photographs
 from interpret_invariance import Invariances, transform
 from interpret_invariance.renderers.page import COLOURS, Sheet
@@ -28,19 +28,6 @@ from interpret_invariance.renderers.strip import Strip, shown_steps
 def sheet(result: Invariances, images: Images, *, relative: bool = True, shown: int = 5) -> Sheet:
     rows = tuple(range(min(len(result), shown)))
     return Sheet(result, rows, relative, Photographs(images, result.ids, result.input))
-
-
-def texts(figure: Any) -> list[tuple[str, Any]]:
-    figure.draw_without_rendering()
-    items = list(figure.texts)
-    for axes in (axes for axes in figure.axes if axes.axison):
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = axis.get_view_interval()
-            items += [
-                axis.label,
-                *(tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high),
-            ]
-    return [(item.get_text(), item.get_window_extent()) for item in items if item.get_text()]
 
 
 @pytest.mark.parametrize(
@@ -56,16 +43,7 @@ def test_no_text_touches_another_or_leaves_the_figure(
 ) -> None:
     result = invariances("vertical_translation", "rotation", images=images, layers=layers)
     page = sheet(result, made.Squares(20))
-    figure = page.draw()
-    width, height = figure.get_size_inches() * DPI
-    found = texts(figure)
-    for number, (text, box) in enumerate(found):
-        assert box.x0 >= 0, text
-        assert box.x1 <= width, text
-        assert box.y0 >= 0, text
-        assert box.y1 <= height, text
-        for other, place in found[number + 1 :]:
-            assert not box.overlaps(place), (text, other)
+    check_texts(page.draw())
 
 
 def test_every_image_has_a_line_of_its_colour_in_every_panel(made: SimpleNamespace) -> None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from occlusion_made import label_box, maps_of, occlusions
+from occlusion_fixtures import label_box, maps_of, occlusions
 from PIL import Image
 
 from interpret.errors import DatasetError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import colormaps
-from occlusion_made import features, followed, label_box, maps_of, occlusions
+from occlusion_fixtures import features, followed, label_box, maps_of, occlusions
 from PIL import Image
 from seen import find_one
 
@@ -22,7 +22,7 @@ from interpret_figures.photographs import Photographs
 from interpret_figures.text import MINUS
 from interpret_occlusion import OcclusionMaps
 from interpret_occlusion.renderers import OcclusionPanels
-from interpret_occlusion.renderers.panels import Chart
+from interpret_occlusion.renderers.panels import OcclusionPages
 from interpret_occlusion.renderers.tiles import VEIL, Panels
 
 FACTOR = 14  # 16 pixels are drawn 224 long
@@ -33,7 +33,7 @@ LABELLED = [[1, 1, 1], [1, 2, 3], [2, 2, 0]]
 def chart(result, images, labels=7, percentile=100.0):
     tile = picture_size(*result.maps[0].size)
     photographs = Photographs(images, result.ids, result.input)
-    return Chart(result, Panels(result, photographs, tile, percentile, labels))
+    return OcclusionPages(result, Panels(result, photographs, tile, percentile, labels))
 
 
 def draw(made, *maps, rows=None, **more):

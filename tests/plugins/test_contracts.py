@@ -28,8 +28,8 @@ from interpret.testing import (
 )
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
-from benchmark_made import make_caltech101, make_caltech256, make_imagenet, make_imagenette
-from labelled_made import make_animals, make_voc
+from benchmark_fixtures import make_caltech101, make_caltech256, make_imagenet, make_imagenette
+from labelled_fixtures import make_animals, make_voc
 
 REGISTRY = registry()
 

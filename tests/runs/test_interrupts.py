@@ -45,7 +45,7 @@ def program(start, tmp_path):
     processes = []
 
     def _program(*arguments: str, **environment: str):
-        from interrupt_made import program  # noqa: PLC0415 - on the path since ``start``
+        from interrupt_fixtures import program  # noqa: PLC0415 - on the path since ``start``
 
         context = multiprocessing.get_context("forkserver")
         given = (list(arguments), str(tmp_path / "log"))

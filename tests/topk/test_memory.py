@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the resource module")
 def test_peak_memory_of_1200_images_is_that_of_200(fork, tmp_path):
-    from memory_made import write_peaks  # noqa: PLC0415 - needs the resource module
+    from memory_fixtures import write_peaks  # noqa: PLC0415 - needs the resource module
 
     process = fork(write_peaks, tmp_path / "peaks", 200, 1200)
     process.join()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from interpret_training import History
-from interpret_training.ablation_results import Ablation
+from interpret_training.ablation.results import Ablation
 
 ROWS = (
     ("AlexNet replica", 35.1, 40.5, 18.1),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from interpret.images import InputSpec
-from interpret_training import evolution_numbers as numbers
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution import numbers
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 SPEC = InputSpec((16, 16), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), resize=16)
 EPOCHS = (0, 1, 5)

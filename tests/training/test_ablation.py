@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from ablation_made import BASE, RECIPE
+from ablation_fixtures import BASE, RECIPE
 from small_training import Stripes
 
 from interpret.errors import InterpretError, PluginError, StepError, UnknownNameError
@@ -13,9 +13,9 @@ from interpret.plugin import configure
 from interpret.run.cache import working_in
 from interpret.testing import check_probe
 from interpret_training import Recipe, train
-from interpret_training.ablation import ablate
-from interpret_training.ablation_probe import Ablate
-from interpret_training.ablation_results import PaperErrors
+from interpret_training.ablation.ablating import ablate
+from interpret_training.ablation.probe import Ablate
+from interpret_training.ablation.results import PaperErrors
 from interpret_training.pixels import read_pixels
 from interpret_training.read_once import ReadOnce
 
@@ -112,7 +112,7 @@ def test_the_papers_errors_become_shares(place):
 def test_a_row_that_diverges_leaves_the_others(place):
     rows = models(4)
     recipe = Recipe(**RECIPE | {"init": "keep"})
-    steep = probe([{"label": "steep", "model": {"target": "ablation_made:Steep"}}]).models()
+    steep = probe([{"label": "steep", "model": {"target": "ablation_fixtures:Steep"}}]).models()
     found = ablate({**steep, **rows}, Stripes(SHOWN), recipe, device="cpu")
     assert found.diverged.tolist() == [[True], [False]]
     assert found.train[0].isnan().all()
@@ -185,7 +185,7 @@ def test_a_row_that_cannot_be_trained_is_named_before_any_training(place):
     base = {"name": "zfnet", "width": 0.05, "input_size": 64, "categories": 3}
     with pytest.raises(StepError, match="The row 'small' cannot be trained: The image is too small"):
         probe(rows, base=base).run(models(4)["4"].load("cpu"), Stripes())
-    few = [{"label": "fine"}, {"label": "few", "model": {"categories": 2, "target": "ablation_made:Two"}}]
+    few = [{"label": "fine"}, {"label": "few", "model": {"categories": 2, "target": "ablation_fixtures:Two"}}]
     with pytest.raises(StepError, match="The row 'few' cannot be trained: The images have 3 categories"):
         probe(few).run(models(4)["4"].load("cpu"), Stripes())
     assert not stored(place)

@@ -10,11 +10,12 @@ import pytest
 from ablation_cases import ROWS, ablation
 from matplotlib.figure import Figure
 from PIL import Image
+from written import check_texts, texts
 
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_training.ablation_results import Ablation
-from interpret_training.renderers.ablation_figure import AblationFigure, draw
+from interpret_training.ablation.renderers.figure import AblationFigure, draw
+from interpret_training.ablation.results import Ablation
 
 
 def marks(figure: Figure, panel: int, marker: str) -> list[tuple[float, float]]:
@@ -48,22 +49,12 @@ def test_dots_are_the_means_and_diamonds_the_papers() -> None:
 def test_a_row_that_diverged_is_said_to() -> None:
     figure = draw(ablation(diverged=[(1, 0), (2, 0), (2, 1), (2, 2)]))
     assert [text.get_text() for text in figure.axes[0].texts] == ["diverged"]
-    assert any("1 of 3 diverged" in text.get_text() for text in figure.texts)
+    assert any("1 of 3 diverged" in text for text, _ in texts(figure))
     assert len(marks(figure, 0, "o")) == len(ROWS) - 1
 
 
 def test_texts_stay_on_the_page_and_do_not_touch() -> None:
-    figure = draw(ablation())
-    figure.canvas.draw()
-    boxes = [text.get_window_extent() for text in figure.texts]
-    width, height = figure.bbox.size
-    assert all(box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height for box in boxes)
-    panels = [axes.get_window_extent() for axes in figure.axes]
-    every = [*boxes, *panels]
-    touching = [
-        (one, other) for place, one in enumerate(every) for other in every[:place] if one.overlaps(other)
-    ]
-    assert not touching
+    check_texts(draw(ablation()))
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from ablation_made import job, registry
+from ablation_fixtures import job, registry
 
 from interpret import results
 from interpret.errors import PipelineError
 from interpret.pipeline import read_pipeline
 from interpret.run import run_pipeline
-from interpret_training.ablation_results import Ablation
+from interpret_training.ablation.results import Ablation
 from interpret_training.state import STATE
 
 PIPELINE = """\
 version: 1
-models: {place: {name: module, target: "ablation_made:Small", input_size: 16, categories: 3}}
+models: {place: {name: module, target: "ablation_fixtures:Small", input_size: 16, categories: 3}}
 datasets: {drawn: {name: stripes, count: 48}}
 steps:
   table:
     probe: ablation
-    base: {name: module, target: "ablation_made:Small", input_size: 16, resize: 18, categories: 3}
+    base: {name: module, target: "ablation_fixtures:Small", input_size: 16, resize: 18, categories: 3}
     variants:
       - {label: narrow}
       - label: wide

@@ -15,8 +15,8 @@ from ablation_cases import NAN, ROWS, ablation
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_figures.escaping import MISSING
-from interpret_training.ablation_results import Ablation
-from interpret_training.renderers.ablation_table import AblationTable, document, million
+from interpret_training.ablation.renderers.table import AblationTable, document, million
+from interpret_training.ablation.results import Ablation
 
 
 def table(result: Ablation) -> list[dict[str, str]]:

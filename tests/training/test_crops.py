@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from interpret_training.chance import generator, number, seed_global
 from interpret_training.crops import Views, center, cut, draw_views, ten_views
+from interpret_training.rng import generator, seed_for, seed_global
 
 
 def test_the_ten_fixed_crops_of_a_4x4_image():
@@ -78,7 +78,7 @@ def test_the_centre_is_rounded_as_preprocessing_rounds():
 
 
 def test_what_modules_draw_from_is_seeded_as_pytorch_does_it():
-    torch.manual_seed(number(3, "step", 7))
+    torch.manual_seed(seed_for(3, "step", 7))
     expected = torch.rand(5)
     seed_global(torch.device("cpu"), 3, "step", 7)
     assert torch.equal(torch.rand(5), expected)

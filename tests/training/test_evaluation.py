@@ -7,7 +7,7 @@ from small_training import SIZE, WHOLE, Stripes, small_network
 from interpret.errors import InterpretError
 from interpret_training import evaluate
 from interpret_training.crops import cut, ten_views
-from interpret_training.evaluation import errors, probabilities, score
+from interpret_training.evaluation.evaluating import errors, probabilities, score
 from interpret_training.pixels import read_pixels
 
 

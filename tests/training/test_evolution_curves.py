@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from evolution_cases import EPOCHS, evolution, layer
-from matplotlib.figure import Figure
 from PIL import Image
+from written import check_texts, texts
 
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_training.evolution_results import Evolution
-from interpret_training.renderers import evolution_curves as curves
-from interpret_training.renderers.evolution_curves import EvolutionCurves
+from interpret_training.evolution.renderers import curves
+from interpret_training.evolution.renderers.curves import EvolutionCurves
+from interpret_training.evolution.results import Evolution
 
 
 def test_curves_are_quartiles_over_the_living_units() -> None:
@@ -44,20 +43,6 @@ def test_settled_units_are_counted_among_those_that_live() -> None:
     assert np.isnan(shares[2])
 
 
-def texts(figure: Figure) -> list[tuple[str, Any]]:
-    figure.draw_without_rendering()
-    items = list(figure.texts)
-    for axes in figure.axes:
-        items += [
-            *axes.texts,
-            axes.yaxis.label,
-            axes.xaxis.label,
-            *axes.get_xticklabels(),
-            *axes.get_yticklabels(),
-        ]
-    return [(item.get_text(), item.get_window_extent()) for item in items if item.get_text()]
-
-
 ONE, FIVE, SEVEN = ["conv"], [f"layer{n}" for n in range(1, 6)], [f"features.{n}" for n in range(7)]
 MANY, FAR = (0, 1, 2, 3, 5, 8, 10, 20, 30, 40, 50, 64, 70), (3, 4, 90)
 
@@ -78,15 +63,8 @@ def test_no_text_touches_another_or_leaves_the_figure(names: list[str], epochs: 
     layers = {name: layer(epochs=epochs, seed=seed) for seed, name in enumerate(names)}
     result = evolution(epochs=epochs, **layers)
     figure = curves._figure(result, 6)
-    width, height = figure.get_size_inches() * curves.DPI
+    check_texts(figure)
     found = texts(figure)
-    for number, (text, box) in enumerate(found):
-        assert box.x0 >= 0, text
-        assert box.x1 <= width, text
-        assert box.y0 >= 0, text
-        assert box.y1 <= height, text
-        for other, place in found[number + 1 :]:
-            assert not box.overlaps(place), (text, other)
     for name in names:
         assert name in {text for text, _ in found}
 

@@ -22,8 +22,8 @@ from interpret_figures.display import OUTSIDE
 from interpret_figures.page import TIMES
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import text_inches
-from interpret_training.evolution_results import Evolution, LayerEvolution
-from interpret_training.renderers.evolution_grid import DPI, SAME, EvolutionGrid
+from interpret_training.evolution.renderers.grid import DPI, SAME, EvolutionGrid
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 FACTOR = 12  # a patch of 8 pixels is drawn 96 pixels long
 
@@ -38,7 +38,7 @@ def drawn(found: LayerEvolution, row: int, column: int) -> np.ndarray[Any, Any]:
 
 def page_of(renderer: EvolutionGrid, result: Evolution, images: Any) -> Any:
     photographs = Photographs(images, result.ids, result.input)
-    charts = [renderer._chart(result, name, photographs) for name in result.layers]
+    charts = [renderer._layer_rows(result, name, photographs) for name in result.layers]
     return next(iter(renderer._pages(result, charts)))
 
 

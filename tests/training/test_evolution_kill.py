@@ -10,7 +10,7 @@ import torch
 from interpret.run import run_pipeline
 
 sys.path.insert(0, str(Path(__file__).parent))
-from evolution_made import job, network, registry, train
+from evolution_fixtures import job, network, registry, train
 
 COUNT, LAYERS, EPOCHS = 12, 2, (0, 1, 2)
 PIPELINE = """\

@@ -6,7 +6,7 @@ from math import isnan, nan
 import pytest
 import torch
 
-from interpret_training import evolution_numbers as numbers
+from interpret_training.evolution import numbers
 
 
 def tops(seed, units=7, epochs=5, k=4, images=9):

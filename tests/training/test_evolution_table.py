@@ -13,8 +13,8 @@ from evolution_cases import EPOCHS, evolution, layer
 
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_training.evolution_results import Evolution
-from interpret_training.renderers.evolution_table import MISSING, EvolutionTable, document
+from interpret_training.evolution.renderers.table import MISSING, EvolutionTable, document
+from interpret_training.evolution.results import Evolution
 
 
 def number(text: str) -> float:

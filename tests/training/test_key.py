@@ -61,10 +61,10 @@ def test_code_that_trains_counts_and_code_that_draws_does_not(key, monkeypatch):
 
     monkeypatch.setattr(dependencies, "read_module", edit)
     edited |= {
-        "interpret_training.renderers.training_curves",
-        "interpret_training.evolution",
+        "interpret_training.renderers.curves",
+        "interpret_training.evolution.evolving",
         "interpret.cli.main",
     }
     assert key() == before
-    edited.add("interpret_training.learner")
+    edited.add("interpret_training.lightning_module")
     assert key() != before

@@ -13,8 +13,8 @@ from small_training import QUICK, Stripes, small_network
 from interpret.errors import InterpretError, ModelError
 from interpret.files import checksum_of, is_intact, read_sealed, write_checked
 from interpret_training import train
+from interpret_training.callbacks import KeepState
 from interpret_training.checkpoints import read_checkpoints, write_checkpoint
-from interpret_training.keeping import KeepState
 from interpret_training.state import PREVIOUS, STATE, find_state, read_state, write_state
 
 IMAGES = Stripes(32)

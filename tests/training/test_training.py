@@ -13,9 +13,9 @@ from interpret import results
 from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Sample
 from interpret_training import DivergenceError, load_checkpoint, loading, pixels, train
-from interpret_training.chance import generator, number, order
 from interpret_training.clipping import clip_filters
 from interpret_training.crops import draw_views
+from interpret_training.rng import generator, order, seed_for
 
 
 def slow_training(network, images, recipe):
@@ -66,7 +66,7 @@ def _forward(module, x, seed, step):
     """The network with its dropout drawn from the seed and the step alone."""
     for name, part in module.named_children():
         if isinstance(part, torch.nn.Dropout):
-            draw = torch.Generator().manual_seed(number(seed, "dropout", step, name))
+            draw = torch.Generator().manual_seed(seed_for(seed, "dropout", step, name))
             x = x * (torch.rand(x.shape, generator=draw) >= part.p) / (1 - part.p)
         else:
             x = part(x)

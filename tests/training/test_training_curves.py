@@ -5,7 +5,7 @@ import torch
 
 from interpret.testing import check_renderer
 from interpret_training import History, Scores, Training
-from interpret_training.renderers.training_curves import TrainingCurves
+from interpret_training.renderers.curves import TrainingCurves
 
 
 def training(epochs: int, *, validated: bool = True) -> Training:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
-from transfer_made import LAYERS, equal, network, of_variance_one, stored, views_of
+from transfer_fixtures import LAYERS, equal, network, of_variance_one, stored, views_of
 
 from interpret.errors import InterpretError
 from interpret_transfer import average_precision, extract, gram

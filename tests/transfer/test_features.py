@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transfer_made import LAYERS, SIZE, WHOLE, Coloured, equal, network, views_of
+from transfer_fixtures import LAYERS, SIZE, WHOLE, Coloured, equal, network, views_of
 
 from interpret.errors import DatasetError, UnknownNameError
 from interpret_captum.mining import layer_features

@@ -9,7 +9,7 @@ import time
 
 import pytest
 import torch
-from transfer_made import LAYERS, equal, job, network
+from transfer_fixtures import LAYERS, equal, job, network
 
 from interpret.files import checksum_of
 from interpret.run.cache import working_in

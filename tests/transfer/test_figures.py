@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from transfer_cases import LAYERS, NAN, network, scratch, split, transfer
+from written import check_texts, texts
 
 from interpret.errors import StepError
 from interpret.plugin.interfaces import renderer_input
@@ -63,7 +63,7 @@ def test_dots_ticks_and_diamonds_are_the_numbers() -> None:
 def test_the_papers_methods_have_a_panel_of_their_own() -> None:
     figure = layers.draw(transfer(), "caltech101")
     assert [x for x, _ in marks(figure.axes[1], "D")] == [81.4, 73.2, 22.8, 83.8]
-    said = [text.get_text() for text in figure.texts]
+    said = [text for text, _ in texts(figure)]
     assert "Bo et al., 30 images" in said
     assert "Jianchao et al., 15 images" in said
     voc = layers.draw(split(), "voc2012")
@@ -119,17 +119,6 @@ def test_one_size_is_no_curve(tmp_path: Path) -> None:
         TransferCurve().render(transfer(network(sizes=1), sizes=(15,)), None, tmp_path)  # type: ignore[arg-type]
 
 
-def texts(figure: Figure) -> list[tuple[str, object]]:
-    """Everything that is written, and where."""
-    figure.draw_without_rendering()
-    items = list(figure.texts)
-    for axes in figure.axes:
-        labels = [*axes.get_yticklabels(), axes.xaxis.label, axes.yaxis.label]
-        shown = axes.xaxis.get_tick_params()["labelbottom"]
-        items += [*axes.texts, *labels, *(axes.get_xticklabels() if shown else [])]
-    return [(item.get_text(), item.get_window_extent()) for item in items if item.get_text()]
-
-
 @pytest.mark.parametrize(
     ("case", "paper"),
     [
@@ -139,18 +128,7 @@ def texts(figure: Figure) -> list[tuple[str, object]]:
 )
 @pytest.mark.parametrize("draw", [layers.draw, curve.draw])
 def test_texts_stay_on_the_page_and_do_not_touch(draw, paper, case: str) -> None:  # type: ignore[no-untyped-def]
-    figure = draw(MANY[case], paper)
-    found = texts(figure)
-    width, height = figure.bbox.size
-    for number, (text, box) in enumerate(found):
-        assert box.x0 >= 0, text
-        assert box.x1 <= width, text
-        assert box.y0 >= 0, text
-        assert box.y1 <= height, text
-        for other, place in found[number + 1 :]:
-            assert not box.overlaps(place), (text, other)
-    panels = [axes.get_window_extent() for axes in figure.axes]
-    assert not [text for text in figure.texts for box in panels if text.get_window_extent().overlaps(box)]
+    check_texts(draw(MANY[case], paper))
 
 
 def test_names_are_spread_as_little_as_can_be() -> None:

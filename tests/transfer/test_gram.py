@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
-from transfer_made import stored
+from transfer_fixtures import stored
 
 from interpret.errors import InterpretError
 from interpret_transfer import gram

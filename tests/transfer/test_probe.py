@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from pydantic import ValidationError
-from transfer_made import equal, network
+from transfer_fixtures import equal, network
 
 import interpret
 from interpret.errors import PipelineError, StepError

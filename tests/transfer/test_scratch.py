@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transfer_made import Coloured, equal, network
+from transfer_fixtures import Coloured, equal, network
 
 from interpret.errors import DatasetError, InterpretError
 from interpret_training import Recipe, train

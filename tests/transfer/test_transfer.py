@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.svm import LinearSVC
-from transfer_made import LAYERS, Coloured, equal, network, of_variance_one, views_of
+from transfer_fixtures import LAYERS, Coloured, equal, network, of_variance_one, views_of
 
 from interpret.errors import DatasetError, InterpretError, UnknownNameError
 from interpret.results import load

@@ -10,7 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.svm import LinearSVC
-from transfer_made import LAYERS, Coloured, network, views_of
+from transfer_fixtures import LAYERS, Coloured, network, views_of
 
 from interpret.errors import DatasetError, InterpretError
 from interpret_transfer import Method, transfer_split

@@ -86,7 +86,7 @@ class Interval:
         return cls(low, high, intervals[0].extent)
 
 
-class Run(NamedTuple):
+class Stretch(NamedTuple):
     """Places in a row whose windows move by equal steps.
 
     Attributes:
@@ -101,16 +101,16 @@ class Run(NamedTuple):
 
 
 @lru_cache(4096)
-def runs(starts: tuple[int, ...]) -> tuple[Run, ...]:
+def runs(starts: tuple[int, ...]) -> tuple[Stretch, ...]:
     """Cut places into runs."""
-    found: list[Run] = []
+    found: list[Stretch] = []
     first = 0
     while first < len(starts):
         step = starts[first + 1] - starts[first] if first + 1 < len(starts) else 0
         last = first + 1
         while last < len(starts) and starts[last] - starts[last - 1] == step >= 0:
             last += 1
-        found.append(Run(slice(first, last), starts[first], step))
+        found.append(Stretch(slice(first, last), starts[first], step))
         first = last
     return tuple(found)
 

@@ -21,21 +21,21 @@ from interpret.graph.operations.operation import (
     WindowedValues,
     is_smooth,
 )
-from interpret.graph.program.calls import Call, Spelling
+from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node, apply
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
 
 
-def _relu(spelling: Spelling) -> Call | None:
+def _relu(spelling: Spelling) -> CanonicalCall | None:
     """A ReLU; a clamp or a threshold may be one, too."""
     given, name = spelling.arguments, spelling.name
     if name in ("clamp", "clamp_min") and not (given["min"] == 0 and given.get("max") is None):
         return None
     if name == "threshold" and not given["threshold"] == 0 == given["value"]:
         return None
-    return Call("relu", torch.ops.aten.relu.default, {"self": given["self"]})
+    return CanonicalCall("relu", torch.ops.aten.relu.default, {"self": given["self"]})
 
 
 def rectified(signal: Tensor, rule: str, active: Tensor | None) -> Tensor:

@@ -15,7 +15,7 @@ from interpret.graph.delta.intervals import reading
 from interpret.graph.operations.geometry import Geometry, pair
 from interpret.graph.operations.norm import norm_factor
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
-from interpret.graph.program.calls import Call, Spelling
+from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
@@ -25,16 +25,16 @@ aten = torch.ops.aten
 # Its forms.
 
 
-def _plain(spelling: Spelling) -> Call | None:
+def _plain(spelling: Spelling) -> CanonicalCall | None:
     """The general convolution, if it is a plain one in two dimensions."""
     arguments = dict(spelling.arguments)
     transposed, _ = arguments.pop("transposed"), arguments.pop("output_padding")
     if transposed or len(arguments["stride"]) != 2:
         return None
-    return Call("conv2d", aten.conv2d.default, arguments)
+    return CanonicalCall("conv2d", aten.conv2d.default, arguments)
 
 
-def _named_padding(spelling: Spelling) -> Call:
+def _named_padding(spelling: Spelling) -> CanonicalCall:
     """Paddings by name become numbers; where the two sides differ, a padding comes first."""
     arguments = dict(spelling.arguments)
     if arguments["padding"] == "valid":
@@ -44,7 +44,7 @@ def _named_padding(spelling: Spelling) -> Call:
         arguments["padding"] = [top, left]
         if (left, top) != (right, bottom):
             arguments |= {"padding": [0, 0], "input": _padded(arguments["input"], pads)}
-    return Call("conv2d", aten.conv2d.default, arguments)
+    return CanonicalCall("conv2d", aten.conv2d.default, arguments)
 
 
 def _same_padding(arguments: dict[str, Any]) -> list[int]:
@@ -56,12 +56,12 @@ def _same_padding(arguments: dict[str, Any]) -> list[int]:
     return pads
 
 
-def _padded(operand: Node, pads: Sequence[int]) -> Call:
+def _padded(operand: Node, pads: Sequence[int]) -> CanonicalCall:
     left, right, top, bottom = pads
     images, channels, rows, columns = operand.traced
     given = {"self": operand, "pad": list(pads), "value": 0}
     size = (images, channels, rows + top + bottom, columns + left + right)
-    return Call("pad", aten.constant_pad_nd.default, given, size)
+    return CanonicalCall("pad", aten.constant_pad_nd.default, given, size)
 
 
 def _geometry(node: Node) -> Geometry:

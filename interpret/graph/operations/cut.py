@@ -12,7 +12,7 @@ from interpret.graph.delta.changes import Change, PlaceBatch, laid_out
 from interpret.graph.operations.axes import first_aligned, named_axes, spatial, surviving
 from interpret.graph.operations.geometry import Geometry, pair
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
-from interpret.graph.program.calls import Call, Spelling, counted_from_front
+from interpret.graph.program.calls import CanonicalCall, Spelling, counted_from_front
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share
@@ -22,34 +22,36 @@ aten = torch.ops.aten
 # A slice: from start to end, by steps.
 
 
-def _slice(spelling: Spelling) -> Call | Node:
+def _slice(spelling: Spelling) -> CanonicalCall | Node:
     if spelling.first.traced == spelling.traced:
         return spelling.first
     arguments = counted_from_front(spelling)
     size = spelling.first.traced[arguments["dim"]]
     arguments["start"], arguments["end"], _ = slice(arguments["start"], arguments["end"]).indices(size)
-    return Call("slice", spelling.target, arguments)
+    return CanonicalCall("slice", spelling.target, arguments)
 
 
-def _split(spelling: Spelling) -> Call | Node:
+def _split(spelling: Spelling) -> CanonicalCall | Node:
     """One of the parts that a value is split into, all of one size or of the sizes given."""
     given, item = spelling.arguments, spelling.item or 0
     sizes = list(given.get("split_sizes") or [given.get("split_size")] * (item + 1))
     return _part(spelling, sizes)
 
 
-def _chunk(spelling: Spelling) -> Call | Node:
+def _chunk(spelling: Spelling) -> CanonicalCall | Node:
     size = spelling.first.traced[spelling.arguments["dim"]]
     return _part(spelling, [-(-size // spelling.arguments["chunks"])] * ((spelling.item or 0) + 1))
 
 
-def _part(spelling: Spelling, sizes: Sequence[int]) -> Call | Node:
+def _part(spelling: Spelling, sizes: Sequence[int]) -> CanonicalCall | Node:
     operand, dim, item = spelling.first, spelling.arguments["dim"], spelling.item or 0
     if operand.traced == spelling.traced:
         return operand
     start = sum(sizes[:item])
     bounds = {"start": start, "end": min(start + sizes[item], operand.traced[dim]), "step": 1}
-    return Call("slice", aten.slice.Tensor, {"self": operand, "dim": dim % len(operand.traced), **bounds})
+    return CanonicalCall(
+        "slice", aten.slice.Tensor, {"self": operand, "dim": dim % len(operand.traced), **bounds}
+    )
 
 
 def _geometry(node: Node) -> Geometry:
@@ -93,13 +95,13 @@ def _change(batch: PlaceBatch, node: Node) -> Change:
 # Selections and other orders.
 
 
-def _select(spelling: Spelling) -> Call:
-    return Call("select", spelling.function, counted_from_front(spelling))
+def _select(spelling: Spelling) -> CanonicalCall:
+    return CanonicalCall("select", spelling.function, counted_from_front(spelling))
 
 
-def _unbind(spelling: Spelling) -> Call:
+def _unbind(spelling: Spelling) -> CanonicalCall:
     operand, dim = spelling.first, spelling.arguments["dim"]
-    return Call("select", aten.select.int, {"self": operand, "dim": dim, "index": spelling.item})
+    return CanonicalCall("select", aten.select.int, {"self": operand, "dim": dim, "index": spelling.item})
 
 
 def _others(arguments: Mapping[str, Any], count: int) -> Sequence[int]:

@@ -11,14 +11,14 @@ from torch import Tensor
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import SpatialAxes, aligned, spatial
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, is_smooth
-from interpret.graph.program.calls import Call, Spelling, counted_from_front
+from interpret.graph.program.calls import CanonicalCall, Spelling, counted_from_front
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share, WholeMaps, takes_signal
 
 
-def _cat(spelling: Spelling) -> Call:
-    return Call("cat", spelling.function, counted_from_front(spelling))
+def _cat(spelling: Spelling) -> CanonicalCall:
+    return CanonicalCall("cat", spelling.function, counted_from_front(spelling))
 
 
 def _axes(arguments: Mapping[str, Any], operand: Node, traced: tuple[int, ...]) -> SpatialAxes:

@@ -22,7 +22,7 @@ from interpret.graph.operations.operation import (
     WindowedValues,
     is_smooth,
 )
-from interpret.graph.program.calls import Call, Spelling
+from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.rules import Rules
@@ -36,16 +36,16 @@ def batch_norm(**arguments: Any) -> Tensor:
     return F.batch_norm(**arguments, training=False)
 
 
-def _learned(spelling: Spelling) -> Call | None:
+def _learned(spelling: Spelling) -> CanonicalCall | None:
     """Batch norm in eval mode; by the statistics of the batch it is none of our words."""
     arguments = dict(spelling.arguments)
     learned = not arguments.pop("training")
     del arguments["cudnn_enabled"]
-    return Call("batch_norm", batch_norm, arguments) if learned else None
+    return CanonicalCall("batch_norm", batch_norm, arguments) if learned else None
 
 
-def _without_training(spelling: Spelling) -> Call | None:
-    return Call("batch_norm", batch_norm, spelling.arguments) if spelling.item == 0 else None
+def _without_training(spelling: Spelling) -> CanonicalCall | None:
+    return CanonicalCall("batch_norm", batch_norm, spelling.arguments) if spelling.item == 0 else None
 
 
 def norm_factor(node: Node, value: Callable[[Any], Any]) -> Float[Tensor, " c"]:
@@ -97,8 +97,8 @@ def _given(node: Node) -> Mapping[str, Any]:
     return {key: node.arguments[key] for key in ("size", "alpha", "beta", "k")}
 
 
-def _one_operation(spelling: Spelling) -> Call:
-    return Call("local_response_norm", F.local_response_norm, spelling.arguments)
+def _one_operation(spelling: Spelling) -> CanonicalCall:
+    return CanonicalCall("local_response_norm", F.local_response_norm, spelling.arguments)
 
 
 def _save_lrn(rules: Rules) -> SaveRule | None:

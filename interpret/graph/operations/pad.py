@@ -8,22 +8,22 @@ from torch import Tensor
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.geometry import Geometry
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
-from interpret.graph.program.calls import Call, Spelling
+from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share
 
 
-def _constant(spelling: Spelling) -> Call | None:
+def _constant(spelling: Spelling) -> CanonicalCall | None:
     """A padding with one value; another mode repeats what the map holds, and is another operation."""
     given = spelling.arguments
     if given["mode"] != "constant":
         return None
     arguments = {"self": given["self"], "pad": given["pad"], "value": given["value"] or 0}
-    return Call("pad", torch.ops.aten.constant_pad_nd.default, arguments)
+    return CanonicalCall("pad", torch.ops.aten.constant_pad_nd.default, arguments)
 
 
-def _repeating(spelling: Spelling) -> Call:
+def _repeating(spelling: Spelling) -> CanonicalCall:
     return spelling.as_it_stands("edge_pad")
 
 

@@ -22,7 +22,7 @@ from interpret.graph.operations.operation import (
     WindowedValues,
 )
 from interpret.graph.operations.reduce import mean_change, pools_all
-from interpret.graph.program.calls import Call, Spelling
+from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node, apply
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
@@ -38,13 +38,15 @@ def _paired(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return given | {key: list(pair(given[key])) for key in SIZES if key in given}
 
 
-def _max_pool(spelling: Spelling) -> Call | None:
+def _max_pool(spelling: Spelling) -> CanonicalCall | None:
     wanted = spelling.item in (None, 0)
-    return Call("max_pool2d", aten.max_pool2d.default, _paired(spelling.arguments)) if wanted else None
+    return (
+        CanonicalCall("max_pool2d", aten.max_pool2d.default, _paired(spelling.arguments)) if wanted else None
+    )
 
 
-def _average_pool(spelling: Spelling) -> Call:
-    return Call("avg_pool2d", spelling.target, _paired(spelling.arguments))
+def _average_pool(spelling: Spelling) -> CanonicalCall:
+    return CanonicalCall("avg_pool2d", spelling.target, _paired(spelling.arguments))
 
 
 def _geometry(node: Node) -> Geometry:
@@ -232,13 +234,13 @@ def _shares(reference: Reference, node: Node) -> Tensor:
 # Pools with a given size of the result.
 
 
-def _adaptive_average(spelling: Spelling) -> Call | Node:
+def _adaptive_average(spelling: Spelling) -> CanonicalCall | Node:
     if spelling.first.traced == spelling.traced:
         return spelling.first
     return spelling.as_it_stands("adaptive_avg_pool2d")
 
 
-def _adaptive_max(spelling: Spelling) -> Call | None:
+def _adaptive_max(spelling: Spelling) -> CanonicalCall | None:
     return spelling.as_it_stands("adaptive_max_pool2d") if spelling.item in (None, 0) else None
 
 

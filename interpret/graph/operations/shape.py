@@ -12,7 +12,7 @@ from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import aligned, first_aligned, reshaped, spatial, surviving
 from interpret.graph.operations.opaque import change_by_value
 from interpret.graph.operations.operation import DeltaRules, Operation, always
-from interpret.graph.program.calls import Call, Spelling
+from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
 
@@ -32,14 +32,14 @@ def _unless_training(spelling: Spelling) -> Node | None:
 # Other shapes.
 
 
-def _reshape(spelling: Spelling) -> Call | Node | None:
+def _reshape(spelling: Spelling) -> CanonicalCall | Node | None:
     """Flattened, squeezed or viewed: the shape says it all."""
     if "dtype" in spelling.arguments:  # the bits under another type
         return None
     if spelling.first.traced == spelling.traced:
         return spelling.first
     arguments = {"self": spelling.first, "shape": list(spelling.traced)}
-    return Call("reshape", aten.reshape.default, arguments)
+    return CanonicalCall("reshape", aten.reshape.default, arguments)
 
 
 def _reshape_top_down(_maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
@@ -53,32 +53,32 @@ def _reshape_change(batch: PlaceBatch, node: Node) -> Change:
     return change_by_value(batch, node, shape=shape)
 
 
-def _transpose(spelling: Spelling) -> Call:
+def _transpose(spelling: Spelling) -> CanonicalCall:
     operand, first, second = spelling.first, spelling.arguments["dim0"], spelling.arguments["dim1"]
     order = list(range(len(operand.traced)))
     order[first], order[second] = order[second], order[first]
-    return Call("permute", aten.permute.default, {"self": operand, "dims": order})
+    return CanonicalCall("permute", aten.permute.default, {"self": operand, "dims": order})
 
 
 def _order(arguments: Mapping[str, Any], count: int) -> Sequence[int]:
     return [axis % count for axis in arguments["dims"]]
 
 
-def _expand(spelling: Spelling) -> Call | Node:
+def _expand(spelling: Spelling) -> CanonicalCall | Node:
     same = spelling.first.traced == spelling.traced
     return spelling.first if same else spelling.as_it_stands("expand")
 
 
-def _written_over(spelling: Spelling) -> Call | Node | None:
+def _written_over(spelling: Spelling) -> CanonicalCall | Node | None:
     """What is copied, in the shape and the type of what is written over."""
     over, source = spelling.arguments["self"], spelling.arguments["src"]
     if source.dtype != over.dtype:
         given = {"self": source, "dtype": over.dtype}
-        return Call("cast", aten.to.dtype, given) if source.traced == over.traced else None
+        return CanonicalCall("cast", aten.to.dtype, given) if source.traced == over.traced else None
     if source.traced == spelling.traced:
         same: Node = source
         return same
-    return Call("expand", aten.expand.default, {"self": source, "size": list(over.traced)})
+    return CanonicalCall("expand", aten.expand.default, {"self": source, "size": list(over.traced)})
 
 
 BY_VALUE = DeltaRules(change_by_value, keeps_bits=True)

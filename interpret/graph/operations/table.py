@@ -25,7 +25,7 @@ from interpret.graph.operations.axes import SpatialAxes, aligned, is_pointwise, 
 from interpret.graph.operations.geometry import IDENTITY_GEOMETRY, Geometry, takes_map
 from interpret.graph.operations.opaque import NO_ROW
 from interpret.graph.operations.operation import Operation, linear_in
-from interpret.graph.program.calls import OPAQUE, Call, Form, Spelling
+from interpret.graph.program.calls import OPAQUE, CanonicalCall, Form, Spelling
 from interpret.graph.program.program import Node
 
 FAMILIES = (activation, arithmetic, conv, cut, join, linear, norm, pad, pool, reduce, shape, upsample)
@@ -38,7 +38,7 @@ FORMS: dict[str, Form] = {}
 """From PyTorch's name of an operation to its one form."""
 
 
-def _as_it_stands(operation: Operation, spelling: Spelling) -> Call | None:
+def _as_it_stands(operation: Operation, spelling: Spelling) -> CanonicalCall | None:
     return spelling.as_it_stands(operation.name) if spelling.item is None else None
 
 
@@ -56,7 +56,7 @@ for family in FAMILIES:
         add(row)
 
 
-def canonical(spelling: Spelling) -> Call | Node:
+def canonical(spelling: Spelling) -> CanonicalCall | Node:
     """The one form of a call, in the words of the table; the operand of what changes nothing."""
     form = FORMS.get(spelling.name)
     return (form and form(spelling)) or spelling.as_it_stands(OPAQUE)
@@ -80,7 +80,7 @@ def multiply_adds(node: Node) -> int:
     return int(torch.Size(node.shape).numel() * torch.Size(weight[1:]).numel())
 
 
-def value_axes(call: Call, operands: tuple[Node, ...], traced: tuple[int, ...]) -> SpatialAxes:
+def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[int, ...]) -> SpatialAxes:
     """The axes of an operation's value that are rows and columns; None if it is no map any more.
 
     Where no rule says so, they are those that its shape still has: which positions are read is not known
@@ -98,7 +98,7 @@ def value_axes(call: Call, operands: tuple[Node, ...], traced: tuple[int, ...]) 
     return max(ruled or kept, key=itemgetter(0))[1] if ruled or kept else None
 
 
-def _carried(call: Call, operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
+def _carried(call: CanonicalCall, operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
     """Where the rows and columns of one operand lie in a value; None where no rule says so."""
     if operand.spatial is None or not operand.varies:
         return None
@@ -116,7 +116,7 @@ def geometry(node: Node, operand: Node) -> Geometry | None:
     row = row_of(node)
     if row.maps:
         return row.geometry(node) if row.geometry and takes_map(node, operand) else None
-    if _carried(Call(node.op, node.target, node.arguments), operand, node.traced) != node.spatial:
+    if _carried(CanonicalCall(node.op, node.target, node.arguments), operand, node.traced) != node.spatial:
         return None
     if row.geometry:
         return row.geometry(node)

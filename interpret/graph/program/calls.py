@@ -13,13 +13,13 @@ OPAQUE = "opaque"
 """The word of an operation without a row in the table."""
 
 
-class Call(NamedTuple):
+class CanonicalCall(NamedTuple):
     """One operation in the form the engines read.
 
     Attributes:
         op: Name of its row in the table, or ``opaque``.
         target: The function that computes it.
-        arguments: Its arguments by name; a `Call` stands where another operation is to come first.
+        arguments: Its arguments by name; a `CanonicalCall` stands where another operation is to come first.
         traced: Shape of its value, where that is not the shape of what the program calls.
     """
 
@@ -68,12 +68,12 @@ class Spelling(NamedTuple):
         picked.__name__ = self.name
         return picked
 
-    def as_it_stands(self, op: str) -> Call:
+    def as_it_stands(self, op: str) -> CanonicalCall:
         """The call under the name of a row, its arguments unchanged."""
-        return Call(op, self.function, self.arguments)
+        return CanonicalCall(op, self.function, self.arguments)
 
 
-Form = Callable[[Spelling], "Call | Node | None"]
+Form = Callable[[Spelling], "CanonicalCall | Node | None"]
 """The one form of a call; its operand where it changes nothing; None where it is something else."""
 
 

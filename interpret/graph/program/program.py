@@ -19,7 +19,7 @@ TRACED_BATCH = 67
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchMultiple:
     """Stands in an argument where the program needs ``times`` x the number of images of this run."""
 
     times: int = 1
@@ -33,7 +33,7 @@ class Node:
         name: Unique in its graph.
         op: A word of the vocabulary in `interpret.graph.operations.vocabulary`, or ``opaque``.
         target: What computes the value, called with ``arguments`` by name; None for inputs and parameters.
-        arguments: Every argument by name. Other nodes, and `Batch`, stand where their values go.
+        arguments: Every argument by name. Other nodes, and `BatchMultiple`, stand where their values go.
         operands: The nodes among the arguments, in order, each as often as it is read.
         traced: Shape of the value while tracing, with `TRACED_BATCH` images.
         spatial: The axes of ``traced`` that are the rows and columns of a map, if it still has both.
@@ -267,7 +267,7 @@ def _moved(value: Tensor, x: Tensor) -> Tensor:
 def _resolved(value: Any, values: Mapping[Node, Any], x: Tensor) -> Any:
     if isinstance(value, Node):
         return values[value]
-    if isinstance(value, Batch):
+    if isinstance(value, BatchMultiple):
         return value.times * x.shape[0]
     if isinstance(value, torch.device):
         return x.device

@@ -14,8 +14,8 @@ from torch.export.graph_signature import OutputKind
 
 from interpret.errors import ModelError
 from interpret.graph.operations.table import canonical, value_axes
-from interpret.graph.program.calls import OPAQUE, Call, Spelling
-from interpret.graph.program.program import TRACED_BATCH, Batch, Graph, Node
+from interpret.graph.program.calls import OPAQUE, CanonicalCall, Spelling
+from interpret.graph.program.program import TRACED_BATCH, BatchMultiple, Graph, Node
 
 PREFIX = "module."
 """Names in the exported program begin with the wrapper's attribute."""
@@ -134,18 +134,20 @@ class _Translator:
         """Arguments with nodes for the operations that come first."""
         return {
             key: self._operation(f"{name}_{value.op}", value, value.traced or (), meta)
-            if isinstance(value, Call)
+            if isinstance(value, CanonicalCall)
             else value
             for key, value in arguments.items()
         }
 
-    def _operation(self, name: str, call: Call, traced: tuple[int, ...], meta: Mapping[str, Any]) -> Node:
+    def _operation(
+        self, name: str, call: CanonicalCall, traced: tuple[int, ...], meta: Mapping[str, Any]
+    ) -> Node:
         call = call._replace(arguments=self._first(name, call.arguments, meta))
         arguments = {key: _with_batch(key, value, traced) for key, value in call.arguments.items()}
         if "groups" in arguments and getattr(arguments.get("weight"), "varies", False):
             (arguments["groups"],) = _with_batch("repeats", [arguments["groups"]], ())
         if call.op == OPAQUE and arguments.get("end") == TRACED_BATCH and not self._elsewhere():
-            arguments["end"] = Batch()
+            arguments["end"] = BatchMultiple()
         operands = tuple(_nodes_in(list(arguments.values())))
         layer, owner = _origin(meta)
         spatial = value_axes(call._replace(arguments=arguments), operands, traced)
@@ -158,7 +160,7 @@ class _Translator:
         )
 
 
-def _only_sized(call: Call) -> bool:
+def _only_sized(call: CanonicalCall) -> bool:
     """Whether an operation reads the shape of its operand and not its values, like ``ones_like``."""
     name = str(getattr(call.target, "__name__", ""))
     return name.startswith(("zeros_like", "ones_like", "full_like", "new_"))
@@ -180,7 +182,8 @@ def _with_batch(key: str, value: Any, traced: Sequence[int]) -> Any:
     if any(factors[:1]) or (key != "repeats" and traced and traced[0] % TRACED_BATCH == 0):
         factors = [*factors[:1], *[False] * (len(value) - 1)]
     return [
-        Batch(size // TRACED_BATCH) if open_ else size for size, open_ in zip(value, factors, strict=True)
+        BatchMultiple(size // TRACED_BATCH) if open_ else size
+        for size, open_ in zip(value, factors, strict=True)
     ]
 
 

@@ -15,6 +15,8 @@ from time import perf_counter
 
 import torch
 
+from interpret.progress import track
+
 MIB = 2**20
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -44,9 +46,8 @@ def interleaved(
     """
     found: list[list[Cost]] = [[] for _ in runs]
     with _settled():
-        for _ in range(repeats):
-            for place, run in enumerate(runs):
-                found[place].append(measure(run, device))
+        for index in track([*range(len(runs))] * repeats):
+            found[index].append(measure(runs[index], device))
     return [
         Cost(median(cost.seconds for cost in costs), median(cost.memory for cost in costs)) for costs in found
     ]

@@ -45,8 +45,8 @@ def cascade(network: Network, stages: int = 4, seed: int = 0) -> Iterator[tuple[
     ends = [round((stage + 1) * len(layers) / stages) for stage in range(stages)]
     done = 0
     for end in ends:
-        for place in range(done, end):
-            randomise(parts[layers[place]], seed + place)
+        for index in range(done, end):
+            randomise(parts[layers[index]], seed + index)
         done = end
         yield layers[end - 1], network.of(module)
 

@@ -21,14 +21,14 @@ from interpret_captum.comparison import Comparison
 from interpret_captum.renderers.table import REFERENCE, against, cells, key, title
 from interpret_figures import display
 from interpret_figures.escaping import MISSING, Cell
-from interpret_figures.grid import LETTERS, LINE, PAPER, Grid, Heading, put
+from interpret_figures.grid import LETTERS, LINE, WHITE, Grid, Heading, put, tile_size
 from interpret_figures.page import INK, QUIET, Format, Label, Page, save_page
 from interpret_figures.photographs import Photographs
 
 TILE = 1.2
 """Length of a picture's longer side on paper, in inches."""
 
-SMALLEST, LARGEST = 160, 256
+PICTURES = (160, 256)
 """Pixels of the longer side of a picture: smaller ones are enlarged, larger ones shrunk."""
 
 RULE = 205
@@ -71,11 +71,11 @@ class ComparisonFigure(Renderer[Comparison]):
         folder.mkdir(parents=True, exist_ok=True)
         first = next(iter(result.attributions.values()))
         photographs = Photographs(images, first.ids, first.input)
-        chart, files = Chart(result, photographs, self.percentile, self.smooth), list[Path]()
+        pages, files = ComparisonPages(result, photographs, self.percentile, self.smooth), list[Path]()
         for start in range(0, len(first.maps), self.rows):
             rows = range(start, min(start + self.rows, len(first.maps)))
             number = f"{start // self.rows + 1} / {ceil(len(first.maps) / self.rows)}"
-            page = chart.page(rows, number if len(first.maps) > self.rows else "")
+            page = pages.page(rows, number if len(first.maps) > self.rows else "")
             files += save_page(page, folder / f"comparison-{start // self.rows + 1}", self.formats)
         return files
 
@@ -90,7 +90,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Chart:
+class ComparisonPages:
     """Draws a comparison.
 
     Attributes:
@@ -118,12 +118,7 @@ class Chart:
     @property
     def tile(self) -> tuple[int, int]:
         """Height and width of a picture in pixels."""
-        height, width = self.photographs.spec.size
-        longer = max(height, width)
-        if longer > LARGEST:
-            return max(round(height * LARGEST / longer), 1), max(round(width * LARGEST / longer), 1)
-        factor = ceil(SMALLEST / longer)
-        return height * factor, width * factor
+        return tile_size(*self.photographs.spec.size, PICTURES)
 
     @property
     def dpi(self) -> int:
@@ -137,12 +132,12 @@ class Chart:
         numbers = self._numbers()
         families = len({line.family for line in numbers})
         head, foot = self._lines(max(map(len, names))), self._lines(len(numbers) + APART * families + 0.5)
-        canvas = np.pad(grid.paper(), ((0, head + foot), (0, 0), (0, 0)), constant_values=PAPER)
+        canvas = np.pad(grid.paper(), ((0, head + foot), (0, 0), (0, 0)), constant_values=WHITE)
         columns = grid.shape[1]
         corners = [(y + head, x) for y, x in map(grid.corner, range(len(rows) * columns))]
         put(canvas, self._pictures(rows), corners)
         labels = [*grid.labels(), *self._names(names, corners[1:columns])]
-        labels += [self._question(row, corners[place * columns]) for place, row in enumerate(rows)]
+        labels += [self._question(row, corners[index * columns]) for index, row in enumerate(rows)]
         left, right, bottom = corners[0][1], corners[-1][1], corners[-1][0] + self.tile[0] + self._lines(0.6)
         canvas[bottom : bottom + max(self.dpi // 120, 1), left : right + self.tile[1]] = RULE
         labels += self._table(numbers, [x for _, x in corners[:columns]], bottom)
@@ -180,8 +175,8 @@ class Chart:
         labels = []
         for lines, (y, x) in zip(names, corners, strict=True):
             top = y - 0.06 * self.dpi - self._lines(len(lines) - 1)
-            for place, (text, colour) in enumerate(lines):
-                where = (x + self.tile[1] / 2, top + self._lines(place))
+            for index, (text, colour) in enumerate(lines):
+                where = (x + self.tile[1] / 2, top + self._lines(index))
                 labels.append(Label(*where, text, 6.5, colour, "center", bold=colour == INK))
         return labels
 
@@ -196,15 +191,15 @@ class Chart:
 
     def _numbers(self) -> list[Line]:
         """The lines under the pictures."""
-        places = self.places
+        indices = self.places
         lines = []
-        if len({self.result.reference[place] for place in places}) > 1:
+        if len({self.result.reference[index] for index in indices}) > 1:
             others = against(self.result)
-            own = tuple(Cell(others[place].partition(" (")[0].rpartition(".")[2]) for place in places)
+            own = tuple(Cell(others[index].partition(" (")[0].rpartition(".")[2]) for index in indices)
             lines.append(Line("measured against", own, "agreement"))
         for column, metric in enumerate(self.result.metrics):
-            found = cells(self.result, column, places)
-            own = tuple(found[place] for place in places)
+            found = cells(self.result, column, indices)
+            own = tuple(found[index] for index in indices)
             if any(cell.text != MISSING for cell in own):
                 lines.append(Line(title(metric), own, metric.family))
         return lines

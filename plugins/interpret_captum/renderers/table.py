@@ -86,7 +86,7 @@ def title(metric: Metric) -> str:
 def against(result: Comparison) -> list[str]:
     """What each probe is measured against."""
     own = enumerate(result.reference)
-    return [MISSING if place == other else result.probes[other] for place, other in own]
+    return [MISSING if index == other else result.probes[other] for index, other in own]
 
 
 def document(result: Comparison) -> Document:

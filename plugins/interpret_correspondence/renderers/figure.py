@@ -19,7 +19,7 @@ from interpret_correspondence.renderers.text import PaperLayer, check_paper, mas
 from interpret_correspondence.results import Correspondence
 from interpret_figures import display
 from interpret_figures.charts import save_chart
-from interpret_figures.grid import LINE, PAPER, Grid, Heading
+from interpret_figures.grid import LINE, WHITE, Grid, Heading
 from interpret_figures.page import INK, Format, Label, Page, save_page
 from interpret_figures.pairs import picture_size
 from interpret_figures.photographs import Photographs
@@ -105,7 +105,7 @@ class Sheet:
         heading = Heading("The same part masked in several images", (f"{shown}. {masks(self.result)}",))
         grid = Grid(heading, tile, (round(DOWN * dpi), round(ACROSS * dpi)), shape, dpi)
         head = round(LINE * dpi)  # room for the titles of the columns
-        canvas = np.pad(grid.paper(), ((0, head), (0, 0), (0, 0)), constant_values=PAPER)
+        canvas = np.pad(grid.paper(), ((0, head), (0, 0), (0, 0)), constant_values=WHITE)
         labels = [*grid.labels(), *self._titles(grid)]
         for row, image in enumerate(self.rows):
             corners = [grid.corner(row * shape[1] + column) for column in range(shape[1])]

@@ -16,7 +16,7 @@ from interpret_figures.text import number
 
 PaperLayer: TypeAlias = Literal[5, 7]
 
-PAPER: Mapping[str, Mapping[PaperLayer, tuple[float, float]]] = {
+TABLE_1: Mapping[str, Mapping[PaperLayer, tuple[float, float]]] = {
     "right eye": {5: (0.067, 0.007), 7: (0.069, 0.015)},
     "left eye": {5: (0.069, 0.007), 7: (0.068, 0.013)},
     "nose": {5: (0.079, 0.017), 7: (0.069, 0.011)},
@@ -37,7 +37,7 @@ MOST = 8
 
 def paper(part: str, layer: PaperLayer) -> tuple[float, float] | None:
     """The paper's mean and deviation for a part, however it is spelt; none where it has no such part."""
-    found = PAPER.get(part.replace("_", " ").casefold())
+    found = TABLE_1.get(part.replace("_", " ").casefold())
     return None if found is None else found[layer]
 
 

@@ -34,7 +34,7 @@ class OverlapPairs(Renderer[Overlap]):
         folder.mkdir(parents=True, exist_ok=True)
         table = folder / "overlap.csv"
         write_atomically(table, comma_separated(result).encode())
-        pairs = [_pair(result, place) for place in range(len(result.pictures))]
+        pairs = [_pair(result, index) for index in range(len(result.pictures))]
         if not pairs:
             return [table]
         heading = Heading("Near-duplicates in two data sets", (details(result),))
@@ -42,15 +42,15 @@ class OverlapPairs(Renderer[Overlap]):
         return [table, *save_page(page, folder / "overlap", self.formats)]
 
 
-def _pair(result: Overlap, place: int) -> Pair:
+def _pair(result: Overlap, index: int) -> Pair:
     """The two photographs of one pair, their ids and how alike they are."""
-    first, second = result.pictures[place].numpy()
+    first, second = result.pictures[index].numpy()
     tile = picture_size(*first.shape[:2])
-    name, other = result.ids[place]
-    mirrored = ", mirrored" if bool(result.mirrored[place]) else ""
+    name, other = result.ids[index]
+    mirrored = ", mirrored" if bool(result.mirrored[index]) else ""
     return Pair(
         name,
-        f"{float(result.correlation[place]):.3f}{mirrored}  ·  {other}",
+        f"{float(result.correlation[index]):.3f}{mirrored}  ·  {other}",
         *(display.resize(picture[None], tile, smooth=True)[0] for picture in (first, second)),
     )
 
@@ -68,12 +68,12 @@ def details(result: Overlap) -> str:
 
 def comma_separated(result: Overlap) -> str:
     """A line for each pair, the most alike first, with their places in the two data sets."""
-    places = zip(result.images.tolist(), result.others.tolist(), strict=True)
+    indices = zip(result.images.tolist(), result.others.tolist(), strict=True)
     values = zip(result.correlation.tolist(), result.mirrored.tolist(), strict=True)
     rows = [
         [image, name, other, other_name, f"{value:.6f}", mirrored]
         for (image, other), (name, other_name), (value, mirrored) in zip(
-            places, result.ids, values, strict=True
+            indices, result.ids, values, strict=True
         )
     ]
     return csv_text(COLUMNS, rows)

@@ -63,22 +63,22 @@ class FeatureGrid(UnitGrid[Projections]):
 
     def _pages(self, result: Projections, layer: str, photographs: Photographs) -> Iterator[Page]:
         """The pages of one layer, each drawn when it is asked for."""
-        chart = self._chart(result, layer, photographs)
-        units = choose_units(self.units, layer, chart.units, self.seed)
+        pages = self._unit_pages(result, layer, photographs)
+        units = choose_units(self.units, layer, pages.units, self.seed)
         step = self.columns * self.rows
-        details = (_facts(chart, units, result), _legend(chart, result))
+        details = (_facts(pages, units, result), _legend(pages, result))
         for start in range(0, len(units), step):
             number = f"{start // step + 1} / {ceil(len(units) / step)}" if len(units) > step else ""
-            yield chart.page(units[start : start + step], self.columns, Heading(layer, details, number))
+            yield pages.page(units[start : start + step], self.columns, Heading(layer, details, number))
 
-    def _chart(self, result: Projections, layer: str, photographs: Photographs) -> Chart:
+    def _unit_pages(self, result: Projections, layer: str, photographs: Photographs) -> UnitPages:
         projections = zoomed(result[layer], result.input.size) if self.zoom else result[layer]
         channels = display.shown_channels(projections.patches)
         size = tile_size(*projections.patches.shape[-2:])
         dead = result.dead[layer]
-        return Chart(
+        return UnitPages(
             Tiles(projections, photographs, channels, size, self.percentile, self.smooth),
-            Block(size, square(int(projections.rank.max()) + 1 if len(projections.rank) else 1)),
+            UnitCell(size, square(int(projections.rank.max()) + 1 if len(projections.rank) else 1)),
             by_unit(projections),
             frozenset(dead.nonzero().flatten().tolist()),
             len(dead),
@@ -87,7 +87,7 @@ class FeatureGrid(UnitGrid[Projections]):
 
 
 @dataclass(frozen=True)
-class Block:
+class UnitCell:
     """One unit's place on a page: a square of projections, and the same square of image patches beside it.
 
     Attributes:
@@ -122,12 +122,12 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Chart:
+class UnitPages:
     """The units of one layer.
 
     Attributes:
         tiles: Their pixels.
-        block: The place of one unit.
+        cell: The place of one unit.
         neurons: The neurons of each unit, by unit.
         dead: Units that were never active.
         count: Units of the layer, projected or not.
@@ -135,7 +135,7 @@ class Chart:
     """
 
     tiles: Tiles
-    block: Block
+    cell: UnitCell
     neurons: dict[int, list[int]]
     dead: frozenset[int]
     count: int
@@ -149,9 +149,9 @@ class Chart:
 
     def page(self, units: Sequence[int], columns: int, heading: Heading) -> Page:
         """One page of units in reading order."""
-        dpi = self.block.dpi
+        dpi = self.cell.dpi
         shape = (ceil(len(units) / columns), columns)
-        grid = Grid(heading, self.block.size, (round(0.24 * dpi), round(0.2 * dpi)), shape, dpi)
+        grid = Grid(heading, self.cell.size, (round(0.24 * dpi), round(0.2 * dpi)), shape, dpi)
         canvas, labels = grid.paper(), grid.labels()
         for index, unit in enumerate(units):
             labels += self._unit(canvas, unit, grid.corner(index))
@@ -160,15 +160,15 @@ class Chart:
     def _unit(self, canvas: UInt8[np.ndarray, "h w 3"], unit: int, origin: tuple[int, int]) -> list[Label]:
         """Draw one unit; return its labels."""
         y, x = origin
-        height, width = self.block.size
+        height, width = self.cell.size
         neurons = self.neurons.get(unit, [])
-        labels = [Label(x, y - 0.045 * self.block.dpi, str(unit), 6.5, INK if neurons else QUIET)]
+        labels = [Label(x, y - 0.045 * self.cell.dpi, str(unit), 6.5, INK if neurons else QUIET)]
         if not neurons:
             canvas[y : y + height, x : x + width] = EMPTY
             return [*labels, Label(x + width / 2, y + height / 2, "never active", align="center")]
         ranks = self.tiles.layer.rank[neurons].tolist()
-        put(canvas, self.tiles.projections(neurons), self.block.corners(ranks, origin, right=False))
-        put(canvas, self.tiles.patches(neurons), self.block.corners(ranks, origin, right=True))
+        put(canvas, self.tiles.projections(neurons), self.cell.corners(ranks, origin, right=False))
+        put(canvas, self.tiles.patches(neurons), self.cell.corners(ranks, origin, right=True))
         return labels
 
 
@@ -180,17 +180,17 @@ def by_unit(layer: LayerProjections) -> dict[int, list[int]]:
     return neurons
 
 
-def _facts(chart: Chart, units: Sequence[int], result: Projections) -> str:
+def _facts(pages: UnitPages, units: Sequence[int], result: Projections) -> str:
     """What is on the pages, in numbers."""
-    dead = len(chart.dead.intersection(units))
-    return f"{len(units)} units" + (f", {dead} never active" if dead else "") + f"  ·  {_seen(chart, result)}"
+    dead = len(pages.dead.intersection(units))
+    return f"{len(units)} units" + (f", {dead} never active" if dead else "") + f"  ·  {_seen(pages, result)}"
 
 
-def _seen(chart: Chart, result: Projections) -> str:
+def _seen(pages: UnitPages, result: Projections) -> str:
     """What a patch shows."""
-    height, width = chart.tiles.layer.patches.shape[-2:]
+    height, width = pages.tiles.layer.patches.shape[-2:]
     pixels = f"{height} {TIMES} {width}"
-    if not chart.whole:
+    if not pages.whole:
         return f"receptive field {pixels} pixels"
     if (height, width) == result.input.size:
         return "whole image"
@@ -198,13 +198,13 @@ def _seen(chart: Chart, result: Projections) -> str:
     return f"the {pixels} pixels around each projection's signal, of the image's {whole}"
 
 
-def _legend(chart: Chart, result: Projections) -> str:
+def _legend(pages: UnitPages, result: Projections) -> str:
     """How to read the patches."""
-    channels, total = chart.tiles.channels, chart.tiles.layer.patches.shape[1]
+    channels, total = pages.tiles.channels, pages.tiles.layer.patches.shape[1]
     channel = f" Channel {channels[0]} of {total} is shown." if len(channels) < total else ""
-    percentile = chart.tiles.percentile
+    percentile = pages.tiles.percentile
     cut = f" (percentile {percentile:g})" if percentile < 100 else ""
-    pale = "" if chart.whole else " Pale: outside the image."
+    pale = "" if pages.whole else " Pale: outside the image."
     return (
         f"Left: {result.rule} projections, strongest first; zero is mid-grey, each at its own "
         f"scale{cut}. Right: the same patches of the images.{pale}{channel}"

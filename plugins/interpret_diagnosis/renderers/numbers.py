@@ -65,11 +65,11 @@ def _first(networks: tuple[NetworkDiagnosis, ...]) -> Iterator[Number]:
     yield line("rms_smallest", "smallest RMS over the median", lambda first: float(first.relative.min()))
     yield line("duplicates", "pairs of near-duplicates", lambda first: len(first.duplicates.units), "count")
     yield line("noise", "likeness to white noise", lambda first: first.noise)
-    for place, band in enumerate(("low", "mid", "high")):
+    for index, band in enumerate(("low", "mid", "high")):
         yield line(
             f"energy_{band}",
             f"{band} frequencies in the average filter",
-            lambda first, place=place: None if first.bands is None else first.bands[place],  # type: ignore[misc]
+            lambda first, index=index: None if first.bands is None else first.bands[index],  # type: ignore[misc]
             "share",
         )
 

@@ -33,7 +33,7 @@ MAIN, SECOND = LABELS[0], LABELS[1]
 FAINT = "#d9dbe0"
 """The colour of lines that are no data."""
 
-FINE = 64
+TILE = 64
 """Pixels of a tile's longer side, at least: gaps between tiles are a small part of them."""
 
 NAMED = 8
@@ -55,14 +55,14 @@ def mosaic(
     """
     shown = values[:, display.shown_channels(values)].float()
     tiles = display.signed_pixels(shown, scale).numpy()
-    factor = ceil(FINE / max(tiles.shape[1:3]))
+    factor = ceil(TILE / max(tiles.shape[1:3]))
     tiles = tiles.repeat(factor, 1).repeat(factor, 2)
     count, height, width = tiles.shape[:3]
     gap = round(0.08 * max(height, width))
     rows = ceil(count / columns)
     sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
-    for place, tile in enumerate(tiles):
-        y, x = (place // columns) * (height + gap), (place % columns) * (width + gap)
+    for index, tile in enumerate(tiles):
+        y, x = (index // columns) * (height + gap), (index % columns) * (width + gap)
         sheet[y : y + height, x : x + width] = tile
     return sheet
 
@@ -116,8 +116,8 @@ def bands(axes: Axes, shares: tuple[float, float, float]) -> None:
     axes.set_ylim(0, max(*shares, *WHITE))
     axes.set_xlim(-0.6, 2.6)
     axes.bar(range(3), shares, width=0.7, color=MAIN)
-    for place, noise in enumerate(WHITE):
-        axes.plot([place - 0.43, place + 0.43], [noise, noise], color=INK, lw=0.8, ls=(0, (2, 1)))
+    for index, noise in enumerate(WHITE):
+        axes.plot([index - 0.43, index + 0.43], [noise, noise], color=INK, lw=0.8, ls=(0, (2, 1)))
     names = zip(("low", "mid", "high"), shares, strict=True)
     _ticks(axes, range(3), [f"{name}\n{share:.0%}" for name, share in names])
     axes.set_yticks([])
@@ -131,15 +131,15 @@ def rarely_active(axes: Axes, network: NetworkDiagnosis, top: float) -> None:
     nearly = np.array([float(network.activity[layer].nearly_dead(limit).float().mean()) for layer in layers])
     axes.bar(range(len(layers)), dead, width=0.62, color=MAIN)
     axes.bar(range(len(layers)), nearly, bottom=dead, width=0.62, color=SECOND)
-    for place, (one, other) in enumerate(zip(dead, nearly, strict=True)):
+    for index, (one, other) in enumerate(zip(dead, nearly, strict=True)):
         if len(layers) <= NAMED:
             counts = [
-                network.activity[layers[place]].dead,
-                network.activity[layers[place]].nearly_dead(limit),
+                network.activity[layers[index]].dead,
+                network.activity[layers[index]].nearly_dead(limit),
             ]
             text = " + ".join(str(int(count.sum())) for count in counts)
             axes.text(
-                place, one + other + 0.03 * top, text, ha="center", color=INK, fontproperties=font(SMALL)
+                index, one + other + 0.03 * top, text, ha="center", color=INK, fontproperties=font(SMALL)
             )
     axes.set_ylim(0, top)
     _share_ticks(axes, top)
@@ -160,14 +160,14 @@ def shifts(axes: Axes, network: NetworkDiagnosis, top: float) -> None:
     """The shift-equivariance error of each layer, with the threshold."""
     layers, limit = network.layers, network.thresholds.shift
     axes.axhline(limit, color=QUIET, lw=0.6, ls=(0, (4, 2)), zorder=3)
-    for place, layer in enumerate(layers):
+    for index, layer in enumerate(layers):
         error = network.shifts[layer].error
         if error is not None:
-            axes.bar(place, error, width=0.62, color=MAIN)
+            axes.bar(index, error, width=0.62, color=MAIN)
         text = "\N{EN DASH}" if error is None else f"{error:.2f}"
         if len(layers) <= NAMED:
             axes.text(
-                place, (error or 0) + 0.02 * top, text, ha="center", color=QUIET if error is None else INK,
+                index, (error or 0) + 0.02 * top, text, ha="center", color=QUIET if error is None else INK,
                 fontproperties=font(SMALL),
             )  # fmt: skip
     axes.set_ylim(0, top)
@@ -196,8 +196,8 @@ def spectrum(axes: Axes, found: Aliasing) -> None:
     frequency, values = frequency[visible], values[visible]
     step = max(found.stride)
     multiples = [number / step for number in range(1, step // 2 + 1)]
-    for place in multiples:
-        axes.axvline(place, color=SECOND, lw=0.9)
+    for index in multiples:
+        axes.axvline(index, color=SECOND, lw=0.9)
     axes.plot(frequency, values, color=MAIN, lw=0.8)
     axes.set_yscale("log")
     high = float(values.max())
@@ -206,7 +206,7 @@ def spectrum(axes: Axes, found: Aliasing) -> None:
     axes.set_yticks([])
     axes.minorticks_off()
     axes.spines["left"].set_visible(False)
-    _ticks(axes, [0, *multiples], ["0", *(f"{place:g}".removeprefix("0") for place in multiples)])
+    _ticks(axes, [0, *multiples], ["0", *(f"{position:g}".removeprefix("0") for position in multiples)])
 
 
 def missing(axes: Axes, text: str, inches: float) -> None:
@@ -232,8 +232,8 @@ def _layer_ticks(axes: Axes, layers: Sequence[str]) -> None:
         _ticks(axes, range(len(layers)), [fitted(layer, room * 0.95, SMALL) for layer in layers])
         return
     step = ceil(len(layers) / 12)
-    places = [*range(0, len(layers), step)]
-    _ticks(axes, places, [str(place + 1) for place in places])
+    positions = [*range(0, len(layers), step)]
+    _ticks(axes, positions, [str(position + 1) for position in positions])
     text = fitted(f"1: {layers[0]}   {len(layers)}: {layers[-1]}", 3.0, SMALL)
     axes.set_xlabel(text, color=QUIET, fontproperties=font(SMALL), labelpad=1)
 
@@ -243,10 +243,10 @@ def _share_ticks(axes: Axes, top: float) -> None:
     _ticks(axes, [0, most], ["0", f"{most:.0%}"], down=True)
 
 
-def _ticks(axes: Axes, places: Sequence[float], texts: Sequence[str], *, down: bool = False) -> None:
+def _ticks(axes: Axes, positions: Sequence[float], texts: Sequence[str], *, down: bool = False) -> None:
     """Words along one axis; the lines around the plot are quiet."""
     axis = axes.yaxis if down else axes.xaxis
-    axis.set_ticks(list(places), list(texts), fontproperties=font(SMALL), color=QUIET)
+    axis.set_ticks(list(positions), list(texts), fontproperties=font(SMALL), color=QUIET)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):

@@ -42,14 +42,14 @@ class Strip:
         down, across = height + gap, width + gap
         shape = (len(places) * down - gap, len(steps) * across - gap, 3)
         sheet = np.full(shape, 255, np.uint8)
-        for row, place in enumerate(places):
-            for column, tile in enumerate(self._tiles(curves, steps, place)):
+        for row, index in enumerate(places):
+            for column, tile in enumerate(self._tiles(curves, steps, index)):
                 top, left = row * down, column * across
                 sheet[top : top + height, left : left + width] = tile
         return sheet
 
-    def _tiles(self, curves: Curves, steps: Sequence[int], place: int) -> UInt8[np.ndarray, "n h w 3"]:
-        picture = self.photographs.read(place, self.channels).permute(2, 0, 1)
+    def _tiles(self, curves: Curves, steps: Sequence[int], index: int) -> UInt8[np.ndarray, "n h w 3"]:
+        picture = self.photographs.read(index, self.channels).permute(2, 0, 1)
         pixels = picture[: len(self.channels)].float() / 255  # one channel is shown as three equal ones
         amounts = curves.amounts[list(steps)]
         changed = transform(pixels.expand(len(steps), -1, -1, -1), curves.transform, amounts, self.border)
@@ -60,6 +60,6 @@ def shown_steps(curves: Curves, most: int) -> list[int]:
     """At most so many steps, evenly spaced from the first to the last, one of them the identity."""
     count = len(curves.amounts)
     steps = sorted(set(torch.linspace(0, count - 1, min(most, count)).round().int().tolist()))
-    nearest = min(range(len(steps)), key=lambda place: abs(steps[place] - curves.identity))
+    nearest = min(range(len(steps)), key=lambda index: abs(steps[index] - curves.identity))
     steps[nearest] = curves.identity
     return sorted(set(steps))

@@ -119,7 +119,7 @@ def _table(result: Invariances, found: Sequence[Row]) -> Table:
         head += [f"{layer}: largest relative distance", f"{layer}: half-width", f"{layer}: linearity"]
     head += ["probability: start, lowest", "probability: half-width"]
     curves = (*result.layers, PROBABILITY)
-    by_image = [found[place : place + len(curves)] for place in range(0, len(found), len(curves))]
+    by_image = [found[index : index + len(curves)] for index in range(0, len(found), len(curves))]
     lines = [[image[0].target, *(cell for row in image for cell in _cells(row))] for image in by_image]
     if len(by_image) > 1:
         lines.append(

@@ -15,7 +15,7 @@ from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_figures import display
 from interpret_figures.colours import Scale, tint
-from interpret_figures.grid import PAPER, Heading
+from interpret_figures.grid import WHITE, Heading
 from interpret_figures.page import Format, save_page
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
@@ -109,7 +109,7 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
         values = stretched(fall, tile) / (largest or 1)
         covered = tint(greyed(image), values, self.strength)
         if self.contour is not None and fall.max() > 0:
-            covered[outline(stretched(fall, tile) >= self.contour * fall.max())] = PAPER
+            covered[outline(stretched(fall, tile) >= self.contour * fall.max())] = WHITE
         name = category(maps.target, result.categories)
         scale = Scale(-largest, largest, "signed", self.strength)
         return Pair(name, outcome(maps), image, covered, scale)

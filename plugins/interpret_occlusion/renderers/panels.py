@@ -16,7 +16,7 @@ from pydantic import Field
 from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_figures.colours import LABELS, draw_bar
-from interpret_figures.grid import LINE, PAPER, Grid, Heading
+from interpret_figures.grid import LINE, WHITE, Grid, Heading
 from interpret_figures.page import INK, Format, Label, Page, save_page
 from interpret_figures.pairs import TILE, picture_size
 from interpret_figures.photographs import Photographs
@@ -72,15 +72,15 @@ class OcclusionPanels(Renderer[OcclusionMaps]):
         folder.mkdir(parents=True, exist_ok=True)
         tile = picture_size(*result.maps[0].size)
         photographs = Photographs(images, result.ids, result.input)
-        chart = Chart(result, Panels(result, photographs, tile, self.percentile, self.labels))
+        pages = OcclusionPages(result, Panels(result, photographs, tile, self.percentile, self.labels))
         files: list[Path] = []
-        for count, page in enumerate(chart.pages(self.rows), start=1):
+        for count, page in enumerate(pages.drawn(self.rows), start=1):
             files += save_page(page, folder / f"occlusion-{count}", self.formats)
         return files
 
 
 @dataclass(frozen=True)
-class Chart:
+class OcclusionPages:
     """Lays out the panels of some images: one image in a row, with what is said of it above.
 
     Attributes:
@@ -96,7 +96,7 @@ class Chart:
         """Pixels in an inch."""
         return round(max(self.panels.tile) / TILE)
 
-    def pages(self, rows: int) -> Iterator[Page]:
+    def drawn(self, rows: int) -> Iterator[Page]:
         """All pages, each drawn when it is asked for."""
         count = len(self.result.maps)
         for start in range(0, count, rows):
@@ -111,7 +111,7 @@ class Chart:
         cell = (self._height(drawn), self._left(len(drawn[0])) + self.pixels(self.names))
         heading = Heading("Occlusion sensitivity", facts(self.result), count)
         grid = Grid(heading, cell, (self.pixels(0.28), 0), (len(rows), 1), self.dpi)
-        canvas = np.pad(grid.paper(), ((0, head), (0, 0), (0, 0)), constant_values=PAPER)
+        canvas = np.pad(grid.paper(), ((0, head), (0, 0), (0, 0)), constant_values=WHITE)
         y, x = grid.corner(0)
         labels = [*grid.labels(), *self._titles(drawn[0], titles, (y, x))]
         for index, panels in enumerate(drawn):

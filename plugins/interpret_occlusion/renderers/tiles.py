@@ -13,7 +13,7 @@ from interpret.modules import as_log_probabilities
 from interpret_deconv import LayerProjections
 from interpret_figures import display
 from interpret_figures.colours import ZERO, Entry, Scale, label_pixels, legend, rgb, scale_for
-from interpret_figures.grid import PAPER
+from interpret_figures.grid import WHITE
 from interpret_figures.page import INK
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import chance, number
@@ -140,7 +140,7 @@ class Panels:
         where = "to pixels: here (black frame), in other images" if elsewhere else "to pixels"
         title, details = "What it sees", f"that map of {layer} projected {where}"
         found = self.result.features[place].get(layer)
-        pixels = np.full((*self.tile, 3), PAPER, np.uint8)
+        pixels = np.full((*self.tile, 3), WHITE, np.uint8)
         if found is None or not len(found.unit):
             pixels[:] = EMPTY
             note = self.result.notes.get(layer, "This unit is never positive in this image.")
@@ -183,7 +183,7 @@ def veil(pixels: UInt8[np.ndarray, "h w 3"], box: tuple[slice, slice]) -> None:
     """Mark a part of a picture: grey that lets it shine through, in a white and a dark line."""
     part = pixels[box]
     part[:] = (part * (1 - VEIL) + ZERO * VEIL).round().astype(np.uint8)
-    frame(part, (PAPER,) * 3, 3)
+    frame(part, (WHITE,) * 3, 3)
     frame(part, rgb(INK), 1)
 
 

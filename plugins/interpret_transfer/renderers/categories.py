@@ -15,8 +15,8 @@ from interpret_figures.escaping import MISSING, Cell
 from interpret_figures.tables import Block, Document, Paragraph, Table, TableFormat, Title, digits
 from interpret_transfer.paper import CATEGORIES, METHODS, PaperData
 from interpret_transfer.renderers.text import (
+    FROM_SCRATCH,
     OPTION,
-    SCRATCH,
     Paper,
     chosen,
     guesses,
@@ -30,7 +30,7 @@ from interpret_transfer.renderers.text import (
 from interpret_transfer.results import LayerTransfer, Transfer
 
 MEAN = "mean"
-COLUMNS = ("source", "network", "layer", "classifier", "train", "category", "quality")
+CATEGORY_COLUMNS = ("source", "network", "layer", "classifier", "train", "category", "quality")
 
 
 class TransferCategories(Renderer[Transfer]):
@@ -57,18 +57,18 @@ def document(result: Transfer, paper: PaperData | None = None) -> Document:
     blocks: list[Block] = []
     for network in result.networks:
         for kind in dict.fromkeys(row.classifier for row in network.layers):
-            title = network.label if kind == SCRATCH else f"{network.label}, {kind}"
+            title = network.label if kind == FROM_SCRATCH else f"{network.label}, {kind}"
             layers = [row for row in network.layers if row.classifier == kind]
             blocks += [Title(title), _table(result, layers, paper)]
     blocks.append(Paragraph(caption(result, paper)))
-    return Document(blocks, COLUMNS, _records(result, paper), apart=True)
+    return Document(blocks, CATEGORY_COLUMNS, _records(result, paper), apart=True)
 
 
 def _table(result: Transfer, layers: Sequence[LayerTransfer], paper: PaperData | None) -> Table:
     """The categories of some layers, the best of each marked, and what the paper's methods reach there."""
-    others, place = _methods(paper), largest(result)
+    others, index = _methods(paper), largest(result)
     names = (*result.categories, MEAN)
-    columns = [[*row.by_category[place].tolist(), float(row.mean[place])] for row in layers]
+    columns = [[*row.by_category[index].tolist(), float(row.mean[index])] for row in layers]
     lines: list[list[str | Cell]] = [
         [name, *_best(values), *(Cell(percent(of.get(name, nan))) for of in others.values())]
         for name, values in zip(names, zip(*columns, strict=True), strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil, isfinite
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,10 +17,21 @@ from pydantic import Field
 from interpret.errors import StepError
 from interpret.images import Images
 from interpret.plugin import Renderer
-from interpret_figures.charts import DPI, PAPER, apart, by_depth, panel, quiet_axes, save_chart, write
-from interpret_figures.grid import LINE
-from interpret_figures.page import INK, QUIET, Format, font
-from interpret_figures.text import paragraph, text_inches
+from interpret_figures.charts import (
+    BODY,
+    DOTTED,
+    PAPER,
+    apart,
+    by_depth,
+    finish,
+    quiet_axes,
+    save_chart,
+    subplots,
+    text_style,
+)
+from interpret_figures.grid import Heading
+from interpret_figures.page import INK, Format
+from interpret_figures.text import text_inches
 from interpret_transfer.paper import FEW, METHODS, PaperData
 from interpret_transfer.renderers.text import (
     OPTION,
@@ -37,17 +47,11 @@ from interpret_transfer.renderers.text import (
 )
 from interpret_transfer.results import LayerTransfer, Transfer
 
-WIDTH, HEIGHT, LEFT, GAP, EDGE, BELOW, TITLE = 2.3, 2.1, 0.62, 0.3, 0.3, 0.42, 0.34
-"""Inches of a panel, left of all panels, between two, around all, below and above a panel."""
+CURVE_WIDTH, CURVE_HEIGHT, CURVE_LABEL, APART = 2.3, 2.1, 2.0, 0.105
+"""Inches of a panel, of the longest name beside it, and from one name to the next."""
 
-LABELS, LEAST = 2.0, 4.6
-"""Inches of the longest name beside a panel, and of the narrowest figure."""
-
-LETTERS, NAMES, TITLES, APART = 6.5, 6.0, 7.5, 0.105
-"""Points of what is written, of the names of lines and of panels; inches from name to name of lines."""
-
-OURS: Mapping[str, Any] = {"marker": "o", "linewidth": 1.2, "zorder": 3}
-THEIRS: Mapping[str, Any] = {
+SOLID: Mapping[str, Any] = {"marker": "o", "linewidth": 1.2, "zorder": 3}
+DASHED: Mapping[str, Any] = {
     "marker": "D", "linewidth": 0.8, "zorder": 2, "markerfacecolor": "white", "linestyle": (0, (4, 2)),
 }  # fmt: skip
 """How our lines are drawn, and the paper's."""
@@ -99,72 +103,22 @@ class _Line:
     ours: bool = True
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """What stands where, in inches from the top left."""
-
-    result: Transfer
-    paper: PaperData | None
-    columns: int
-
-    @cached_property
-    def panels(self) -> list[tuple[str, list[_Line]]]:
-        """A title and curves for each network and classifier."""
-        found = []
-        for network in self.result.networks:
-            kinds = list(dict.fromkeys(row.classifier for row in network.layers))
-            for kind in kinds:
-                title = f"{network.label}, {kind}" if len(kinds) > 1 else network.label
-                layers = [row for row in network.layers if row.classifier == kind]
-                found.append((title, [*_ours(self.result, layers), *_theirs(self.paper)]))
-        return found
-
-    @cached_property
-    def beside(self) -> float:
-        """Room for the names beside a panel."""
-        names = [line.name for _, lines in self.panels for line in lines]
-        return 0.2 + max(text_inches(cut(name, LABELS, NAMES), NAMES) for name in names)
-
-    @cached_property
-    def tall(self) -> float:
-        """The height of a panel: at least so that all names have room beside it."""
-        return max(HEIGHT, APART * max(len(lines) for _, lines in self.panels))
-
-    @property
-    def across(self) -> int:
-        return min(self.columns, len(self.panels))
-
-    @property
-    def width(self) -> float:
-        return max(LEFT + self.across * (WIDTH + self.beside) + (self.across - 1) * GAP + EDGE, LEAST)
-
-    @cached_property
-    def lines(self) -> list[str]:
-        """How to read the figure."""
-        return paragraph(_caption(self.result, self.paper), self.width - 2 * EDGE, LETTERS, most=9)
-
-    @property
-    def size(self) -> tuple[float, float]:
-        return self.width, self.corner(len(self.panels) - 1)[1] + self.tall + BELOW + 0.1
-
-    def corner(self, place: int) -> tuple[float, float]:
-        """Where a panel begins, from the left and from the top."""
-        down, along = divmod(place, self.across)
-        top = 0.3 + LINE * (len(self.lines) + 1) + TITLE
-        return LEFT + along * (WIDTH + self.beside + GAP), top + down * (self.tall + BELOW + TITLE)
-
-    @cached_property
-    def ends(self) -> tuple[int, float]:
-        """The most images and the highest quality that are shown, in tens of percent."""
-        every = [line for _, lines in self.panels for line in lines]
-        known = [float(np.nanmax(line.mean + np.nan_to_num(line.spread), initial=0)) for line in every]
-        return max(max(line.sizes) for line in every), min(10 * ceil((max(known) + 1) / 10), 100)
+def _panels(result: Transfer, paper: PaperData | None) -> list[tuple[str, list[_Line]]]:
+    """A title and curves for each network and classifier."""
+    found = []
+    for network in result.networks:
+        kinds = list(dict.fromkeys(row.classifier for row in network.layers))
+        for kind in kinds:
+            title = f"{network.label}, {kind}" if len(kinds) > 1 else network.label
+            layers = [row for row in network.layers if row.classifier == kind]
+            found.append((title, [*_ours(result, layers), *_theirs(paper)]))
+    return found
 
 
 def _ours(result: Transfer, layers: Sequence[LayerTransfer]) -> list[_Line]:
     """A curve for each layer."""
-    order = sorted(range(len(result.sizes)), key=lambda place: result.sizes[place])
-    sizes = tuple(result.sizes[place] for place in order)
+    order = sorted(range(len(result.sizes)), key=lambda index: result.sizes[index])
+    sizes = tuple(result.sizes[index] for index in order)
     return [
         _Line(layer_name(row), sizes, 100 * row.mean[order].numpy(), 100 * row.spread[order].numpy(), colour)
         for row, colour in zip(layers, by_depth(len(layers), 0.74), strict=True)
@@ -203,44 +157,45 @@ def _caption(result: Transfer, paper: PaperData | None) -> str:
 
 def draw(result: Transfer, paper: PaperData | None = None, columns: int = 3) -> Figure:
     """The heading, and a panel for each network and classifier."""
-    sheet = _Sheet(result, paper, columns)
-    figure = Figure(figsize=sheet.size, dpi=DPI, facecolor="white")
-    write(figure, EDGE, 0.3, "What a layer is worth with few images", 11, colour=INK, bold=True)
-    for number, text in enumerate(sheet.lines, start=1):
-        write(figure, EDGE, 0.34 + LINE * number, text, LETTERS)
-    for place, (title, lines) in enumerate(sheet.panels):
-        left, top = sheet.corner(place)
-        said = cut(title, WIDTH + sheet.beside, TITLES, bold=True)
-        write(figure, left, top - 0.09, said, TITLES, colour=INK, bold=True)
-        axes = _panel(figure, sheet, left, top)
+    parts = _panels(result, paper)
+    every = [line for _, lines in parts for line in lines]
+    across = min(columns, len(parts))
+    room = CURVE_WIDTH + max(text_inches(cut(line.name, CURVE_LABEL, 6), 6) for line in every)
+    tall = max(CURVE_HEIGHT, APART * max(len(lines) for _, lines in parts))  # room for all names
+    figure, axes = subplots([CURVE_WIDTH] * across, [tall] * ceil(len(parts) / across))
+    for index, one in enumerate(axes.flat):
+        if index >= len(parts):
+            one.remove()
+            continue
+        title, lines = parts[index]
+        one.set_title(cut(title, room, 7.5, bold=True), loc="left", **text_style(7.5, INK, bold=True))
+        _panel(one, result, every)
         for line in lines:
-            _curve(axes, line)
-        _names(axes, lines, APART / sheet.tall)
-        if place % sheet.across == 0:
-            axes.set_ylabel(f"{result.measure}, %", fontproperties=font(LETTERS), color=QUIET, labelpad=4)
-    return figure
+            _curve(one, line)
+        _names(one, lines, APART / tall)
+        if index % across == 0:
+            one.set_ylabel(f"{result.measure}, %", labelpad=4, **text_style(BODY))
+    return finish(figure, Heading("What a layer is worth with few images", (_caption(result, paper),)))
 
 
-def _panel(figure: Figure, sheet: _Sheet, left: float, top: float) -> Axes:
-    """Axes with the same ends as all others."""
-    (count, most), result = sheet.ends, sheet.result
-    axes = panel(figure, left, top, WIDTH, sheet.tall)
-    axes.set_xlim(0, 1.02 * count)
+def _panel(axes: Axes, result: Transfer, every: Sequence[_Line]) -> None:
+    """Axes with the same ends as all others: the most images, and tens of percent above all there is."""
+    known = [float(np.nanmax(line.mean + np.nan_to_num(line.spread), initial=0)) for line in every]
+    most = min(10 * ceil((max(known) + 1) / 10), 100)
+    axes.set_xlim(0, 1.02 * max(max(line.sizes) for line in every))
     axes.set_ylim(0, 1.02 * most)
-    sizes = sorted({0, *(size for _, lines in sheet.panels for line in lines for size in line.sizes)})
-    axes.set_xticks(apart(axes, sizes))
+    axes.set_xticks(apart(axes, sorted({0, *(size for line in every for size in line.sizes)}), CURVE_WIDTH))
     axes.set_yticks(tens(most))
     quiet_axes(axes)
     unit = "training images of each category" if result.measure == "accuracy" else "training images"
-    axes.set_xlabel(unit, fontproperties=font(LETTERS), color=QUIET, labelpad=2)
+    axes.set_xlabel(unit, labelpad=2, **text_style(BODY))
     if (guess := guessing(result)) is not None:
-        axes.axhline(guess, color=QUIET, linewidth=0.6, linestyle=(0, (2, 2)))
-    return axes
+        axes.axhline(guess, **DOTTED)
 
 
 def _curve(axes: Axes, line: _Line) -> None:
     """A line through its points, and a band where its spread is known."""
-    style = OURS if line.ours else THEIRS
+    style = SOLID if line.ours else DASHED
     axes.plot(line.sizes, line.mean, color=line.colour, markersize=2.6, markeredgewidth=0.7, **style)
     if line.ours and np.isfinite(line.spread).any():
         low, high = line.mean - line.spread, line.mean + line.spread
@@ -251,16 +206,16 @@ def _names(axes: Axes, lines: Sequence[_Line], step: float) -> None:
     """The names of lines beside the panel, as high as their ends, but apart by a share of its height."""
     known = [line for line in lines if isfinite(line.mean[-1])]
     right, top = axes.get_xlim()[1], axes.get_ylim()[1]
-    places = spread_out([float(line.mean[-1]) for line in known], step * top, 0, top)
-    edge, elbow, left = (right * (1 + inches / WIDTH) for inches in (0.03, 0.13, 0.16))
-    for line, y in zip(known, places, strict=True):
+    heights = spread_out([float(line.mean[-1]) for line in known], step * top, 0, top)
+    edge, elbow = (right * (1 + inches / CURVE_WIDTH) for inches in (0.03, 0.13))
+    for line, y in zip(known, heights, strict=True):
         end = float(line.mean[-1])
         thin: dict[str, Any] = {"color": line.colour, "linewidth": 0.4, "clip_on": False}
         axes.plot((edge, elbow), (end, y), **thin)
         axes.plot((line.sizes[-1], edge), (end, end), linestyle=(0, (1, 3)), **thin)
-        axes.text(
-            left, y, cut(line.name, LABELS, NAMES), color=line.colour, va="center",
-            fontproperties=font(NAMES), parse_math=False,
+        axes.annotate(
+            cut(line.name, CURVE_LABEL, 6), (right, y), (11.5, 0), textcoords="offset points", va="center",
+            annotation_clip=False, **text_style(6, line.colour),
         )  # fmt: skip
 
 
@@ -276,6 +231,6 @@ def spread_out(values: Sequence[float], gap: float, low: float, high: float) -> 
     order = np.argsort(values, kind="stable")
     steps = gap * np.arange(len(values))
     free = isotonic_regression(np.asarray(values)[order] - steps).x
-    places = np.empty(len(values))
-    places[order] = np.clip(free, low, max(high - steps[-1], low)) + steps
-    return [float(place) for place in places]
+    heights = np.empty(len(values))
+    heights[order] = np.clip(free, low, max(high - steps[-1], low)) + steps
+    return [float(height) for height in heights]

@@ -41,7 +41,7 @@ from interpret_transfer.renderers.text import (
 )
 from interpret_transfer.results import LayerTransfer, Transfer
 
-COLUMNS = (
+TABLE_COLUMNS = (
     "source", "network", "layer", "classifier", "dimension", "train", "fold", "quality", "spread", "c",
     "seconds", "feature_seconds",
 )  # fmt: skip
@@ -73,8 +73,8 @@ def document(result: Transfer, paper: PaperData | None = None) -> Document:
     means and spreads.
     """
     lines = [*_ours_in_full(result), *(_theirs_in_full(paper) if paper else [])]
-    records = [[line.get(column, "") for column in COLUMNS] for line in lines]
-    return Document([_table(result, paper), Paragraph(caption(result, paper))], COLUMNS, records)
+    records = [[line.get(column, "") for column in TABLE_COLUMNS] for line in lines]
+    return Document([_table(result, paper), Paragraph(caption(result, paper))], TABLE_COLUMNS, records)
 
 
 def _table(result: Transfer, paper: PaperData | None) -> Table:
@@ -133,9 +133,9 @@ def _ours_in_full(result: Transfer) -> Iterator[dict[str, object]]:
     for network, row in rows(result):
         of = {"source": "ours", "network": network.label, "layer": row.layer, "classifier": row.classifier}
         cost = {"seconds": repr(row.seconds), "feature_seconds": repr(network.seconds)}
-        for place, size in enumerate(result.sizes):
+        for index, size in enumerate(result.sizes):
             for fold in range(result.folds):
-                quality, c = float(row.quality[place, fold]), float(row.strength[place, fold])
+                quality, c = float(row.quality[index, fold]), float(row.strength[index, fold])
                 found = {"train": size, "fold": fold, "quality": digits(quality), "c": _short(c)}
                 yield {**of, "dimension": row.dimension or "", **found, **cost}
 

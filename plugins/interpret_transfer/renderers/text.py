@@ -26,7 +26,7 @@ NAMES: Mapping[PaperData, str] = {
     "voc2012": "PASCAL VOC 2012",
 }
 
-SCRATCH = "scratch"
+FROM_SCRATCH = "scratch"
 """What stands for the classifier of a network that was trained as a whole."""
 
 SCALINGS = {
@@ -144,14 +144,14 @@ def _counted(result: Transfer) -> str:
 
 def unknown(result: Transfer) -> list[str]:
     """The categories of which nothing is known, at the largest number of training images."""
-    place = largest(result)
-    known = torch.stack([~row.by_category[place].isnan() for _, row in rows(result)]).any(0)
+    index = largest(result)
+    known = torch.stack([~row.by_category[index].isnan() for _, row in rows(result)]).any(0)
     return [name for name, there in zip(result.categories, known.tolist(), strict=True) if not there]
 
 
 def largest(result: Transfer) -> int:
     """The place of the largest number of training images."""
-    return max(range(len(result.sizes)), key=lambda place: result.sizes[place])
+    return max(range(len(result.sizes)), key=lambda index: result.sizes[index])
 
 
 def choice(result: Transfer) -> str:

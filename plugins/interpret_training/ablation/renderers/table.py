@@ -13,10 +13,10 @@ from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING, PLUS_MINUS
 from interpret_figures.tables import Document, Paragraph, Table, TableFormat, digits, drop_empty_columns
-from interpret_training.ablation_results import MEASURES, Ablation, Measure
+from interpret_training.ablation.results import MEASURES, Ablation, Measure
 
 TITLES: dict[Measure, str] = {"train": "train top-1", "validation": "val top-1", "validation5": "val top-5"}
-COLUMNS = (
+ABLATION_COLUMNS = (
     "row", "seed", "train", "validation", "validation5", "epochs", "diverged", "parameters", "multiply_adds",
     "seconds_per_1000", "paper_train", "paper_validation", "paper_validation5",
 )  # fmt: skip
@@ -39,7 +39,7 @@ class AblationTable(Renderer[Ablation]):
 def document(result: Ablation) -> Document:
     """The table, and under it at what scale it was made; a line of bare numbers for each training."""
     texts = (caption(result), *_failures(result))
-    return Document([_table(result), *map(Paragraph, texts)], COLUMNS, _records(result))
+    return Document([_table(result), *map(Paragraph, texts)], ABLATION_COLUMNS, _records(result))
 
 
 def _table(result: Ablation) -> Table:

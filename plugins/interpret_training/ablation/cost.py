@@ -17,7 +17,7 @@ from interpret_training.recipe import Precision, Recipe
 STEPS = 10
 """Steps of which the fastest counts, after one that does not."""
 
-UNKNOWN = -1
+UNKNOWN_COST = -1
 """Multiply-adds of a network that cannot be traced."""
 
 
@@ -31,7 +31,7 @@ def image_multiply_adds(network: Network) -> int:
     try:
         return sum(map(multiply_adds, network.graph.nodes))
     except ModelError:
-        return UNKNOWN
+        return UNKNOWN_COST
 
 
 def step_seconds(network: Network, recipe: Recipe, images: int) -> float:

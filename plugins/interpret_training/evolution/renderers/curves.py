@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -14,15 +14,25 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
-from interpret.files import printable
 from interpret.images import Images
 from interpret.plugin import Renderer
-from interpret_figures.charts import DPI, FAINT, apart, by_depth, panel, save_chart
-from interpret_figures.grid import LINE
-from interpret_figures.page import INK, QUIET, Format, font
-from interpret_figures.text import paragraph
-from interpret_training.evolution_numbers import quartiles
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_figures.charts import (
+    BODY,
+    DOTTED,
+    apart,
+    by_depth,
+    finish,
+    quiet_axes,
+    save_chart,
+    subplots,
+    text_style,
+    write_above,
+)
+from interpret_figures.grid import Heading
+from interpret_figures.page import INK, Format
+from interpret_figures.text import fitted
+from interpret_training.evolution.numbers import quartiles
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 Curve: TypeAlias = Float[np.ndarray, "3 epoch"]
 """Lower quartile, median and upper quartile at each epoch."""
@@ -30,11 +40,8 @@ Curve: TypeAlias = Float[np.ndarray, "3 epoch"]
 OTHERS = "#c9ccd1"
 """The colour of the other layers' medians."""
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM, GAP, EDGE = 1.5, 1.25, 0.95, 0.78, 0.6, 0.22, 0.2
-"""Inches of a panel, of what stands left, above and below, between two panels, and around all."""
-
-LEAST = 4.2
-"""Inches of the narrowest figure, so that its heading can be read."""
+CURVE_WIDTH, CURVE_HEIGHT = 1.5, 1.25
+"""Inches of a panel."""
 
 
 class EvolutionCurves(Renderer[Evolution]):
@@ -78,31 +85,26 @@ def settled_curve(layer: LayerEvolution, epochs: Sequence[int]) -> Curve:
 
 def _figure(result: Evolution, columns: int) -> Figure:
     """The panels of all layers, a row of panels for each measure, in groups of so many columns."""
-    names = list(result.layers)
-    columns = min(columns, len(names))
-    groups = ceil(len(names) / columns)
-    width = max(LEFT + columns * (WIDTH + GAP) + EDGE, LEAST)
-    lines = _lines(result, width - 2 * EDGE)
-    head, tall = TOP + LINE * len(lines), 3 * (HEIGHT + GAP) + BOTTOM
-    figure = Figure(figsize=(width, head + groups * tall), dpi=DPI, facecolor="white")
-    _heading(figure, lines)
-    colours = by_depth(len(names))
+    names, colours = list(result.layers), by_depth(len(result.layers))
+    across = min(columns, len(names))
+    figure, axes = subplots(
+        [CURVE_WIDTH] * across, [CURVE_HEIGHT] * 3 * ceil(len(names) / across), sharey=True
+    )
     for row, (title, measure) in enumerate(_measures(result)):
         curves = [measure(layer) for layer in result.layers.values()]
-        for place, name in enumerate(names):
-            group, column = divmod(place, columns)
-            top = head + group * tall + row * (HEIGHT + GAP)
-            axes = panel(figure, LEFT + column * (WIDTH + GAP), top, WIDTH, HEIGHT)
-            _draw(axes, result, curves, place, colours[place])
-            _marks(axes, result.epochs, bottom=row == 2)
+        for index in range(len(names)):
+            one = axes[3 * (index // across) + row, index % across]
+            _draw(one, result, curves, index, colours[index])
+            _marks(one, result.epochs, bottom=row == 2)
             if row == 0:
-                _title(axes, name, result[name], colours[place])
-                _by_chance(axes, result)
-            if column == 0:
-                axes.set_ylabel(title, fontproperties=font(6.5), color=INK, labelpad=6)
-            else:
-                axes.set_yticklabels([])
-    return figure
+                _title(one, names[index], result[names[index]], colours[index])
+                _by_chance(one, result)
+            if index % across == 0:
+                one.set_ylabel(title, labelpad=6, **text_style(BODY, INK))
+    for one in axes.flat:
+        if not one.lines:
+            one.remove()
+    return finish(figure, Heading("When features settle", _details(result)), least=4.2)
 
 
 def _measures(result: Evolution) -> list[tuple[str, Callable[[LayerEvolution], Curve]]]:
@@ -117,13 +119,13 @@ def _measures(result: Evolution) -> list[tuple[str, Callable[[LayerEvolution], C
     ]
 
 
-def _draw(axes: Axes, result: Evolution, curves: Sequence[Curve], place: int, colour: str) -> None:
+def _draw(axes: Axes, result: Evolution, curves: Sequence[Curve], index: int, colour: str) -> None:
     """One layer's curve with its spread, over the medians of the others."""
     epochs = result.epochs
     for other, curve in enumerate(curves):
-        if other != place:
+        if other != index:
             axes.plot(epochs, curve[1], color=OTHERS, linewidth=0.7, zorder=1)
-    low, middle, high = curves[place]
+    low, middle, high = curves[index]
     axes.fill_between(epochs, low, high, color=colour, alpha=0.22, linewidth=0, zorder=2)
     axes.plot(epochs, middle, color=colour, linewidth=1.5, marker="o", markersize=2.6, zorder=3)
 
@@ -135,51 +137,34 @@ def _marks(axes: Axes, epochs: Sequence[int], *, bottom: bool) -> None:
     axes.set_xlim(span[0] - (0.15 if span[0] < 1 else 0.08 * span[0]), span[1] * 1.15)
     axes.set_ylim(-0.04, 1.04)
     axes.minorticks_off()
-    axes.set_yticks([0, 0.5, 1])
-    axes.set_yticklabels(["0", "0.5", "1"], fontproperties=font(6))
-    shown = apart(axes, epochs)
-    axes.set_xticks(shown)
-    axes.set_xticklabels(map(str, shown) if bottom else [], fontproperties=font(6))
+    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    shown = apart(axes, epochs, CURVE_WIDTH)
+    axes.set_xticks(shown, list(map(str, shown)) if bottom else [""] * len(shown))
     if bottom:
-        axes.set_xlabel("epoch", fontproperties=font(6.5), color=QUIET, labelpad=2)
-    axes.tick_params(length=2, width=0.5, color=QUIET, labelcolor=QUIET, pad=2)
-    axes.grid(visible=True, color=FAINT, linewidth=0.5)
-    axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
+        axes.set_xlabel("epoch", labelpad=2, **text_style(BODY))
+    quiet_axes(axes)
 
 
 def _title(axes: Axes, name: str, layer: LayerEvolution, colour: str) -> None:
     """The layer, and how many of its units are in the curves."""
     dead = int((layer.settled < 0).sum())
     count = f"{len(layer.settled) - dead} units" + (f", {dead} dead" if dead else "")
-    middle: dict[str, Any] = {"ha": "center", "transform": axes.transAxes, "parse_math": False}
-    axes.text(0.5, 1.16, printable(name), color=colour, fontproperties=font(8, bold=True), **middle)
-    axes.text(0.5, 1.05, count, color=QUIET, fontproperties=font(6), **middle)
+    shown = fitted(name, CURVE_WIDTH, 8, bold=True)
+    write_above(axes, shown, 14, 0.5, ha="center", **text_style(8, colour, bold=True))
+    write_above(axes, count, 4, 0.5, ha="center", **text_style(6))
 
 
 def _by_chance(axes: Axes, result: Evolution) -> None:
     """What two random sets of images would share, where it can be seen."""
     if result.chance >= 0.01:
-        axes.axhline(result.chance, color=QUIET, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
+        axes.axhline(result.chance, zorder=1, **DOTTED)
 
 
-def _lines(result: Evolution, inches: float) -> list[str]:
-    """How to read the figure, in lines that fit."""
+def _details(result: Evolution) -> tuple[str, str]:
+    """How to read the figure."""
     chance = f" Dotted: random images ({result.chance:.1%})." if result.chance >= 0.01 else ""
-    said = (
+    return (
         f"Over {result.count} images; median and quartiles over the units of a layer that are not dead; "
         f"grey: other layers.{chance}",
         f"The last epoch, {result.epochs[-1]}, is left out where all is found and settled by definition.",
     )
-    return [line for text in said for line in paragraph(text, inches, 6.5, most=4)]
-
-
-def _heading(figure: Figure, lines: Sequence[str]) -> None:
-    """The title, and what is shown below it."""
-    width, height = figure.get_size_inches()
-    left, top = EDGE / width, 1 - 0.3 / height
-    figure.text(left, top, "When features settle", fontproperties=font(11, bold=True), color=INK)
-    for number, line in enumerate(lines, start=1):
-        y = top - (0.04 + LINE * number) / height
-        figure.text(left, y, line, fontproperties=font(6.5), color=QUIET, parse_math=False)

@@ -13,14 +13,15 @@ from interpret.errors import InterpretError, StepError, UnknownNameError
 from interpret.files import digest
 from interpret.images import as_images
 from interpret.network import Network, OnError, takes_network
-from interpret.progress import track
+from interpret.progress import track_long
+from interpret.run import parts_for
 from interpret_deconv import Deconv, LayerProjections, Projections
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_topk import Exemplars
-from interpret_training import evolution_numbers as numbers
 from interpret_training.checkpoints import Checkpoint, load_checkpoint
-from interpret_training.evolution_mining import Miner
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution import numbers
+from interpret_training.evolution.mining import Miner
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 Units: TypeAlias = int | Sequence[int] | Mapping[str, Sequence[int]]
 """So many of each layer at random; these of each layer; or these of the layers that are named."""
@@ -82,11 +83,12 @@ def evolve(
     miner = Miner(images, digest(images.fingerprint(), *images.ids), k, batch_size, on_error)
     projector = Deconv(rule=rule, nonlinear=nonlinear, ranks=1, batch_size=batch_size)
     rows, stages = dict[str, list[int]](), list[_Stage]()
-    for checkpoint in track(series[::-1]):  # the last one first: it says which units live
+    for checkpoint in track_long(series[::-1]):  # the last one first: it says which units live
         then = load_checkpoint(network, checkpoint, layers)
-        found = miner.mined(then, checkpoint, layers)
-        rows = rows or {layer: choose_rows(found, layer, units, random_seed) for layer in layers}
-        projected = projector.run(then, images, strongest(found, rows)) if any(rows.values()) else None
+        with parts_for(checkpoint.sha256):
+            found = miner.mined(then, checkpoint, layers)
+            rows = rows or {layer: choose_rows(found, layer, units, random_seed) for layer in layers}
+            projected = projector.run(then, images, strongest(found, rows)) if any(rows.values()) else None
         stages.append(_Stage(found, projected))
     return _assembled(network, series, stages[::-1], rows, rule=rule, threshold=threshold)
 
@@ -155,12 +157,12 @@ def _assembled(
 ) -> Evolution:
     """The result of all stages, in the order of the checkpoints."""
     epochs = tuple(checkpoint.epoch for checkpoint in series)
-    ids = {place: name for stage in stages for place, name in stage.mined.ids.items()}
+    ids = {index: name for stage in stages for index, name in stage.mined.ids.items()}
     last = stages[-1].mined
     return Evolution(
         epochs=epochs,
         layers={layer: _layer(stages, layer, rows[layer], epochs, threshold) for layer in rows},
-        ids={place: ids[place] for place in sorted(ids, key=int)},
+        ids={index: ids[index] for index in sorted(ids, key=int)},
         input=network.input,
         rule=rule,
         threshold=threshold,

@@ -21,7 +21,7 @@ from interpret.plugin import Card, Dataset, Model, Probe, hookimpl
 from interpret.plugin.discovery import Loaded, Origin, Registry, classify
 from interpret.run import run_pipeline
 from interpret_training.checkpoints import Checkpoint, write_checkpoint
-from interpret_training.evolution_probe import Evolve
+from interpret_training.evolution.probe import Evolve
 
 SIZE = 16
 ALIASES = {"layer1": "pool1", "layer2": "relu2", "layer3": "fc"}

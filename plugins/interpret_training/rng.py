@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from interpret.files import digest
 
 
-def number(*purpose: object) -> int:
+def seed_for(*purpose: object) -> int:
     """A seed for one purpose, 0 to 2**60."""
     return int(digest(*purpose)[:15], 16)
 
 
 def generator(*purpose: object) -> torch.Generator:
     """A source of random numbers for one purpose, on the CPU."""
-    return torch.Generator().manual_seed(number(*purpose))
+    return torch.Generator().manual_seed(seed_for(*purpose))
 
 
 def seed_global(device: torch.device, *purpose: object) -> None:
@@ -32,9 +32,9 @@ def seed_global(device: torch.device, *purpose: object) -> None:
     The generators of accelerators that nothing runs on are left alone: it takes as long as a small step.
     """
     if device.type == "cpu":
-        torch.default_generator.manual_seed(number(*purpose))
+        torch.default_generator.manual_seed(seed_for(*purpose))
     else:
-        torch.manual_seed(number(*purpose))
+        torch.manual_seed(seed_for(*purpose))
 
 
 def order(count: int, seed: int, epoch: int) -> Int[Tensor, " count"]:
@@ -71,7 +71,7 @@ class SharedDropout:
 
     def keep(self, name: str, x: Float[Tensor, "n ..."], p: float) -> Bool[Tensor, "n ..."]:
         """Which values of one layer stay in this step."""
-        draw = torch.Generator(x.device).manual_seed(number(*self.purpose, name))
+        draw = torch.Generator(x.device).manual_seed(seed_for(*self.purpose, name))
         whole = torch.rand((len(x) * self.processes, *x.shape[1:]), generator=draw, device=x.device)
         return whole[self.rank * len(x) : (self.rank + 1) * len(x)] >= p
 

@@ -10,10 +10,10 @@ from pydantic import Field, NonNegativeInt, field_validator, model_validator
 from interpret.images import Images, as_images
 from interpret.network import Network
 from interpret.plugin import Model, Plugin
-from interpret_training.ablation import ablate, device_of
-from interpret_training.ablation_results import Ablation
+from interpret_training.ablation.ablating import ablate, device_of
+from interpret_training.ablation.results import Ablation
+from interpret_training.ablation.variants import ModelSpec, Variant, build, check
 from interpret_training.probe import Validated
-from interpret_training.variants import ModelSpec, Variant, build, check
 
 
 class Ablate(Validated):

@@ -17,8 +17,8 @@ from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_figures.escaping import MISSING
 from interpret_figures.tables import Block, Document, Paragraph, Table, Title, records
-from interpret_training.evolution_numbers import quartiles
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution.numbers import quartiles
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 
 class EvolutionTable(Renderer[Evolution]):

@@ -13,6 +13,7 @@ from interpret.errors import InterpretError
 from interpret.images import as_images
 from interpret.modules import as_probabilities
 from interpret.network import Network, OnError
+from interpret.progress import track
 from interpret_training.crops import CENTRE, cut, ten_views
 from interpret_training.loading import Batch, Preparation
 from interpret_training.pixels import Pixels, read_pixels
@@ -77,7 +78,12 @@ def class_count(network: Network) -> int:
 
 
 def probabilities(
-    network: Network, pixels: Pixels, *, crops: TestCrops = 1, batch_size: int = 64
+    network: Network,
+    pixels: Pixels,
+    *,
+    crops: TestCrops = 1,
+    batch_size: int = 64,
+    among: range | None = None,
 ) -> Float[Tensor, "n classes"]:
     """The probability of every category for each image, averaged over its views.
 
@@ -86,11 +92,13 @@ def probabilities(
         pixels: The images.
         crops: 1: the centre; 10: four corners and centre, mirrored too.
         batch_size: Images in one forward pass.
+        among: The places of the images that are asked about; none: all.
     """
     fixed = ten_views(pixels.spec.size, network.input.size)
     views = [fixed.rows(slice(at, at + 1)) for at in range(10)] if crops == 10 else [fixed.rows(CENTRE)]
     prepare, kind, parts = Preparation.of(network), network.output_kind, []
-    for chosen in torch.split(torch.arange(len(pixels)), batch_size):
+    asked = among or range(len(pixels))
+    for chosen in track(torch.split(torch.arange(asked.start, asked.stop), batch_size)):
         whole, labels = pixels.take(chosen), pixels.labels[chosen]
         each = (view.expand(len(chosen)) for view in views)
         batches = (Batch(cut(whole, view, network.input.size), view, labels) for view in each)

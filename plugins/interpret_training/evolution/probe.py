@@ -14,8 +14,8 @@ from interpret.network import Network, OnError
 from interpret.plugin import Probe
 from interpret_deconv.choices import Nonlinear, Rule
 from interpret_training.checkpoints import Checkpoint, read_checkpoints
-from interpret_training.evolution import THRESHOLD, chosen, evolve
-from interpret_training.evolution_results import Evolution
+from interpret_training.evolution.evolving import THRESHOLD, chosen, evolve
+from interpret_training.evolution.results import Evolution
 from interpret_training.results import Training
 
 

@@ -11,17 +11,17 @@ from torch.nn import functional as F
 
 from interpret.modules import OutputKind, as_log_probabilities, output_kind
 from interpret.network import Network
-from interpret_training.chance import SharedDropout, seed_global
 from interpret_training.clipping import clip_filters, first_convolution
-from interpret_training.evaluation import errors
+from interpret_training.evaluation.evaluating import errors
 from interpret_training.loading import Batch, Preparation
 from interpret_training.recipe import Recipe
 from interpret_training.results import DivergenceError
+from interpret_training.rng import SharedDropout, seed_global
 
-UNKNOWN = float("nan")
+NOT_MEASURED = float("nan")
 
 
-class Learner(LightningModule):
+class TrainingModule(LightningModule):
     """Trains a network by a recipe; the history grows epoch by epoch.
 
     Args:
@@ -39,7 +39,7 @@ class Learner(LightningModule):
         self.kinds: dict[bool, OutputKind] = {}  # by mode: in train mode many modules give logits
         self.first, self.divisor = first_convolution(network), torch.tensor(network.input.divisor)
         self.dropout = SharedDropout()
-        self.history: dict[str, list[float]] = {name: [] for name in COLUMNS}
+        self.history: dict[str, list[float]] = {name: [] for name in HISTORY_COLUMNS}
         self.losses: list[float] = []
         self._plateau_state: dict[str, Any] = {}
         self.seen = self.checked = torch.zeros(4)
@@ -149,9 +149,9 @@ class Learner(LightningModule):
         Lightning would step the plateau after it has saved what a killed training goes on from.
         """
         loss, error, _ = self.means("seen")
-        checked = self.means("checked") if self.validated else (UNKNOWN, UNKNOWN, UNKNOWN)
+        checked = self.means("checked") if self.validated else (NOT_MEASURED, NOT_MEASURED, NOT_MEASURED)
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        for name, value in zip(COLUMNS, (rate, loss, error, *checked), strict=True):
+        for name, value in zip(HISTORY_COLUMNS, (rate, loss, error, *checked), strict=True):
             self.history[name].append(float(value))
             self.log(f"epoch_{name}", float(value), sync_dist=True)
         if self.validated and self.recipe.patience is not None:
@@ -203,5 +203,5 @@ def loss_of(outputs: Tensor, labels: Tensor, kind: OutputKind) -> Tensor:
     return F.nll_loss(as_log_probabilities(outputs.float(), kind), labels)
 
 
-COLUMNS = ("rate", "loss", "error", "validation_loss", "validation_error", "validation_error5")
+HISTORY_COLUMNS = ("rate", "loss", "error", "validation_loss", "validation_error", "validation_error5")
 """What the history holds of every epoch."""

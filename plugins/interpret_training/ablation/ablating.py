@@ -16,11 +16,11 @@ from interpret.errors import InterpretError, StepError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError
 from interpret.plugin import Device, Model
-from interpret.progress import track
+from interpret.progress import track_long
 from interpret.run import cache_dir, cached, follows, processes
-from interpret_training.ablation_results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
-from interpret_training.cost import image_multiply_adds, parameter_count, step_seconds
-from interpret_training.evaluation import class_count
+from interpret_training.ablation.cost import image_multiply_adds, parameter_count, step_seconds
+from interpret_training.ablation.results import MEASURES, Ablation, Measure, PaperErrors, VariantRun
+from interpret_training.evaluation.evaluating import class_count
 from interpret_training.loading import Share
 from interpret_training.pixels import check_labels, output_names
 from interpret_training.read_once import Shared
@@ -68,11 +68,11 @@ def ablate(
         )
     chosen = read_recipe(recipe) if isinstance(recipe, str) else recipe
     held_out = None if validation is None else Shared(as_images(validation))
-    work = _Work(Shared(as_images(images)), held_out, chosen, device, on_error)
+    work = _AblationRun(Shared(as_images(images)), held_out, chosen, device, on_error)
     units = [_Unit(label, model, seed) for label, model in variants.items() for seed in seeds]
     keys = [work.key(unit) for unit in units]
     check_share(min(chosen.batch, len(work.images.images)), Share(0, processes()))
-    runs = [work.run(unit, key) for unit, key in track(list(zip(units, keys, strict=True)))]
+    runs = [work.run(unit, key) for unit, key in track_long(list(zip(units, keys, strict=True)))]
     if all(run.diverged for run in runs):
         raise StepError(f"All {len(runs)} trainings diverged. The first: {runs[0].ended}")
     return assembled(variants, seeds, runs, chosen, paper or {})
@@ -88,7 +88,7 @@ class _Unit:
 
 
 @dataclass(frozen=True)
-class _Work:
+class _AblationRun:
     """What all trainings have in common."""
 
     images: Shared

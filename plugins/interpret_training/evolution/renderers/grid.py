@@ -20,10 +20,10 @@ from interpret_deconv.renderers.unit_grid import UnitGrid
 from interpret_deconv.renderers.units import check_layers, choose_units
 from interpret_deconv.renderers.zoom import whole_images, zoomed
 from interpret_figures import display
-from interpret_figures.grid import PAPER, Grid, Heading, put
+from interpret_figures.grid import WHITE, Grid, Heading, put
 from interpret_figures.page import INK, TIMES, Label, Page, save_page
 from interpret_figures.photographs import Photographs
-from interpret_training.evolution_results import Evolution, LayerEvolution
+from interpret_training.evolution.results import Evolution, LayerEvolution
 
 SIDE, TILE = 96, 0.46
 """Length of a patch's longer side, in pixels and in inches on paper."""
@@ -56,29 +56,29 @@ class EvolutionGrid(UnitGrid[Evolution]):
         """
         check_layers(self.units, list(result.layers))
         photographs = Photographs(images, result.ids, result.input)
-        charts = [chart for name in result.layers if (chart := self._chart(result, name, photographs)).rows]
-        if not charts:
+        parts = [part for name in result.layers if (part := self._layer_rows(result, name, photographs)).rows]
+        if not parts:
             raise StepError(
                 "There is nothing to draw: no unit was projected. Give the step units to project."
             )
         folder.mkdir(parents=True, exist_ok=True)
         files: list[Path] = []
-        for number, page in enumerate(self._pages(result, charts), start=1):
+        for number, page in enumerate(self._pages(result, parts), start=1):
             files += save_page(page, folder / f"evolution-{number}", self.formats)
         return files
 
-    def _pages(self, result: Evolution, charts: Sequence[Chart]) -> Iterator[Page]:
+    def _pages(self, result: Evolution, parts: Sequence[LayerRows]) -> Iterator[Page]:
         """The pages, each drawn when it is asked for."""
-        count = ceil(max(len(chart.rows) for chart in charts) / self.rows)
+        count = ceil(max(len(part.rows) for part in parts) / self.rows)
         for number in range(count):
-            part = slice(number * self.rows, (number + 1) * self.rows)
-            shown = [replace(chart, rows=chart.rows[part]) for chart in charts if chart.rows[part]]
+            shown_rows = slice(number * self.rows, (number + 1) * self.rows)
+            shown = [replace(part, rows=part.rows[shown_rows]) for part in parts if part.rows[shown_rows]]
             heading = Heading(
                 "Evolution of features", self._legend(result), f"{number + 1} / {count}" if count > 1 else ""
             )
-            yield stacked(heading, [chart.page() for chart in shown], self.across)
+            yield stacked(heading, [part.page() for part in shown], self.across)
 
-    def _chart(self, result: Evolution, name: str, photographs: Photographs) -> Chart:
+    def _layer_rows(self, result: Evolution, name: str, photographs: Photographs) -> LayerRows:
         layer, image = result[name], result.input.size
         known = layer.unit.tolist()
         found = layer.projections()
@@ -91,7 +91,7 @@ class EvolutionGrid(UnitGrid[Evolution]):
         )
         chosen = [known.index(unit) for unit in choose_units(self.units, name, known, self.seed)]
         whole = len(found.unit) > 0 and whole_images(found, image)
-        return Chart(name, layer, tiles, result.epochs, image, chosen, self.patches, whole)
+        return LayerRows(name, layer, tiles, result.epochs, image, chosen, self.patches, whole)
 
     def _legend(self, result: Evolution) -> tuple[str, ...]:
         """What is on the pages and how to read them."""
@@ -112,7 +112,7 @@ class EvolutionGrid(UnitGrid[Evolution]):
 
 
 @dataclass(frozen=True)
-class Chart:
+class LayerRows:
     """The rows of one layer.
 
     Attributes:
@@ -154,8 +154,8 @@ class Chart:
         shape = (len(self.rows), len(self.epochs))
         grid = Grid(Heading(self.name, self._facts()), self.cell, gap, shape, DPI)
         canvas, labels = grid.paper(), [*grid.labels(), *self._heads(grid)]
-        for place in range(len(self.rows)):
-            labels += self._row(canvas, grid, place)
+        for index in range(len(self.rows)):
+            labels += self._row(canvas, grid, index)
         return Page(canvas, tuple(labels), DPI)
 
     def _heads(self, grid: Grid) -> list[Label]:
@@ -169,10 +169,10 @@ class Chart:
         ]
         return [Label(x - 0.06 * DPI, height, "epoch", align="right"), *heads]
 
-    def _row(self, canvas: UInt8[np.ndarray, "h w 3"], grid: Grid, place: int) -> list[Label]:
+    def _row(self, canvas: UInt8[np.ndarray, "h w 3"], grid: Grid, index: int) -> list[Label]:
         """Draw one unit; return its labels."""
-        row, (height, width) = self.rows[place], self.tile
-        corners = [grid.corner(place * len(self.epochs) + column) for column in range(len(self.epochs))]
+        row, (height, width) = self.rows[index], self.tile
+        corners = [grid.corner(index * len(self.epochs) + column) for column in range(len(self.epochs))]
         neurons = self._neurons(row)
         alive = [corners[column] for column in neurons]
         put(canvas, self._pixels(self.tiles.projections, neurons), alive)
@@ -193,7 +193,7 @@ class Chart:
     def _neurons(self, row: int) -> dict[int, int]:
         """The place of each of a row's projections, by column; columns in which it is dead are missing."""
         cells = self.layer.cells.tolist()
-        return {column: place for place, (own, column) in enumerate(cells) if own == row}
+        return {column: index for index, (own, column) in enumerate(cells) if own == row}
 
     def _pixels(
         self, draw: Callable[[Sequence[int]], UInt8[np.ndarray, "n th tw 3"]], neurons: dict[int, int]
@@ -253,7 +253,7 @@ def beside(blocks: Sequence[Page]) -> Page:
         labels += moved(block.labels, left, 0)
         left += block.canvas.shape[1]
     padded = [
-        np.pad(block.canvas, ((0, height - len(block.canvas)), (0, 0), (0, 0)), constant_values=PAPER)
+        np.pad(block.canvas, ((0, height - len(block.canvas)), (0, 0), (0, 0)), constant_values=WHITE)
         for block in blocks
     ]
     return Page(np.concatenate(padded, 1), tuple(labels), DPI)
@@ -266,4 +266,4 @@ def moved(labels: Sequence[Label], right: float, down: float) -> list[Label]:
 
 def widened(canvas: UInt8[np.ndarray, "h w 3"], width: int) -> UInt8[np.ndarray, "h W 3"]:
     """A canvas with paper at its right."""
-    return np.pad(canvas, ((0, 0), (0, width - canvas.shape[1]), (0, 0)), constant_values=PAPER)
+    return np.pad(canvas, ((0, 0), (0, width - canvas.shape[1]), (0, 0)), constant_values=WHITE)

@@ -16,9 +16,15 @@ from interpret.images import Images
 from interpret.plugin import Dataset, Probe, hookimpl
 from interpret.plugin.discovery import Loaded, Origin, Registry, classify
 from interpret.run import run_pipeline
-from interpret_training.ablation_probe import Ablate
+from interpret_training.ablation.probe import Ablate
 
-BASE = {"name": "module", "target": "ablation_made:Small", "input_size": 16, "resize": 18, "categories": 3}
+BASE = {
+    "name": "module",
+    "target": "ablation_fixtures:Small",
+    "input_size": 16,
+    "resize": 18,
+    "categories": 3,
+}
 RECIPE = {"epochs": 2, "batch": 8, "rate": 0.01, "init": "he", "radius": None, "test_crops": 1}
 
 

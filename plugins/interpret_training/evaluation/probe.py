@@ -15,8 +15,9 @@ from interpret.images import Images, as_images, match_labels
 from interpret.network import Network, OnError
 from interpret.plugin import Probe
 from interpret.results import Result
-from interpret_training.evaluation import TestCrops, class_count, errors, probabilities, score
-from interpret_training.pixels import read_pixels
+from interpret.run import cached_pieces
+from interpret_training.evaluation.evaluating import TestCrops, class_count, errors, probabilities, score
+from interpret_training.pixels import Pixels, read_pixels
 from interpret_training.results import Scores
 
 
@@ -79,9 +80,10 @@ class Evaluate(Probe):
             categories=categories,
             on_error=self.on_error,
             several=False,
+            hold=False,
         )
-        found, count = probabilities(network, pixels, crops=self.crops, batch_size=self.batch_size), 1
-        ids = tuple(images.ids[place] for place in pixels.places.tolist())
+        found, count = self._probabilities(network, pixels), 1
+        ids = tuple(images.ids[index] for index in pixels.places.tolist())
         if others is not None:
             _check_same(others, ids, found, pixels.labels)
             count = others.networks + 1
@@ -89,6 +91,24 @@ class Evaluate(Probe):
         scores = score(found, pixels.labels, self.crops)
         matching = match_labels(images.categories, categories, classes).report
         return Evaluation(found, pixels.labels, ids, count, scores, categories, pixels.skipped, matching)
+
+    def _probabilities(self, network: Network, pixels: Pixels) -> Float[Tensor, "image category"]:
+        """What the network says of all images; a stopped step goes on."""
+
+        def some(piece: range) -> _Answers:
+            return _Answers(
+                probabilities(network, pixels, crops=self.crops, batch_size=self.batch_size, among=piece)
+            )
+
+        pieces = cached_pieces(some, range(len(pixels)), self.batch_size, kind=_Answers)
+        return torch.cat([piece.probabilities for piece in pieces])
+
+
+@dataclass(frozen=True)
+class _Answers(Result):
+    """What a network says of some of the images."""
+
+    probabilities: Float[Tensor, "image category"]
 
 
 def _check_same(others: Evaluation, ids: tuple[str, ...], found: Tensor, labels: Tensor) -> None:

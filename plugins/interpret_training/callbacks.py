@@ -86,7 +86,7 @@ class KeepState(Checkpoint):
         trainer.save_checkpoint(self.folder / STATE, weights_only=False)
 
 
-def callbacks(network: Network, recipe: Recipe, folder: Path, *, validated: bool) -> list[Callback]:
+def training_callbacks(network: Network, recipe: Recipe, folder: Path, *, validated: bool) -> list[Callback]:
     """All that one training needs; the state is saved last, when the others are done with the epoch."""
     needed: list[Callback] = [TellProgress()]
     if recipe.stop is not None and validated:
@@ -94,7 +94,7 @@ def callbacks(network: Network, recipe: Recipe, folder: Path, *, validated: bool
     return [*needed, WriteCheckpoints(network, recipe.kept_epochs, folder), KeepState(folder)]
 
 
-def loggers(folder: Path) -> list[Logger]:
+def training_loggers(folder: Path) -> list[Logger]:
     """A table of every step and epoch, and TensorBoard's files where it is installed; for each attempt."""
     table: Logger = CSVLogger(folder, "log", flush_logs_every_n_steps=50)
     return [table, TensorBoardLogger(folder, "tensorboard")] if find_spec("tensorboard") else [table]

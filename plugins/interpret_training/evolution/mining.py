@@ -81,12 +81,12 @@ def architecture(network: Network) -> str:
 
 def joined(parts: dict[str, Exemplars]) -> Exemplars:
     """One result from results over single layers of the same network and images."""
-    ids = {place: name for part in parts.values() for place, name in part.ids.items()}
+    ids = {index: name for part in parts.values() for index, name in part.ids.items()}
     broken = {name for part in parts.values() for name in part.nan_images}
     first = next(iter(parts.values()))
     return Exemplars(
         {layer: next(iter(part.layers.values())) for layer, part in parts.items()},
-        {place: ids[place] for place in sorted(ids, key=int)},
+        {index: ids[index] for index in sorted(ids, key=int)},
         first.skipped,
         first.count,
         tuple(sorted(broken)),
@@ -96,6 +96,6 @@ def joined(parts: dict[str, Exemplars]) -> Exemplars:
 def _only(found: Exemplars, layer: str) -> Exemplars:
     """The part of a result that is about one layer."""
     own = found[layer]
-    places = sorted(set(own.image.flatten().tolist()) - {-1})
-    ids = {str(place): found.ids[str(place)] for place in places}
+    indices = sorted(set(own.image.flatten().tolist()) - {-1})
+    ids = {str(index): found.ids[str(index)] for index in indices}
     return Exemplars({layer: own}, ids, found.skipped, found.count, found.nan_images)

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from interpret.errors import UnknownNameError, suggest
 from interpret.plugin import Model, ParameterProblem, configure, explain, registry
-from interpret_training.ablation_results import PaperErrors
+from interpret_training.ablation.results import PaperErrors
 
 
 def _plain(value: Any) -> Any:
@@ -79,7 +79,7 @@ def _model_problems(base: Mapping[str, Any], variant: Variant, number: int) -> I
     """What is wrong with the model of one row, each where it is written."""
     row, spec = ("variants", number, "model"), merged(base, variant)
 
-    def place(key: str) -> tuple[str | int, ...]:
+    def location(key: str) -> tuple[str | int, ...]:
         return (*row, key) if key in variant.model or key not in base else ("base", key)
 
     name = spec.pop("name", None)
@@ -91,16 +91,16 @@ def _model_problems(base: Mapping[str, Any], variant: Variant, number: int) -> I
     try:
         cls = registry().lookup("model", name)
     except UnknownNameError as error:
-        yield _problem(place("name"), f"must be a model ({_hint(name, error.known)})", name)
+        yield _problem(location("name"), f"must be a model ({_hint(name, error.known)})", name)
         return
     strange = [key for key in spec if key not in cls.model_fields]
     for key in strange:
-        yield _problem(place(key), _strange(cls, key), spec.pop(key))
+        yield _problem(location(key), _strange(cls, key), spec.pop(key))
     try:
         cls.model_validate(spec)
     except ValidationError as error:
         for problem in explain(cls, error):
-            where = (*place(str(problem.path[0])), *problem.path[1:]) if problem.path else row
+            where = (*location(str(problem.path[0])), *problem.path[1:]) if problem.path else row
             yield _problem(where if _written(spec, problem.path) else row, _words(problem), spec)
 
 
@@ -123,9 +123,9 @@ def _words(problem: ParameterProblem) -> str:
     return text.removeprefix(f"{label!r} ")
 
 
-def _problem(place: Sequence[str | int], message: str, found: Any) -> InitErrorDetails:
+def _problem(location: Sequence[str | int], message: str, found: Any) -> InitErrorDetails:
     problem = PydanticCustomError("variant", "{message}", {"message": message})
-    return InitErrorDetails(type=problem, loc=tuple(place), input=found)
+    return InitErrorDetails(type=problem, loc=tuple(location), input=found)
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

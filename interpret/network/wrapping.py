@@ -1,0 +1,68 @@
+"""Any ``nn.Module`` as a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from interpret.arguments import as_aliases, as_categories
+from interpret.images.inputs import Interpolation, as_input_spec
+from interpret.modules.outputs import (
+    Output,
+    require_output,
+)
+from interpret.modules.wrappers import require_module
+from interpret.network.network import Network
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def wrap(
+    module: nn.Module,
+    *,
+    input_size: int | tuple[int, int] = 224,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    categories: Sequence[str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+    resize: int | None = None,
+    interpolation: Interpolation = "bilinear",
+    output: Output = None,
+    check: bool = True,
+) -> Network:
+    """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
+
+    Args:
+        module: Takes images (n, c, h, w) and returns (n, classes). Wrappers of ``torch.compile`` and
+            ``DataParallel`` are taken off.
+        input_size: Height and width in pixels, or one number for both.
+        mean: Mean of each channel in pixel units [0, 1]; its length is the number of channels.
+        std: Standard deviation of each channel in pixel units.
+        categories: The names of the outputs.
+        aliases: Further names of layers.
+        resize: Length the shorter side of a photograph is scaled to before the centre is cropped;
+            default 256/224 of the input size.
+        interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
+            bicubic.
+        output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
+            index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
+        check: Whether to test the module once, on first use: that it gives the same numbers each time and for
+            each image by itself. It takes less time than five passes of two images. Without the test the
+            caller answers for that.
+
+    Raises:
+        ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
+            of torch.export).
+
+    Example:
+        >>> network = interpret.wrap(torchvision.models.resnet18().eval(), input_size=224)
+        >>> network.layers[:3]
+        ('conv1', 'bn1', 'relu')
+    """
+    require_module(module)
+    require_output(output)
+    spec = as_input_spec(input_size, mean, std, resize, interpolation)
+    return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)
