@@ -78,6 +78,12 @@ RENAMED = {
 """Of each old module the names that were documented and have changed."""
 
 
+def present_name(module: str) -> str:
+    """Where a module is now; its own name where it has not moved."""
+    package, _, old = module.partition(".")
+    return f"interpret.{MOVED[old]}" if package == "interpret" and old in MOVED else module
+
+
 class Finder:
     """Finds a module under the name it had; `sys.meta_path` asks it after everything else."""
 
@@ -88,10 +94,8 @@ class Finder:
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         """A module that holds what its new place holds; nothing for all other names."""
-        package, _, old = name.partition(".")
-        if package != "interpret" or old not in MOVED:
-            return None
-        return ModuleSpec(name, self, origin=f"interpret.{MOVED[old]}")  # type: ignore[arg-type]
+        new = present_name(name)
+        return None if new == name else ModuleSpec(name, self, origin=new)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Python makes an empty one."""
@@ -99,7 +103,7 @@ class Finder:
     def exec_module(self, module: ModuleType) -> None:
         """Fill it with the names of the new place."""
         old = module.__name__.partition(".")[2]
-        new = import_module(f"interpret.{MOVED[old]}")
+        new = import_module(present_name(module.__name__))
         warnings.warn(f"{module.__name__} is now {new.__name__}.", FutureWarning, stacklevel=2)
         vars(module).update({name: value for name, value in vars(new).items() if not name.startswith("__")})
         vars(module).update({old: getattr(new, name) for old, name in RENAMED.get(old, {}).items()})

@@ -23,6 +23,7 @@ from torch import nn
 from interpret.code.references import Import, Module, module_file, read_module
 from interpret.code.sources import module_spec
 from interpret.files.contents import digest
+from interpret.moved import present_name
 
 Code: TypeAlias = Callable[..., Any] | str
 """What has code: a class, a function, or a module by its name."""
@@ -176,7 +177,7 @@ class _Walk:
             known = self.modules[name]
             if known is None:
                 continue
-            found[_shown(name, known)] = known.hash
+            found[_shown(present_name(name), known)] = known.hash
             further = set(self._next(known)) - seen
             seen |= further
             waiting += further

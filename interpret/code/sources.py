@@ -25,6 +25,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
+from interpret.moved import present_name
+
 MAX_SOURCE_BYTES = 4 * 2**20
 """A longer source file is not read; the longest of torchvision's networks has 30 KB."""
 
@@ -164,7 +166,7 @@ def parse_source(data: bytes) -> ast.Module | None:
 
 def module_spec(module: str) -> ModuleSpec | None:
     """Where Python would find a module; unlike ``importlib.util.find_spec`` no parent is imported."""
-    top, *rest = module.split(".")
+    top, *rest = present_name(module).split(".")
     try:
         spec = find_spec(top)
     except (ImportError, ValueError, AttributeError):

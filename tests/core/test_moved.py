@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from interpret.code.dependencies import code_files, forget_code
 from interpret.moved import MOVED, RENAMED
 
 ROOT = Path(__file__).parents[2]
@@ -44,3 +45,19 @@ def test_no_file_of_ours_uses_an_old_name():
         for path in (ROOT / folder).rglob("*.py"):
             text = path.read_text()
             assert not [old for old in MOVED if f"from interpret.{old} import" in text], path
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from interpret.labels import match_labels", "from interpret import labels", "import interpret.labels"],
+)
+def test_a_key_counts_the_new_place_of_what_is_imported_by_its_old_name(tmp_path, monkeypatch, line):
+    (tmp_path / "old_style.py").write_text(f"{line}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    forget_code()
+    files = code_files("old_style")
+    forget_code()
+    assert (
+        "interpret/images/labels.py"
+        in {name.replace("interpret/labels.py", "interpret/images/labels.py") for name in files} | set()
+    )
