@@ -113,6 +113,8 @@ def __getattr__(name: str) -> object:
         from importlib import metadata  # noqa: PLC0415 - takes as long as the command line
 
         return metadata.version("interpret-cnn")
+    if name in moved.MOVED:
+        return import_module(f"interpret.{name}")
     home = next((module for module, names in _HOMES.items() if name in names.split()), None)
     if home is None:
         raise AttributeError(f"module 'interpret' has no attribute {name!r}")

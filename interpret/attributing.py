@@ -58,7 +58,8 @@ def takes_targets(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
         probe: Probe, network: Network, x: Float[Tensor, "n c h w"], targets: Targets | Tensor | int
     ) -> Float[Tensor, "n c h w"]:
         require_network(network, f"{probe.name}.attribute")
-        image_shape(x)
+        if image_shape(x) != network.input.shape:
+            network(x[:1])  # says what does not fit
         targets = as_targets(targets, len(x))
         if targets.layer and not isinstance(probe, NeuronAttribution):
             raise InterpretError(

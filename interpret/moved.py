@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -77,11 +77,43 @@ RENAMED = {
 }
 """Of each old module the names that were documented and have changed."""
 
+LEFT = {
+    "interpret.attributions": {
+        name: f"targets.{name}"
+        for name in ("Target", "check_classes", "find_class", "find_targets", "match", "tell", "used_labels")
+    },
+    "interpret.files": {
+        name: f"files.{module}.{name}"
+        for module, names in {
+            "folders": "file_hash has_hash inside read_plain remove_leftovers require_kind",
+            "sealed": "seal unseal",
+        }.items()
+        for name in names.split()
+    },
+    "interpret.graph": {"Memory": "graph.ForwardCache", "remember": "graph.save_forward"},
+    "interpret.images": {"content_hashes": "files.content_hashes", "digest": "files.digest"},
+    "interpret.weights": {"file_hash": "weights.weights_hash"},
+}
+"""What has left modules and packages that still have their names, and where it went."""
+
 
 def present_name(module: str) -> str:
     """Where a module is now; its own name where it has not moved."""
     package, _, old = module.partition(".")
     return f"interpret.{MOVED[old]}" if package == "interpret" and old in MOVED else module
+
+
+def elsewhere(package: str) -> Callable[[str], object]:
+    """A module's ``__getattr__`` (PEP 562) that finds what was there once, and warns where it is now."""
+
+    def find(name: str) -> object:
+        if name not in LEFT[package]:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, _, now = f"interpret.{LEFT[package][name]}".rpartition(".")
+        warnings.warn(f"{package}.{name} is now {module}.{now}.", FutureWarning, stacklevel=2)
+        return getattr(import_module(module), now)
+
+    return find
 
 
 class Finder:
@@ -104,7 +136,10 @@ class Finder:
         """Fill it with the names of the new place."""
         old = module.__name__.partition(".")[2]
         new = import_module(present_name(module.__name__))
-        warnings.warn(f"{module.__name__} is now {new.__name__}.", FutureWarning, stacklevel=2)
+        names = "".join(f"; {name} is {now}" for name, now in RENAMED.get(old, {}).items())
+        room = new.__name__.rpartition(".")[0]
+        message = f"{module.__name__} is now {new.__name__}{names}. Plugins take what it offers from {room}."
+        warnings.warn(message, FutureWarning, stacklevel=2)
         vars(module).update({name: value for name, value in vars(new).items() if not name.startswith("__")})
         vars(module).update({old: getattr(new, name) for old, name in RENAMED.get(old, {}).items()})
 

@@ -38,6 +38,20 @@ class Targets:
     unit: Int[Tensor, " n"]
     position: Int[Tensor, "n 2"]
 
+    def __post_init__(self) -> None:
+        """Refuse what says no neuron of each image.
+
+        Raises:
+            InterpretError: If units are no whole numbers, or there is not one position for each.
+        """
+        whole = not any(item.is_floating_point() or item.is_complex() for item in (self.unit, self.position))
+        if not whole or self.unit.dim() != 1 or self.position.shape != (len(self.unit), 2):
+            shapes = f"{tuple(self.unit.shape)} of {self.unit.dtype}, {tuple(self.position.shape)}"
+            raise InterpretError(
+                "Targets have one unit (n) and one position (n, 2) for each image, in whole numbers. "
+                f"Got unit and position {shapes} of {self.position.dtype}."
+            )
+
     @classmethod
     def of_classes(cls, classes: Int[Tensor, " n"]) -> Targets:
         """One class of each image, by its index."""

@@ -7,6 +7,7 @@
 - ``contents``: hashes of what files hold, remembered while a file does not change.
 """
 
+from interpret import moved
 from interpret.files.checksums import checksum_of, is_intact, remove_checked, write_checked
 from interpret.files.contents import content_hashes, digest
 from interpret.files.folders import is_inside, link_or_copy, user_path, write_atomically
@@ -31,3 +32,5 @@ __all__ = [
     "write_checked",
     "write_sealed",
 ]
+
+__getattr__ = moved.elsewhere(__name__)

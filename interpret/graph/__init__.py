@@ -55,6 +55,7 @@ To add an operation: write a file in `operations` (or take the file of its famil
 to the engine that asks, which then takes whole maps. ``tests/graph/test_adding.py`` does all of it.
 """
 
+from interpret import moved
 from interpret.graph.delta.incremental import Incremental, Keep, Wanted
 from interpret.graph.delta.intervals import Slices
 from interpret.graph.operations.table import multiply_adds
@@ -93,3 +94,5 @@ __all__ = [
     "trace",
     "window_top_down",
 ]
+
+__getattr__ = moved.elsewhere(__name__)

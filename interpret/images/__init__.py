@@ -9,6 +9,7 @@
 - ``fills``: what stands where pixels were taken away.
 """
 
+from interpret import moved
 from interpret.images.dataset import Images, Object, Sample, as_images, require_unique
 from interpret.images.fills import Fill, blurred, filled, gaussian_window
 from interpret.images.inputs import InputSpec, Interpolation
@@ -35,3 +36,5 @@ __all__ = [
     "require_unique",
     "upright",
 ]
+
+__getattr__ = moved.elsewhere(__name__)

@@ -54,7 +54,7 @@ def choose_layers(network: Layered, choice: LayerChoice) -> list[str]:
         InterpretError: If there is no such choice.
         ModelError: If the network has no layer to choose.
     """
-    if choice not in _CHOICES:
+    if not isinstance(choice, str) or choice not in _CHOICES:
         raise InterpretError(f"choice is {choice!r}; it must be one of {', '.join(map(repr, _CHOICES))}.")
     return _CHOICES[choice](network)
 

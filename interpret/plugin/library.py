@@ -104,7 +104,7 @@ def load_result(folder: str | Path) -> Result:
         InterpretError: If there is no whole result, or no plugin here defines its type.
     """
     registry()  # imports the plugins, which define the types of results
-    return results.load(user_path(folder))
+    return results.load(user_path(folder)).as_loaded()
 
 
 def _load(kind: Kind, name: str, parameters: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@
 - ``unpickling``, ``numpyarrays``: pickles described instead of run.
 """
 
+from interpret import moved
 from interpret.weights.loading import (
     Weights,
     extract,
@@ -27,3 +28,5 @@ __all__ = [
     "strip_prefixes",
     "weights_hash",
 ]
+
+__getattr__ = moved.elsewhere(__name__)

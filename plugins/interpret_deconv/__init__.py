@@ -28,9 +28,15 @@ _MOVED = {
 
 
 def __getattr__(name: str) -> object:
-    """Says where a name went that was here once (PEP 562)."""
-    new = f": it is {_MOVED[name]} now" if name in _MOVED else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{new}")
+    """Say where a name went that was here once (PEP 562).
+
+    Raises:
+        ImportError: If it was here: what ``from interpret_deconv import AsksClass`` shows.
+        AttributeError: If there never was such a name.
+    """
+    if name in _MOVED:
+        raise ImportError(f"interpret_deconv.{name} has moved: it is {_MOVED[name]} now.")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from interpret.errors import DatasetError
-from interpret.images import Images, InputSpec
+from interpret.images import Images, InputSpec, as_images
 from interpret_figures.display import unit_pixels
 
 __all__ = ["Photographs"]
@@ -29,8 +29,8 @@ class Photographs:
     """
 
     def __init__(self, images: Images, ids: Mapping[str, str], spec: InputSpec) -> None:
-        self.images, self.ids, self.spec = images, ids, spec
-        self._now = images.ids
+        self.images, self.ids, self.spec = as_images(images), ids, spec
+        self._now = self.images.ids
         self._kept: OrderedDict[tuple[int, tuple[int, ...]], UInt8[Tensor, "h w 3"]] = OrderedDict()
 
     def read(self, index: int, channels: list[int]) -> UInt8[Tensor, "h w 3"]:

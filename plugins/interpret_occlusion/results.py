@@ -76,6 +76,11 @@ class Sweep(Result):
     engine: str = "full"
     multiply_adds: tuple[int, int] = (0, 0)
 
+    def as_loaded(self) -> OcclusionMaps:
+        """`sweep` once returned the maps of one image by themselves."""
+        plain = InputSpec(self.size, mean=(0.0,) * self.channels, std=(1.0,) * self.channels)
+        return OcclusionMaps((self,), torch.tensor([0]), {"0": "0"}, plain)
+
     @property
     def offsets(self) -> tuple[Int[Tensor, " rows"], Int[Tensor, " columns"]]:
         """Top pixels of the rows of places, and left pixels of the columns."""

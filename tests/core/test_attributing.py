@@ -109,6 +109,21 @@ def test_calls_that_make_no_sense_say_what_to_give():
             probe.attribute(NETWORK, X, neurons)
 
 
+@pytest.mark.parametrize(
+    ("unit", "position"),
+    [(torch.tensor([1, 3]), torch.ones(1, 2).long()), (torch.ones(1), torch.ones(1, 2).long())],
+)
+def test_targets_are_one_whole_unit_and_position_for_each_image(unit, position):
+    with pytest.raises(InterpretError, match="for each image, in whole numbers"):
+        Targets("conv2", unit, position)
+
+
+@pytest.mark.parametrize("name", ["captum.saliency", "captum.occlusion", "occlusion", "project"])
+def test_images_of_a_size_that_the_network_cannot_take_are_named(name):
+    with pytest.raises(ModelError, match="cannot run on"):
+        fitting(name).attribute(NETWORK, X[:, :, :5, :5], 1)
+
+
 def test_a_method_that_gives_another_shape_is_named():
     with pytest.raises(InterpretError, match=r"attribute\(\) of ones_of_this_test must return one value for"):
         OfClasses(flat=True).run(NETWORK, IMAGES)
@@ -127,5 +142,5 @@ def test_contract(probe):
 
 
 def test_names_of_before_say_where_they_went():
-    with pytest.raises(AttributeError, match=r"'AsksNeuron': it is interpret\.NeuronAttribution now"):
+    with pytest.raises(ImportError, match=r"AsksNeuron has moved: it is interpret\.NeuronAttribution now"):
         _ = interpret_deconv.AsksNeuron

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import interpret
+import interpret.run
 from interpret.code.dependencies import code_files, forget_code
-from interpret.moved import MOVED, RENAMED
+from interpret.moved import LEFT, MOVED, RENAMED
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,11 +21,12 @@ def unloaded():
     yield
     for name in old:
         sys.modules.pop(name, None)
+        vars(interpret).pop(name.partition(".")[2], None)
 
 
 @pytest.mark.parametrize("old", MOVED)
 def test_an_old_name_gives_what_its_new_place_holds(old, unloaded):
-    with pytest.warns(FutureWarning, match=rf"interpret\.{old} is now interpret\.{MOVED[old]}\."):
+    with pytest.warns(FutureWarning, match=rf"interpret\.{old} is now interpret\.{MOVED[old]}[.;]"):
         found = import_module(f"interpret.{old}")
     new = import_module(f"interpret.{MOVED[old]}")
     assert new.__file__ == str(ROOT / "interpret" / (MOVED[old].replace(".", "/") + ".py"))
@@ -58,3 +61,24 @@ def test_a_key_counts_the_new_place_of_what_is_imported_by_its_old_name(tmp_path
     files = code_files("old_style")
     forget_code()
     assert "interpret/images/labels.py" in files
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module in LEFT for name in LEFT[module]])
+def test_what_left_a_module_is_found_from_there(module, name):
+    with pytest.warns(FutureWarning, match=rf"{module}\.{name} is now interpret\."):
+        found = getattr(import_module(module), name)
+    owner, _, now = f"interpret.{LEFT[module][name]}".rpartition(".")
+    assert found is getattr(import_module(owner), now)
+
+
+@pytest.mark.parametrize("module", LEFT)
+def test_what_never_was_is_missing_there(module):
+    with pytest.raises(AttributeError, match=f"module '{module}' has no attribute 'nothing'"):
+        import_module(module).nothing  # noqa: B018 - it raises
+
+
+def test_old_modules_are_attributes_too(unloaded):
+    with pytest.warns(
+        FutureWarning, match="kept is cached; .* Plugins take what it offers from interpret.run"
+    ):
+        assert interpret.workspace.kept is interpret.run.cached

@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 import interpret
-from interpret import InterpretError, StepError, load_renderer, wrap
-from interpret.images import as_images
+from interpret import InterpretError, StepError, load_renderer, load_result, wrap
 from interpret.plugin import probe_output
 from interpret.plugin.interfaces import renderer_input
 from interpret.results import load
@@ -68,9 +67,7 @@ def test_the_maps_of_several_images_are_asked_for_by_place(network, scenes) -> N
 @pytest.mark.parametrize("renderer", ["occlusion_panels", "occlusion_overlay"])
 def test_renderers_draw_a_sweep(network, scenes, tmp_path, renderer) -> None:
     x = network.preprocess(scenes[3].image)
-    (file,) = load_renderer(renderer).render(
-        sweep(network, x, **GIVEN, layers=["layer5"]), as_images([x]), tmp_path
-    )
+    (file,) = load_renderer(renderer).render(sweep(network, x, **GIVEN, layers=["layer5"]), [x], tmp_path)
     assert Path(file).stat().st_size > 1000
 
 
@@ -85,6 +82,13 @@ def test_files_have_the_names_of_before_and_load(network, scenes, tmp_path) -> N
     assert torch.equal(again[1].logits, found[1].logits)
     found.maps[0].save(tmp_path / "sweep")  # as `sweep(…).save(folder)` wrote
     assert isinstance(load(tmp_path / "sweep"), Sweep)
+    single = load_result(tmp_path / "sweep")
+    assert isinstance(single, OcclusionMaps)
+    assert torch.equal(single.logits, found[0].logits)
+    x = network.preprocess(scenes[2].image)
+    for renderer in ("occlusion_panels", "occlusion_overlay"):
+        pixels = network.input.denormalize(x)  # nobody stored how the network's pixels are scaled
+        assert load_renderer(renderer).render(single, [pixels], tmp_path / renderer)
 
 
 def test_a_unit_that_is_never_positive_has_no_projection(scenes) -> None:
