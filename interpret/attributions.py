@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interpret import moved
 from interpret.images.inputs import InputSpec
+from interpret.moved import elsewhere
 from interpret.results import Result
 from interpret.targets import Targets
 
-__getattr__ = moved.elsewhere(__name__)
+__getattr__ = elsewhere(__name__)
 
 
 @dataclass(frozen=True)

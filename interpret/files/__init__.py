@@ -7,12 +7,12 @@
 - ``contents``: hashes of what files hold, remembered while a file does not change.
 """
 
-from interpret import moved
 from interpret.files.checksums import checksum_of, is_intact, remove_checked, write_checked
 from interpret.files.contents import content_hashes, digest
 from interpret.files.folders import is_inside, link_or_copy, user_path, write_atomically
 from interpret.files.reading import printable, read_file, read_text
 from interpret.files.sealed import parse_json, read_sealed, write_sealed
+from interpret.moved import elsewhere
 
 __all__ = [
     "checksum_of",
@@ -33,4 +33,4 @@ __all__ = [
     "write_sealed",
 ]
 
-__getattr__ = moved.elsewhere(__name__)
+__getattr__ = elsewhere(__name__)

@@ -55,7 +55,6 @@ To add an operation: write a file in `operations` (or take the file of its famil
 to the engine that asks, which then takes whole maps. ``tests/graph/test_adding.py`` does all of it.
 """
 
-from interpret import moved
 from interpret.graph.delta.incremental import Incremental, Keep, Wanted
 from interpret.graph.delta.intervals import Slices
 from interpret.graph.operations.table import multiply_adds
@@ -68,6 +67,7 @@ from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import ForwardCache, moves_images, save_forward, save_rule
 from interpret.graph.topdown.whole import by_autograd, seed_signals, top_down
 from interpret.graph.topdown.windowed import window_top_down
+from interpret.moved import elsewhere
 
 __all__ = [
     "ForwardCache",
@@ -95,4 +95,4 @@ __all__ = [
     "window_top_down",
 ]
 
-__getattr__ = moved.elsewhere(__name__)
+__getattr__ = elsewhere(__name__)

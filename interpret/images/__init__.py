@@ -9,12 +9,12 @@
 - ``fills``: what stands where pixels were taken away.
 """
 
-from interpret import moved
 from interpret.images.dataset import Images, Object, Sample, as_images, require_unique
 from interpret.images.fills import Fill, blurred, filled, gaussian_window
 from interpret.images.inputs import InputSpec, Interpolation
 from interpret.images.labels import LabelMap, match_labels
 from interpret.images.pictures import MAX_PIXELS, Picture, open_image, open_turned, upright
+from interpret.moved import elsewhere
 
 __all__ = [
     "MAX_PIXELS",
@@ -37,4 +37,4 @@ __all__ = [
     "upright",
 ]
 
-__getattr__ = moved.elsewhere(__name__)
+__getattr__ = elsewhere(__name__)

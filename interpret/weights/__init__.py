@@ -6,7 +6,7 @@
 - ``unpickling``, ``numpyarrays``: pickles described instead of run.
 """
 
-from interpret import moved
+from interpret.moved import elsewhere
 from interpret.weights.loading import (
     Weights,
     extract,
@@ -29,4 +29,4 @@ __all__ = [
     "weights_hash",
 ]
 
-__getattr__ = moved.elsewhere(__name__)
+__getattr__ = elsewhere(__name__)
