@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -12,7 +13,8 @@ from interpret.moved import elsewhere
 from interpret.results import Result
 from interpret.targets import Targets
 
-__getattr__ = elsewhere(__name__)
+if not TYPE_CHECKING:  # or type checkers would believe any name
+    __getattr__ = elsewhere(__name__)
 
 
 @dataclass(frozen=True)

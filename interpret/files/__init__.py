@@ -7,6 +7,8 @@
 - ``contents``: hashes of what files hold, remembered while a file does not change.
 """
 
+from typing import TYPE_CHECKING
+
 from interpret.files.checksums import checksum_of, is_intact, remove_checked, write_checked
 from interpret.files.contents import content_hashes, digest
 from interpret.files.folders import is_inside, link_or_copy, user_path, write_atomically
@@ -33,4 +35,5 @@ __all__ = [
     "write_sealed",
 ]
 
-__getattr__ = elsewhere(__name__)
+if not TYPE_CHECKING:  # or type checkers would believe any name
+    __getattr__ = elsewhere(__name__)

@@ -55,6 +55,8 @@ To add an operation: write a file in `operations` (or take the file of its famil
 to the engine that asks, which then takes whole maps. ``tests/graph/test_adding.py`` does all of it.
 """
 
+from typing import TYPE_CHECKING
+
 from interpret.graph.delta.incremental import Incremental, Keep, Wanted
 from interpret.graph.delta.intervals import Slices
 from interpret.graph.operations.table import multiply_adds
@@ -95,4 +97,5 @@ __all__ = [
     "window_top_down",
 ]
 
-__getattr__ = elsewhere(__name__)
+if not TYPE_CHECKING:  # or type checkers would believe any name
+    __getattr__ = elsewhere(__name__)

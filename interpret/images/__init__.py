@@ -9,6 +9,8 @@
 - ``fills``: what stands where pixels were taken away.
 """
 
+from typing import TYPE_CHECKING
+
 from interpret.images.dataset import Images, Object, Sample, as_images, require_unique
 from interpret.images.fills import Fill, blurred, filled, gaussian_window
 from interpret.images.inputs import InputSpec, Interpolation
@@ -37,4 +39,5 @@ __all__ = [
     "upright",
 ]
 
-__getattr__ = elsewhere(__name__)
+if not TYPE_CHECKING:  # or type checkers would believe any name
+    __getattr__ = elsewhere(__name__)

@@ -6,6 +6,8 @@
 - ``unpickling``, ``numpyarrays``: pickles described instead of run.
 """
 
+from typing import TYPE_CHECKING
+
 from interpret.moved import elsewhere
 from interpret.weights.loading import (
     Weights,
@@ -29,4 +31,5 @@ __all__ = [
     "weights_hash",
 ]
 
-__getattr__ = elsewhere(__name__)
+if not TYPE_CHECKING:  # or type checkers would believe any name
+    __getattr__ = elsewhere(__name__)
