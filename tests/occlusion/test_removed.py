@@ -14,7 +14,7 @@ from interpret.errors import PipelineError, PluginError
 from interpret.files.sealed import seal, unseal
 from interpret.pipeline import pipeline_schema, read_pipeline
 from interpret.plugin import registry
-from interpret_occlusion import Sweep
+from interpret_occlusion import OcclusionMaps, Sweep
 
 GONE = "engine' must be 'auto', 'incremental' or 'full'; 'approximate' is gone: it gained a factor of 1.2"
 LEAVE = "'tolerance'. It belonged to engine: approximate, which is gone. Leave it out."
@@ -67,6 +67,6 @@ def test_a_result_of_before_still_loads(tmp_path: Path) -> None:
     record["result"]["fields"] |= {"interpolated": 0.8, "error": 0.04}
     (tmp_path / "result.json").write_bytes(seal(record))
     loaded = load_result(tmp_path)
-    assert isinstance(loaded, Sweep)
+    assert isinstance(loaded, OcclusionMaps)
     assert loaded.engine == "approximate"
     assert torch.equal(loaded.logits, maps.logits)
