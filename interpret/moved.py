@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -79,20 +79,23 @@ RENAMED = {
 
 LEFT = {
     "interpret.attributions": {
-        name: f"targets.{name}"
+        name: f"interpret.targets.{name}"
         for name in ("Target", "check_classes", "find_class", "find_targets", "match", "tell", "used_labels")
     },
     "interpret.files": {
-        name: f"files.{module}.{name}"
+        name: f"interpret.files.{module}.{name}"
         for module, names in {
             "folders": "file_hash has_hash inside read_plain remove_leftovers require_kind",
             "sealed": "seal unseal",
         }.items()
         for name in names.split()
     },
-    "interpret.graph": {"Memory": "graph.ForwardCache", "remember": "graph.save_forward"},
-    "interpret.images": {"content_hashes": "files.content_hashes", "digest": "files.digest"},
-    "interpret.weights": {"file_hash": "weights.weights_hash"},
+    "interpret.graph": {"Memory": "interpret.graph.ForwardCache", "remember": "interpret.graph.save_forward"},
+    "interpret.images": {
+        "content_hashes": "interpret.files.content_hashes",
+        "digest": "interpret.files.digest",
+    },
+    "interpret.weights": {"file_hash": "interpret.weights.weights_hash"},
 }
 """What has left modules and packages that still have their names, and where it went."""
 
@@ -103,13 +106,19 @@ def present_name(module: str) -> str:
     return f"interpret.{MOVED[old]}" if package == "interpret" and old in MOVED else module
 
 
-def elsewhere(package: str) -> Callable[[str], object]:
-    """A module's ``__getattr__`` (PEP 562) that finds what was there once, and warns where it is now."""
+def elsewhere(package: str, homes: Mapping[str, str] | None = None) -> Callable[[str], object]:
+    """A module's ``__getattr__`` (PEP 562) that finds what was there once, and warns where it is now.
+
+    Args:
+        package: The module's name.
+        homes: Where each name is now, in full; default: what left this module of the core.
+    """
+    homes = LEFT[package] if homes is None else homes
 
     def find(name: str) -> object:
-        if name not in LEFT[package]:
+        if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module, _, now = f"interpret.{LEFT[package][name]}".rpartition(".")
+        module, _, now = homes[name].rpartition(".")
         warnings.warn(f"{package}.{name} is now {module}.{now}.", FutureWarning, stacklevel=2)
         return getattr(import_module(module), now)
 
@@ -141,7 +150,7 @@ class Finder:
         message = f"{module.__name__} is now {new.__name__}{names}. Plugins take what it offers from {room}."
         warnings.warn(message, FutureWarning, stacklevel=2)
         vars(module).update({name: value for name, value in vars(new).items() if not name.startswith("__")})
-        vars(module).update({old: getattr(new, name) for old, name in RENAMED.get(old, {}).items()})
+        vars(module).update({former: getattr(new, now) for former, now in RENAMED.get(old, {}).items()})
 
 
 def install() -> None:

@@ -234,7 +234,7 @@ class Pace:
 
 def cached_pieces(
     compute: Callable[[range], R],
-    places: range,
+    indices: range,
     batch_size: int,
     *content: object,
     kind: type[Result] = Result,
@@ -247,26 +247,26 @@ def cached_pieces(
     outside a run all is one piece.
 
     Args:
-        compute: Computes the result for some places.
-        places: All places, such as those of images.
-        batch_size: Places in a batch.
+        compute: Computes the result for some of them.
+        indices: All that is computed, such as the indices of images.
+        batch_size: How many are in a batch.
         *content: What tells it from other parts of the step, as for `cached_part`; see also `parts_for`.
         kind: The class of the results, as for `cached`.
         pace: Remembers how long the work takes, from one call to the next.
     """
-    parts, found, at, pace = _parts.get(), list[R](), places.start, pace or Pace()
-    if parts is None or follows() or len(places) <= batch_size:
-        return [compute(places)]
+    parts, found, at, pace = _parts.get(), list[R](), indices.start, pace or Pace()
+    if parts is None or follows() or len(indices) <= batch_size:
+        return [compute(indices)]
     folder, hearing = parts / digest("pieces", *content), listener()
     if hearing:
-        hearing.begin(len(places))
-    while at < places.stop:
-        piece = _stored_piece(folder, at, places, batch_size)
+        hearing.begin(len(indices))
+    while at < indices.stop:
+        piece = _stored_piece(folder, at, indices, batch_size)
         known = find_result(_piece(folder, piece), kind) if piece else None
         if not (piece and known):
-            piece = pace.next_piece(at, places.stop, batch_size)
+            piece = pace.next_piece(at, indices.stop, batch_size)
             known = _timed(compute, piece, pace, hearing)
-            if piece.stop < places.stop:
+            if piece.stop < indices.stop:
                 known.save(_piece(folder, piece))
         elif hearing:
             hearing.advance(len(piece))

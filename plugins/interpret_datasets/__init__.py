@@ -1,7 +1,8 @@
 """Photographs in a folder, and published data sets; what two of them share."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from interpret.moved import elsewhere
 from interpret.plugin import Dataset, Probe, Renderer, hookimpl
 from interpret_datasets.animal_pose import AnimalPose
 from interpret_datasets.caltech import Caltech101, Caltech256
@@ -28,16 +29,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Say where the scenes are now.
-
-    Raises:
-        ImportError: If they are asked for.
-        AttributeError: If there never was such a name.
-    """
-    if name == "Scenes":
-        raise ImportError("interpret_datasets.Scenes has moved: from interpret_scenes import Scenes.")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or type checkers would believe any name
+    __getattr__ = elsewhere(__name__, {"Scenes": "interpret_scenes.Scenes"})
 
 
 @hookimpl

@@ -1,7 +1,8 @@
 """The deconvnet: which pixels excite a neuron (Zeiler & Fergus 2014, section 2.1)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from interpret.moved import elsewhere
 from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_deconv.attribution import Project
 from interpret_deconv.neurons import Neuron
@@ -27,16 +28,8 @@ _MOVED = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Say where a name went that was here once (PEP 562).
-
-    Raises:
-        ImportError: If it was here: what ``from interpret_deconv import AsksClass`` shows.
-        AttributeError: If there never was such a name.
-    """
-    if name in _MOVED:
-        raise ImportError(f"interpret_deconv.{name} has moved: it is {_MOVED[name]} now.")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or type checkers would believe any name
+    __getattr__ = elsewhere(__name__, _MOVED)
 
 
 @hookimpl

@@ -8,8 +8,9 @@
 - ``tables``: Markdown, CSV and LaTeX, in which ``escaping`` keeps names what they are.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from interpret.moved import elsewhere
 from interpret.plugin import Renderer, hookimpl
 
 __all__ = ["register_renderers"]
@@ -33,17 +34,9 @@ _MOVED = {
 """What this package offered before, by the module that has it now."""
 
 
-def __getattr__(name: str) -> Any:
-    """Say where a renderer is now.
-
-    Raises:
-        ImportError: If it was here once: what ``from interpret_figures import FeatureGrid`` shows.
-        AttributeError: If there never was such a name.
-    """
-    for module, names in _MOVED.items():
-        if name in names.split():
-            raise ImportError(f"interpret_figures.{name} has moved: from {module} import {name}.")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or type checkers would believe any name
+    _homes = {name: f"{module}.{name}" for module, names in _MOVED.items() for name in names.split()}
+    __getattr__ = elsewhere(__name__, _homes)
 
 
 @hookimpl

@@ -67,7 +67,7 @@ def test_a_key_counts_the_new_place_of_what_is_imported_by_its_old_name(tmp_path
 def test_what_left_a_module_is_found_from_there(module, name):
     with pytest.warns(FutureWarning, match=rf"{module}\.{name} is now interpret\."):
         found = getattr(import_module(module), name)
-    owner, _, now = f"interpret.{LEFT[module][name]}".rpartition(".")
+    owner, _, now = LEFT[module][name].rpartition(".")
     assert found is getattr(import_module(owner), now)
 
 
