@@ -52,9 +52,10 @@ class Sampling:
         if self.table is None:
             starts, ends = self.windows(first, last)
             return np.maximum(starts, 0), np.minimum(ends, size - 1)
-        bounds = [bounds_of(self.table[low : high + 1].any(0)) for low, high in zip(first, last, strict=True)]
-        starts, ends = np.array(bounds, dtype=np.int64).reshape(-1, 2).T
-        return starts, ends
+        bounds = np.array([bounds_of(marks) for marks in self.table], dtype=np.int64).reshape(-1, 2)
+        pairs = [(low, high + 1) for low, high in zip(first.tolist(), last.tolist(), strict=True)]
+        starts = np.array([bounds[low:high, 0].min() for low, high in pairs], dtype=np.int64)
+        return starts, np.array([bounds[low:high, 1].max() for low, high in pairs], dtype=np.int64)
 
     def marked(self, marks: Marks, size: int) -> Marks:
         """The positions of a map of ``size`` that the marked ones of its value read."""

@@ -79,10 +79,10 @@ def _floor(offset: Fraction, stride: Fraction, position: Positions) -> Positions
 @lru_cache(64)
 def _weighed(axis: Interpolation) -> Bool[np.ndarray, "made size"]:
     """Which positions have a weight, from what PyTorch makes of maps with one pixel each."""
-    pixels = torch.eye(axis.size, dtype=axis.dtype)[:, None, :, None]
+    pixels = torch.eye(axis.size, dtype=axis.dtype)[:, None, None]
     corners = () if axis.name in NEAREST else (axis.corners,)
-    made = getattr(aten, axis.name).default(pixels, [axis.made, 1], *corners, axis.scale, None)
-    weighed: Bool[np.ndarray, "made size"] = (made[:, 0, :, 0].T != 0).numpy()
+    made = getattr(aten, axis.name).default(pixels, [1, axis.made], *corners, None, axis.scale)
+    weighed: Bool[np.ndarray, "made size"] = (made[:, 0, 0].T != 0).numpy()
     return weighed
 
 
