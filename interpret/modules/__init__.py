@@ -2,19 +2,38 @@
 
 - ``wrappers``, ``copies``: DataParallel and the like taken off; copies that share the weights.
 - ``outputs``: what a module returns, and which part of it is (n, classes).
+- ``dense``: (n, classes) of segmenters and detectors.
 - ``contexts``: autocast, inference mode and default device, kept out.
 - ``dispatched``: the operations of one pass, as PyTorch runs them.
 - ``snapshots``: whether a module is still what it was.
 - ``budget``: the memory that building one may take.
 """
 
+from interpret.modules.dense import BestScore, Box, MaxOverImage, MeanOverImage
 from interpret.modules.outputs import (
+    Key,
+    Output,
     OutputKind,
     as_log_probabilities,
     as_probabilities,
     output_kind,
     pick_output,
+    require_output,
 )
 from interpret.modules.snapshots import writes
 
-__all__ = ["OutputKind", "as_log_probabilities", "as_probabilities", "output_kind", "pick_output", "writes"]
+__all__ = [
+    "BestScore",
+    "Box",
+    "Key",
+    "MaxOverImage",
+    "MeanOverImage",
+    "Output",
+    "OutputKind",
+    "as_log_probabilities",
+    "as_probabilities",
+    "output_kind",
+    "pick_output",
+    "require_output",
+    "writes",
+]

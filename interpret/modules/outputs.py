@@ -11,9 +11,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpret.errors import ModelError
+from interpret.files.contents import digest
 
-Output: TypeAlias = str | int | Callable[[Any], Tensor] | None
-"""A key, an attribute, an index, or a function of what is returned; None: the tensor, or its ``logits``."""
+Key: TypeAlias = str | int
+"""A key, the name of an attribute, or an index."""
+
+Output: TypeAlias = Key | Sequence[Key] | Callable[[Any], Tensor] | None
+"""A key, several that lead inside, or a function of what is returned; None: the tensor, or its ``logits``."""
 
 
 OutputKind = Literal["logits", "log_probabilities", "probabilities"]
@@ -133,24 +137,35 @@ def _not_dense(found: Tensor, returned: Any, output: Output) -> str:
     )
 
 
-def _path(returned: Any, output: str | int | None) -> str:
+def _path(returned: Any, output: Key | Sequence[Key] | None) -> str:
     """How the output is written in a function of what was returned."""
+    path = "returned"
     if isinstance(returned, Tensor):
-        return "returned"
-    key = "logits" if output is None else output
-    inside = isinstance(key, int) or (isinstance(returned, Mapping) and key in returned)
-    return f"returned[{key!r}]" if inside else f"returned.{key}"
+        return path
+    for key in _keys("logits" if output is None else output):
+        inside = isinstance(key, int) or (isinstance(returned, Mapping) and key in returned)
+        path, returned = path + (f"[{key!r}]" if inside else f".{key}"), _item(returned, key)
+    return path
 
 
 def _found(returned: Any, output: Output) -> Any:
     if output is None:
         return returned if isinstance(returned, Tensor) else _item(returned, "logits")
-    if callable(output):
-        return output(returned)
-    return _item(returned, output)
+    return output(returned) if callable(output) else item_at(returned, output)
 
 
-def _item(returned: Any, key: str | int) -> Any:
+def item_at(returned: Any, output: Key | Sequence[Key]) -> Any:
+    """What lies under a key, or behind several, in what a module returned; None where there is nothing."""
+    for key in _keys(output):
+        returned = _item(returned, key)
+    return returned
+
+
+def _keys(output: Key | Sequence[Key]) -> Sequence[Key]:
+    return (output,) if isinstance(output, str | int) else output
+
+
+def _item(returned: Any, key: Key) -> Any:
     if isinstance(returned, Mapping):
         return returned.get(key, getattr(returned, str(key), None))
     if isinstance(key, int):
@@ -165,12 +180,31 @@ def require_output(output: Any) -> None:
     Raises:
         ModelError: If it is no key, attribute, index or function.
     """
-    named = isinstance(output, str | int) and not isinstance(output, bool)
-    if not (output is None or named or callable(output)):
-        raise ModelError(
-            f"output is {output!r}; it must be a key, an attribute's name, an index, or a function of what "
-            "the module returns."
-        )
+    listed = isinstance(output, list | tuple) and bool(output)
+    named = all(map(_is_key, output if listed else [output]))
+    if output is None or named or (callable(output) and not isinstance(output, type)):
+        return
+    cure = f" Make one: {output.__name__}(…)." if isinstance(output, type) else ""
+    raise ModelError(
+        f"output is {output!r}; it must be a key, an attribute's name, an index, a list of these that leads "
+        f"inside, or a function of what the module returns.{cure}"
+    )
+
+
+def _is_key(item: Any) -> bool:
+    return isinstance(item, str | int) and not isinstance(item, bool)
+
+
+def output_text(output: Output) -> str:
+    """What an output is, in words that are the same in each process, for hashes."""
+    if not callable(output):
+        return repr(list(output) if isinstance(output, tuple) else output)
+    masks = [item for item in getattr(output, "__dict__", {}).values() if isinstance(item, Tensor)]
+    kind = output if hasattr(output, "__qualname__") else type(output)
+    text = f"{kind.__module__}:{kind.__qualname__}"
+    if " at 0x" not in repr(output):
+        text += repr(output)
+    return text + digest(*(str(mask.tolist()) for mask in masks))
 
 
 class OutputModule(nn.Module):
@@ -203,11 +237,11 @@ def require_rows(output: Tensor, images: int) -> Tensor:
     return output
 
 
-def describe_returned(returned: Any) -> str:
+def describe_returned(returned: Any, depth: int = 2) -> str:
     """What a module returned, with the shapes of its tensors, for messages."""
     if isinstance(returned, Tensor):
         return f"a tensor {tuple(returned.shape)}"
-    parts = [f"{name}: {_kind(value)}" for name, value in _parts(returned)]
+    parts = [f"{name!r}: {_kind(value, depth - 1)}" for name, value in _parts(returned)]
     shown = ", ".join(parts[:12]) + (", …" if len(parts) > 12 else "")
     return f"{type(returned).__name__} ({shown})" if parts else type(returned).__name__
 
@@ -220,29 +254,54 @@ def tensors_in(returned: Any, depth: int = 4) -> list[Tensor]:
     return [tensor for _, value in inside for tensor in tensors_in(value, depth - 1)]
 
 
-def _parts(returned: Any) -> Iterator[tuple[str, Any]]:
+def _parts(returned: Any) -> Iterator[tuple[Key, Any]]:
     """What a container holds, each by the key, attribute or index that ``output`` can be."""
     if isinstance(returned, Mapping):
-        yield from ((repr(key), value) for key, value in returned.items())
+        yield from returned.items()
     elif isinstance(returned, list | tuple):
         names = getattr(returned, "_fields", range(len(returned)))
-        yield from ((repr(name), value) for name, value in zip(names, returned, strict=True))
+        yield from zip(names, returned, strict=True)
     elif is_dataclass(returned) and not isinstance(returned, type):
-        yield from ((repr(item.name), getattr(returned, item.name, None)) for item in fields(returned))
+        yield from ((item.name, getattr(returned, item.name, None)) for item in fields(returned))
     elif not isinstance(returned, str | bytes | int | float | type(None)):
-        yield from ((repr(name), value) for name, value in getattr(returned, "__dict__", {}).items())
+        yield from getattr(returned, "__dict__", {}).items()
 
 
 def _example(returned: Any) -> str:
     """An ``output`` that works: the part that looks most like (n, classes)."""
-    tensors = [(name, value) for name, value in _parts(returned) if isinstance(value, Tensor)]
-    best = max(tensors, key=lambda item: (item[1].dim() == 2, item[1].is_floating_point()), default=None)
-    return best[0] if best else "lambda returned: ..."
+    if _is_detections(returned):
+        return "interpret.modules.BestScore(classes=…)"
+    leaves = ((path, leaf) for path, leaf in _leaves(returned) if leaf.is_floating_point())
+    found = [(path, leaf) for path, leaf in leaves if leaf.dim() in {2, 4}]
+    if not found:
+        return "lambda returned: ..."
+    path, best = max(found, key=lambda item: item[1].dim() == 2)
+    key = path[0] if len(path) == 1 else path
+    return f"interpret.modules.MeanOverImage(of={key!r})" if best.dim() == 4 else repr(key)
 
 
-def _kind(value: Any) -> str:
-    return f"tensor {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+def _is_detections(returned: Any) -> bool:
+    """Whether it is what torchvision's detectors return: boxes with scores, for each image."""
+    listed = isinstance(returned, list | tuple) and bool(returned)
+    return listed and all(
+        isinstance(item, Mapping) and {"labels", "scores"} <= item.keys() for item in returned
+    )
+
+
+def _leaves(returned: Any, depth: int = 3) -> Iterator[tuple[list[Key], Tensor]]:
+    """The tensors in what was returned, each with the keys that lead to it."""
+    for key, value in _parts(returned):
+        if isinstance(value, Tensor):
+            yield [key], value
+        elif depth > 1:
+            yield from (([key, *path], leaf) for path, leaf in _leaves(value, depth - 1))
+
+
+def _kind(value: Any, depth: int = 0) -> str:
+    if isinstance(value, Tensor):
+        return f"tensor {tuple(value.shape)}"
+    return describe_returned(value, depth) if depth else type(value).__name__
 
 
 def _written(output: Output) -> str:
-    return getattr(output, "__name__", "function") if callable(output) else repr(output)
+    return getattr(output, "__name__", repr(output)) if callable(output) else repr(output)

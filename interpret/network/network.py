@@ -23,6 +23,7 @@ from interpret.modules.outputs import (
     Output,
     OutputKind,
     OutputModule,
+    output_text,
     pick_output,
     require_rows,
 )
@@ -350,4 +351,5 @@ class Network:
 
         Checkpoints share an architecture: results must be keyed by the weights too.
         """
-        return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}")
+        output = "" if self.output is None else output_text(self.output)
+        return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}{output}")

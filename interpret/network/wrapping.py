@@ -47,8 +47,10 @@ def wrap(
             default 256/224 of the input size.
         interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
             bicubic.
-        output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
-            index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
+        output: What of the things the module returns is (n, classes): a key, the name of an attribute, an
+            index, a list of these that leads inside, or a function of what it returns, such as
+            ``interpret.modules.MeanOverImage()`` for segmenters and ``BestScore(classes=…)`` for detectors.
+            Default: the tensor it returns, or its ``logits``.
         check: Whether to test the module once, on first use: that it gives the same numbers each time and for
             each image by itself. It takes less time than five passes of two images. Without the test the
             caller answers for that.
