@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.modules.outputs import Key, OutputKind, describe_returned, item_at, require_output
+from interpret.modules.outputs import OutputKind, require_output
+from interpret.modules.returned import Key, describe_returned, item_at
 
 Box: TypeAlias = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels, half-open."""
@@ -36,6 +37,8 @@ class _OverImage:
     Raises:
         ModelError: If an argument makes no sense.
     """
+
+    kind: ClassVar[OutputKind] = "values"
 
     of: Key | Sequence[Key] | None = None
     where: Where = "image"

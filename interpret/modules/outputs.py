@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any, Literal, TypeAlias, TypeGuard
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Float
@@ -12,16 +11,23 @@ from torch import Tensor, nn
 
 from interpret.errors import ModelError
 from interpret.files.contents import digest
-
-Key: TypeAlias = str | int
-"""A key, the name of an attribute, or an index."""
+from interpret.modules.returned import (
+    Key,
+    describe_returned,
+    example_output,
+    is_dense,
+    item_at,
+    item_of,
+    keys_of,
+    kind_of,
+)
 
 Output: TypeAlias = Key | Sequence[Key] | Callable[[Any], Tensor] | None
 """A key, several that lead inside, or a function of what is returned; None: the tensor, or its ``logits``."""
 
 
-OutputKind = Literal["logits", "log_probabilities", "probabilities"]
-"""What the numbers of an output are; ``logits`` become probabilities by a softmax, the others are some."""
+OutputKind = Literal["logits", "log_probabilities", "probabilities", "values"]
+"""What the numbers of an output are: ``logits`` become probabilities by a softmax, ``values`` are none."""
 
 OUTPUT_KINDS: Mapping[str, OutputKind] = {
     "sigmoid": "probabilities",
@@ -60,6 +66,33 @@ def output_kind(outputs: Float[Tensor, "n classes"], operation: str = "") -> Out
     return "logits"
 
 
+NO_PROBABILITIES = (
+    "The network's outputs are values: one number has no probability, nor have means of maps or what was "
+    "wrapped with output_kind='values'. If they are logits of several classes: "
+    "interpret.wrap(module, output_kind='logits')."
+)
+
+
+def has_probabilities(kind: OutputKind, classes: int) -> bool:
+    """Whether outputs stand for probabilities: the softmax of one number is 1, whatever it is."""
+    return kind != "values" and (classes > 1 or kind != "logits")
+
+
+def as_scores(
+    outputs: Float[Tensor, "*place classes"], kind: OutputKind, axis: int = -1
+) -> Float[Tensor, "*place classes"]:
+    """What is asked for of each class: its probability where outputs stand for some, else the output itself.
+
+    Args:
+        outputs: What a network answers.
+        kind: What its numbers are; see ``Network.output_kind``.
+        axis: The axis of the classes.
+    """
+    if has_probabilities(kind, outputs.shape[axis]):
+        return as_probabilities(outputs, kind, axis)
+    return outputs
+
+
 def as_probabilities(
     outputs: Float[Tensor, "*place classes"], kind: OutputKind, axis: int = -1
 ) -> Float[Tensor, "*place classes"]:
@@ -69,7 +102,12 @@ def as_probabilities(
         outputs: What a network answers.
         kind: What its numbers are; see ``Network.output_kind``.
         axis: The axis of the classes.
+
+    Raises:
+        ModelError: If they stand for none.
     """
+    if not has_probabilities(kind, outputs.shape[axis]):
+        raise ModelError(NO_PROBABILITIES)
     if kind == "probabilities":
         return outputs
     return outputs.exp() if kind == "log_probabilities" else outputs.softmax(axis)
@@ -78,7 +116,13 @@ def as_probabilities(
 def as_log_probabilities(
     outputs: Float[Tensor, "*place classes"], kind: OutputKind, axis: int = -1
 ) -> Float[Tensor, "*place classes"]:
-    """The logarithms of the probabilities that outputs stand for; see ``as_probabilities``."""
+    """The logarithms of the probabilities that outputs stand for; see ``as_probabilities``.
+
+    Raises:
+        ModelError: If they stand for none.
+    """
+    if not has_probabilities(kind, outputs.shape[axis]):
+        raise ModelError(NO_PROBABILITIES)
     if kind == "log_probabilities":
         return outputs
     if kind == "probabilities":
@@ -106,20 +150,13 @@ def pick_output(returned: Any, output: Output = None) -> Float[Tensor, "n classe
     if output is None:
         raise ModelError(
             f"The module returns {describe_returned(returned)}, and it is not known what of it is the output "
-            f"(n, classes). Say so: interpret.wrap(module, output={_example(returned)}). "
+            f"(n, classes). Say so: interpret.wrap(module, output={example_output(returned)}). "
             "Layers work without it."
         )
     raise ModelError(
-        f"output={_written(output)} is {_kind(found)}, no tensor: the module returns "
-        f"{describe_returned(returned)}. For example, output={_example(returned)}."
+        f"output={_written(output)} is {kind_of(found)}, no tensor: the module returns "
+        f"{describe_returned(returned)}. For example, output={example_output(returned)}."
     )
-
-
-def is_dense(value: Any) -> TypeGuard[Tensor]:
-    """Whether it is a tensor with all of its numbers in memory: not sparse, nested or quantised."""
-    if not isinstance(value, Tensor) or value.is_nested or value.is_quantized:
-        return False
-    return value.layout is torch.strided
 
 
 def _not_dense(found: Tensor, returned: Any, output: Output) -> str:
@@ -142,36 +179,16 @@ def _path(returned: Any, output: Key | Sequence[Key] | None) -> str:
     path = "returned"
     if isinstance(returned, Tensor):
         return path
-    for key in _keys("logits" if output is None else output):
+    for key in keys_of("logits" if output is None else output):
         inside = isinstance(key, int) or (isinstance(returned, Mapping) and key in returned)
-        path, returned = path + (f"[{key!r}]" if inside else f".{key}"), _item(returned, key)
+        path, returned = path + (f"[{key!r}]" if inside else f".{key}"), item_of(returned, key)
     return path
 
 
 def _found(returned: Any, output: Output) -> Any:
     if output is None:
-        return returned if isinstance(returned, Tensor) else _item(returned, "logits")
+        return returned if isinstance(returned, Tensor) else item_of(returned, "logits")
     return output(returned) if callable(output) else item_at(returned, output)
-
-
-def item_at(returned: Any, output: Key | Sequence[Key]) -> Any:
-    """What lies under a key, or behind several, in what a module returned; None where there is nothing."""
-    for key in _keys(output):
-        returned = _item(returned, key)
-    return returned
-
-
-def _keys(output: Key | Sequence[Key]) -> Sequence[Key]:
-    return (output,) if isinstance(output, str | int) else output
-
-
-def _item(returned: Any, key: Key) -> Any:
-    if isinstance(returned, Mapping):
-        return returned.get(key, getattr(returned, str(key), None))
-    if isinstance(key, int):
-        inside = isinstance(returned, Sequence) and -len(returned) <= key < len(returned)
-        return returned[key] if inside else None
-    return getattr(returned, key, None)
 
 
 def require_output(output: Any) -> None:
@@ -193,6 +210,17 @@ def require_output(output: Any) -> None:
 
 def _is_key(item: Any) -> bool:
     return isinstance(item, str | int) and not isinstance(item, bool)
+
+
+def require_output_kind(kind: Any) -> None:
+    """Refuse what outputs cannot be.
+
+    Raises:
+        ModelError: If it is none of the kinds.
+    """
+    if kind is not None and kind not in get_args(OutputKind):
+        known = ", ".join(map(repr, get_args(OutputKind)))
+        raise ModelError(f"output_kind is {kind!r}; it must be {known}, or None: found out on first use.")
 
 
 def output_text(output: Output) -> str:
@@ -235,72 +263,6 @@ def require_rows(output: Tensor, images: int) -> Tensor:
             "A forward that ends in squeeze() loses the row of a single image: let it end in flatten(1)."
         )
     return output
-
-
-def describe_returned(returned: Any, depth: int = 2) -> str:
-    """What a module returned, with the shapes of its tensors, for messages."""
-    if isinstance(returned, Tensor):
-        return f"a tensor {tuple(returned.shape)}"
-    parts = [f"{name!r}: {_kind(value, depth - 1)}" for name, value in _parts(returned)]
-    shown = ", ".join(parts[:12]) + (", …" if len(parts) > 12 else "")
-    return f"{type(returned).__name__} ({shown})" if parts else type(returned).__name__
-
-
-def tensors_in(returned: Any, depth: int = 4) -> list[Tensor]:
-    """Every tensor in what a module returned, in order, down to some depth."""
-    if isinstance(returned, Tensor):
-        return [returned]
-    inside = _parts(returned) if depth else ()
-    return [tensor for _, value in inside for tensor in tensors_in(value, depth - 1)]
-
-
-def _parts(returned: Any) -> Iterator[tuple[Key, Any]]:
-    """What a container holds, each by the key, attribute or index that ``output`` can be."""
-    if isinstance(returned, Mapping):
-        yield from returned.items()
-    elif isinstance(returned, list | tuple):
-        names = getattr(returned, "_fields", range(len(returned)))
-        yield from zip(names, returned, strict=True)
-    elif is_dataclass(returned) and not isinstance(returned, type):
-        yield from ((item.name, getattr(returned, item.name, None)) for item in fields(returned))
-    elif not isinstance(returned, str | bytes | int | float | type(None)):
-        yield from getattr(returned, "__dict__", {}).items()
-
-
-def _example(returned: Any) -> str:
-    """An ``output`` that works: the part that looks most like (n, classes)."""
-    if _is_detections(returned):
-        return "interpret.modules.BestScore(classes=…)"
-    leaves = ((path, leaf) for path, leaf in _leaves(returned) if leaf.is_floating_point())
-    found = [(path, leaf) for path, leaf in leaves if leaf.dim() in {2, 4}]
-    if not found:
-        return "lambda returned: ..."
-    path, best = max(found, key=lambda item: item[1].dim() == 2)
-    key = path[0] if len(path) == 1 else path
-    return f"interpret.modules.MeanOverImage(of={key!r})" if best.dim() == 4 else repr(key)
-
-
-def _is_detections(returned: Any) -> bool:
-    """Whether it is what torchvision's detectors return: boxes with scores, for each image."""
-    listed = isinstance(returned, list | tuple) and bool(returned)
-    return listed and all(
-        isinstance(item, Mapping) and {"labels", "scores"} <= item.keys() for item in returned
-    )
-
-
-def _leaves(returned: Any, depth: int = 3) -> Iterator[tuple[list[Key], Tensor]]:
-    """The tensors in what was returned, each with the keys that lead to it."""
-    for key, value in _parts(returned):
-        if isinstance(value, Tensor):
-            yield [key], value
-        elif depth > 1:
-            yield from (([key, *path], leaf) for path, leaf in _leaves(value, depth - 1))
-
-
-def _kind(value: Any, depth: int = 0) -> str:
-    if isinstance(value, Tensor):
-        return f"tensor {tuple(value.shape)}"
-    return describe_returned(value, depth) if depth else type(value).__name__
 
 
 def _written(output: Output) -> str:

@@ -145,7 +145,7 @@ def _kind(found: Tensor | None, output: Output, operations: AtenLog) -> OutputKi
     if found is None:
         return "logits"
     stated: OutputKind | None = getattr(output, "kind", None)
-    if stated is not None and stated in get_args(OutputKind):
+    if isinstance(stated, str) and stated in get_args(OutputKind):
         return stated
     return output_kind(found, operations.maker(found))
 

@@ -8,13 +8,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from interpret.arguments import as_channels
 from interpret.code import ImportPath
 from interpret.errors import ModelError, UnknownNameError, clause
 from interpret.files import parse_json, read_text, user_path
 from interpret.images import InputSpec, Interpolation
+from interpret.modules import OutputKind
 from interpret.plugin import Card, Model
 from interpret.weights import read_metadata
 from interpret_zoo.outputs import OutputFunction, OutputParameter, as_output_parameter, made_output
@@ -94,10 +95,19 @@ class ImageModel(Model):
         "a list of these, or {name: mean_over_image | max_over_image | best_score | function, …}.",
     )
 
+    output_kind: OutputKind | None = Field(
+        None,
+        description="What its numbers are; values (of a regression) have no probability; none: as found.",
+    )
+
     @field_validator("output", mode="plain", json_schema_input_type=OutputParameter)
     @classmethod
     def _some_output(cls, value: Any) -> OutputParameter:
         return as_output_parameter(value)
+
+    @field_serializer("output")
+    def _written_output(self, value: OutputParameter) -> Any:
+        return value.model_dump(mode="json") if isinstance(value, OutputFunction) else value
 
     @field_validator("input_size")
     @classmethod
@@ -132,7 +142,12 @@ class ImageModel(Model):
     def card(self) -> Card:
         """Its input specification and categories."""
         stated = self.stated()
-        return Card(_input_spec(stated), stated.categories or (), output=made_output(self.output))
+        return Card(
+            _input_spec(stated),
+            stated.categories or (),
+            output=made_output(self.output),
+            output_kind=self.output_kind,
+        )
 
     def imports(self) -> Sequence[ImportPath]:
         """The function that ``output`` names, if it does."""

@@ -154,7 +154,7 @@ def _function(given: dict[str, Any]) -> OutputParameter:
     except ValidationError as error:
         raise ValueError(_explained(kind, error)) from None
     except InterpretError as error:
-        raise ValueError(f"of {given['name']}: {clause(error)}") from error
+        raise ValueError(f"must make a function, and {given['name']} does not: {clause(error)}") from error
     return found  # type: ignore[return-value]  # one of those listed
 
 
@@ -164,11 +164,16 @@ def _explained(kind: type[OutputFunction], error: ValidationError) -> str:
     name = str(first["loc"][0]) if first["loc"] else ""
     known = [item for item in kind.model_fields if item != "name"]
     if first["type"] == "extra_forbidden":
-        return f"has no {name!r}. {suggest(name, known)}"
+        return f"must not have {name!r}. {suggest(name, known)}"
     if first["type"] == "missing":
-        return f"lacks {name!r}: {kind.model_fields[name].description}"
-    said = kind.model_fields[name].description or ""
-    return f"has a wrong {name!r}: {said[:1].lower()}{said[1:].rstrip('.')}"
+        return f"must have {name!r}: {_said(kind, name)}"
+    return f"must have another {name!r}: {_said(kind, name)}"
+
+
+def _said(kind: type[OutputFunction], name: str) -> str:
+    """What a parameter is, as the end of a sentence."""
+    said = (kind.model_fields[name].description or "").rstrip(".")
+    return said[:1].lower() + said[1:]
 
 
 def made_output(parameter: OutputParameter) -> Output:
