@@ -34,7 +34,7 @@ def caption(result: Invariances, *, relative: bool) -> str:
     seen = f" Beyond the border: {BORDERS[result.border]}." if _has_border(result) else ""
     return (
         "A line for each image. Euclidean distance of the features to those of the untransformed image"
-        f"{over}; probability of {targets}. Dotted: the untransformed image.{seen}{_channels(result)}"
+        f"{over}; {result.asked} of {targets}. Dotted: the untransformed image.{seen}{_channels(result)}"
     )
 
 
