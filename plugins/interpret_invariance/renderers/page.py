@@ -22,7 +22,7 @@ from interpret_figures.page import INK, QUIET, font
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import fitted, number
 from interpret_invariance.renderers.strip import Strip, shown_steps
-from interpret_invariance.renderers.text import AXES, caption, names, shown_channels
+from interpret_invariance.renderers.text import AXES, caption, names
 from interpret_invariance.results import Curves, Invariances
 
 COLOURS = LABELS[:6]
@@ -90,7 +90,7 @@ class Sheet:
     def _pictures(self, axes: Axes, curves: Curves) -> None:
         """The images at some steps, the amounts above them, a bar of its line's colour before each."""
         steps, (height, width) = shown_steps(curves, PICTURES), self.tile
-        strip = Strip(self.photographs, shown_channels(self.result), self.result.border, self.tile, SEAM)
+        strip = Strip(self.photographs, self.result.input.displayed, self.result.border, self.tile, SEAM)
         sheet = strip.draw(curves, steps, [int(self.result.image[row]) for row in self.rows])
         bars = np.full((len(sheet), 2 * BAR, 3), 255, np.uint8)
         for row, colour in zip(range(len(self.rows)), COLOURS, strict=False):
