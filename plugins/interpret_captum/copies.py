@@ -175,7 +175,8 @@ def calls_outside(copy: ModuleCopy, kinds: tuple[type[nn.Module], ...]) -> dict[
 
     In place they have no underscore at the end.
     """
-    network, counting = copy.network, _Counting()
+    counting = _Counting()
+    x = copy.network.to_device(torch.zeros(1, *copy.network.input.shape))
     handles = [
         handle
         for part in copy.inside.modules()
@@ -187,7 +188,7 @@ def calls_outside(copy: ModuleCopy, kinds: tuple[type[nn.Module], ...]) -> dict[
     ]
     try:
         with torch.no_grad(), counting:
-            copy.module(network.to_device(torch.zeros(1, *network.input.shape)))
+            copy.module(x)
     finally:
         for handle in handles:
             handle.remove()

@@ -45,6 +45,7 @@ class LayerMethod(CaptumMethod):
         """Captum's answer for one class of each image."""
         method = getattr(captum, self.row.captum)(copy.module, copy.tap, **self.settings())
         given = self.arguments(copy, x)
+        x = x.detach().requires_grad_()  # DeepLIFT's hooks need gradients at every layer
         return self.shown(method.attribute(x, target=targets.unit.to(x.device), **given), x)
 
     def shown(self, found: Float[Tensor, "n m r s"], x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

@@ -44,6 +44,8 @@ class CaptumMethod(ClassAttribution):
     """One of Captum's methods, on a copy of the module."""
 
     row: ClassVar[Row]
+    alone: ClassVar[bool] = False
+    """Whether Captum is asked about one image at a time."""
 
     def attribute(
         self, network: Network, x: Float[Tensor, "n c h w"], targets: Targets
@@ -57,8 +59,10 @@ class CaptumMethod(ClassAttribution):
         self.check(copy)
 
         def attribute(x: Tensor, targets: Targets) -> Tensor:
+            size = 1 if self.alone else max(len(x), 1)
+            parts = [slice(start, start + size) for start in range(0, max(len(x), 1), size)]
             with quiet(), named(self, network):
-                return self.answer(copy, x, targets)
+                return torch.cat([self.answer(copy, x[part], targets[part]) for part in parts])
 
         return attribute
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -101,18 +101,16 @@ class Covering(CaptumMethod):
 class Seeded(CaptumMethod):
     """A method that draws at random: the same for every image, whatever batch it is in."""
 
+    alone: ClassVar[bool] = True
+
     seed: int = Field(0, ge=0, lt=2**32, description="Start of everything random.")
 
     def answer(
         self, copy: ModuleCopy, x: Float[Tensor, "n c h w"], targets: Targets
     ) -> Float[Tensor, "n c h w"]:
-        """Captum's answer for one image after the other, each from the same start."""
-        found = []
-        for index in range(len(x)):
-            one = slice(index, index + 1)
-            with seeded(self.seed, x.device):
-                found.append(super().answer(copy, x[one], targets[one]))  # type: ignore[safe-super]
-        return torch.cat(found)
+        """Captum's answer, from the same start for every image."""
+        with seeded(self.seed, x.device):
+            return super().answer(copy, x, targets)  # type: ignore[safe-super]
 
 
 class Sampled(Seeded):
@@ -161,7 +159,7 @@ class CoveringSquares(Sampled, Covering):
         """The squares and the samples."""
         network = copy.network
         squares = grid(network.input.size, self.side(copy)).to(network.device)
-        return {**super().arguments(copy, x), "feature_mask": squares.expand(1, *network.input.shape)}
+        return {**super().arguments(copy, x), "feature_mask": squares.repeat(1, network.input.shape[0], 1, 1)}
 
 
 class ReLURule(CaptumProbe):

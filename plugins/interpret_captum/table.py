@@ -295,6 +295,7 @@ class LayerFeatureAblation(LayerMethod):
     name: ClassVar[str] = "captum.layer_feature_ablation"
     row: ClassVar[Row] = Row("LayerFeatureAblation", "Zeiler & Fergus 2014", "1 forward for each square")
     over: ClassVar[Literal["sum", "mean"]] = "mean"
+    alone: ClassVar[bool] = True  # Captum does not repeat the targets for the copies
 
     patch: int = Field(1, ge=1, le=16_384, description="Side of the squares in positions of the layer.")
     perturbations_per_eval: int = Field(
