@@ -1,4 +1,4 @@
-"""DeepLIFT and relevance propagation on networks that Captum refuses, or passes by with the plain gradient."""
+"""DeepLIFT and relevance propagation on networks that Captum refuses, or where it has no rule."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_relevance_by_the_gamma_rule() -> None:
 
 
 def test_the_layer_of_relevance_has_a_rule() -> None:
-    with pytest.raises(StepError, match="'act' is none of the modules.*such as 'second'"):
+    with pytest.raises(StepError, match=r"'act' is none of the modules.*such as 'second'"):
         ask("captum.layer_lrp", chain("two"), IMAGES, layer="act")
     by_default = ask("captum.layer_lrp", chain("two"), IMAGES, target=1).maps
     equal(by_default, ask("captum.layer_lrp", chain("two"), IMAGES, target=1, layer="second").maps)
@@ -146,9 +146,8 @@ class Blind(nn.Module):
 
 def test_what_captum_raises_is_told_with_its_cause() -> None:
     network = wrap(Blind().double(), **ONE)
-    with pytest.raises(
-        StepError, match="cannot answer captum.saliency on Blind: .*occlusion or rise"
-    ) as caught:
+    message = r"cannot answer captum.saliency on Blind: .*occlusion or rise"
+    with pytest.raises(StepError, match=message) as caught:
         load_probe("captum.saliency").run(network, list(IMAGES))
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert load_probe("rise", masks=20).run(network, list(IMAGES)).maps.isfinite().all()  # the cure
