@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from interpret.graph import Rules
 from interpret_captum.attr.asking import Asked, DelegatedError, answer, as_asked, output_indices
-from interpret_captum.attr.neurons import index_of, layer_name, start_signals
+from interpret_captum.attr.neurons import alone_in_layer, layer_name, start_signals
 from interpret_deconv import Neuron, project
 from interpret_deconv.signals import project_signals
 
@@ -141,15 +141,16 @@ def _of_neurons(method: Any, rule: Rule, inputs: Any, selector: Any, more: Any, 
     network, x = _asked(method.forward_func, inputs, more)
     name = layer_name(network, method.forward_func, method.layer)
     node = network.graph.layer(name) if name else network.graph.output
-    index = index_of(selector, node)
-    if name and index:
-        neurons = [Neuron(image, name, *index) for image in range(len(x))]
+    values = x.new_zeros(len(x), *node.shape)
+    if callable(selector):
+        values = network.record(x, [name])[name] if name else network(x)
+    signals = start_signals(selector, values)
+    if name and (alone := alone_in_layer(signals, node)):
+        neurons = [Neuron(image, name, *place) for image, place in enumerate(alone)]
         maps = project(network, x, neurons, rule, lrn="gradient", nonlinear="gradient")
+        maps *= signals.flatten(1).amax(1)[:, None, None, None]
     else:
-        values = x.new_zeros(len(x), *node.shape)
-        if callable(selector):
-            values = network.record(x, [name])[name] if name else network(x)
-        maps = project_signals(network, x, name, start_signals(selector, values), _rules(rule))
+        maps = project_signals(network, x, name, signals, _rules(rule))
     return _as_captum_returns(inputs, maps)
 
 

@@ -30,18 +30,6 @@ def layer_name(network: Network, model: nn.Module, layer: Any) -> str:
     raise DelegatedError("the layer is no module of the model")
 
 
-def index_of(selector: Any, node: Node) -> tuple[int, ...] | None:
-    """The index of a single neuron in a layer's maps or vectors; None if that is not what is selected."""
-    index = (selector,) if isinstance(selector, int) else selector
-    is_map = node.spatial == (2, 3) and len(node.shape) == 3
-    if not isinstance(index, tuple) or len(index) != len(node.shape) or not (is_map or len(index) == 1):
-        return None
-    pairs = list(zip(index, node.shape, strict=True))
-    if not all(isinstance(place, int) and -size <= place < size for place, size in pairs):
-        return None
-    return tuple(place % size for place, size in pairs)
-
-
 def start_signals(selector: Any, values: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
     """The signals that start in a layer: the gradient of what is selected of its values.
 
@@ -68,3 +56,13 @@ def _selected(values: Tensor, selector: Any) -> Tensor:
         raise DelegatedError("the selector does not fit the layer")
     chosen = values[(slice(None), *index)]
     return chosen.flatten(1).sum(1) if any(isinstance(place, slice) for place in index) else chosen
+
+
+def alone_in_layer(signals: Float[Tensor, "n ..."], node: Node) -> list[list[int]] | None:
+    """The place of the only signal in each image, which is positive; None if there are others, or no map."""
+    is_map = node.spatial == (2, 3) and len(node.shape) == 3
+    single = (signals != 0).flatten(1).sum(1) == 1
+    if not (is_map or len(node.shape) == 1) or not bool(single.all()) or bool((signals < 0).any()):
+        return None
+    places: list[list[int]] = signals.nonzero()[:, 1:].tolist()
+    return places
