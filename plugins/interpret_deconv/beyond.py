@@ -24,8 +24,8 @@ def nonlinearities(
         nonlinear: As in `project`.
 
     Returns:
-        The names of operations, each with how often it occurs: ``rectified`` are those that treat the signal as
-        a ReLU does, ``gated`` those that scale it as they did on the way up; those under ``gradient`` pass
+        The names of operations, each with how often it occurs: ``rectified`` are those that treat the signal
+        as a ReLU does, ``gated`` those that scale it as they did on the way up; those under ``gradient`` pass
         their gradient. What does not occur is left out. Empty under ``rule="gradient"``.
 
     Raises:

@@ -73,8 +73,8 @@ def project(
         engine: ``full`` goes through whole maps, ``windows`` only through what the neurons see, ``auto``
             takes the cheaper one. All give the same result to rounding.
         nonlinear: What other nonlinearities than ReLUs do. ``rectify``: those of one signal (GELU, SiLU,
-            ReLU6, ``x * sigmoid(x)``, ...) treat it as a ReLU does, gates scale it by what they were on the way
-            up, and the rest (normalisations, attention) passes its gradient. ``gradient``: all pass their
+            ReLU6, ``x * sigmoid(x)``, ...) treat it as a ReLU does, gates scale it by what they were on the
+            way up, and the rest (normalisations, attention) passes its gradient. ``gradient``: all pass their
             gradient. ``refuse``: none is allowed. ``interpret_deconv.nonlinearities`` names them.
 
     Returns:

@@ -92,8 +92,8 @@ def test_a_nonlinearity_of_one_signal(nonlinear: Network, rule: str, engine: str
 def test_all_of_them_together(nonlinear: Network, rule: str) -> None:
     """The signal of a class."""
     classes = nn.Sequential(nonlinear.module)
-    expected = by_autograd(classes, IMAGES, [Neuron(1, "0", 200)], rule)
-    found = Project(rule=rule, target=2).attribute(nonlinear, IMAGES[1:], 200)  # type: ignore[arg-type]
+    expected = by_autograd(classes, IMAGES, [Neuron(1, "0", 100)], rule)
+    found = Project(rule=rule, target=100).attribute(nonlinear, IMAGES[1:], 100)  # type: ignore[arg-type]
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-9 * float(expected.abs().max()))
 
 

@@ -137,8 +137,8 @@ def takers(node: Node, rules: Rules) -> tuple[Node, ...]:
 def signal_path(graph: Graph, layers: Sequence[Node], rules: Rules) -> list[Node]:
     """The nodes through which a signal goes from layers to the input, in order, both ends included.
 
-    Masks and indices have no gradient, ``detach`` lets none through, and gates belong to the way up: what lies
-    below them alone has no part in it.
+    Masks and indices have no gradient, ``detach`` lets none through, and gates belong to the way up: what
+    lies below them alone has no part in it.
 
     Args:
         graph: The network.
