@@ -102,8 +102,8 @@ class RecordedUnit(nn.Module):
 
 ACTIVATIONS = (
     nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.SELU, nn.CELU, nn.SiLU,
-    nn.GELU, nn.Hardswish, nn.Mish, nn.Softplus, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh, nn.LogSigmoid, nn.Softsign,
-    nn.Softshrink, nn.Hardshrink, nn.Tanhshrink, nn.Threshold, Nonlinear,
+    nn.GELU, nn.Hardswish, nn.Mish, nn.Softplus, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh, nn.LogSigmoid,
+    nn.Softsign, nn.Softshrink, nn.Hardshrink, nn.Tanhshrink, nn.Threshold, Nonlinear,
 )  # fmt: skip
 
 
