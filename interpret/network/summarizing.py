@@ -1,0 +1,194 @@
+"""From a network to its summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from math import prod
+from typing import Protocol
+
+from torch import nn
+
+from interpret.errors import ModelError
+from interpret.graph.delta.incremental import carried
+from interpret.graph.operations.table import is_linear, multiply_adds, row_of
+from interpret.graph.program.program import Graph, Node
+from interpret.graph.receptive import receptive_field
+from interpret.graph.topdown.rules import Rules
+from interpret.graph.topdown.saving import save_rule
+from interpret.images.inputs import InputSpec
+from interpret.network.recording import Call
+from interpret.network.summary import LayerField, LayerSummary, Reason, Summary, Working
+
+KINDS = ("exact", "rectified", "gated", "gradient", "refused")
+"""What becomes of a signal on its way down; the last of those on the way is what the whole way is called."""
+
+
+class Summarized(Protocol):
+    """What is asked of a network here; see `interpret.network.network.Network`."""
+
+    module: nn.Module
+    input: InputSpec
+    aliases: dict[str, str]
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """The calls behind the layers, in execution order."""
+
+    @property
+    def graph(self) -> Graph:
+        """The network as a program."""
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """Every module inside, by its dotted name."""
+
+    def layer(self, name: str) -> str:
+        """The layer of that name or alias."""
+
+    def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The shape of what each layer makes of one image."""
+
+
+def summarize(network: Summarized, *, measure: bool) -> Summary:
+    """What a network is made of, and what can be asked of each layer; see ``Network.summary``."""
+    calls, parts, aliases = network.calls, network.parts, _aliases(network)
+    shapes = network.layer_shapes(list(calls))
+    engine, refusal = _engine(network, measure=measure)
+    layers = [
+        LayerSummary(
+            name,
+            aliases.get(name, ()),
+            type(parts[call.module]).__name__,
+            shapes[name],
+            engine and engine.field(name),
+            _parameters(parts[call.module]),
+            engine.multiply_adds(name, call) if engine else 0,
+            len(shapes[name]) in (1, 3),
+            engine.projection(name) if engine else Working(),
+            engine.occlusion(name) if engine else Working(),
+        )
+        for name, call in calls.items()
+    ]
+    total = sum(map(multiply_adds, engine.graph.nodes)) if engine else 0
+    kind = type(network.module).__name__
+    return Summary(kind, network.input.shape, _parameters(network.module), total, tuple(layers), refusal)
+
+
+def _engine(network: Summarized, *, measure: bool) -> tuple[_Engine | None, str]:
+    try:
+        return _Engine(network.graph, measure=measure), ""
+    except ModelError as error:
+        return None, str(error)
+
+
+def _aliases(network: Summarized) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for alias in network.aliases:
+        layer = network.layer(alias)
+        found[layer] = (*found.get(layer, ()), alias)
+    return found
+
+
+def _parameters(part: nn.Module) -> int:
+    return sum(item.numel() for item in part.parameters())
+
+
+class _Engine:
+    """What the engine knows of layers; several of them may end in one node."""
+
+    def __init__(self, graph: Graph, *, measure: bool) -> None:
+        self.graph, self.measure = graph, measure
+        self.order = {node: number for number, node in enumerate(graph.nodes)}
+        self._fields: dict[Node, LayerField | None] = {}
+
+    def field(self, name: str) -> LayerField | None:
+        """What the neurons of a layer see; None where no image reaches it."""
+        node = self.graph.layers.get(name)
+        if node is None:
+            return None
+        if node not in self._fields:
+            self._fields[node] = _field(self.graph, name, measure=self.measure)
+        return self._fields[node]
+
+    def multiply_adds(self, name: str, call: Call) -> int:
+        """Those of one call of a module: of the nodes since its last call."""
+        calls = [
+            self.order[node]
+            for key, node in self.graph.layers.items()
+            if key == call.module or key.rpartition(":")[0] == call.module
+        ]
+        end = self.order[self.graph.layers[name]] if name in self.graph.layers else -1
+        start = max((other for other in calls if other < end), default=-1)
+        inside = self._work.get(call.module, [])
+        return sum(work for number, work in inside if start < number <= end)
+
+    @cached_property
+    def _work(self) -> dict[str, list[tuple[int, int]]]:
+        """The number and the multiply-adds of every node that has some, by each module that it is in."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for node, number in self.order.items():
+            if work := multiply_adds(node):
+                names = node.layer.split(".")
+                for depth in range(len(names)):
+                    found.setdefault(".".join(names[: depth + 1]), []).append((number, work))
+        return found
+
+    def projection(self, name: str) -> Working:
+        """What becomes of a signal on its way down from a layer."""
+        node = self.graph.layers.get(name)
+        if node is None:
+            return Working("refused")
+        path = [self._down[below] for below in self.graph.signal_path(node) if below in self._down]
+        kind = max((kind for kind, _ in path), key=KINDS.index, default="exact")
+        return Working(kind, _counted(reason for known, reason in path if known == kind != "exact"))
+
+    @cached_property
+    def _down(self) -> dict[Node, tuple[str, Reason]]:
+        """What becomes of a signal in every node, by the deconvnet."""
+        below = (node for node in self.graph.nodes if node.varies and node is not self.graph.input)
+        return {node: (_kind(node), Reason(node.operation, node.layer)) for node in below}
+
+    def occlusion(self, name: str) -> Working:
+        """Whether what an occluder changes is carried to a layer in windows."""
+        node = self.graph.layers.get(name)
+        whole = [below for below in (self.graph.path(node) if node else ()) if below not in self._carried]
+        entered = [below for below in whole if any(_has_places(item) for item in below.varying_operands)]
+        first = [below for below in entered if all(item in self._carried for item in below.varying_operands)]
+        kind = "full" if entered or node is None else "incremental"
+        return Working(kind, _counted(Reason(below.operation, below.layer) for below in first))
+
+    @cached_property
+    def _carried(self) -> set[Node]:
+        return carried(self.graph)
+
+
+def _field(graph: Graph, name: str, *, measure: bool) -> LayerField | None:
+    if graph.layers[name].spatial is None:
+        return None
+    found = receptive_field(graph, name, measure=measure)
+    whole = found.size == graph.input.extent and not any(found.stride)
+    return LayerField(found.size, found.stride, whole, found.measured)
+
+
+def _has_places(node: Node) -> bool:
+    """Whether it is a map of more than one position: whole ones of one position cost what windows do."""
+    return prod(node.extent) > 1
+
+
+def _kind(node: Node) -> str:
+    """What becomes of a signal in a node by the deconvnet."""
+    try:
+        save_rule(node, Rules())
+    except ModelError:
+        return "refused"
+    return "exact" if is_linear(node) or row_of(node).save else "gradient"
+
+
+def _counted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Each operation once, with the layer where it is first, and how often it is there."""
+    given = list(reasons)
+    first = {reason.operation: reason for reason in reversed(given)}
+    counts = Counter(reason.operation for reason in given)
+    return tuple(first[name]._replace(count=count) for name, count in counts.items())
