@@ -87,7 +87,7 @@ def _aliases(network: Summarized) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for alias in network.aliases:
         layer = network.layer(alias)
-        found[layer] = (*found.get(layer, ()), alias)
+        found[layer] = (*found.get(layer, ()), *([alias] if alias != layer else []))
     return found
 
 

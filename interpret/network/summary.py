@@ -103,7 +103,7 @@ class LayerSummary:
         return self.name.count(".") + 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """A network and its layers; ``print`` shows them as a table.
 
@@ -150,7 +150,7 @@ class Summary:
         above, below = ([part for line in lines for part in wrap(line, width)] for lines in told)
         return "\n".join([*above, "", *_table(layers, width), "", *below])
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text()
 
     def _title(self, shown: int) -> str:

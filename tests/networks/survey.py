@@ -53,7 +53,11 @@ def attempt(specimen: Specimen) -> dict[str, Any]:
 
 def main(source: str, out: str, names: list[str]) -> None:
     torch.set_num_threads(1)
-    done = {json.loads(line)["network"] for line in Path(out).read_text().splitlines()} if Path(out).exists() else set()
+    done = (
+        {json.loads(line)["network"] for line in Path(out).read_text().splitlines()}
+        if Path(out).exists()
+        else set()
+    )
 
     def late(*_: object) -> None:
         raise TimeoutError("too slow")
@@ -69,7 +73,11 @@ def main(source: str, out: str, names: list[str]) -> None:
             signal.alarm(0)
             with Path(out).open("a") as file:
                 file.write(json.dumps(row) + "\n")
-            print(row["network"], {k: v for k, v in row.items() if "where" not in k and k not in ("network", "stages")}, flush=True)
+            print(
+                row["network"],
+                {k: v for k, v in row.items() if "where" not in k and k not in ("network", "stages")},
+                flush=True,
+            )
             gc.collect()
 
 

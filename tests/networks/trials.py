@@ -78,7 +78,9 @@ def mining(network: Network, layers: Sequence[Stage]) -> str:
         mined = found[stage.layer].position
         position = mined[..., 0] * stage.shape[2] + mined[..., 1]
         assert torch.equal(found[stage.layer].image[clear, 0], order[0][clear])
-        right = maps.gather(2, position.T[..., None].expand(-1, -1, 1)) if False else places.gather(0, order).T
+        right = (
+            maps.gather(2, position.T[..., None].expand(-1, -1, 1)) if False else places.gather(0, order).T
+        )
         assert torch.equal(position[clear, 0], right[clear, 0])
     return f"{len(layers)} stages"
 
