@@ -1,69 +1,54 @@
-"""Slow and obvious: hooks on the module itself, autograd through it, and through it with its rules replaced."""
+"""Slow and obvious: hooks on the module itself, and autograd through it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
-@contextmanager
-def watched(module: nn.Module, layer: str) -> Iterator[list[Tensor]]:
-    """What a layer returns at each call, while this holds; ``name:2`` is its second."""
-    name, _, number = layer.partition(":")
-    seen: list[Tensor] = []
+def activations(module: nn.Module, layers: Sequence[str], x: Tensor) -> dict[str, Tensor]:
+    """What some layers make of images; autograd follows where it is on. ``name:2`` is a second call."""
+    seen: dict[str, list[Tensor]] = {layer.partition(":")[0]: [] for layer in layers}
 
-    def see(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        seen.append(output.clone())
+    def see(name: str) -> Callable[..., None]:
+        return lambda _module, _given, output: seen[name].append(output.clone())
 
-    handle = module.get_submodule(name).register_forward_hook(see)
+    handles = [module.get_submodule(name).register_forward_hook(see(name)) for name in seen]
     try:
-        yield seen
-    finally:
-        handle.remove()
-    if number:
-        seen[:] = [seen[int(number) - 1]]
-
-
-def activations(module: nn.Module, layer: str, x: Tensor) -> Tensor:
-    """What a layer makes of images; autograd follows where it is on."""
-    with watched(module, layer) as seen:
         module(x)
-    return seen[-1]
+    finally:
+        for handle in handles:
+            handle.remove()
+    numbered = {layer: layer.partition(":") for layer in layers}
+    return {layer: seen[name][int(number or 0) - 1] for layer, (name, _, number) in numbered.items()}
 
 
-def as_maps(raw: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """A layer's output as maps (n, c, h, w), or vectors (n, c), of a known shape.
+def as_maps(raw: Tensor, shape: tuple[int, ...]) -> Float[Tensor, "n c h w"]:
+    """A layer's output as maps of a known shape (c, h, w).
 
-    Channels may stand last, and tokens in one row, after those that are no place.
+    Channels may stand last, and tokens in one row, after those that have no place.
     """
     if tuple(raw.shape[1:]) == shape:
         return raw
-    channels, *size = shape
-    if tuple(raw.shape[1:]) == (*size, channels):
+    channels, rows, columns = shape
+    if tuple(raw.shape[1:]) == (rows, columns, channels):
         return raw.movedim(-1, 1)
-    if raw.dim() == 3 and raw.shape[2] == channels and raw.shape[1] >= size[0] * size[1]:
-        return raw[:, raw.shape[1] - size[0] * size[1] :].mT.reshape(len(raw), *shape)
-    raise AssertionError(f"{tuple(raw.shape)} are no maps of {shape}")
+    assert raw.dim() == 3, f"{tuple(raw.shape)} are no maps of {shape}"
+    return raw[:, raw.shape[1] - rows * columns :].mT.reshape(len(raw), *shape)
 
 
-def gradient(module: nn.Module, layer: str, x: Tensor, weights: Tensor) -> Tensor:
-    """The gradient of a weighted sum of a layer's maps, for each image of its own."""
-    leaf = x.clone().requires_grad_()
-    maps = as_maps(activations(module, layer, leaf.clone()), tuple(weights.shape))
-    if not maps.requires_grad:
+def gradient(value: Tensor, leaf: Tensor) -> Tensor:
+    """The gradient of one value; zero where it has none."""
+    if not value.requires_grad:
         return torch.zeros_like(leaf)
-    (found,) = torch.autograd.grad((maps * weights).sum(), leaf, allow_unused=True)
+    (found,) = torch.autograd.grad(value, leaf, retain_graph=True, allow_unused=True)
     return torch.zeros_like(leaf) if found is None else found
 
 
-def touched(
-    module: nn.Module, layer: str, x: Float[Tensor, "n c h w"], shape: tuple[int, ...], y: int, column: int
-) -> Bool[Tensor, "h w"]:
-    """The pixels that have a gradient in one position of a layer, in any of the images."""
-    weights = torch.zeros(shape, dtype=x.dtype)
-    weights[:, y, column] = torch.randn(shape[0], generator=torch.Generator().manual_seed(2), dtype=x.dtype)
-    return (gradient(module, layer, x, weights) != 0).any(1).any(0)
+def touched(maps: Float[Tensor, "n c h w"], leaf: Tensor, y: int, x: int) -> Bool[Tensor, "h w"]:
+    """The pixels that have a gradient in one position of a layer, over all its units, in any of the images."""
+    weights = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(2), dtype=maps.dtype)
+    return (gradient((maps[:, :, y, x] * weights).sum(), leaf) != 0).any(1).any(0)

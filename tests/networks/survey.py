@@ -1,85 +1,69 @@
-"""Try networks and write a row for each: ``python tests/networks/survey.py torchvision [NAMES]``."""
+"""Try networks and write their rows into docs/networks.md: ``python tests/networks/survey.py [NAMES]``.
+
+Without names those are tried that have no row yet; ``all`` tries every one again, ``torchvision`` and ``timm``
+those of one library. Rows are written one by one: it can be stopped, and goes on where it was.
+"""
 
 from __future__ import annotations
 
 import gc
-import json
 import signal
 import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from page import Row, read, write
 from specimens import ALL, Specimen
-from trials import TRIALS, stages
+from trials import attempt
 
-LIMIT = 180
-
-
-def attempt(specimen: Specimen) -> dict[str, Any]:
-    """Everything that is tried on one network; an error of ours or of others becomes text."""
-    row: dict[str, Any] = {"network": specimen.name, "family": specimen.family, "size": specimen.size}
-    try:
-        start = time.perf_counter()
-        network = specimen.network()
-        layers = stages(network)
-        row["stages"] = [[stage.layer, *stage.shape] for stage in layers]
-        row["made"] = round(time.perf_counter() - start, 1)
-        start = time.perf_counter()
-        nodes = network.graph.nodes
-        row["nodes"] = len(nodes)
-        row["traced"] = round(time.perf_counter() - start, 1)
-    except Exception as error:
-        row["broken"] = f"{type(error).__name__}: {error}"
-        row["where"] = traceback.format_exc()
-        if "layers" not in locals():
-            return row
-    for name, trial in TRIALS.items():
-        start = time.perf_counter()
-        try:
-            row[name] = trial(network, layers)
-        except Exception as error:
-            row[name] = f"{type(error).__name__}: {error}"[:600]
-            if not hasattr(error, "problems") and "interpret.errors" not in repr(type(error)):
-                row[f"{name} where"] = traceback.format_exc()[-1500:]
-        row[f"{name} s"] = round(time.perf_counter() - start, 1)
-    return row
+LIMIT = 300
+"""Seconds of computing that one network may take."""
 
 
-def main(source: str, out: str, names: list[str]) -> None:
+def chosen(names: list[str]) -> list[Specimen]:
+    """The networks that are asked for."""
+    if not names:
+        known = read()
+        return [specimen for name, specimen in ALL.items() if name not in known]
+    wanted = {"all": lambda _item: True}
+    return [
+        item
+        for item in ALL.values()
+        if any(name in (item.name, item.arch, item.source, item.family) for name in names) or "all" in names
+    ]
+
+
+def late(*_: object) -> None:
+    """Give up on a network."""
+    raise TimeoutError(f"It takes more than {LIMIT} s.")
+
+
+def main(names: list[str]) -> int:
+    """Try networks; returns how many failed."""
     torch.set_num_threads(1)
-    done = (
-        {json.loads(line)["network"] for line in Path(out).read_text().splitlines()}
-        if Path(out).exists()
-        else set()
-    )
-
-    def late(*_: object) -> None:
-        raise TimeoutError("too slow")
-
-    signal.signal(signal.SIGALRM, late)
-    for specimen in ALL.values():
-        if specimen.source == source and specimen.name not in done and (not names or specimen.arch in names):
-            signal.alarm(LIMIT)
-            try:
-                row = attempt(specimen)
-            except TimeoutError as error:
-                row = {"network": specimen.name, "broken": str(error)}
-            signal.alarm(0)
-            with Path(out).open("a") as file:
-                file.write(json.dumps(row) + "\n")
-            print(
-                row["network"],
-                {k: v for k, v in row.items() if "where" not in k and k not in ("network", "stages")},
-                flush=True,
-            )
+    signal.signal(signal.SIGPROF, late)
+    failed = 0
+    for specimen in chosen(names):
+        start = time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, LIMIT)
+        try:
+            row = attempt(specimen)
+        except Exception:
+            failed += 1
+            print(f"{specimen.name}\n{traceback.format_exc()}", flush=True)
+            continue
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
             gc.collect()
+        write({**read(), specimen.name: row})
+        print(f"{time.process_time() - start:6.1f} s  {' | '.join(row)}", flush=True)
+    return failed
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    sys.exit(min(main(sys.argv[1:]), 1))
