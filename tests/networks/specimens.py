@@ -27,33 +27,42 @@ class Specimen:
         family: What it stands for.
         size: Rows and columns of the images it is tried on: small, so that a trial is quick.
         arguments: What it is built with for them.
-        own: Rows and columns of the images it was made for.
     """
 
     source: str
     arch: str
-    family: str = ""
+    family: str
     size: int = 64
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    own: int = 224
 
     @property
     def name(self) -> str:
         """What it is called: ``timm:resnet18``."""
         return f"{self.source}:{self.arch}"
 
-    def module(self) -> nn.Module:
-        """It, with weights among which none is zero or one by its initialisation."""
+    @property
+    def own(self) -> int:
+        """Rows and columns of the images it was made for."""
+        if self.source == "timm":
+            return int(timm.get_pretrained_cfg(self.arch).input_size[1])
+        return 299 if self.arch == "inception_v3" else 224
+
+    def build(self, **arguments: Any) -> nn.Module:
+        """It, as its library initialises it."""
         torch.manual_seed(0)
         if self.source == "timm":
-            made = timm.create_model(self.arch, num_classes=CLASSES, **self.arguments)
-        else:
-            made = torchvision.models.get_model(self.arch, num_classes=CLASSES, **self.arguments)
-        return stirred(made.eval().double())
+            return timm.create_model(self.arch, num_classes=CLASSES, **arguments).eval()
+        told = {"init_weights": False} if self.arch in {"googlenet", "inception_v3"} else {}
+        made: nn.Module = torchvision.models.get_model(self.arch, num_classes=CLASSES, **told, **arguments)
+        return made.eval()
 
     def network(self) -> Network:
-        """It, in float64, for its small images."""
-        return interpret.wrap(self.module(), input_size=self.size)
+        """It in float64 for small images, with weights among which none is a constant."""
+        return interpret.wrap(stirred(self.build(**self.arguments).double()), input_size=self.size)
+
+    def of_own_size(self) -> Network:
+        """It for images of its own size."""
+        return interpret.wrap(self.build(), input_size=self.own, check=False)
 
 
 @torch.no_grad()
@@ -77,27 +86,17 @@ def stirred(module: nn.Module) -> nn.Module:
 
 
 def _torchvision() -> list[Specimen]:
-    """Every classifier there, at the smallest handy size."""
-    arguments: dict[str, dict[str, Any]] = {
-        "googlenet": {"aux_logits": False, "init_weights": False},
-        "inception_v3": {"aux_logits": False, "init_weights": False},
-        "maxvit_t": {"input_size": (64, 64), "partition_size": 2},
-        "vit_h_14": {"image_size": 28},
-    }
-    sizes = {"inception_v3": 96, "vit_h_14": 28}
-    own = {"inception_v3": 299}
+    """Every classifier there."""
     names = torchvision.models.list_models(module=torchvision.models)
-    return [
-        Specimen(
-            "torchvision",
-            name,
-            name.rstrip("0123456789").rstrip("_"),
-            sizes.get(name, 64),
-            {"image_size": 64} if name.startswith(("vit_b", "vit_l")) else arguments.get(name, {}),
-            own.get(name, 224),
-        )
-        for name in names
-    ]
+    return [_of_torchvision(name, name.rstrip("0123456789").rstrip("_")) for name in names]
+
+
+def _of_torchvision(arch: str, family: str) -> Specimen:
+    size = {"inception_v3": 96, "vit_h_14": 28}.get(arch, 64)
+    if family.startswith("vit"):
+        return Specimen("torchvision", arch, family, size, {"image_size": size})
+    small = {"input_size": (64, 64), "partition_size": 2} if arch == "maxvit_t" else {}
+    return Specimen("torchvision", arch, family, size, small)
 
 
 PLAIN = """
@@ -138,15 +137,15 @@ samvit: samvit_base_patch16_224
 """
 """The same of networks that are told the size of their images."""
 
-FIXED = (
-    Specimen("timm", "inception_v3", "inception v3", 96, own=299),
-    Specimen("timm", "inception_v4", "inception v4", 96, own=299),
-    Specimen("timm", "inception_resnet_v2", "inception-resnet v2", 96, own=299),
-    Specimen("timm", "efficientformer_l1", "efficientformer", 224),
-    Specimen("timm", "crossvit_tiny_240", "crossvit", 64, own=240),
-    Specimen("timm", "halonet26t", "halonet", 256, own=256),
-)
-"""Networks whose sizes are their own."""
+FIXED = {
+    "inception_v3": 96,
+    "inception_v4": 96,
+    "inception_resnet_v2": 96,
+    "efficientformer_l1": 224,
+    "crossvit_tiny_240": 64,
+    "halonet26t": 256,
+}
+"""Networks that take images of another size."""
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -158,7 +157,7 @@ def _timm() -> list[Specimen]:
     return [
         *(Specimen("timm", arch, family) for family, arch in _pairs(PLAIN)),
         *(_sized(arch, family) for family, arch in _pairs(SIZED)),
-        *FIXED,
+        *(Specimen("timm", arch, arch.partition("_")[0], size) for arch, size in FIXED.items()),
     ]
 
 

@@ -30,7 +30,6 @@ def chosen(names: list[str]) -> list[Specimen]:
     if not names:
         known = read()
         return [specimen for name, specimen in ALL.items() if name not in known]
-    wanted = {"all": lambda _item: True}
     return [
         item
         for item in ALL.values()
@@ -60,7 +59,7 @@ def main(names: list[str]) -> int:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
             gc.collect()
-        write({**read(), specimen.name: row})
+        write({**read(), specimen.name: row}, list(ALL))
         print(f"{time.process_time() - start:6.1f} s  {' | '.join(row)}", flush=True)
     return failed
 

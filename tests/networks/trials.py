@@ -8,10 +8,12 @@ from functools import partial
 
 import torch
 from oracles import activations, as_maps, gradient, touched
+from page import Row
+from specimens import Specimen
 from torch import Tensor
 
 from interpret.errors import InterpretError
-from interpret.graph import receptive_field
+from interpret.graph import Incremental, Slices, Wanted, receptive_field
 from interpret.network import Network
 from interpret_deconv import Neuron, project
 from interpret_occlusion import sweep
@@ -55,14 +57,6 @@ def same(found: Tensor, right: Tensor) -> None:
     scale = max(float(right.abs().max()), 1e-300)
     assert found.shape == right.shape
     assert float((found - right).abs().max()) <= TOLERANCE * scale, float((found - right).abs().max()) / scale
-
-
-def tried(trial: Callable[[], str]) -> str:
-    """What a trial says, or the error with which it was refused."""
-    try:
-        return trial()
-    except InterpretError as error:
-        return f"refused: {error}"
 
 
 def mining(network: Network, layers: Sequence[Stage]) -> str:
@@ -114,18 +108,19 @@ def projections(network: Network, layers: Sequence[Stage]) -> str:
         same(project(network, x, [Neuron(0, stage.layer, 0, y, column)], rule="gradient"), right)
     for stage in layers:
         neuron = Neuron(0, stage.layer, 0, *stage.middle)
-        said.append(tried(partial(deconvnet, network, x, neuron)))
-    return ", ".join(dict.fromkeys(said))
+        for rule in ("deconvnet", "guided"):
+            assert torch.isfinite(project(network, x, [neuron], rule=rule)).all()
+    return rules(network, layers)
 
 
-def deconvnet(network: Network, x: Tensor, neuron: Neuron) -> str:
-    """The deconvnet's projection and the guided one are finite; says what was done on the way."""
-    for rule in ("deconvnet", "guided"):
-        assert torch.isfinite(project(network, x, [neuron], rule=rule)).all()
-    return "exact"
+def rules(network: Network, layers: Sequence[Stage]) -> str:
+    """What is done on the way from the last of some layers, beside the paper's rules."""
+    known = {row.name: row.projection for row in network.summary().layers}
+    working = known[layers[-1].layer]
+    return working.kind
 
 
-def sweeps(network: Network, _layers: Sequence[Stage]) -> str:
+def sweeps(network: Network) -> str:
     """The engine that is chosen, and the incremental one where there is one, answer as full passes do."""
     x, side = images(network, 1)[0], network.input.size[0]
     options = {"window": side // 4, "stride": side // 2}
@@ -137,4 +132,25 @@ def sweeps(network: Network, _layers: Sequence[Stage]) -> str:
     return str(auto.engine)
 
 
-TRIALS = {"mining": mining, "field": fields, "projection": projections, "occlusion": sweeps}
+def speed(specimen: Specimen) -> str:
+    """How many times the multiply-adds of full passes are those of the incremental engine, at its own size."""
+    network = specimen.of_own_size()
+    grey = torch.zeros(network.input.shape)
+    engine = Incremental(network.graph, grey, [Wanted(network.graph.output)])
+    places = Slices(tuple(range(0, specimen.own - 15, 8)), 16)
+    ours, full = engine.multiply_adds(places, places)
+    return f"{full / ours:.1f}"
+
+
+def attempt(specimen: Specimen) -> Row:
+    """Everything that is tried on one network."""
+    network = specimen.network()
+    layers = stages(network)
+    return Row(
+        f"`{specimen.arch}`",
+        str(specimen.size),
+        mining(network, layers),
+        fields(network, layers),
+        projections(network, layers),
+        f"{sweeps(network)}, {speed(specimen)}",
+    )
