@@ -14,7 +14,7 @@ from interpret.network.batching import READERS, Batch, OnError, batches
 from interpret.network.entry import takes_network
 from interpret.network.network import Network
 from interpret.network.recording import Call, watching
-from interpret.network.summary import LayerField, LayerSummary, Reason, Summary, Working
+from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 from interpret.network.wrapping import IMAGENET_MEAN, IMAGENET_STD, wrap
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "LayerSummary",
     "Network",
     "OnError",
-    "Reason",
     "Summary",
     "Working",
     "batches",

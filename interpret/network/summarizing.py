@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from math import prod
 from typing import Protocol
@@ -12,17 +11,16 @@ from torch import nn
 
 from interpret.errors import ModelError
 from interpret.graph.delta.incremental import carried
-from interpret.graph.operations.table import is_linear, multiply_adds, row_of
+from interpret.graph.operations.table import multiply_adds
 from interpret.graph.program.program import Graph, Node
 from interpret.graph.receptive import receptive_field
+from interpret.graph.topdown.naming import nonlinearities
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import save_rule
+from interpret.graph.topdown.ways import signal_path
 from interpret.images.inputs import InputSpec
 from interpret.network.recording import Call
-from interpret.network.summary import LayerField, LayerSummary, Reason, Summary, Working
-
-KINDS = ("exact", "rectified", "gated", "gradient", "refused")
-"""What becomes of a signal on its way down; the last of those on the way is what the whole way is called."""
+from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 
 
 class Summarized(Protocol):
@@ -102,6 +100,7 @@ class _Engine:
         self.graph, self.measure = graph, measure
         self.order = {node: number for number, node in enumerate(graph.nodes)}
         self._fields: dict[Node, LayerField | None] = {}
+        self._projections: dict[Node, Working] = {}
 
     def field(self, name: str) -> LayerField | None:
         """What the neurons of a layer see; None where no image reaches it."""
@@ -136,19 +135,13 @@ class _Engine:
         return found
 
     def projection(self, name: str) -> Working:
-        """What becomes of a signal on its way down from a layer."""
+        """What is done with a signal on its way down from a layer."""
         node = self.graph.layers.get(name)
         if node is None:
-            return Working("refused")
-        path = [self._down[below] for below in self.graph.signal_path(node) if below in self._down]
-        kind = max((kind for kind, _ in path), key=KINDS.index, default="exact")
-        return Working(kind, _counted(reason for known, reason in path if known == kind != "exact"))
-
-    @cached_property
-    def _down(self) -> dict[Node, tuple[str, Reason]]:
-        """What becomes of a signal in every node, by the deconvnet."""
-        below = (node for node in self.graph.nodes if node.varies and node is not self.graph.input)
-        return {node: (_kind(node), Reason(node.operation, node.layer)) for node in below}
+            return Working("refused", {"refused": ("no image reaches it",)})
+        if node not in self._projections:
+            self._projections[node] = _projection(self.graph, node)
+        return self._projections[node]
 
     def occlusion(self, name: str) -> Working:
         """Whether what an occluder changes is carried to a layer in windows."""
@@ -156,8 +149,10 @@ class _Engine:
         whole = [below for below in (self.graph.path(node) if node else ()) if below not in self._carried]
         entered = [below for below in whole if any(_has_places(item) for item in below.varying_operands)]
         first = [below for below in entered if all(item in self._carried for item in below.varying_operands)]
-        kind = "full" if entered or node is None else "incremental"
-        return Working(kind, _counted(Reason(below.operation, below.layer) for below in first))
+        if node is not None and not entered:
+            return Working("incremental")
+        names = (f"{below.operation} ({below.layer or 'the network'})" for below in first)
+        return Working("full", {"full": tuple(dict.fromkeys(names))})
 
     @cached_property
     def _carried(self) -> set[Node]:
@@ -177,18 +172,14 @@ def _has_places(node: Node) -> bool:
     return prod(node.extent) > 1
 
 
-def _kind(node: Node) -> str:
-    """What becomes of a signal in a node by the deconvnet."""
+def _projection(graph: Graph, node: Node) -> Working:
+    """What the deconvnet does on the way down from a node, beside the paper's rules."""
+    rules = Rules()
     try:
-        save_rule(node, Rules())
-    except ModelError:
-        return "refused"
-    return "exact" if is_linear(node) or row_of(node).save else "gradient"
-
-
-def _counted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Each operation once, with the layer where it is first, and how often it is there."""
-    given = list(reasons)
-    first = {reason.operation: reason for reason in reversed(given)}
-    counts = Counter(reason.operation for reason in given)
-    return tuple(first[name]._replace(count=count) for name, count in counts.items())
+        for below in signal_path(graph, [node], rules):
+            if below is not graph.input:
+                save_rule(below, rules)
+    except ModelError as error:
+        return Working("refused", {"refused": (str(error),)})
+    found = nonlinearities(graph, node, rules)
+    return Working("+".join(found) or "exact", found)

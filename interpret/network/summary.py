@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from numbers import Rational
 from textwrap import wrap
 from typing import NamedTuple
@@ -14,37 +14,20 @@ SCREEN = 40
 GAP = "  "
 
 
-class Reason(NamedTuple):
-    """Why something works as it does.
-
-    Attributes:
-        operation: PyTorch's name of it.
-        layer: Where it is first.
-        count: How often it is on the way.
-    """
-
-    operation: str
-    layer: str
-    count: int = 1
-
-    def __str__(self) -> str:
-        times = f" x {self.count}" if self.count > 1 else ""
-        return f"{self.operation}{times} ({self.layer or 'the network'})"
-
-
 @dataclass(frozen=True)
 class Working:
     """How something works on a layer.
 
     Attributes:
-        kind: Of projections ``exact``, ``rectified``, ``gated``, ``gradient`` or ``refused``, the last that
-            any operation on the way makes it; of what an occluder changes ``incremental`` or ``full``. Empty
-            where it is not known, since the network cannot be traced.
-        reasons: The operations that make it so.
+        kind: Of projections by the deconvnet ``exact``; or ``rectified``, ``gated``, ``gradient``, joined by
+            ``+``, after what is done at other nonlinearities than ReLUs; or ``refused``. Of what an occluder
+            changes ``incremental`` or ``full``. Empty where the network cannot be traced.
+        reasons: What makes it so, by what is done there: operations with how often they are on the way
+            (``hardsigmoid x 9``), the message of a refusal, the first operations that need whole maps.
     """
 
     kind: str = ""
-    reasons: tuple[Reason, ...] = ()
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -166,13 +149,11 @@ class Summary:
         fields = [str(layer.field) for layer in layers if layer.field]
         notes = ["field: pixels seen / pixels to the neighbour's" if fields else ""]
         notes += ["~ measured: no rule says it" if any("~" in field for field in fields) else ""]
-        found = {
-            kind: _reasons(layer.projection for layer in layers if layer.projection.kind == kind)
-            for kind in dict.fromkeys(layer.projection.kind for layer in layers)
-        }
-        notes += [f"project {kind}: {reasons}" for kind, reasons in found.items() if reasons]
-        whole = _reasons(layer.occlusion for layer in layers if layer.occlusion.kind == "full")
-        return [*filter(None, notes), *([f"occlude full: whole maps from {whole}"] if whole else [])]
+        done = _reasons(layer.projection for layer in layers)
+        notes += [f"project {kind}: {names}" for kind, names in done.items()]
+        whole = _reasons(layer.occlusion for layer in layers)
+        notes += [f"occlude {kind}: whole maps from {names}" for kind, names in whole.items()]
+        return list(filter(None, notes))
 
 
 class _Column(NamedTuple):
@@ -184,12 +165,17 @@ class _Column(NamedTuple):
     right: bool = False
 
 
+def _size(layer: LayerSummary) -> str:
+    """Rows and columns of maps; the whole shape of what is neither maps nor vectors."""
+    return " x ".join(map(str, layer.shape[1:] if layer.mines else layer.shape))
+
+
 COLUMNS = (
     _Column("layer", lambda layer: layer.name, 9),
     _Column("also", lambda layer: ", ".join(layer.aliases), 5),
     _Column("kind", lambda layer: layer.kind, 6),
     _Column("units", lambda layer: str(layer.shape[0]) if layer.mines else "", 7, right=True),
-    _Column("size", lambda layer: _size(layer), 7, right=True),
+    _Column("size", _size, 7, right=True),
     _Column("field", lambda layer: str(layer.field or ""), 8, right=True),
     _Column("parameters", lambda layer: f"{layer.parameters:,}" if layer.parameters else "", 2, right=True),
     _Column("mult-adds", lambda layer: _count(layer.multiply_adds), 1, right=True),
@@ -216,11 +202,6 @@ def _line(row: Iterable[str], columns: Sequence[_Column], widths: dict[_Column, 
     return GAP.join(padded).rstrip()
 
 
-def _size(layer: LayerSummary) -> str:
-    """Rows and columns of maps; the whole shape of what is neither maps nor vectors."""
-    return " x ".join(map(str, layer.shape[1:] if layer.mines else layer.shape))
-
-
 def _pair(pair: Sequence[object]) -> str:
     first, second = map(str, pair)
     return first if first == second else f"{first}x{second}"
@@ -234,10 +215,16 @@ def _count(number: int) -> str:
     return str(number or "")
 
 
-def _reasons(workings: Iterable[Working]) -> str:
-    """The operations of several layers, each once, where it is first and as often as it is at most."""
-    first: dict[str, Reason] = {}
-    for reason in (reason for working in workings for reason in working.reasons):
-        known = first.get(reason.operation, reason)
-        first[reason.operation] = known._replace(count=max(known.count, reason.count))
-    return ", ".join(map(str, first.values()))
+def _reasons(workings: Iterable[Working]) -> dict[str, str]:
+    """What makes several layers work as they do, each once, as often as it is on the longest way."""
+    found: dict[str, dict[str, int]] = {}
+    for working in workings:
+        for key, names in working.reasons.items():
+            for name in names:
+                plain, _, count = name.partition(" x ")
+                counts = found.setdefault(key, {})
+                counts[plain] = max(counts.get(plain, 0), int(count or 1))
+    return {
+        key: ", ".join(f"{name} x {count}" if count > 1 else name for name, count in counts.items())
+        for key, counts in found.items()
+    }

@@ -49,6 +49,6 @@ def gradient(value: Tensor, leaf: Tensor) -> Tensor:
 
 
 def touched(maps: Float[Tensor, "n c h w"], leaf: Tensor, y: int, x: int) -> Bool[Tensor, "h w"]:
-    """The pixels that have a gradient in one position of a layer, over all its units, in any of the images."""
+    """The pixels that have a gradient in one position of a layer, over all its units, in any image."""
     weights = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(2), dtype=maps.dtype)
     return (gradient((maps[:, :, y, x] * weights).sum(), leaf) != 0).any(1).any(0)

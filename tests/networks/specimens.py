@@ -1,4 +1,4 @@
-"""The networks of the yardstick: all classifiers of torchvision, and one small member of each family of timm."""
+"""The networks of the yardstick: all classifiers of torchvision, a small member of each family of timm."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Specimen:
 
 @torch.no_grad()
 def stirred(module: nn.Module) -> nn.Module:
-    """A module whose scales, shifts and statistics do something: branches that begin as zero would hide errors."""
+    """A module whose scales, shifts and statistics do something: branches that are zero would hide errors."""
     draw = torch.Generator().manual_seed(1)
 
     def uniform(value: Tensor, low: float, high: float) -> None:
@@ -100,40 +100,43 @@ def _of_torchvision(arch: str, family: str) -> Specimen:
 
 
 PLAIN = """
-resnet: resnet18, resnext: resnext50_32x4d, seresnet: legacy_seresnet18, ecaresnet: ecaresnet26t,
-resnet-aa: resnetaa34d, resnetblur: resnetblur18, resnetv2: resnetv2_18, res2net: res2net50_14w_8s, resnest: resnest14d,
-sknet: skresnet18, regnet x: regnetx_002, regnet y: regnety_002, densenet: densenet121, vgg: vgg11, xception: legacy_xception,
-xception aligned: xception41, mobilenet v1: mobilenetv1_100, mobilenet v2: mobilenetv2_035,
-mobilenet v3: mobilenetv3_small_050, mobilenet v4: mobilenetv4_conv_small_035, mnasnet: mnasnet_small,
-semnasnet: semnasnet_050, spnasnet: spnasnet_100, mixnet: mixnet_s, efficientnet: efficientnet_b0,
-efficientnet v2: tf_efficientnetv2_b0, efficientnet lite: efficientnet_lite0, fbnet: fbnetc_100, fbnet v3: fbnetv3_b,
-ghostnet: ghostnet_050, ghostnet v2: ghostnetv2_100, hrnet: hrnet_w18_small, dla: dla46_c, dpn: dpn48b,
-vovnet: ese_vovnet19b_slim_dw, cspresnet: cspresnet50, cspdarknet: cspdarknet53, darknet: darknet17,
-cs3darknet: cs3darknet_focus_s, nf-regnet: nf_regnet_b0, nfnet: nfnet_l0, rexnet: rexnet_100, selecsls: selecsls42,
-hardcorenas: hardcorenas_a, tinynet: tinynet_e, lcnet: lcnet_035, hgnet v2: hgnetv2_b0, tresnet: tresnet_m,
-fastvit: fastvit_t8, edgenext: edgenext_xx_small, convnext: convnext_atto, convnext v2: convnextv2_atto,
-poolformer: poolformer_s12, poolformer v2: poolformerv2_s12, caformer: caformer_s18, convformer: convformer_s18,
-convmixer: convmixer_768_32, pvt v2: pvt_v2_b0, davit: davit_tiny, focalnet: focalnet_tiny_srf, starnet: starnet_s050,
-nextvit: nextvit_small, inception-next: inception_next_atto, repghost: repghostnet_050, fasternet: fasternet_t0,
-shvit: shvit_s1, mambaout: mambaout_femto, efficientvit mit: efficientvit_b0, rdnet: rdnet_tiny, tinyvit: tiny_vit_5m_224,
-lcnet v2: lcnetv2_small, lowformer: lowformer_b0, efficientvim: efficientvim_m1, iformer: iformer_t, csatv2: csatv2,
-cpubone: cpubone_b0_bfrobust, nasnet: nasnetalarge
+resnet: resnet18, resnext: resnext50_32x4d, seresnet: legacy_seresnet18, ecaresnet: ecaresnet26t, resnet-
+aa: resnetaa34d, resnetblur: resnetblur18, resnetv2: resnetv2_18, res2net: res2net50_14w_8s, resnest:
+resnest14d, sknet: skresnet18, regnet x: regnetx_002, regnet y: regnety_002, densenet: densenet121, vgg:
+vgg11, xception: legacy_xception, xception aligned: xception41, mobilenet v1: mobilenetv1_100, mobilenet
+v2: mobilenetv2_035, mobilenet v3: mobilenetv3_small_050, mobilenet v4: mobilenetv4_conv_small_035,
+mnasnet: mnasnet_small, semnasnet: semnasnet_050, spnasnet: spnasnet_100, mixnet: mixnet_s, efficientnet:
+efficientnet_b0, efficientnet v2: tf_efficientnetv2_b0, efficientnet lite: efficientnet_lite0, fbnet:
+fbnetc_100, fbnet v3: fbnetv3_b, ghostnet: ghostnet_050, ghostnet v2: ghostnetv2_100, hrnet:
+hrnet_w18_small, dla: dla46_c, dpn: dpn48b, vovnet: ese_vovnet19b_slim_dw, cspresnet: cspresnet50,
+cspdarknet: cspdarknet53, darknet: darknet17, cs3darknet: cs3darknet_focus_s, nf-regnet: nf_regnet_b0,
+nfnet: nfnet_l0, rexnet: rexnet_100, selecsls: selecsls42, hardcorenas: hardcorenas_a, tinynet:
+tinynet_e, lcnet: lcnet_035, hgnet v2: hgnetv2_b0, tresnet: tresnet_m, fastvit: fastvit_t8, edgenext:
+edgenext_xx_small, convnext: convnext_atto, convnext v2: convnextv2_atto, poolformer: poolformer_s12,
+poolformer v2: poolformerv2_s12, caformer: caformer_s18, convformer: convformer_s18, convmixer:
+convmixer_768_32, pvt v2: pvt_v2_b0, davit: davit_tiny, focalnet: focalnet_tiny_srf, starnet:
+starnet_s050, nextvit: nextvit_small, inception-next: inception_next_atto, repghost: repghostnet_050,
+fasternet: fasternet_t0, shvit: shvit_s1, mambaout: mambaout_femto, efficientvit mit: efficientvit_b0,
+rdnet: rdnet_tiny, tinyvit: tiny_vit_5m_224, lcnet v2: lcnetv2_small, lowformer: lowformer_b0,
+efficientvim: efficientvim_m1, iformer: iformer_t, csatv2: csatv2, cpubone: cpubone_b0_bfrobust, nasnet:
+nasnetalarge
 """
 """Family and name of networks that take images of any size."""
 
 SIZED = """
-gcresnext: gcresnext26ts, botnet: botnet26t_256, lambda-resnet: lambda_resnet26rpt_256, repvgg: repvgg_a0,
-mobileone: mobileone_s0, repvit: repvit_m0_9, mobilevit: mobilevit_xxs, mobilevit v2: mobilevitv2_050,
-mlp-mixer: mixer_s32_224, resmlp: resmlp_12_224, gmlp: gmlp_ti16_224, vit: vit_tiny_patch16_224,
-vit registers: vit_small_patch14_reg4_dinov2, vit hybrid: vit_tiny_r_s16_p8_224, vit relpos: vit_relpos_small_patch16_224,
-deit: deit_tiny_distilled_patch16_224, deit3: deit3_small_patch16_224, beit: beit_base_patch16_224,
-eva02: eva02_tiny_patch14_224, cait: cait_xxs24_224, xcit: xcit_nano_12_p16_224, swin: swin_tiny_patch4_window7_224,
-swin v2: swinv2_tiny_window8_256, twins: twins_svt_small, coat: coat_lite_tiny, coatnet: coatnet_pico_rw_224,
-maxvit: maxvit_pico_rw_256, maxxvit: maxxvit_rmlp_nano_rw_256, levit: levit_128s,
-efficientformer v2: efficientformerv2_s0, visformer: visformer_tiny, volo: volo_d1_224, hiera: hiera_tiny_224,
-nest: nest_tiny, tnt: tnt_s_patch16_224, convit: convit_tiny, gcvit: gcvit_xxtiny, mvit v2: mvitv2_tiny, pit: pit_ti_224,
-swiftformer: swiftformer_xs, sequencer: sequencer2d_s, efficientvit msra: efficientvit_m0, vitamin: vitamin_small_224,
-samvit: samvit_base_patch16_224
+gcresnext: gcresnext26ts, botnet: botnet26t_256, lambda-resnet: lambda_resnet26rpt_256, repvgg:
+repvgg_a0, mobileone: mobileone_s0, repvit: repvit_m0_9, mobilevit: mobilevit_xxs, mobilevit v2:
+mobilevitv2_050, mlp-mixer: mixer_s32_224, resmlp: resmlp_12_224, gmlp: gmlp_ti16_224, vit:
+vit_tiny_patch16_224, vit registers: vit_small_patch14_reg4_dinov2, vit hybrid: vit_tiny_r_s16_p8_224,
+vit relpos: vit_relpos_small_patch16_224, deit: deit_tiny_distilled_patch16_224, deit3:
+deit3_small_patch16_224, beit: beit_base_patch16_224, eva02: eva02_tiny_patch14_224, cait:
+cait_xxs24_224, xcit: xcit_nano_12_p16_224, swin: swin_tiny_patch4_window7_224, swin v2:
+swinv2_tiny_window8_256, twins: twins_svt_small, coat: coat_lite_tiny, coatnet: coatnet_pico_rw_224,
+maxvit: maxvit_pico_rw_256, maxxvit: maxxvit_rmlp_nano_rw_256, levit: levit_128s, efficientformer v2:
+efficientformerv2_s0, visformer: visformer_tiny, volo: volo_d1_224, hiera: hiera_tiny_224, nest:
+nest_tiny, tnt: tnt_s_patch16_224, convit: convit_tiny, gcvit: gcvit_xxtiny, mvit v2: mvitv2_tiny, pit:
+pit_ti_224, swiftformer: swiftformer_xs, sequencer: sequencer2d_s, efficientvit msra: efficientvit_m0,
+vitamin: vitamin_small_224, samvit: samvit_base_patch16_224
 """
 """The same of networks that are told the size of their images."""
 

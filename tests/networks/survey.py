@@ -17,7 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import Row, read, write
+from page import read, write
 from specimens import ALL, Specimen
 from trials import attempt
 

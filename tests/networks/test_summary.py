@@ -121,7 +121,7 @@ def test_it_says_refused_where_projections_are_and_incremental_where_changes_go_
             max(operand.extent) > 1 for below in outer for operand in below.varying_operands
         )
     full = next(row for row in network.summary().layers if row.name == "head")
-    assert str(full.occlusion.reasons[0]) == "group_norm (norm)"
+    assert full.occlusion.reasons == {"full": ("group_norm (norm)",)}
 
 
 def test_what_cannot_be_traced_is_said_and_the_rest_is_known():
@@ -191,7 +191,7 @@ def test_typed_it_writes_json(capsys):
     first = found["layers"][0]
     assert (first["name"], first["kind"], first["shape"]) == ("features.0", "Conv2d", [64, 31, 31])
     assert first["field"] == {"size": [3, 3], "stride": [2, 2], "whole": False, "measured": False}
-    assert first["projection"] == {"kind": "exact", "reasons": []}
+    assert first["projection"] == {"kind": "exact", "reasons": {}}
 
 
 @pytest.mark.parametrize("size", ["large", "3x4x5", "-3", ""])

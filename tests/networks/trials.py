@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from oracles import activations, as_maps, gradient, touched
 from page import Row
+from rectified import Deconvnet
 from specimens import Specimen
 from torch import Tensor
 
-from interpret.errors import InterpretError
 from interpret.graph import Incremental, Slices, Wanted, receptive_field
 from interpret.network import Network
 from interpret_deconv import Neuron, project
@@ -51,12 +51,12 @@ def stages(network: Network) -> list[Stage]:
     return found[:: -(-len(found) // STAGES)] if len(found) > STAGES else found
 
 
-def same(found: Tensor, right: Tensor) -> None:
+def same(found: Tensor, right: Tensor, what: str = "") -> None:
     """Two results are the same but for rounding."""
     assert torch.isfinite(found).all()
     scale = max(float(right.abs().max()), 1e-300)
     assert found.shape == right.shape
-    assert float((found - right).abs().max()) <= TOLERANCE * scale, float((found - right).abs().max()) / scale
+    assert float((found - right).abs().max()) <= TOLERANCE * scale, what
 
 
 def mining(network: Network, layers: Sequence[Stage]) -> str:
@@ -97,19 +97,17 @@ def fields(network: Network, layers: Sequence[Stage]) -> str:
 
 
 def projections(network: Network, layers: Sequence[Stage]) -> str:
-    """One neuron of each stage: by the gradient rule autograd's, by the others finite."""
-    x, said = images(network, 1), []
-    leaf = x.clone().requires_grad_()
-    hooked = activations(network.module, [stage.layer for stage in layers], leaf.clone())
-    for stage in layers:
-        y, column = stage.middle
-        neuron = as_maps(hooked[stage.layer], stage.shape)[0, 0, y, column]
-        right = gradient(neuron, leaf)
-        same(project(network, x, [Neuron(0, stage.layer, 0, y, column)], rule="gradient"), right)
-    for stage in layers:
-        neuron = Neuron(0, stage.layer, 0, *stage.middle)
-        for rule in ("deconvnet", "guided"):
-            assert torch.isfinite(project(network, x, [neuron], rule=rule)).all()
+    """One neuron of each stage, by autograd: the gradient, and with the deconvnet's rules in its place."""
+    x, ways = images(network, 1), {"gradient": nullcontext, "deconvnet": Deconvnet}
+    neurons = [Neuron(0, stage.layer, 0, *stage.middle) for stage in layers]
+    for rule, way in ways.items():
+        leaf = x.clone().requires_grad_()
+        with way():
+            hooked = activations(network.module, [stage.layer for stage in layers], leaf.clone())
+        for stage, neuron in zip(layers, neurons, strict=True):
+            value = as_maps(hooked[stage.layer], stage.shape)[0, 0, neuron.y, neuron.x]
+            same(project(network, x, [neuron], rule=rule), gradient(value, leaf), f"{rule} {stage}")
+    assert torch.isfinite(project(network, x, neurons, rule="guided")).all()
     return rules(network, layers)
 
 
