@@ -61,7 +61,7 @@ to the engine that asks, which then takes whole maps. ``tests/graph/test_adding.
 
 from typing import TYPE_CHECKING
 
-from interpret.graph.delta.incremental import Incremental, Keep, Wanted
+from interpret.graph.delta.incremental import Incremental, Keep, Wanted, carried
 from interpret.graph.delta.intervals import Slices
 from interpret.graph.operations.table import multiply_adds
 from interpret.graph.program.program import Graph, Node
@@ -90,6 +90,7 @@ __all__ = [
     "Slices",
     "Wanted",
     "by_autograd",
+    "carried",
     "moves_images",
     "multiply_adds",
     "nonlinearities",

@@ -5,6 +5,7 @@
 - ``recording``: activations of several layers in one pass.
 - ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
 - ``known``: what was found out about a module, and kept while it does not change.
+- ``summary``: the layers, and what can be asked of each (``summarizing``).
 - ``entry``: what every function that takes a network does first.
 - ``batching``: preprocessed batches, read a little ahead.
 """
@@ -13,6 +14,7 @@ from interpret.network.batching import READERS, Batch, OnError, batches
 from interpret.network.entry import takes_network
 from interpret.network.network import Network
 from interpret.network.recording import Call, watching
+from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 from interpret.network.wrapping import IMAGENET_MEAN, IMAGENET_STD, wrap
 
 __all__ = [
@@ -21,8 +23,12 @@ __all__ = [
     "READERS",
     "Batch",
     "Call",
+    "LayerField",
+    "LayerSummary",
     "Network",
     "OnError",
+    "Summary",
+    "Working",
     "batches",
     "takes_network",
     "watching",

@@ -34,6 +34,8 @@ from interpret.network.known import Known, Shape, find_layer
 from interpret.network.layerchoices import LayerChoice, choose_layers
 from interpret.network.passes import Findings, first_pass, noise_images
 from interpret.network.recording import Call, record
+from interpret.network.summarizing import summarize
+from interpret.network.summary import Summary
 
 T = TypeVar("T")
 
@@ -200,6 +202,18 @@ class Network:
             UnknownNameError: If there is no such layer.
         """
         return self.record(torch.zeros(1, *self.input.shape), layers, lambda output: tuple(output.shape[1:]))
+
+    def summary(self, *, measure: bool = False) -> Summary:
+        """The layers with units, sizes, receptive fields and costs, and what works on each; print it.
+
+        Args:
+            measure: Measure what operations without a rule read, which may take a minute; otherwise they
+                count as reading the whole of their input.
+
+        Example:
+            >>> print(interpret.wrap(torchvision.models.resnet18()).summary())
+        """
+        return summarize(self, measure=measure)
 
     @property
     def graph(self) -> Graph:
