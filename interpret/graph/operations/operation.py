@@ -114,6 +114,7 @@ class Operation:
         linear: In which operands the value is linear, up to a constant.
         weights: Whether the operands after the first are weights, the same at every position.
         filters: Whether ``weight`` holds a filter for each channel that is made.
+        spreads: Whether it holds one for each channel that is read instead.
         sums: Whether a value is a sum of many terms, whose last bits nobody promises.
         casts: Whether it changes the type of numbers.
         maps: Whether it takes a map (n, c, h, w) and makes one.
@@ -134,6 +135,7 @@ class Operation:
     linear: Linear = "never"
     weights: bool = False
     filters: bool = False
+    spreads: bool = False
     sums: bool = False
     casts: bool = False
     maps: bool = False

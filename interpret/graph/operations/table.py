@@ -74,10 +74,12 @@ def is_linear(node: Node) -> bool:
 
 def multiply_adds(node: Node) -> int:
     """Multiply-adds that a convolution or a linear layer spends on one image; 0 for everything else."""
-    if not row_of(node).filters:
+    row = row_of(node)
+    if not row.filters:
         return 0
     weight = node.arguments["weight"].traced
-    return int(torch.Size(node.shape).numel() * torch.Size(weight[1:]).numel())
+    met = node.operands[0] if row.spreads else node
+    return int(torch.Size(met.shape).numel() * torch.Size(weight[1:]).numel())
 
 
 def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[int, ...]) -> SpatialAxes:
@@ -101,7 +103,7 @@ def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[in
 def _counts_channels_second(call: CanonicalCall) -> bool:
     """Whether the rows and columns of what an operation on maps reads, if it has any, are its last axes."""
     first = next(iter(call.arguments.values()))
-    return not (isinstance(first, Node) and first.varies) or first.spatial in (None, (2, 3))
+    return not (isinstance(first, Node) and first.varies) or {2, 3} >= set(first.spatial or ())
 
 
 def _carried(call: CanonicalCall, operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
