@@ -109,6 +109,12 @@ OPERATIONS = (
         delta=DeltaRules(_change, of_masks=True),
     ),
     Operation(
-        "edge_pad", tuple(MODES), linear="first", maps=True, positions=_repeated, delta=by_weights(_weights)
+        "edge_pad",
+        tuple(MODES),
+        linear="first",
+        maps=True,
+        axes=first_aligned,
+        positions=_repeated,
+        delta=by_weights(_weights),
     ),
 )
