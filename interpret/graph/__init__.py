@@ -19,6 +19,7 @@ What a rule is given to work on; nothing here knows an operation
 
 One row for each operation: every engine's rule of it, in the file of its family
   operations.operation      what a row may hold
+  operations.resampling     what a change of weighed rows and columns is
   operations.opaque         what needs no row: whole maps by autograd, pointwise functions
   operations.linear         linear layers, products of matrices
   operations.norm           batch norm, local response norm, layer norm

@@ -112,7 +112,11 @@ OPERATIONS = (
         delta=BY_VALUE,
     ),
     Operation(
-        "channel_shuffle", ("channel_shuffle", "native_channel_shuffle"), linear="first", axes=channelwise
+        "channel_shuffle",
+        ("channel_shuffle", "native_channel_shuffle"),
+        linear="first",
+        axes=channelwise,
+        delta=BY_VALUE,
     ),
     Operation("expand", forms={"expand": _expand, "copy": _written_over}, linear="first", axes=aligned),
     Operation("repeat", ("repeat",), linear="first"),
