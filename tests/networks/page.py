@@ -26,8 +26,8 @@ five or so at most):
   are *rectified* as ReLUs, *gates* scale as they did on the way up, and the *gradient* is taken of what is
   neither (norms over positions, attention).
 - **occlusion**: the engine that `sweep` chooses by itself; `incremental` and `full` answer alike. The number
-  is how many times the multiply-adds of `incremental` full passes take, in convolutions and linear layers, for
-  an image of the network's own size, window 16 and stride 8.
+  is how many times the multiply-adds of `incremental` full passes take, in convolutions and linear layers,
+  for an image of the network's own size, window 16 and stride 8.
 
 `interpret layers --model timm:convnext_atto` says it of every layer of one network, yours too.
 """

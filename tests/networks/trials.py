@@ -131,7 +131,7 @@ def sweeps(network: Network) -> str:
 
 
 def speed(specimen: Specimen) -> str:
-    """How many times the multiply-adds of full passes are those of the incremental engine, at its own size."""
+    """How many times the multiply-adds of the incremental engine full passes take, at its own size."""
     network = specimen.of_own_size()
     grey = torch.zeros(network.input.shape)
     engine = Incremental(network.graph, grey, [Wanted(network.graph.output)])
