@@ -33,6 +33,7 @@ One row for each operation: every engine's rule of it, in the file of its family
   operations.shape          reshapes, permutations, casts, copies
   operations.upsample       larger maps
   operations.table          the rows, and the questions they answer
+  operations.signals        what is one nonlinearity of one signal, however it is written, and what is a gate
 
 From a module to a program
   program.functional        without operations that write into their operands
@@ -43,6 +44,8 @@ The engines: they look up rows and name no operation
   perturbed                 one operation alone, on operands of which parts are replaced
   measured                  which rows and columns an opaque operation reads, by that: evidence, no proof
   receptive                 receptive fields: intervals, through the program
+  topdown.ways              the way down through what is not linear and has no rule of its own
+  topdown.naming            the same, in words
   topdown.saving            the way up, which saves what the way down needs
   topdown.whole             the top-down pass on whole maps: the definition
   topdown.plan              where windows lie, and whether they pay
@@ -65,9 +68,11 @@ from interpret.graph.program.program import Graph, Node
 from interpret.graph.program.trace import number_calls, trace
 from interpret.graph.receptive import ReceptiveField, receptive_field
 from interpret.graph.topdown.frames import Seeds
+from interpret.graph.topdown.naming import nonlinearities, passes_gradient
 from interpret.graph.topdown.plan import Plan, plan_windows
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import ForwardCache, moves_images, save_forward, save_rule
+from interpret.graph.topdown.ways import signal_path
 from interpret.graph.topdown.whole import by_autograd, seed_signals, top_down
 from interpret.graph.topdown.windowed import window_top_down
 from interpret.moved import elsewhere
@@ -88,12 +93,15 @@ __all__ = [
     "carried",
     "moves_images",
     "multiply_adds",
+    "nonlinearities",
     "number_calls",
+    "passes_gradient",
     "plan_windows",
     "receptive_field",
     "save_forward",
     "save_rule",
     "seed_signals",
+    "signal_path",
     "top_down",
     "trace",
     "window_top_down",

@@ -14,8 +14,10 @@ from interpret.graph.delta.incremental import carried
 from interpret.graph.operations.table import multiply_adds
 from interpret.graph.program.program import Graph, Node
 from interpret.graph.receptive import receptive_field
+from interpret.graph.topdown.naming import nonlinearities
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import save_rule
+from interpret.graph.topdown.ways import signal_path
 from interpret.images.inputs import InputSpec
 from interpret.network.recording import Call
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
@@ -172,10 +174,12 @@ def _has_places(node: Node) -> bool:
 
 def _projection(graph: Graph, node: Node) -> Working:
     """What the deconvnet does on the way down from a node, beside the paper's rules."""
+    rules = Rules()
     try:
-        for below in graph.signal_path(node):
+        for below in signal_path(graph, [node], rules):
             if below is not graph.input:
-                save_rule(below, Rules())
+                save_rule(below, rules)
     except ModelError as error:
         return Working("refused", {"refused": (str(error),)})
-    return Working("exact")
+    found = nonlinearities(graph, node, rules)
+    return Working("+".join(found) or "exact", found)

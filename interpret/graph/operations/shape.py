@@ -116,6 +116,8 @@ OPERATIONS = (
     ),
     Operation("expand", forms={"expand": _expand, "copy": _written_over}, linear="first", axes=aligned),
     Operation("repeat", ("repeat",), linear="first"),
-    Operation("cast", ("_to_copy",), linear="first", casts=True, axes=first_aligned, delta=BY_VALUE),
+    Operation(
+        "cast", ("_to_copy",), linear="first", casts=True, pointwise=True, axes=first_aligned, delta=BY_VALUE
+    ),
     Operation("detach", ("detach",), axes=first_aligned, delta=BY_VALUE),
 )
