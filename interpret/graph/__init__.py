@@ -7,6 +7,7 @@ What a program is, and numbers that describe positions
   program.calls             PyTorch's spellings of a call, and the one form of it
   operations.geometry       which positions an operation reads
   operations.axes           where the rows and the columns of an operand lie in a value
+  operations.tokens         the same for positions along one axis
 
 What a rule is given to work on; nothing here knows an operation
   topdown.rules             what a user chooses for the way down

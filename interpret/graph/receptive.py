@@ -15,7 +15,7 @@ from torch import nn
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.measured import Positions, Read, measured_axis
 from interpret.graph.operations.geometry import Axis
-from interpret.graph.operations.table import geometry, row_of
+from interpret.graph.operations.table import geometry, keeps_tokens, row_of
 from interpret.graph.program.program import Graph, Node
 
 Box = tuple[int, int, int, int]
@@ -120,7 +120,7 @@ def _field(graph: Graph, node: Node, measure: bool) -> ReceptiveField:
         size=(rows.size, columns.size),
         stride=(rows.stride, columns.stride),
         offset=(int(rows.starts[0]), int(columns.starts[0])),
-        extent=node.extent,
+        extent=node.grid,
         measured=bool(reads),
         _edges=((rows.starts, rows.ends), (columns.starts, columns.ends)),
         _graph=graph,
@@ -144,7 +144,7 @@ class _Axis:
 
 def _axis(graph: Graph, node: Node, axis: int, reads: Measured | None) -> _Axis:
     """The boxes of all positions along one axis, and of one position more, which shows the stride."""
-    starts, ends = _intervals(graph, node, axis, np.arange(node.extent[axis] + 1), reads)
+    starts, ends = _intervals(graph, node, axis, np.arange(node.grid[axis] + 1), reads)
     stride = int(starts[1] - starts[0])
     if stride == 0:
         starts, ends = np.maximum(starts, 0), np.minimum(ends, graph.input.extent[axis])
@@ -165,7 +165,7 @@ def _intervals(
         starts, ends = reached[reader]
         for operand in reader.varying_operands:
             if reads is not None and (
-                starts.max() > 0 or ends.min() < reader.extent[axis]
+                starts.max() > 0 or ends.min() < reader.grid[axis]
             ):  # else all is read anyway
                 _measure(graph, reader, operand, axis, reads)
             first, _, _ = window(reader, operand, axis, starts, reads or {})
@@ -184,7 +184,7 @@ def _measure(graph: Graph, reader: Node, operand: Node, axis: int, reads: Measur
 
 def _support(graph: Graph, node: Node, position: tuple[int, int], reads: Measured) -> Box:
     """The box of real pixels under one position, from the exact rows and columns read of each node."""
-    reached = {each: [np.zeros(size, dtype=bool) for size in each.extent] for each in graph.path(node)}
+    reached = {each: [np.zeros(size, dtype=bool) for size in each.grid] for each in graph.path(node)}
     for axis in (0, 1):
         reached[node][axis][position[axis]] = True
     for reader in reversed(graph.path(node)):
@@ -198,7 +198,7 @@ def _support(graph: Graph, node: Node, position: tuple[int, int], reads: Measure
 
 def _read(reader: Node, operand: Node, axis: int, marks: Marks, reads: Measured) -> Marks:
     """The rows (or columns) of ``operand`` that ``reader`` reads at its marked ones."""
-    read = np.zeros(operand.extent[axis], dtype=bool)
+    read = np.zeros(operand.grid[axis], dtype=bool)
     for position in np.flatnonzero(marks):
         first, last, step = window(reader, operand, axis, int(position), reads)
         inside = first - first // step * step if first < 0 else first
@@ -224,11 +224,13 @@ def window(reader: Node, operand: Node, axis: int, position: Any, reads: Measure
     found = _rule(reader, operand, axis, position)
     if found is None and (reader, operand, axis) in reads:
         found = _moved(reads[reader, operand, axis], position)
-    return found or (0 * position, 0 * position + operand.extent[axis] - 1, 1)
+    return found or (0 * position, 0 * position + operand.grid[axis] - 1, 1)
 
 
 def _rule(reader: Node, operand: Node, axis: int, position: Any) -> tuple[Any, Any, int] | None:
     """The same, as far as a rule says it."""
+    if (reader.tokens or operand.tokens) and keeps_tokens(reader, operand):
+        return position, position, 1
     row, size, made = row_of(reader), operand.extent[axis], reader.extent[axis]
     found = row.positions(reader, operand, axis, position) if row.positions else None
     if found is not None:

@@ -63,7 +63,10 @@ def _named(network: Layered) -> list[str]:
     """The paper's layers by their aliases, else all aliases, in execution order."""
     paper = [name for name in network.aliases if re.fullmatch(r"layer\d+", name)]
     order = {name: index for index, name in enumerate(network.calls)}
-    return sorted(paper or network.aliases, key=lambda alias: order[network.layer(alias)])
+    return sorted(
+        paper or network.aliases,
+        key=lambda alias: order[network.layer(alias).rpartition("@")[0] or network.layer(alias)],
+    )
 
 
 def _all(network: Layered) -> list[str]:
@@ -130,7 +133,7 @@ def _rectified(network: Layered) -> list[str]:
     except ModelError:  # it cannot be traced
         return list(network.modules_of(nn.ReLU))
     names: dict[Node, str] = {}
-    for name, node in graph.layers.items():
+    for name, node in (graph.returned or graph.layers).items():
         if node.op == "relu" and name in network.calls:
             names.setdefault(node, name)
     return list(names.values())

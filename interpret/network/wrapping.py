@@ -13,6 +13,7 @@ from interpret.modules.outputs import (
     require_output,
 )
 from interpret.modules.wrappers import require_module
+from interpret.network.layouts import LayoutChoice
 from interpret.network.network import Network
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -31,6 +32,7 @@ def wrap(
     resize: int | None = None,
     interpolation: Interpolation = "bilinear",
     output: Output = None,
+    layouts: Mapping[str, LayoutChoice] | None = None,
     check: bool = True,
 ) -> Network:
     """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
@@ -49,6 +51,9 @@ def wrap(
             bicubic.
         output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
             index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
+        layouts: How layers are maps, by name: ``nchw``, ``nhwc``, ``tokens`` or a
+            `interpret.network.Layout`, where it cannot be found; None leaves what a layer returns as it is.
+            It is found by itself in most networks: ConvNeXt, Swin, vision transformers.
         check: Whether to test the module once, on first use: that it gives the same numbers each time and for
             each image by itself. It takes less time than five passes of two images. Without the test the
             caller answers for that.
@@ -65,4 +70,6 @@ def wrap(
     require_module(module)
     require_output(output)
     spec = as_input_spec(input_size, mean, std, resize, interpolation)
-    return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)
+    return Network(
+        module, spec, as_categories(categories), as_aliases(aliases), output, layouts=layouts, check=check
+    )

@@ -106,4 +106,4 @@ def kept_by_shape(operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
 
 
 def _is_first(arguments: Mapping[str, Any], operand: Node) -> bool:
-    return operand is next(iter(arguments.values()))
+    return operand.name == getattr(next(iter(arguments.values())), "name", None)

@@ -14,6 +14,7 @@ from torch import Tensor
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import AxesRule
 from interpret.graph.operations.geometry import Geometry
+from interpret.graph.operations.tokens import TokensRule
 from interpret.graph.program.calls import Form
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -117,6 +118,7 @@ class Operation:
         casts: Whether it changes the type of numbers.
         maps: Whether it takes a map (n, c, h, w) and makes one.
         axes: Where the rows and columns of an operand lie in the value; pointwise ones need no rule.
+        tokens: Where the tokens of an operand lie, where the rule for axes does not say it.
         geometry: Which positions of its map it reads, where they are not simply its own.
         positions: The same, where no `Geometry` can say it.
         stays: Whether images and channels stay where they are; only then it goes through windows.
@@ -137,6 +139,7 @@ class Operation:
     casts: bool = False
     maps: bool = False
     axes: AxesRule | None = None
+    tokens: TokensRule | None = None
     geometry: Callable[[Node], Geometry | None] | None = None
     positions: PositionsRule | None = None
     stays: Callable[[Node], bool] = always

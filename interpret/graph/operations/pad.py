@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
+from interpret.graph.operations.axes import first_aligned
 from interpret.graph.operations.geometry import Geometry
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
 from interpret.graph.program.calls import CanonicalCall, Spelling
@@ -14,11 +15,13 @@ from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share
 
 
-def _constant(spelling: Spelling) -> CanonicalCall | None:
+def _constant(spelling: Spelling) -> CanonicalCall | Node | None:
     """A padding with one value; another mode repeats what the map holds, and is another operation."""
     given = spelling.arguments
-    if given["mode"] != "constant":
+    if given.get("mode", "constant") != "constant":
         return None
+    if not any(given["pad"]):
+        return spelling.first
     arguments = {"self": given["self"], "pad": given["pad"], "value": given["value"] or 0}
     return CanonicalCall("pad", torch.ops.aten.constant_pad_nd.default, arguments)
 
@@ -55,10 +58,13 @@ def _change(batch: PlaceBatch, node: Node) -> Change:
 OPERATIONS = (
     Operation(
         "pad",
-        ("constant_pad_nd",),
-        forms={"pad": lambda spelling: _constant(spelling) or _repeating(spelling)},
+        forms={
+            "pad": lambda spelling: _constant(spelling) or _repeating(spelling),
+            "constant_pad_nd": _constant,
+        },
         linear="first",
         maps=True,
+        axes=first_aligned,
         geometry=_geometry,
         stays=_stays,
         windowed=WindowedRules(_windowed, _windowed_forward),

@@ -12,6 +12,7 @@ from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import aligned, first_aligned, reshaped, spatial, surviving
 from interpret.graph.operations.opaque import change_by_value
 from interpret.graph.operations.operation import DeltaRules, Operation, always
+from interpret.graph.operations.tokens import reshaped_tokens
 from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
@@ -98,6 +99,7 @@ OPERATIONS = (
         ),
         linear="first",
         axes=reshaped,
+        tokens=reshaped_tokens,
         keeps_images=always,
         top_down=_reshape_top_down,
         delta=DeltaRules(_reshape_change, keeps_bits=True),
