@@ -181,8 +181,8 @@ def _said(
         known = found[name] or _like_others(layers, name, found) or _tokens(shape, _patches(image))
         if known is None or known.kind != "tokens":
             raise InterpretError(
-                f"layouts[{name!r}] is 'tokens', but the grid of a layer of shape {_n(shape)} cannot be found: "
-                "say Layout('tokens', grid=(rows, columns), before=…)."
+                f"layouts[{name!r}] is 'tokens', but their grid in a layer of shape {_n(shape)} cannot be "
+                "found: say Layout('tokens', grid=(rows, columns), before=…)."
             )
         return known
     if isinstance(layout, Layout) and not fits(layout, shape):

@@ -11,6 +11,7 @@ from torch import nn
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.program.program import Graph, Node
 from interpret.network.recording import Call
+from interpret.network.views import LayerView
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -42,6 +43,9 @@ class Layered(Protocol):
 
     def modules_of(self, kind: type[M]) -> dict[str, M]:
         """The modules of one kind that run."""
+
+    def view(self, name: str) -> LayerView:
+        """How a layer is looked at."""
 
     def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """The shape of what each layer makes of one image."""
@@ -106,8 +110,8 @@ def _late(network: Layered) -> list[str]:
 
 def _convolutions(network: Layered, lacking: str = "no Conv2d layer") -> list[str]:
     names, layers = list(network.modules_of(nn.Conv2d)), list(network.calls)[-3:]
-    if names:
-        return names
+    if found := _blocks(network, names) or names:
+        return found
     cure = (
         f"say which layers to look at, for example {layers}"
         if layers
@@ -137,6 +141,41 @@ def _rectified(network: Layered) -> list[str]:
         if node.op == "relu" and name in network.calls:
             names.setdefault(node, name)
     return list(names.values())
+
+
+def _blocks(network: Layered, convolutions: Sequence[str]) -> list[str]:
+    """The repeated parts of a transformer whose convolutions, if any, only cut the image into patches.
+
+    They are the outermost modules of which several of one class follow each other, hold no convolution, and
+    give maps with channels last or tokens; or else the last layer with such maps in each.
+    """
+    order = list(network.calls)
+    last = max((order.index(name) for name in convolutions), default=-1)
+    repeated = _repeated(network.module)
+    if not repeated or last >= len(order) // 2:
+        return []
+    inside = {part: [name for name in order[last + 1 :] if f"{name}.".startswith(f"{part}.")] for part in repeated}
+    maps = {part: [name for name in names if _moves_axes(network, name)] for part, names in inside.items()}
+    return [names[-1] for names in maps.values() if names]
+
+
+def _moves_axes(network: Layered, name: str) -> bool:
+    return network.view(name).moves_axes
+
+
+def _repeated(module: nn.Module, prefix: str = "") -> list[str]:
+    """The outermost modules with parts, but no convolution in them, that have several of their class beside."""
+    found: list[str] = []
+    for name, part in module.named_children():
+        dotted = f"{prefix}{name}"
+        beside = [other for other in module.children() if type(other) is type(part)]
+        listed = isinstance(module, nn.Sequential | nn.ModuleList)
+        plain = not any(isinstance(item, nn.Conv2d) for item in part.modules())
+        if listed and plain and len(beside) > 1 and any(True for _ in part.children()):
+            found.append(dotted)
+        else:
+            found += _repeated(part, f"{dotted}.")
+    return found
 
 
 def _before_the_classifier(network: Layered) -> str | None:

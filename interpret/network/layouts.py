@@ -1,7 +1,8 @@
 """How a layer's output is a map: its layout, and the map (n, channels, rows, columns) made of it.
 
-Convolutions give (n, c, h, w). ConvNeXt and Swin give (n, h, w, c), vision transformers (n, tokens, c): a grid
-of tokens, row by row, with class, distillation and register tokens before it, which have no place in the image.
+Convolutions give (n, c, h, w). ConvNeXt and Swin give (n, h, w, c), vision transformers (n, tokens, c): a
+grid of tokens, row by row, with class, distillation and register tokens before it, which have no place in the
+image.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Layout:
 
     Attributes:
         kind: ``nchw``, ``nhwc``, ``tokens`` for (n, tokens, channels), or ``vector`` for (n, channels).
-        grid: Rows and columns of the tokens that have a place, which follow each other row by row.
+        grid: Rows and columns of the tokens that have a place; they come row by row.
         before: How many tokens without a place come before the grid.
         after: How many come behind it.
         names: What these are called, those before it first: ``class``, ``distillation``, ``register1``.
@@ -49,7 +50,8 @@ class Layout:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(LayoutKind):
-            raise InterpretError(f"A layout is one of {', '.join(get_args(LayoutKind))}. Got {self.kind!r}.")
+            kinds = ", ".join(get_args(LayoutKind))
+            raise InterpretError(f"A layout is one of {kinds}. Got {self.kind!r}.")
         if (self.kind == "tokens") != (self.grid is not None):
             raise InterpretError(
                 f"Layout({self.kind!r}, grid={self.grid}): tokens need grid=(rows, columns), and nothing else "
@@ -73,7 +75,7 @@ class Layout:
 
 
 LayoutChoice: TypeAlias = LayoutKind | Layout | Mapping[str, Any] | None
-"""How users say it: a kind, a `Layout`, its attributes by name (in YAML), or None to leave an output as it is."""
+"""How users say it: a kind, a `Layout`, its attributes by name (in YAML), or None: it stays as it is."""
 
 
 def as_maps(output: Tensor, layout: Layout | None) -> Float[Tensor, "n c *map"]:
@@ -95,7 +97,7 @@ def as_maps(output: Tensor, layout: Layout | None) -> Float[Tensor, "n c *map"]:
         return output.permute(0, 3, 1, 2)
     rows, columns = layout.grid or (1, 1)
     placed = output[:, layout.before : layout.before + rows * columns]
-    return placed.transpose(1, 2).unflatten(2, (rows, columns))
+    return placed.transpose(1, 2).reshape(len(output), -1, rows, columns)
 
 
 def copied(maps: Tensor) -> Tensor:
@@ -179,7 +181,9 @@ def as_layout(layer: str, choice: LayoutChoice) -> Layout | Literal["tokens"] | 
             f"layouts[{layer!r}] must be one of {', '.join(get_args(LayoutKind))}, a Layout, its attributes "
             f"({', '.join(sorted(known))}), or None. Got {choice!r}."
         )
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in choice.items()}
+    given: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in choice.items()
+    }
     return Layout(**given)
 
 
@@ -192,9 +196,7 @@ def require_layouts(layouts: Any) -> dict[str, LayoutChoice]:
     if layouts is None:
         return {}
     if not isinstance(layouts, Mapping) or not all(isinstance(name, str) for name in layouts):
-        raise InterpretError(
-            f"layouts must be a layout for each layer, {{'blocks.0': 'nhwc'}}. Got {layouts!r}."
-        )
+        raise InterpretError(f"layouts must be layouts by layer, {{'blocks.0': 'nhwc'}}. Got {layouts!r}.")
     for name, choice in layouts.items():
         as_layout(name, choice)
     return dict(layouts)

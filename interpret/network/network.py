@@ -162,7 +162,7 @@ class Network:
         return made
 
     def layer(self, name: str) -> str:
-        """The name in ``layers`` that a name or alias stands for, or ``layer@token`` of a token without a place.
+        """The name in ``layers`` that a name or alias stands for; ``layer@token``: a token without a place.
 
         Raises:
             UnknownNameError: If there is no such layer; the message shows the nearest names.
@@ -193,7 +193,8 @@ class Network:
         """The layers that an analysis looks at where nobody names any, in execution order.
 
         They are the paper's layers by their aliases ``layer1``, ``layer2``, …, else all aliases; without
-        aliases the outputs of all ReLUs, or else all convolutions.
+        aliases the outputs of all ReLUs, or else all convolutions; the blocks of a transformer that has
+        convolutions only to cut the image into patches.
 
         Args:
             choice: ``all`` of these; ``spread``: without the paper's names at most six, at equal distances;
@@ -211,7 +212,7 @@ class Network:
         return choose_layers(self, choice)
 
     def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """The shape of each layer's maps for one image, (channels, rows, columns), or of its vector, (channels,).
+        """The shape of each layer's maps for one image: (channels, rows, columns), or (channels,) of vectors.
 
         Raises:
             UnknownNameError: If there is no such layer.

@@ -43,6 +43,17 @@ def _reshape(spelling: Spelling) -> CanonicalCall | Node | None:
     return CanonicalCall("reshape", aten.reshape.default, arguments)
 
 
+def _split_positions(node: Node, operand: Node, axis: int, position: Any) -> tuple[Any, Any, int] | None:
+    """The rows (or columns) of which each becomes one, where they are split: (2 * rows) to (rows, 2)."""
+    if node.spatial is None or operand.spatial is None:
+        return None
+    size, made = operand.extent[axis], node.extent[axis]
+    if size <= made or reshaped(node.arguments, operand, node.traced) != node.spatial:
+        return None
+    together = size // made
+    return position * together, position * together + together - 1, 1
+
+
 def _reshape_top_down(_maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
     return [(node.operands[0], signal.reshape(len(signal), *node.operands[0].shape))]
 
@@ -100,6 +111,7 @@ OPERATIONS = (
         linear="first",
         axes=reshaped,
         tokens=reshaped_tokens,
+        positions=_split_positions,
         keeps_images=always,
         top_down=_reshape_top_down,
         delta=DeltaRules(_reshape_change, keeps_bits=True),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -53,7 +54,7 @@ def unfolded(arguments: Mapping[str, Any], operand: Node, traced: tuple[int, ...
         return None
     stride = prod(operand.traced[grid.axis + 1 :])
     sizes = _strided(traced)
-    pairs = list(zip(sizes, sizes[1:], strict=False))
+    pairs = list(pairwise(sizes))
     wanted = (grid.rows, grid.columns * stride), (grid.columns, stride)
     return (pairs.index(wanted), pairs.index(wanted) + 1) if wanted in pairs else None
 
