@@ -154,9 +154,14 @@ def _blocks(network: Layered, convolutions: Sequence[str]) -> list[str]:
     repeated = _repeated(network.module)
     if not repeated or last >= len(order) // 2:
         return []
-    inside = {part: [name for name in order[last + 1 :] if f"{name}.".startswith(f"{part}.")] for part in repeated}
+    inside = {part: [name for name in above if _is_in(name, part)] for part in repeated}
     maps = {part: [name for name in names if _moves_axes(network, name)] for part, names in inside.items()}
     return [names[-1] for names in maps.values() if names]
+
+
+def _is_in(name: str, part: str) -> bool:
+    """Whether a layer is a part or in it."""
+    return name == part or name.startswith((f"{part}.", f"{part}:"))
 
 
 def _moves_axes(network: Layered, name: str) -> bool:

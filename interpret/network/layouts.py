@@ -54,8 +54,8 @@ class Layout:
             raise InterpretError(f"A layout is one of {kinds}. Got {self.kind!r}.")
         if (self.kind == "tokens") != (self.grid is not None):
             raise InterpretError(
-                f"Layout({self.kind!r}, grid={self.grid}): tokens need grid=(rows, columns), and nothing else "
-                "has one."
+                f"Layout({self.kind!r}, grid={self.grid}): tokens need grid=(rows, columns), and nothing "
+                "else has one."
             )
         if self.grid is not None:
             object.__setattr__(self, "grid", _counts("grid", self.grid, least=1, length=2))
@@ -101,9 +101,8 @@ def as_maps(output: Tensor, layout: Layout | None) -> Float[Tensor, "n c *map"]:
 
 
 def copied(maps: Tensor) -> Tensor:
-    """Memory of its own; in maps that were channels last rows follow each other, as code expects of maps."""
-    dense = maps.is_contiguous() or maps.is_contiguous(memory_format=torch.channels_last)
-    return maps.clone() if maps.dim() != 4 or dense else maps.clone(memory_format=torch.contiguous_format)
+    """Memory of its own; the rows of maps follow each other there, as code expects that looks at them."""
+    return maps.clone(memory_format=torch.contiguous_format)
 
 
 def token_of(output: Float[Tensor, "n t c"], layout: Layout, name: str) -> Float[Tensor, "n c"]:
@@ -157,7 +156,7 @@ def undecided(layer: str, shape: Sequence[int]) -> str:
         )
     if len(shape) == 4:
         return (
-            f"If these are maps, say where their channels are: wrap(module, layouts={{{layer!r}: 'nhwc'}}) or "
+            f"If these are maps, say where channels are: wrap(module, layouts={{{layer!r}: 'nhwc'}}) or "
             "'nchw'. Or choose another layer."
         )
     return "Choose another layer."

@@ -82,7 +82,7 @@ class Views:
             UnknownNameError: If there is no such layer.
         """
         calls, real = self.known.calls(self.findings), self.aliases.get(name, name)
-        base, _, token = ("", "", "") if real in calls else real.rpartition(AT)
+        base, _, token = ("", "", "") if real in calls else str(real).rpartition(AT)
         if not base:
             return find_layer(self.known.module, calls, self.aliases, name), ""
         return find_layer(self.known.module, calls, self.aliases, base), token
