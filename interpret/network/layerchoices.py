@@ -169,7 +169,7 @@ def _moves_axes(network: Layered, name: str) -> bool:
 
 
 def _repeated(module: nn.Module, prefix: str = "") -> list[str]:
-    """The outermost modules with parts, but no convolution in them, that have several of their class beside."""
+    """The outermost modules that have parts but no convolution, and others of their class beside them."""
     found: list[str] = []
     for name, part in module.named_children():
         dotted = f"{prefix}{name}"

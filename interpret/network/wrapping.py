@@ -10,7 +10,9 @@ from interpret.arguments import as_aliases, as_categories
 from interpret.images.inputs import Interpolation, as_input_spec
 from interpret.modules.outputs import (
     Output,
+    OutputKind,
     require_output,
+    require_output_kind,
 )
 from interpret.modules.wrappers import require_module
 from interpret.network.layouts import LayoutChoice
@@ -34,6 +36,8 @@ def wrap(
     output: Output = None,
     layouts: Mapping[str, LayoutChoice] | None = None,
     check: bool = True,
+    output_kind: OutputKind | None = None,
+    shown_channels: Sequence[int] | None = None,
 ) -> Network:
     """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
 
@@ -49,14 +53,21 @@ def wrap(
             default 256/224 of the input size.
         interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
             bicubic.
-        output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
-            index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
+        output: What of the things the module returns is (n, classes): a key, the name of an attribute, an
+            index, a list of these that leads inside, or a function of what it returns, such as
+            ``interpret.modules.MeanOverImage()`` for segmenters and ``BestScore(classes=…)`` for detectors.
+            Default: the tensor it returns, or its ``logits``.
         layouts: How layers are maps, by name: ``nchw``, ``nhwc``, ``tokens`` or a
             `interpret.network.Layout`, where it cannot be found; None leaves what a layer returns as it is.
             It is found by itself in most networks: ConvNeXt, Swin, vision transformers.
         check: Whether to test the module once, on first use: that it gives the same numbers each time and for
             each image by itself. It takes less time than five passes of two images. Without the test the
             caller answers for that.
+        output_kind: What the numbers of the output are: ``logits``, ``probabilities``, ``log_probabilities``
+            or ``values``, as a regression gives: they are asked for themselves, not for a probability.
+            Default: found out on first use; the only logit of a network is a value.
+        shown_channels: Which channels figures show: one, in grey, or three, as red, green and blue. Default:
+            all of one or three, the first three of more, the first of two.
 
     Raises:
         ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
@@ -69,7 +80,9 @@ def wrap(
     """
     require_module(module)
     require_output(output)
-    spec = as_input_spec(input_size, mean, std, resize, interpolation)
+    require_output_kind(output_kind)
+    spec = as_input_spec(input_size, mean, std, resize, interpolation, shown_channels=shown_channels)
+    names, further = as_categories(categories), as_aliases(aliases)
     return Network(
-        module, spec, as_categories(categories), as_aliases(aliases), output, layouts=layouts, check=check
+        module, spec, names, further, output, layouts=layouts, check=check, output_kind=output_kind
     )

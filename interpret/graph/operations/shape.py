@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
-from interpret.graph.operations.axes import aligned, first_aligned, reshaped, spatial, surviving
+from interpret.graph.operations.axes import aligned, channelwise, first_aligned, reshaped, spatial, surviving
 from interpret.graph.operations.opaque import change_by_value
 from interpret.graph.operations.operation import DeltaRules, Operation, always
+from interpret.graph.operations.sampling import Sampling, by_kernel
 from interpret.graph.operations.tokens import reshaped_tokens
 from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
@@ -43,15 +44,14 @@ def _reshape(spelling: Spelling) -> CanonicalCall | Node | None:
     return CanonicalCall("reshape", aten.reshape.default, arguments)
 
 
-def _split_positions(node: Node, operand: Node, axis: int, position: Any) -> tuple[Any, Any, int] | None:
+def _split_positions(node: Node, operand: Node, axis: int) -> Sampling | None:
     """The rows (or columns) of which each becomes one, where they are split: (2 * rows) to (rows, 2)."""
     if node.spatial is None or operand.spatial is None:
         return None
     size, made = operand.extent[axis], node.extent[axis]
     if size <= made or reshaped(node.arguments, operand, node.traced) != node.spatial:
         return None
-    together = size // made
-    return position * together, position * together + together - 1, 1
+    return by_kernel(Axis(kernel=size // made, stride=size // made))
 
 
 def _reshape_top_down(_maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
@@ -124,6 +124,9 @@ OPERATIONS = (
         axes=surviving(_order),
         keeps_images=lambda node: bool(node.arguments["dims"][0] == 0),
         delta=BY_VALUE,
+    ),
+    Operation(
+        "channel_shuffle", ("channel_shuffle", "native_channel_shuffle"), linear="first", axes=channelwise
     ),
     Operation("expand", forms={"expand": _expand, "copy": _written_over}, linear="first", axes=aligned),
     Operation("repeat", ("repeat",), linear="first"),

@@ -93,13 +93,21 @@ def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[in
         traced: The shape of the value.
     """
     row = TABLE.get(call.op, NO_ROW)
-    if row.maps and not row.axes:
+    if row.maps and _counts_channels_second(call, row):
         return (2, 3) if len(traced) == 4 else None
     ruled = [(node.extent, axes) for node in operands if (axes := _carried(call, node, traced))]
     if row.tokens:
         ruled += [(node.grid, axes) for node in operands if (axes := unfolded(call.arguments, node, traced))]
     kept = [(node.extent, axes) for node in operands if (axes := kept_by_shape(node, traced))]
     return max(ruled or kept, key=itemgetter(0))[1] if ruled or kept else None
+
+
+def _counts_channels_second(call: CanonicalCall, row: Operation) -> bool:
+    """Whether the rows and columns of what an operation on maps reads, if it has any, are its last axes."""
+    first = next(iter(call.arguments.values()))
+    if not (isinstance(first, Node) and first.varies):
+        return True
+    return first.spatial == (2, 3) or (first.spatial is None and row.axes is None)
 
 
 def _carried(call: CanonicalCall, operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
@@ -145,7 +153,7 @@ def geometry(node: Node, operand: Node) -> Geometry | None:
     if node.spatial is None or operand.spatial is None or not operand.varies:
         return None
     row = row_of(node)
-    if row.maps:
+    if row.maps and not (row.axes and node.spatial != (2, 3)):
         return row.geometry(node) if row.geometry and takes_map(node, operand) else None
     if _carried(CanonicalCall(node.op, node.target, node.arguments), operand, node.traced) != node.spatial:
         return None

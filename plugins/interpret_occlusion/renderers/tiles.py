@@ -18,7 +18,6 @@ from interpret_figures.page import INK
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import chance, number
 from interpret_occlusion.renderers.places import occluder_box, spread
-from interpret_occlusion.renderers.text import shown_channels
 from interpret_occlusion.results import OcclusionMaps, Sweep
 
 PROBABILITY = Scale(0.0, 1.0, "viridis")
@@ -97,8 +96,8 @@ class Panels:
                 for rank in range(len(followed.unit))
             ),
             *(self._projections(place, maps, layer) for layer in asked),
-            self._probability(maps),
-            self._label(place, maps),
+            self._probability(maps) if maps.has_probability else self._value(maps),
+            *([self._label(place, maps)] if maps.logits.shape[-1] > 1 else []),
         ]
 
     def _asked(self, place: int) -> list[str]:
@@ -112,12 +111,16 @@ class Panels:
 
     def _image(self, place: int, maps: Sweep) -> Panel:
         """The image under a veil where covering it leaves the target least probable."""
-        picture = self.photographs.read(int(self.result.image[place]), shown_channels(maps)).numpy()
+        channels = display.shown_channels(self.result.input, maps.channels)
+        picture = self.photographs.read(int(self.result.image[place]), channels).numpy()
         pixels = display.resize(picture[None], self.tile, smooth=True)[0].copy()
-        chances = as_log_probabilities(maps.logits.double(), maps.output_kind)  # many are 1 when rounded
-        lowest = divmod(int(chances[..., maps.target].argmin()), len(maps.columns))
+        answers = maps.logits.double()
+        if maps.has_probability:
+            answers = as_log_probabilities(answers, maps.output_kind)  # many are 1 when rounded
+        lowest = divmod(int(answers[..., maps.target].argmin()), len(maps.columns))
         veil(pixels, occluder_box(maps, lowest, self.tile))
-        details = "in the square: the occluder, where covering leaves the target least probable"
+        least = "least probable" if maps.has_probability else "with the lowest output"
+        details = f"in the square: the occluder, where covering leaves the target {least}"
         return Panel("a", "Image", details, pixels, self.result.ids[str(int(self.result.image[place]))])
 
     def _response(self, maps: Sweep, layer: str, rank: int, *, strongest: bool) -> Panel:
@@ -153,7 +156,8 @@ class Panels:
     def _patches(self, found: LayerProjections) -> UInt8[np.ndarray, "n h w 3"]:
         """Projections in pixels, each at its own scale, this image's first; pale outside the images."""
         order = found.rank.argsort()
-        values = found.patches[order][:, display.shown_channels(found.patches)].float()
+        channels = display.shown_channels(self.result.input, found.patches.shape[1])
+        values = found.patches[order][:, channels].float()
         pixels = display.signed_pixels(values, display.magnitude(values, self.percentile))
         size = (values.shape[2], values.shape[3])
         beyond = display.outside(found.box[order], size, self.photographs.spec.size)
@@ -165,16 +169,28 @@ class Panels:
         details = "its probability at each place of the occluder"
         return Panel("d", "Target", details, pixels, f"{chance(without)} uncovered", PROBABILITY, without)
 
+    def _value(self, maps: Sweep) -> Panel:
+        """The target's output, where it stands for no probability."""
+        values, without = maps.value.double().numpy(), maps.unoccluded_value
+        both = np.append(values, without)
+        scale = Scale(float(both.min()), float(both.max()), PROBABILITY.colours)
+        pixels = spread(scale.pixels(values), maps, self.tile)
+        details = "its output at each place of the occluder"
+        return Panel("d", "Target", details, pixels, f"{number(without)} uncovered", scale, without)
+
     def legend(self, place: int) -> list[Entry]:
-        """What the colours of the labels of one image mean."""
+        """What the colours of the labels of one image mean; none where there is one output."""
         maps = self.result.maps[place]
+        if maps.logits.shape[-1] == 1:
+            return []
         return legend(maps.label.numpy(), maps.target, self.result.categories, self.labels)
 
     def _label(self, place: int, maps: Sweep) -> Panel:
         labels, entries = maps.label.numpy(), self.legend(place)
         pixels = spread(label_pixels(labels, entries), maps, self.tile)
         count = len(np.unique(labels))
-        details = "the most probable category at each place, with its share of all places"
+        most = "most probable category" if maps.has_probability else "category with the largest output"
+        details = f"the {most} at each place, with its share of all places"
         caption = f"{count} label{'s' if count > 1 else ''} in {labels.size} place{'s' * (labels.size > 1)}"
         return Panel("e", "Label", details, pixels, caption, entries=entries)
 
