@@ -8,6 +8,7 @@ What a program is, and numbers that describe positions
   operations.geometry       which positions an operation reads
   operations.sampling       which positions an operation reads, at the borders of a map too
   operations.axes           where the rows and the columns of an operand lie in a value
+  operations.tokens         the same for positions along one axis
 
 What a rule is given to work on; nothing here knows an operation
   topdown.rules             what a user chooses for the way down

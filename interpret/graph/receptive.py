@@ -24,7 +24,7 @@ from interpret.graph.operations.sampling import (
     by_kernel,
     everything,
 )
-from interpret.graph.operations.table import geometry, row_of
+from interpret.graph.operations.table import geometry, keeps_tokens, row_of
 from interpret.graph.program.program import Graph, Node
 
 Box = tuple[int, int, int, int]
@@ -161,7 +161,7 @@ def _field(graph: Graph, node: Node, measure: bool) -> ReceptiveField:
         size=(rows.size, columns.size),
         stride=(rows.stride, columns.stride),
         offset=(int(rows.starts[0]), int(columns.starts[0])),
-        extent=node.extent,
+        extent=node.grid,
         measured=bool(reads),
         _edges=((rows.starts, rows.ends), (columns.starts, columns.ends)),
         _graph=graph,
@@ -259,16 +259,16 @@ def _reached(graph: Graph, node: Node, axis: int, reads: Measured | None) -> _Re
 
     What is measured on the way is added to ``reads``; None: nothing is.
     """
-    positions = np.arange(node.extent[axis])
+    positions = np.arange(node.grid[axis])
     reached = {node: _Reached((positions, positions), (positions, positions), Fraction(1))}
     for reader in reversed(graph.path(node)):
         if reader is graph.input:
             continue
         found = reached[reader]
         for operand in reader.varying_operands:
-            if reads is not None and not _reads_all(found, reader.extent[axis]):
+            if reads is not None and not _reads_all(found, reader.grid[axis]):
                 _measure(graph, reader, operand, axis, reads)
-            share = found.below(sampling(reader, operand, axis, reads or {}), operand.extent[axis])
+            share = found.below(sampling(reader, operand, axis, reads or {}), operand.grid[axis])
             reached[operand] = reached[operand].union(share) if operand in reached else share
     return reached[graph.input]
 
@@ -288,7 +288,7 @@ def _measure(graph: Graph, reader: Node, operand: Node, axis: int, reads: Measur
 
 def _support(graph: Graph, node: Node, position: tuple[int, int], reads: Measured) -> Box:
     """The box of real pixels under one position, from the exact rows and columns read of each node."""
-    reached = {each: [np.zeros(size, dtype=bool) for size in each.extent] for each in graph.path(node)}
+    reached = {each: [np.zeros(size, dtype=bool) for size in each.grid] for each in graph.path(node)}
     for axis in (0, 1):
         reached[node][axis][position[axis]] = True
     for reader in reversed(graph.path(node)):
@@ -302,7 +302,7 @@ def _support(graph: Graph, node: Node, position: tuple[int, int], reads: Measure
 
 def _read(reader: Node, operand: Node, axis: int, marks: Marks, reads: Measured) -> Marks:
     """The rows (or columns) of ``operand`` that ``reader`` reads at its marked ones."""
-    return sampling(reader, operand, axis, reads).marked(marks, operand.extent[axis])
+    return sampling(reader, operand, axis, reads).marked(marks, operand.grid[axis])
 
 
 def sampling(reader: Node, operand: Node, axis: int, reads: Measured) -> Sampling:
@@ -317,11 +317,13 @@ def sampling(reader: Node, operand: Node, axis: int, reads: Measured) -> Samplin
     found = _rule(reader, operand, axis)
     if found is None and (reader, operand, axis) in reads:
         found = by_kernel(reads[reader, operand, axis])
-    return found or everything(operand.extent[axis])
+    return found or everything(operand.grid[axis])
 
 
 def _rule(reader: Node, operand: Node, axis: int) -> Sampling | None:
     """The same, as far as a rule says it."""
+    if (reader.tokens or operand.tokens) and keeps_tokens(reader, operand):
+        return by_kernel(Axis())
     row = row_of(reader)
     found = row.positions(reader, operand, axis) if row.positions else None
     if found is not None:

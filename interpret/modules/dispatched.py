@@ -27,6 +27,12 @@ CARRYING = (
 """Operations after which numbers are of the kind that they were before: copies, choices, bounds, averages."""
 
 
+MOVING = frozenset(
+    {"permute", "transpose", "view", "_unsafe_view", "as_strided", "unfold", "stack"}
+) | frozenset({"squeeze", "unsqueeze", "expand"})
+"""Operations after which the axes of a map may be others than images, channels, rows and columns."""
+
+
 @dataclass(frozen=True)
 class AtenCall:
     """One operation of a forward pass.
@@ -63,6 +69,10 @@ class AtenLog(TorchDispatchMode):
         module: A module that nobody else uses meanwhile: it gets hooks.
         keep: Whether to keep a copy of what each operation makes.
         guarded: Tensors into which nothing may write: ``WritesError`` is raised before it happens.
+
+    Attributes:
+        listed: The operations.
+        moves_axes: Whether one of them made something with four axes that may be no map (n, c, h, w).
     """
 
     supports_higher_order_operators = True
@@ -70,6 +80,7 @@ class AtenLog(TorchDispatchMode):
     def __init__(self, module: nn.Module, *, keep: bool = False, guarded: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.listed: list[AtenCall] = []
+        self.moves_axes = False
         self._guarded = {_memory(tensor) for tensor in guarded}
         self._written: set[int] = set()
         self._made: dict[int, str] = {}
@@ -105,6 +116,7 @@ class AtenLog(TorchDispatchMode):
         if func._schema.is_mutable:
             self._note_writes(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
+        self.moves_axes |= _moves_axes(func, args, result)
         values = tuple(tensor.clone() for tensor in tensors_in(result)) if self._keep else ()
         name = func.overloadpacket.__name__
         if not func.is_view:
@@ -134,6 +146,15 @@ class AtenLog(TorchDispatchMode):
         if not into.isdisjoint(self._guarded):
             raise WritesError
         self._written |= into
+
+
+def _moves_axes(func: Any, args: Sequence[Any], result: Any) -> bool:
+    """Whether an operation makes something with four axes that may not be those of maps."""
+    if func.overloadpacket.__name__ not in MOVING or not isinstance(result, Tensor) or result.dim() != 4:
+        return False
+    same = func.is_view and isinstance(args[0], Tensor) and args[0].shape == result.shape
+    moved = func.overloadpacket.__name__ in {"permute", "transpose"}
+    return (moved or not same) and tuple(result.shape[2:]) != (1, 1)
 
 
 def _memory(tensor: Tensor) -> int:

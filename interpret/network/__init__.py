@@ -3,6 +3,8 @@
 - ``network``: `Network`; ``wrapping``: `wrap`, which makes one of any ``nn.Module``.
 - ``layerchoices``: the layers that an analysis takes by itself.
 - ``recording``: activations of several layers in one pass.
+- ``layouts``: how what a layer returns is a map: channels first or last, tokens (``found_layouts``: which
+  each layer has; ``views``: a layer by name as maps; ``map_graph``: the same in the program).
 - ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
 - ``known``: what was found out about a module, and kept while it does not change.
 - ``summary``: the layers, and what can be asked of each (``summarizing``).
@@ -12,9 +14,11 @@
 
 from interpret.network.batching import READERS, Batch, OnError, batches
 from interpret.network.entry import takes_network
+from interpret.network.layouts import Layout, LayoutChoice, as_maps, raw_index, undecided
 from interpret.network.network import Network
 from interpret.network.recording import Call, watching
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
+from interpret.network.views import LayerView
 from interpret.network.wrapping import IMAGENET_MEAN, IMAGENET_STD, wrap
 
 __all__ = [
@@ -25,12 +29,18 @@ __all__ = [
     "Call",
     "LayerField",
     "LayerSummary",
+    "LayerView",
+    "Layout",
+    "LayoutChoice",
     "Network",
     "OnError",
     "Summary",
     "Working",
+    "as_maps",
     "batches",
+    "raw_index",
     "takes_network",
+    "undecided",
     "watching",
     "wrap",
 ]

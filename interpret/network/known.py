@@ -20,6 +20,7 @@ from interpret.modules.outputs import Output
 from interpret.modules.snapshots import Snapshot
 from interpret.modules.wrappers import named_parts, scripted_parts
 from interpret.network.checks import require_same_numbers
+from interpret.network.layouts import Layout
 from interpret.network.passes import Findings
 from interpret.network.recording import Call, layer_names
 
@@ -38,6 +39,8 @@ class Known:
         self.module, self.snapshot, self.lock = module, Snapshot(module), RLock()
         self.findings: Findings | None = None
         self.programs: dict[Any, Graph] = {}
+        self.layouts: dict[Shape, dict[str, Layout | None]] = {}
+        self.maps: dict[Graph, Graph] = {}
         self._layers: dict[str, Call] | None = None
         self._graphs: dict[Any, Graph | str] = {}  # or why there is none
         self._spare: list[nn.Module] = []

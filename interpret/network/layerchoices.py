@@ -11,6 +11,7 @@ from torch import nn
 from interpret.errors import InterpretError, ModelError
 from interpret.graph.program.program import Graph, Node
 from interpret.network.recording import Call
+from interpret.network.views import LayerView
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -43,6 +44,9 @@ class Layered(Protocol):
     def modules_of(self, kind: type[M]) -> dict[str, M]:
         """The modules of one kind that run."""
 
+    def view(self, name: str) -> LayerView:
+        """How a layer is looked at."""
+
     def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """The shape of what each layer makes of one image."""
 
@@ -63,7 +67,10 @@ def _named(network: Layered) -> list[str]:
     """The paper's layers by their aliases, else all aliases, in execution order."""
     paper = [name for name in network.aliases if re.fullmatch(r"layer\d+", name)]
     order = {name: index for index, name in enumerate(network.calls)}
-    return sorted(paper or network.aliases, key=lambda alias: order[network.layer(alias)])
+    return sorted(
+        paper or network.aliases,
+        key=lambda alias: order[network.layer(alias).rpartition("@")[0] or network.layer(alias)],
+    )
 
 
 def _all(network: Layered) -> list[str]:
@@ -103,8 +110,8 @@ def _late(network: Layered) -> list[str]:
 
 def _convolutions(network: Layered, lacking: str = "no Conv2d layer") -> list[str]:
     names, layers = list(network.modules_of(nn.Conv2d)), list(network.calls)[-3:]
-    if names:
-        return names
+    if found := _blocks(network, names) or names:
+        return found
     cure = (
         f"say which layers to look at, for example {layers}"
         if layers
@@ -130,10 +137,50 @@ def _rectified(network: Layered) -> list[str]:
     except ModelError:  # it cannot be traced
         return list(network.modules_of(nn.ReLU))
     names: dict[Node, str] = {}
-    for name, node in graph.layers.items():
+    for name, node in (graph.returned or graph.layers).items():
         if node.op == "relu" and name in network.calls:
             names.setdefault(node, name)
     return list(names.values())
+
+
+def _blocks(network: Layered, convolutions: Sequence[str]) -> list[str]:
+    """The repeated parts of a transformer whose convolutions, if any, only cut the image into patches.
+
+    They are the outermost modules of which several of one class follow each other, hold no convolution, and
+    give maps with channels last or tokens; or else the last layer with such maps in each.
+    """
+    order = list(network.calls)
+    last = max((order.index(name) for name in convolutions), default=-1)
+    repeated = _repeated(network.module)
+    if not repeated or last >= len(order) // 2:
+        return []
+    inside = {part: [name for name in above if _is_in(name, part)] for part in repeated}
+    maps = {part: [name for name in names if _moves_axes(network, name)] for part, names in inside.items()}
+    return [names[-1] for names in maps.values() if names]
+
+
+def _is_in(name: str, part: str) -> bool:
+    """Whether a layer is a part or in it."""
+    return name == part or name.startswith((f"{part}.", f"{part}:"))
+
+
+def _moves_axes(network: Layered, name: str) -> bool:
+    return network.view(name).moves_axes
+
+
+def _repeated(module: nn.Module, prefix: str = "") -> list[str]:
+    """The outermost modules that have parts but no convolution, and others of their class beside them."""
+    found: list[str] = []
+    for name, part in module.named_children():
+        dotted = f"{prefix}{name}"
+        beside = [other for other in module.children() if type(other) is type(part)]
+        listed = isinstance(module, nn.Sequential | nn.ModuleList)
+        plain = not any(isinstance(item, nn.Conv2d) for item in part.modules())
+        if listed and plain and len(beside) > 1 and any(True for _ in part.children()):
+            found.append(dotted)
+        else:
+            found += _repeated(part, f"{dotted}.")
+    return found
 
 
 def _before_the_classifier(network: Layered) -> str | None:

@@ -30,12 +30,15 @@ from interpret.modules.outputs import (
 from interpret.modules.snapshots import state_hash
 from interpret.modules.wrappers import named_parts, require_visible, unwrapped
 from interpret.network.checks import examine
-from interpret.network.known import Known, Shape, find_layer
+from interpret.network.known import Known, Shape
 from interpret.network.layerchoices import LayerChoice, choose_layers
+from interpret.network.layouts import LayoutChoice, copied, require_layouts
+from interpret.network.map_graph import with_maps
 from interpret.network.passes import Findings, first_pass, noise_images
 from interpret.network.recording import Call, record
 from interpret.network.summarizing import summarize
 from interpret.network.summary import Summary
+from interpret.network.views import LayerView, Views
 
 T = TypeVar("T")
 
@@ -56,6 +59,7 @@ class Network:
         categories: The names of its outputs, or none.
         aliases: Further names of layers, such as the paper's ``layer1`` to ``layer7``.
         output: What of the things it returns is the output; see ``wrap``.
+        layouts: How layers are maps, where that cannot be found; see ``wrap``.
         check: Whether to test on first use what is assumed of it.
         output_kind: What the numbers of its outputs are; None: found out on first use.
 
@@ -71,6 +75,7 @@ class Network:
         aliases: Mapping[str, str] | None = None,
         output: Output = None,
         *,
+        layouts: Mapping[str, LayoutChoice] | None = None,
         check: bool = True,
         output_kind: OutputKind | None = None,
     ) -> None:
@@ -79,7 +84,8 @@ class Network:
         self.input = input or InputSpec()
         self.categories = tuple(categories)
         self.aliases = dict(aliases or {})
-        self.output, self.check, self._output_kind = output, check, output_kind
+        self.output, self.layouts, self.check = output, require_layouts(layouts), check
+        self._output_kind = output_kind
         self._lock, self._current = RLock(), Known(self.module)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -161,24 +167,45 @@ class Network:
             self.categories,
             self.aliases,
             self.output,
+            layouts=self.layouts,
             check=self.check,
             output_kind=self._output_kind,
         )
 
     def layer(self, name: str) -> str:
-        """The name in ``layers`` that a name or alias stands for.
+        """The name in ``layers`` that a name or alias stands for; ``layer@token``: a token without a place.
 
         Raises:
             UnknownNameError: If there is no such layer; the message shows the nearest names.
             ModelError: If the network has no layers at all.
         """
-        return find_layer(self.module, self.calls, self.aliases, name)
+        known = self._known()
+        layer, token = (views := self._views(known, self._findings(known), self.input.shape)).find(name)
+        return views.view(name).name if token else layer
+
+    def view(self, name: str, shape: Shape | None = None) -> LayerView:
+        """How a layer is looked at: which call of a module it is, and how what that returns is a map.
+
+        Args:
+            name: Name or alias, or ``layer@token``.
+            shape: Of an image (c, h, w); default: the input's.
+
+        Raises:
+            UnknownNameError: If there is no such layer; the message shows the nearest names.
+
+        Example:
+            >>> network.view("blocks.3").layout
+            Layout(kind='tokens', grid=(14, 14), before=1, after=0, names=('class',))
+        """
+        known = self._known()
+        return self._views(known, self._findings(known), shape or self.input.shape).view(name)
 
     def default_layers(self, choice: LayerChoice = "all") -> list[str]:
         """The layers that an analysis looks at where nobody names any, in execution order.
 
         They are the paper's layers by their aliases ``layer1``, ``layer2``, …, else all aliases; without
-        aliases the outputs of all ReLUs, or else all convolutions.
+        aliases the outputs of all ReLUs, or else all convolutions; the blocks of a transformer that has
+        convolutions only to cut the image into patches.
 
         Args:
             choice: ``all`` of these; ``spread``: without the paper's names at most six, at equal distances;
@@ -196,7 +223,7 @@ class Network:
         return choose_layers(self, choice)
 
     def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """The shape of what each layer makes of one image, such as (channels, rows, columns).
+        """The shape of each layer's maps for one image: (channels, rows, columns), or (channels,) of vectors.
 
         Raises:
             UnknownNameError: If there is no such layer.
@@ -227,8 +254,20 @@ class Network:
             ModelError: If the network cannot be exported; the message says why.
         """
         known = self._known()
+        findings = self._findings(known, shape)
+        graph = self._program(known, findings, shape)
+        if graph not in known.maps:
+            known.maps[graph] = with_maps(graph, self._views(known, findings, shape).layouts())
+        return known.maps[graph]
+
+    def _program(self, known: Known, findings: Findings, shape: Shape) -> Graph:
+        """The program as it was traced."""
         image = (lambda: self.noise_images(shape, 1)) if self.check else None
-        return known.graph(self._findings(known, shape), shape, self.dtype, self.output, image)
+        return known.graph(findings, shape, self.dtype, self.output, image)
+
+    def _views(self, known: Known, findings: Findings, shape: Shape) -> Views:
+        program = lambda: self._program(known, findings, shape)  # noqa: E731
+        return Views(known, findings, (self.aliases, self.layouts), shape, program)
 
     def preprocess(self, picture: Picture | str | Path) -> Float[Tensor, "c h w"]:
         """One photograph as the network takes it; see ``InputSpec.preprocess``."""
@@ -249,7 +288,8 @@ class Network:
 
         Args:
             x: Preprocessed images.
-            layers: What to make of a layer's output, by name or alias; called during the pass.
+            layers: What to make of a layer's maps (n, c, h, w) or vectors (n, c), by name or alias; called
+                during the pass.
 
         Raises:
             UnknownNameError: If there is no such layer.
@@ -263,34 +303,32 @@ class Network:
         x: Float[Tensor, "n c h w"],
         layers: Sequence[str] | Mapping[str, Callable[[Tensor], T]],
         reduce: Callable[[Tensor], T] | None = None,
+        *,
+        raw: bool = False,
     ) -> dict[str, T]:
         """Activations of several layers from one forward pass, by the names that were asked for.
+
+        They are maps (n, c, h, w) or vectors (n, c), also of layers that return channels last or tokens.
+        What has neither is left as it is returned.
 
         Args:
             x: Preprocessed images.
             layers: Names or aliases, or one; or what to keep of each layer's output, by name.
             reduce: What to keep of each layer's output (default: a copy). It is called during the pass, so
                 that nothing larger than its result stays in memory.
+            raw: Whether to take what modules return, as it is.
         """
-        keep: Callable[[Tensor], T] = reduce or torch.clone  # type: ignore[assignment]
+        keep: Callable[[Tensor], T] = reduce or copied  # type: ignore[assignment]
         names = [layers] if isinstance(layers, str) else layers
         taps = names if isinstance(names, Mapping) else dict.fromkeys(names, keep)
-        return self._pass(x, taps, whole=False)[1]
+        return self._pass(x, taps, whole=False, raw=raw)[1]
 
     def _pass(
-        self, x: Tensor, taps: Mapping[str, Callable[[Tensor], T]], *, whole: bool
+        self, x: Tensor, taps: Mapping[str, Callable[[Tensor], T]], *, whole: bool, raw: bool = False
     ) -> tuple[Any, dict[str, T]]:
         known, shape = self._known(), image_shape(x)
         findings = self._findings(known, None if taps else shape)
-        each: dict[Call, list[str]] = {}
-        for name in taps:
-            layer = find_layer(self.module, known.calls(findings), self.aliases, name)
-            each.setdefault(known.call(findings, layer, images=len(x)), []).append(name)
-
-        def tap(names: Sequence[str]) -> Callable[[Tensor], dict[str, T]]:
-            return lambda output: {name: taps[name](output) for name in names}
-
-        wanted = {call: tap(names) for call, names in each.items()}
+        wanted = self._views(known, findings, shape).taps(taps, images=len(x), raw=raw)
         with known.running(findings, self.device) as module:
             try:
                 placed = self.to_device(x)

@@ -40,6 +40,9 @@ class Findings:
         writes_buffers: Whether the forward writes into its buffers, so that each pass has its own.
         writes_weights: Whether the forward writes into its weights, so that each pass has its own.
         dynamic: The first operation whose values decide a shape, if there is one.
+        image: Shape of the image (channels, height, width).
+        shapes: Shape of what each call returned for it.
+        moves_axes: Whether something with four axes may be no map (n, c, h, w).
     """
 
     calls: tuple[Call, ...]
@@ -50,6 +53,9 @@ class Findings:
     writes_buffers: bool = False
     writes_weights: bool = False
     dynamic: AtenCall | None = None
+    image: tuple[int, ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
+    moves_axes: bool = True
 
 
 def noise_images(shape: tuple[int, int, int], count: int = 2) -> Float[Tensor, "count c h w"]:
@@ -75,9 +81,10 @@ def first_pass(module: nn.Module, x: Float[Tensor, "n c h w"], output: Output = 
 
 @dataclass(frozen=True)
 class SinglePass:
-    """What one image gives by itself: a sample of every layer's output, and what the module returned."""
+    """What one image gives by itself: a sample of every layer's output, its shape, and what is returned."""
 
     layers: dict[Call, Tensor]
+    shapes: dict[Call, tuple[int, ...]]
     returned: Any
 
 
@@ -105,6 +112,9 @@ class _First:
             writes_buffers=not all(kept) or wrote(self.buffers),
             writes_weights=self.writes_weights,
             dynamic=next((item for item in self.operations.listed if item.name in DYNAMIC), None),
+            image=tuple(self.image.shape[1:]),
+            shapes=tuple(self.alone.shapes.values()),
+            moves_axes=self.operations.moves_axes,
         )
 
 
@@ -127,8 +137,13 @@ def _listened(copy: nn.Module, x: Tensor, guarded: Iterable[Tensor] = ()) -> _Fi
 def single_pass(module: nn.Module, x: Float[Tensor, "1 c h w"]) -> SinglePass:
     """What one pass of one image gives in every layer."""
     layers: dict[Call, Tensor] = {}
-    with watching(module, lambda call, output: layers.update({call: sample_values(output)})):
-        return SinglePass(layers, run_pass(module, x))
+    shapes: dict[Call, tuple[int, ...]] = {}
+
+    def see(call: Call, output: Tensor) -> None:
+        layers[call], shapes[call] = sample_values(output), tuple(output.shape)
+
+    with watching(module, see):
+        return SinglePass(layers, shapes, run_pass(module, x))
 
 
 def sample_values(output: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ def summarize(network: Summarized, *, measure: bool) -> Summary:
             aliases.get(name, ()),
             type(parts[call.module]).__name__,
             shapes[name],
-            engine and engine.field(name),
+            engine.field(name) if engine else None,
             _parameters(parts[call.module]),
             engine.multiply_adds(name, call) if engine else 0,
             len(shapes[name]) in (1, 3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Rational
+from fractions import Fraction
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class LayerField:
     """
 
     size: tuple[int, int]
-    stride: tuple[Rational, Rational] | tuple[int, int]
+    stride: tuple[int | Fraction, int | Fraction]
     whole: bool = False
     measured: bool = False
 

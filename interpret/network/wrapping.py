@@ -15,6 +15,7 @@ from interpret.modules.outputs import (
     require_output_kind,
 )
 from interpret.modules.wrappers import require_module
+from interpret.network.layouts import LayoutChoice
 from interpret.network.network import Network
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -33,6 +34,7 @@ def wrap(
     resize: int | None = None,
     interpolation: Interpolation = "bilinear",
     output: Output = None,
+    layouts: Mapping[str, LayoutChoice] | None = None,
     check: bool = True,
     output_kind: OutputKind | None = None,
     shown_channels: Sequence[int] | None = None,
@@ -55,6 +57,9 @@ def wrap(
             index, a list of these that leads inside, or a function of what it returns, such as
             ``interpret.modules.MeanOverImage()`` for segmenters and ``BestScore(classes=…)`` for detectors.
             Default: the tensor it returns, or its ``logits``.
+        layouts: How layers are maps, by name: ``nchw``, ``nhwc``, ``tokens`` or a
+            `interpret.network.Layout`, where it cannot be found; None leaves what a layer returns as it is.
+            It is found by itself in most networks: ConvNeXt, Swin, vision transformers.
         check: Whether to test the module once, on first use: that it gives the same numbers each time and for
             each image by itself. It takes less time than five passes of two images. Without the test the
             caller answers for that.
@@ -78,4 +83,6 @@ def wrap(
     require_output_kind(output_kind)
     spec = as_input_spec(input_size, mean, std, resize, interpolation, shown_channels=shown_channels)
     names, further = as_categories(categories), as_aliases(aliases)
-    return Network(module, spec, names, further, output, check=check, output_kind=output_kind)
+    return Network(
+        module, spec, names, further, output, layouts=layouts, check=check, output_kind=output_kind
+    )

@@ -112,16 +112,16 @@ def _value(network: Network, layer: str, leaf: Float[Tensor, "n c h w"]) -> Tens
         ModelError: If there is none.
     """
     made: dict[Call, Tensor] = {}
-    call = network.calls[layer] if layer else None
     _, channels, rows, columns = leaf.shape
+    view = network.view(layer, (channels, rows, columns)) if layer else None
 
     def see(seen: Call, output: Tensor) -> None:
-        if seen == call:
+        if view is not None and seen == view.call:
             made[seen] = output.clone()  # a later operation may write into it
 
     with network.running((channels, rows, columns)) as module, torch.enable_grad(), watching(module, see):
         returned = module(leaf.clone())  # as this one into its input
-    value = made[call] if call else pick_output(returned, network.output)
+    value = view.of(made[view.call]) if view else pick_output(returned, network.output)
     if not value.requires_grad:
         raise ModelError(f"{layer or 'The output'} has no gradient: it is computed under torch.no_grad.")
     return value

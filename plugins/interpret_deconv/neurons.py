@@ -13,6 +13,7 @@ from torch import Tensor
 
 from interpret.errors import InterpretError
 from interpret.graph import Graph, Node, Seeds
+from interpret.network import undecided
 from interpret.targets import Targets
 
 IMAGES_AT_ONCE = 16
@@ -86,7 +87,7 @@ def map_shape(node: Node, layer: str) -> tuple[int, int, int]:
         return node.shape[0], 1, 1
     raise InterpretError(
         f"Layer {layer!r} has values of shape {node.shape}; neurons are projected from maps (channels, rows, "
-        "columns) and from vectors (channels,)."
+        f"columns) and from vectors (channels,). {undecided(layer, node.traced)}"
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from interpret.arguments import require_count, without_parameter
 from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Images, as_images
-from interpret.network import Network, OnError, batches, takes_network
+from interpret.network import Network, OnError, batches, takes_network, undecided
 from interpret.run import cached_pieces
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
@@ -46,7 +46,8 @@ def mine(
     Args:
         network: The network.
         images: What a dataset opens, or a sequence of paths, PIL images or preprocessed tensors (c, h, w).
-        layers: Names or aliases; default: every convolution, before what follows it.
+        layers: Names or aliases; default: every convolution, before what follows it. A token without a
+            place has a name of its own: ``blocks.3@class``.
         k: How many neurons to keep of each unit.
         batch_size: Images in one forward pass. Equal sizes give equal bits on one kind of processor.
         per_image: How many neurons of one unit a single image may give.
@@ -87,7 +88,8 @@ def scan(
     """The part of ``mine`` that sees the images; its results over parts of a dataset can be merged."""
     require_count("k", k)
     require_count("per_image", per_image)
-    boards = {name: _Board(name, k, per_image) for name in _names(network, layers)}
+    names = _names(network, layers)
+    boards = {name: _Board(name, k, per_image, maps=network.view(name).layout is not None) for name in names}
     order = _Order(dict(zip(images.indices, images.ids, strict=True)))
     skipped: list[tuple[str, str]] = []
     count = 0
@@ -162,8 +164,8 @@ class _Order:
 class _Board:
     """What is known of one layer after some batches; it stays on the layer's device."""
 
-    def __init__(self, layer: str, k: int, per_image: int) -> None:
-        self.layer, self.k, self.per_image = layer, k, per_image
+    def __init__(self, layer: str, k: int, per_image: int, *, maps: bool) -> None:
+        self.layer, self.k, self.per_image, self.maps = layer, k, per_image, maps
         self.ranking: Ranking | None = None
         self.nan = torch.zeros(0, dtype=torch.int64)
         self.broken: set[int] = set()
@@ -183,12 +185,13 @@ class _Board:
         update(self.ranking, maps, best, images, width=width, per_image=self.per_image)
 
     def _check(self, output: Tensor, count: int) -> None:
-        if output.dim() in {2, 4} and len(output) == count and output.is_floating_point():
+        shaped = output.dim() == 2 or (output.dim() == 4 and self.maps)
+        if shaped and len(output) == count and output.is_floating_point():
             return
         raise ModelError(
             f"Layer {self.layer!r} gives {output.dtype} of shape {tuple(output.shape)} for {count} images. "
-            "Only maps (n, channels, height, width) and vectors (n, channels) of real numbers can be mined: "
-            "choose another layer."
+            "Only maps (n, channels, height, width) and vectors (n, channels) of real numbers can be mined. "
+            + undecided(self.layer, output.shape if len(output) == count else ())
         )
 
     def exemplars(self, order: _Order) -> LayerExemplars:

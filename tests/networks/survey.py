@@ -1,7 +1,7 @@
 """Try networks and write their rows into docs/networks.md: ``python tests/networks/survey.py [NAMES]``.
 
-Without names those are tried that have no row yet; ``all`` tries every one again, ``torchvision`` and ``timm``
-those of one library. Rows are written one by one: it can be stopped, and goes on where it was.
+Without names those are tried that have no row yet; ``all`` tries every one again, ``torchvision`` and
+``timm`` those of one library. Rows are written one by one: it can be stopped, and goes on where it was.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main(names: list[str]) -> int:
         signal.setitimer(signal.ITIMER_PROF, LIMIT)
         try:
             row = attempt(specimen)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the others are tried all the same
             failed += 1
             print(f"{specimen.name}\n{traceback.format_exc()}", flush=True)
             continue

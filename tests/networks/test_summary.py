@@ -11,7 +11,7 @@ import interpret
 from interpret.cli.shell import call
 from interpret.errors import InterpretError
 from interpret.graph import Incremental, Wanted, receptive_field
-from interpret_deconv import Neuron, project
+from interpret_deconv import Neuron, nonlinearities, project
 
 SIZE = 16
 
@@ -30,6 +30,17 @@ class Branches(nn.Module):
     def forward(self, x):
         x = self.again(self.again(self.stem(x)))
         return self.head(self.norm(self.activation(x)))
+
+
+class Turned(nn.Module):
+    """It works on images on another axis than the first."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv((x.transpose(0, 1) * 2).flip(2).transpose(0, 1))
 
 
 class Loops(nn.Module):
@@ -105,23 +116,35 @@ def test_fields_are_receptive_fields():
         assert row.field.whole == (row.name in {"norm", "head.0"})
 
 
-def test_it_says_refused_where_projections_are_and_incremental_where_changes_go_in_windows():
+def test_projections_are_said_to_be_what_the_deconvnet_does():
     network = wrapped()
-    x = torch.randn(1, 3, SIZE, SIZE)
+    rows = {row.name: row.projection for row in network.summary().layers}
+    for name, working in rows.items():
+        found = nonlinearities(network, name)
+        assert working.reasons == found
+        assert working.kind == ("+".join(found) or "exact")
+    assert rows["again:2"].kind == "exact"
+    assert rows["activation"].reasons == {"rectified": ("Hardswish",)}
+    assert rows["head"].kind == "rectified+gradient"
+
+
+def test_a_projection_that_is_refused_says_why():
+    network = wrapped(Turned())
+    row = network.summary().layers[-1]
+    with pytest.raises(InterpretError) as refusal:
+        project(network, torch.randn(1, 3, SIZE, SIZE), [Neuron(0, "conv", 0, 8, 8)])
+    assert row.projection.kind == "refused"
+    assert row.projection.reasons["refused"][0] in str(refusal.value)
+
+
+def test_changes_are_incremental_where_the_engine_needs_no_whole_maps_with_places():
+    network = wrapped()
     for row in network.summary().layers:
         node = network.graph.layers[row.name]
-        try:
-            project(network, x, [Neuron(0, row.name, 0)])
-            refused = False
-        except InterpretError:
-            refused = True
-        assert (row.projection.kind == "refused") == refused
-        outer = Incremental(network.graph, x[0], [Wanted(node)]).outer
-        assert (row.occlusion.kind == "full") == any(
-            max(operand.extent) > 1 for below in outer for operand in below.varying_operands
-        )
-    full = next(row for row in network.summary().layers if row.name == "head")
-    assert full.occlusion.reasons == {"full": ("group_norm (norm)",)}
+        outer = Incremental(network.graph, torch.randn(3, SIZE, SIZE), [Wanted(node)]).outer
+        whole = any(max(operand.extent) > 1 for below in outer for operand in below.varying_operands)
+        assert row.occlusion.kind == ("full" if whole else "incremental")
+    assert row.occlusion.reasons == {"full": ("group_norm (norm)",)}
 
 
 def test_what_cannot_be_traced_is_said_and_the_rest_is_known():

@@ -17,6 +17,7 @@ from interpret.graph import Incremental, Slices, Wanted, receptive_field
 from interpret.network import Network
 from interpret_deconv import Neuron, project
 from interpret_occlusion import sweep
+from interpret_occlusion.engines import WORTH
 from interpret_topk import mine
 
 TOLERANCE = 1e-9
@@ -118,8 +119,8 @@ def rules(network: Network, layers: Sequence[Stage]) -> str:
     return working.kind
 
 
-def sweeps(network: Network) -> str:
-    """The engine that is chosen, and the incremental one where there is one, answer as full passes do."""
+def sweeps(network: Network) -> None:
+    """The engine that is chosen, and the incremental one, answer as full passes do."""
     x, side = images(network, 1)[0], network.input.size[0]
     options = {"window": side // 4, "stride": side // 2}
     full = sweep(network, x, engine="full", **options)
@@ -127,28 +128,28 @@ def sweeps(network: Network) -> str:
     same(auto.logits, full.logits)
     if auto.engine == "full":
         same(sweep(network, x, engine="incremental", **options).logits, full.logits)
-    return str(auto.engine)
 
 
-def speed(specimen: Specimen) -> str:
-    """How many times the multiply-adds of full passes are those of the incremental engine, at its own size."""
+def engine(specimen: Specimen) -> str:
+    """The engine that a sweep chooses for images of its own size, and how many times less it computes."""
     network = specimen.of_own_size()
     grey = torch.zeros(network.input.shape)
-    engine = Incremental(network.graph, grey, [Wanted(network.graph.output)])
+    changes = Incremental(network.graph, grey, [Wanted(network.graph.output)])
     places = Slices(tuple(range(0, specimen.own - 15, 8)), 16)
-    ours, full = engine.multiply_adds(places, places)
-    return f"{full / ours:.1f}"
+    ours, full = changes.multiply_adds(places, places)
+    return f"incremental, {full / ours:.1f}" if full > WORTH * ours else "full"
 
 
 def attempt(specimen: Specimen) -> Row:
     """Everything that is tried on one network."""
     network = specimen.network()
     layers = stages(network)
+    sweeps(network)
     return Row(
         f"`{specimen.arch}`",
         str(specimen.size),
         mining(network, layers),
         fields(network, layers),
         projections(network, layers),
-        f"{sweeps(network)}, {speed(specimen)}",
+        engine(specimen),
     )

@@ -57,19 +57,32 @@ def lastwise(arguments: Mapping[str, Any], operand: Node, traced: tuple[int, ...
 
 
 def reshaped(arguments: Mapping[str, Any], operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
-    """An axis survives if there is one of the same size and the same stride afterwards.
+    """An axis survives if there is one of the same size and the same stride afterwards, or if it is split.
 
-    The position along an axis is (index in the value // stride) % size, so such an axis is the same one.
+    The position along an axis is (index in the value // stride) % size, so such an axis is the same one. Rows
+    that are split, as (rows / 2, 2), are those of a smaller map; what lies within one is among its channels.
     """
     if not _is_first(arguments, operand):
         return None
     strides = [(size, prod(traced[axis + 1 :])) for axis, size in enumerate(traced)]
     before = operand.traced
     rows, columns = ((before[axis], prod(before[axis + 1 :])) for axis in spatial(operand))
-    if rows not in strides or columns not in strides:
+    first, last = _survivors(strides, *rows), _survivors(strides, *columns)
+    if not first or not last:
         return None
-    found = strides.index(rows), len(strides) - 1 - strides[::-1].index(columns)
+    found = first[0], last[-1]
     return found if found[0] != found[1] else None
+
+
+def _survivors(strides: Sequence[tuple[int, int]], size: int, stride: int) -> list[int]:
+    """The axes that an axis may have become: itself, or else the outer part of it."""
+    same = [axis for axis, found in enumerate(strides) if found == (size, stride)]
+    split = [
+        axis
+        for axis, (part, apart) in enumerate(strides)
+        if 1 < part < size and part * apart == size * stride and apart % stride == 0
+    ]
+    return same or split
 
 
 def surviving(axes: Callable[[Mapping[str, Any], int], Sequence[int]]) -> AxesRule:
@@ -106,4 +119,4 @@ def kept_by_shape(operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
 
 
 def _is_first(arguments: Mapping[str, Any], operand: Node) -> bool:
-    return operand is next(iter(arguments.values()))
+    return operand.name == getattr(next(iter(arguments.values())), "name", None)

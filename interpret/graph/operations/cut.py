@@ -17,6 +17,7 @@ from interpret.graph.operations.geometry import Axis, Geometry, pair
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
 from interpret.graph.operations.resampling import by_weights
 from interpret.graph.operations.sampling import Sampling, by_index, by_kernel
+from interpret.graph.operations.tokens import sliced_tokens
 from interpret.graph.program.calls import CanonicalCall, Spelling, counted_from_front
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -182,6 +183,7 @@ OPERATIONS = (
         forms={"slice": _slice, "split": _split, "split_with_sizes": _split, "chunk": _chunk},
         linear="first",
         axes=first_aligned,
+        tokens=sliced_tokens,
         geometry=_geometry,
         stays=lambda node: node.arguments["dim"] > 0,
         windowed=WindowedRules(_windowed, _windowed_forward),

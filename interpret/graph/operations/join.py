@@ -11,6 +11,7 @@ from torch import Tensor
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import SpatialAxes, aligned, spatial
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, is_smooth
+from interpret.graph.operations.tokens import joined_tokens
 from interpret.graph.program.calls import CanonicalCall, Spelling, counted_from_front
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -60,6 +61,7 @@ OPERATIONS = (
         forms={"cat": _cat},
         linear="all",
         axes=_axes,
+        tokens=joined_tokens,
         top_down=_top_down,
         windowed=WindowedRules(_windowed, joins=True),
         delta=DeltaRules(_change, _joins_channels, fresh=True),

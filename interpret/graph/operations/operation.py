@@ -15,6 +15,7 @@ from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import AxesRule
 from interpret.graph.operations.geometry import Geometry
 from interpret.graph.operations.sampling import Sampling
+from interpret.graph.operations.tokens import TokensRule
 from interpret.graph.program.calls import Form
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -146,6 +147,7 @@ class Operation:
         gate: Which operand scales the other one.
         maps: Whether it takes a map (n, c, h, w) and makes one.
         axes: Where the rows and columns of an operand lie in the value; pointwise ones need no rule.
+        tokens: Where the tokens of an operand lie, where the rule for axes does not say it.
         geometry: Which positions of its map it reads, where they are not simply its own.
         positions: The same, where no `Geometry` can say it.
         stays: Whether images and channels stay where they are; only then it goes through windows.
@@ -170,6 +172,7 @@ class Operation:
     gate: GateRule | None = None
     maps: bool = False
     axes: AxesRule | None = None
+    tokens: TokensRule | None = None
     geometry: Callable[[Node], Geometry | None] | None = None
     positions: PositionsRule | None = None
     stays: Callable[[Node], bool] = always

@@ -21,11 +21,13 @@ from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share
 
 
-def _constant(spelling: Spelling) -> CanonicalCall | None:
+def _constant(spelling: Spelling) -> CanonicalCall | Node | None:
     """A padding with one value; another mode repeats what the map holds, and is another operation."""
     given = spelling.arguments
-    if given["mode"] != "constant":
+    if given.get("mode", "constant") != "constant":
         return None
+    if not any(given["pad"]):
+        return spelling.first
     arguments = {"self": given["self"], "pad": given["pad"], "value": given["value"] or 0}
     return CanonicalCall("pad", torch.ops.aten.constant_pad_nd.default, arguments)
 
@@ -98,8 +100,10 @@ MODES = {"reflection_pad2d": "reflect", "replication_pad2d": "replicate"}
 OPERATIONS = (
     Operation(
         "pad",
-        ("constant_pad_nd",),
-        forms={"pad": lambda spelling: _constant(spelling) or _repeating(spelling)},
+        forms={
+            "pad": lambda spelling: _constant(spelling) or _repeating(spelling),
+            "constant_pad_nd": _constant,
+        },
         linear="first",
         maps=True,
         axes=first_aligned,

@@ -12,6 +12,8 @@ from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import aligned, channelwise, first_aligned, reshaped, spatial, surviving
 from interpret.graph.operations.opaque import change_by_value
 from interpret.graph.operations.operation import DeltaRules, Operation, always
+from interpret.graph.operations.sampling import Sampling, by_kernel
+from interpret.graph.operations.tokens import reshaped_tokens
 from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
@@ -40,6 +42,16 @@ def _reshape(spelling: Spelling) -> CanonicalCall | Node | None:
         return spelling.first
     arguments = {"self": spelling.first, "shape": list(spelling.traced)}
     return CanonicalCall("reshape", aten.reshape.default, arguments)
+
+
+def _split_positions(node: Node, operand: Node, axis: int) -> Sampling | None:
+    """The rows (or columns) of which each becomes one, where they are split: (2 * rows) to (rows, 2)."""
+    if node.spatial is None or operand.spatial is None:
+        return None
+    size, made = operand.extent[axis], node.extent[axis]
+    if size <= made or reshaped(node.arguments, operand, node.traced) != node.spatial:
+        return None
+    return by_kernel(Axis(kernel=size // made, stride=size // made))
 
 
 def _reshape_top_down(_maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
@@ -98,6 +110,8 @@ OPERATIONS = (
         ),
         linear="first",
         axes=reshaped,
+        tokens=reshaped_tokens,
+        positions=_split_positions,
         keeps_images=always,
         top_down=_reshape_top_down,
         delta=DeltaRules(_reshape_change, keeps_bits=True),

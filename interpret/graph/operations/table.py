@@ -25,8 +25,9 @@ from interpret.graph.operations.axes import SpatialAxes, aligned, is_pointwise, 
 from interpret.graph.operations.geometry import IDENTITY_GEOMETRY, Geometry, takes_map
 from interpret.graph.operations.opaque import NO_ROW
 from interpret.graph.operations.operation import Operation, linear_in
+from interpret.graph.operations.tokens import by_axes, kept_tokens, unfolded
 from interpret.graph.program.calls import OPAQUE, CanonicalCall, Form, Spelling
-from interpret.graph.program.program import Node
+from interpret.graph.program.program import Node, TokenGrid
 
 FAMILIES = (activation, arithmetic, conv, cut, join, linear, norm, pad, pool, reduce, shape, upsample)
 """The files with rows."""
@@ -94,10 +95,12 @@ def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[in
         traced: The shape of the value.
     """
     row = TABLE.get(call.op, NO_ROW)
-    turned = row.axes and any(node.spatial not in (None, (2, 3)) for node in operands if node.varies)
+    turned = row.axes and any(node.spatial != (2, 3) for node in operands if node.varies)
     if row.maps and not turned:  # what has a rule for axes leaves them where they are, channels last too
         return (2, 3) if len(traced) == 4 else None
     ruled = [(node.extent, axes) for node in operands if (axes := _carried(call, node, traced))]
+    if row.tokens:
+        ruled += [(node.grid, axes) for node in operands if (axes := unfolded(call.arguments, node, traced))]
     kept = [(node.extent, axes) for node in operands if (axes := kept_by_shape(node, traced))]
     return max(ruled or kept, key=itemgetter(0))[1] if ruled or kept else None
 
@@ -108,6 +111,33 @@ def _carried(call: CanonicalCall, operand: Node, traced: tuple[int, ...]) -> Spa
         return None
     rule = aligned if is_pointwise(call.target) else TABLE.get(call.op, NO_ROW).axes
     return rule(call.arguments, operand, traced) if rule else None
+
+
+def value_tokens(
+    call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[int, ...]
+) -> TokenGrid | None:
+    """Where the positions of a map lie along one axis of an operation's value; see `value_axes`."""
+    ruled = [grid for node in operands if (grid := _carried_tokens(call, node, traced))]
+    kept = [grid for node in operands if (grid := kept_tokens(node, traced))]
+    return max(ruled or kept, key=lambda grid: grid.size, default=None)
+
+
+def _carried_tokens(call: CanonicalCall, operand: Node, traced: tuple[int, ...]) -> TokenGrid | None:
+    """Where a rule says that the tokens of one operand lie in a value."""
+    if not operand.varies or (operand.tokens is None and operand.spatial is None):
+        return None
+    row = TABLE.get(call.op, NO_ROW)
+    axes = aligned if is_pointwise(call.target) else row.axes
+    rule = row.tokens or (axes and by_axes(axes))
+    return rule(call.arguments, operand, traced) if rule else None
+
+
+def keeps_tokens(node: Node, operand: Node) -> bool:
+    """Whether each position of a map reads the same one of an operand, where tokens are in one of them."""
+    call = CanonicalCall(node.op, node.target, node.arguments)
+    if node.tokens is not None and node.tokens.size:
+        return _carried_tokens(call, operand, node.traced) == node.tokens
+    return node.spatial is not None and unfolded(node.arguments, operand, node.traced) == node.spatial
 
 
 def geometry(node: Node, operand: Node) -> Geometry | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -25,6 +25,27 @@ class BatchMultiple:
     times: int = 1
 
 
+class TokenGrid(NamedTuple):
+    """The positions of a map along one axis of a value, row by row, with others before or behind them.
+
+    Attributes:
+        axis: The axis.
+        rows: Rows of the map.
+        columns: Columns of the map.
+        before: What stands before the map, each by the name of the parameter that it began as: a class token.
+    """
+
+    axis: int
+    rows: int
+    columns: int
+    before: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many positions the map has."""
+        return self.rows * self.columns
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """One operation and the tensor it makes.
@@ -41,6 +62,7 @@ class Node:
         layer: Dotted name of the module whose code made this node ("" for the whole network).
         owner: Class name of that module.
         dtype: Type of the value while tracing; None for what was made by hand.
+        tokens: Where the positions of a map lie, if they are along one axis.
     """
 
     name: str
@@ -54,6 +76,7 @@ class Node:
     layer: str = ""
     owner: str = ""
     dtype: torch.dtype | None = None
+    tokens: TokenGrid | None = None
 
     @property
     def continuous(self) -> bool:
@@ -77,6 +100,11 @@ class Node:
             return 1, 1
         rows, columns = self.spatial
         return self.traced[rows], self.traced[columns]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the map, wherever its positions lie; (1, 1) when the value is no map."""
+        return (self.tokens.rows, self.tokens.columns) if self.tokens and self.tokens.size else self.extent
 
     @property
     def operation(self) -> str:
@@ -118,6 +146,7 @@ class Graph:
         answer: The node of the network's output, if it is known which of the things it returns that is.
         refusal: Why it is not known.
         fixed: The names of layers that no image reaches, made of weights alone.
+        returned: The nodes of what modules return, where ``layers`` are maps made of it.
     """
 
     module: nn.Module
@@ -127,6 +156,7 @@ class Graph:
     answer: Node | None
     refusal: str = ""
     fixed: Collection[str] = ()
+    returned: Mapping[str, Node] = field(default_factory=dict)
 
     @property
     def output(self) -> Node:

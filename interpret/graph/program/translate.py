@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 
 from interpret.errors import ModelError
-from interpret.graph.operations.table import canonical, value_axes
+from interpret.graph.operations.table import canonical, value_axes, value_tokens
 from interpret.graph.program.calls import OPAQUE, CanonicalCall, Spelling
 from interpret.graph.program.program import TRACED_BATCH, BatchMultiple, Graph, Node
 
@@ -150,12 +150,25 @@ class _Translator:
             arguments["end"] = BatchMultiple()
         operands = tuple(_nodes_in(list(arguments.values())))
         layer, owner = _origin(meta)
-        spatial = value_axes(call._replace(arguments=arguments), operands, traced)
+        call = call._replace(arguments=arguments)
+        spatial = value_axes(call, operands, traced)
+        tokens = None if spatial else value_tokens(call, operands, traced)
         varies = any(operand.varies for operand in operands) and not _only_sized(call)
         dtype = meta["val"].dtype
         return self._add(
             Node(
-                name, call.op, call.target, arguments, operands, traced, spatial, varies, layer, owner, dtype
+                name,
+                call.op,
+                call.target,
+                arguments,
+                operands,
+                traced,
+                spatial,
+                varies,
+                layer,
+                owner,
+                dtype,
+                tokens,
             )
         )
 
