@@ -10,6 +10,7 @@ from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import aligned, channelwise, first_aligned, reshaped, spatial, surviving
+from interpret.graph.operations.geometry import Axis
 from interpret.graph.operations.opaque import change_by_value
 from interpret.graph.operations.operation import DeltaRules, Operation, always
 from interpret.graph.operations.sampling import Sampling, by_kernel
