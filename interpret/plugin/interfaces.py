@@ -109,6 +109,12 @@ class Model(Plugin):
     max_bytes: ClassVar[int] = 4 * 2**30
     """Memory that building may take; the parameters may be a stranger's, such as ``width: 1000000``."""
 
+    after_colon: ClassVar[str] = "weights"
+    """The parameter that stands after the colon where a model is named in one text: ``zfnet:scenes``."""
+
+    takes_import_path: ClassVar[bool] = False
+    """Whether ``package.nets:Net`` is a model of this class, with the text as that parameter."""
+
     weights: str | None = Field(
         None, description="Path of a weights file, or a name the model knows; none: initialised."
     )

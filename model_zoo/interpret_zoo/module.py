@@ -25,6 +25,8 @@ class Module(ImageModel):
     """
 
     name: ClassVar[str] = "module"
+    after_colon: ClassVar[str] = "target"
+    takes_import_path: ClassVar[bool] = True
 
     target: str = Field(
         json_schema_extra={"pattern": f"^{FORM}$"}, description='Module and class: "package.nets:Net".'
