@@ -30,6 +30,7 @@ def wrap(
     aliases: Mapping[str, str] | None = None,
     resize: int | None = None,
     interpolation: Interpolation = "bilinear",
+    squash: bool = False,
     output: Output = None,
     check: bool = True,
 ) -> Network:
@@ -47,6 +48,8 @@ def wrap(
             default 256/224 of the input size.
         interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
             bicubic.
+        squash: Whether a photograph is scaled to the input's shape, whatever its own, as for many
+            transformers; then nothing is cropped off unless ``resize`` is larger than the input.
         output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
             index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
         check: Whether to test the module once, on first use: that it gives the same numbers each time and for
@@ -64,5 +67,5 @@ def wrap(
     """
     require_module(module)
     require_output(output)
-    spec = as_input_spec(input_size, mean, std, resize, interpolation)
+    spec = as_input_spec(input_size, mean, std, resize, interpolation, squash=squash)
     return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)

@@ -17,6 +17,25 @@ def photograph(width=300, height=200, seed=0):
     return Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
 
 
+@pytest.mark.parametrize(("size", "resize"), [((60, 60), None), ((60, 60), 66), ((40, 60), None)])
+@pytest.mark.parametrize("photograph", [(120, 80), (50, 91), (7, 300)])
+def test_squashing_is_torchvisions_resize_of_both_sides(size, resize, photograph):
+    pixels = np.random.default_rng(0).integers(0, 256, (*photograph[::-1], 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    spec = InputSpec(size, resize=resize, interpolation="bicubic", squash=True)
+    scaled = [side * (resize or size[0]) // size[0] for side in size]
+    bicubic = tv.InterpolationMode.BICUBIC
+    expected = tv.Compose([tv.Resize(scaled, bicubic), tv.CenterCrop(size)])(image)
+    assert np.array_equal(np.array(spec.crop(image)), np.array(expected))
+    if resize is None:  # the corners of the photograph are those of the input
+        assert spec.locate(-0.5, -0.5, photograph) == (-0.5, -0.5)
+        last = [side - 0.5 for side in photograph]
+        assert spec.locate(*last, photograph) == (size[1] - 0.5, size[0] - 0.5)
+    wider = spec.uncropped
+    assert wider.size == tuple(scaled)
+    assert wider.squash
+
+
 def test_preprocess_is_torchvisions_for_classification():
     pipeline = tv.Compose(
         [
