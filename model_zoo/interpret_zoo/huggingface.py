@@ -97,7 +97,14 @@ class HuggingFace(ImageModel):
                 f"{self.path} has {outputs} outputs, but 'categories' says {self.count(outputs)}."
             )
         fitting = {alias: name for alias, name in network.aliases.items() if name in network.layers}
-        network = Network(network.module, network.input, network.categories, fitting)
+        network = Network(
+            network.module,
+            network.input,
+            network.categories,
+            fitting,
+            network.output,
+            output_kind=self.output_kind,
+        )
         processor, values = processor_values(self.folder())
         if processor is not None and self.given() == Stated(categories=self.given().categories):
             tell_difference(processor, network.input, values)

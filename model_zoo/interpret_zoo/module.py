@@ -45,8 +45,8 @@ class Module(ImageModel):
         return value
 
     def imports(self) -> Sequence[ImportPath]:
-        """The class."""
-        return [check_import_path(self.target)]
+        """The class, and the function that ``output`` names."""
+        return [check_import_path(self.target), *super().imports()]
 
     def build(self) -> nn.Module:
         """The module as its class makes it."""

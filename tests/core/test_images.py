@@ -191,7 +191,8 @@ def test_what_fails_in_the_code_of_a_dataset_can_be_skipped():
 @pytest.mark.parametrize(
     ("item", "said"),
     [
-        ({"image": 0, "label": 1}, r"dict with 'image', 'label'. Give pairs"),
+        ({"photo": 0, "label": 1}, r"has 'photo', 'label', and its picture .* give pairs"),
+        ({"image": 0, "label": 1}, "int is no image"),
         ((photograph(), 1, 2), "3 parts"),
         ((), "0 parts"),
         (None, "NoneType is no image"),
