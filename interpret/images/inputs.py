@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from interpret.arguments import as_channels, as_interpolation, as_resize, as_size
+from interpret.arguments import as_channels, as_interpolation, as_resize, as_shown, as_size, require_shown
 from interpret.errors import DatasetError, ModelError
 from interpret.images.arrays import as_picture
 from interpret.images.pictures import Picture, open_image, upright
@@ -41,6 +41,8 @@ class InputSpec:
             shorter side of ``size``, as torchvision's classification networks do; where ``squash`` is set,
             the shorter side of ``size`` itself.
         interpolation: How it is scaled.
+        shown_channels: One channel, which figures show in grey, or three, as red, green and blue; None: all
+            of one or three, the first three of more, the first of two.
         squash: Whether every photograph is scaled to the shape of ``size``, whatever its own.
     """
 
@@ -49,7 +51,8 @@ class InputSpec:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     resize: int | None = None
     interpolation: Interpolation = "bilinear"
-    squash: bool = False
+    shown_channels: tuple[int, ...] | None = field(default=None, repr=False)
+    squash: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.interpolation not in get_args(Interpolation):
@@ -66,11 +69,18 @@ class InputSpec:
             raise DatasetError(
                 f"size and resize must be at least 1 pixel. Got {self.size} and {self.resize}."
             )
+        require_shown(self.shown_channels, len(self.mean))
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
         return (len(self.mean), *self.size)
+
+    @property
+    def displayed(self) -> list[int]:
+        """The channels that figures show: one in grey, or three as red, green and blue."""
+        count = len(self.mean)
+        return list(self.shown_channels or range(3 if count > 2 else 1))
 
     @property
     def shorter_side(self) -> int:
@@ -228,6 +238,7 @@ def as_input_spec(
     resize: int | None,
     interpolation: Interpolation,
     *,
+    shown_channels: Sequence[int] | None = None,
     squash: bool = False,
 ) -> InputSpec:
     """What a user says of a network's input, checked; see ``interpret.wrap``.
@@ -236,7 +247,9 @@ def as_input_spec(
         ModelError: If an argument makes no sense.
     """
     scaling = as_interpolation(interpolation, get_args(Interpolation))
-    return InputSpec(as_size(input_size), *as_channels(mean, std), as_resize(resize), scaling, squash=squash)
+    channels, size = as_channels(mean, std), as_size(input_size)
+    shown = None if shown_channels is None else as_shown(shown_channels)
+    return InputSpec(size, *channels, as_resize(resize), scaling, shown, squash)
 
 
 def image_shape(x: Tensor) -> tuple[int, int, int]:

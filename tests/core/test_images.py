@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,9 @@ def test_squashing_is_torchvisions_resize_of_both_sides(size, resize, photograph
         assert spec.locate(-0.5, -0.5, photograph) == (-0.5, -0.5)
         last = [side - 0.5 for side in photograph]
         assert spec.locate(*last, photograph) == (size[1] - 0.5, size[0] - 0.5)
+    network = small_network()
+    plain = network.of(network.module, replace(spec, squash=False))
+    assert network.of(network.module, spec).fingerprint() != plain.fingerprint()
     wider = spec.uncropped
     assert wider.size == tuple(scaled)
     assert wider.squash
