@@ -136,6 +136,10 @@ class Model(Plugin):
         """Its input specification, categories and layer aliases."""
         return Card()
 
+    def aliases(self, module: nn.Module) -> Mapping[str, str]:  # noqa: ARG002 - for models that ask it
+        """Further names of the layers of the module that was built; those of the card, if it is not asked."""
+        return self.card().aliases
+
     def load_weights(self, module: nn.Module) -> None:
         """Put the weights into the module; called only where ``weights`` is given."""
         if self.weights is not None:
@@ -149,10 +153,10 @@ class Model(Plugin):
             module = self._built()
         if self.weights is not None:
             self.load_weights(module)
-        card = self.card()
+        card, aliases = self.card(), self.aliases(module)
         module = module.eval().to(pick_device(device))
         return Network(
-            module, card.input, card.categories, card.aliases, card.output, output_kind=card.output_kind
+            module, card.input, card.categories, aliases, card.output, output_kind=card.output_kind
         )
 
     def _built(self) -> nn.Module:
