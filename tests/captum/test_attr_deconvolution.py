@@ -79,7 +79,10 @@ def test_neurons_are_projected_as_captum_does(method, name):
         index = tuple(draw.randrange(size) for size in shape)
         ends = tuple(slice(0, size - 1) if size > 1 else 0 for size in shape)
         selectors = [index, tuple(place - size for place, size in zip(index, shape, strict=True))]
+        at = ([0, 1], *([place, draw.randrange(size)] for place, size in zip(index, shape, strict=True)))
         selectors += [
+            lambda value, at=at: 3 * value[at],
+            lambda value, at=at: -2 * value[at],
             ends,
             (slice(None), *index[1:]),
             lambda value: (value.flatten(1) ** 2).sum(1),
