@@ -33,6 +33,7 @@ LAYERS = {
     "chain": ["0", "1", "2", "3", "4", "5", "7"],
     "residual": ["conv", "norm", "relu", "branch", "last", "head"],
     "smooth": ["1", "2", "3", "5", "7", "8", "10"],
+    "gated": ["relu", "squeeze.0", "squeeze.3", "head"],
     "normed": ["2", "3", "5", "7"],
     "linear": ["1", "2", "3"],
     "reused": ["0", "2", "5"],

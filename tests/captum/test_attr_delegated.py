@@ -71,8 +71,16 @@ def occlusions():
     )
     yield "train mode", copy.deepcopy(module).train(), x, wide
     yield "hooks", hooked(), x, wide
+    yield "TorchScript", traced(module, x), x, wide
+    yield "a wrapper", nn.DataParallel(module).eval(), x, wide
     yield "random numbers", nn.Sequential(module, Unsure()).eval(), x, wide
     yield "one number for all", nn.Sequential(module, Summed()).eval(), x, {**wide, "target": None}
+
+
+def traced(module, x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is going away
+        return torch.jit.trace(module, x)
 
 
 def hooked():
@@ -264,6 +272,22 @@ def test_a_module_can_go_once_nobody_has_it():
     del module
     gc.collect()
     assert gone() is None
+
+
+def test_a_module_of_another_class_or_state_is_another_module():
+    module, x = nn.Sequential(*built(chain)).eval(), images(1)
+
+    class Negative(nn.Sequential):
+        def forward(self, x):
+            return -super().forward(x)
+
+    with answered_by("us"):
+        first = attr.GuidedBackprop(module).attribute(x, (1,))
+        module.__class__ = Negative
+        negative = attr.GuidedBackprop(module).attribute(x, (1,))
+        module.__class__, module.__dict__ = nn.Sequential, dict(vars(module))
+        near(attr.GuidedBackprop(module).attribute(x, (1,)), first)
+    assert not torch.allclose(first, negative)
 
 
 def test_a_deep_copy_is_another_module():

@@ -73,13 +73,13 @@ def as_asked(model: Any, inputs: Any, more: Any) -> Asked:
         raise DelegatedError("forward_func is no module")
     if any(part.training for part in model.modules()):
         raise DelegatedError("the module is in train mode; call eval() first")
+    if torch.is_autocast_enabled(x.device.type) or torch.is_inference_mode_enabled():
+        raise DelegatedError("it is asked under autocast or in inference mode")
+    network = network_of(model, x)
     if any(_is_users(hook) for part in model.modules() for hook in _hooks(part)):
         raise DelegatedError(
             "the module has hooks, which a trace would call with tensors that hold no numbers"
         )
-    if torch.is_autocast_enabled(x.device.type) or torch.is_inference_mode_enabled():
-        raise DelegatedError("it is asked under autocast or in inference mode")
-    network = network_of(model, x)
     if (x.dtype, x.device) != (network.dtype, network.device):
         raise DelegatedError("images and weights differ in dtype or device")
     return Asked(network, x.detach())
@@ -117,7 +117,8 @@ def network_of(model: nn.Module, x: Float[Tensor, "n c h w"]) -> Network:
         ModelError: If it has no layers to see (TorchScript).
     """
     known, shape = _networks.setdefault(model, {}), tuple(x.shape[1:])
-    if shape not in known:
+    network = known.get(shape)
+    if network is None or not _is_alias(network.module, model):
         alias, channels = _alias(model), x.shape[1]
         plain = InputSpec((x.shape[2], x.shape[3]), mean=(0.0,) * channels, std=(1.0,) * channels)
         network = Network(alias, plain)
@@ -126,7 +127,7 @@ def network_of(model: nn.Module, x: Float[Tensor, "n c h w"]) -> Network:
         for oldest in list(known)[: max(0, len(known) + 1 - SHAPES)]:
             known.pop(oldest, None)  # another thread may have been faster
         known[shape] = network
-    return known[shape]
+    return network
 
 
 def _alias(module: nn.Module) -> nn.Module:
@@ -134,6 +135,10 @@ def _alias(module: nn.Module) -> nn.Module:
     alias: nn.Module = object.__new__(type(module))
     object.__setattr__(alias, "__dict__", vars(module))
     return alias
+
+
+def _is_alias(alias: nn.Module, module: nn.Module) -> bool:
+    return type(alias) is type(module) and vars(alias) is vars(module)
 
 
 def output_indices(target: Any, output: Float[Tensor, "n ..."]) -> Sequence[tuple[Any, ...]]:
