@@ -224,6 +224,8 @@ def check_classes(logits: Tensor, least: int = 2) -> None:
         shape = tuple(logits.shape[1:])
         number = "each class" if least == 1 else "each of two or more classes"
         cure = "Wrap a module that returns logits (n, classes)"
+        if len(shape) == 3:
+            cure = "Make it so: interpret.wrap(module, output=interpret.modules.MeanOverImage())"
         if not shape:
             cure = "Give it an axis: interpret.wrap(module, output=lambda y: y[:, None])"
         raise ModelError(

@@ -1,7 +1,8 @@
 """The command line. Nothing here imports torch before a command needs it.
 
 - ``shell``: runs a command; every error ends in one block; ``pipes``: whether somebody still reads.
-- ``commands``: what can be typed; ``work``: running and checking pipelines; ``show``: what is installed.
+- ``commands``: what can be typed; ``options``: what options take, ``--model`` among them.
+- ``work``: running and checking pipelines; ``show``: what is installed.
 - ``progress``: how far a run is; ``remarks``: what the core has to say meanwhile.
 """
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from interpret.cli.options import Option, ShardNumber
 from interpret.errors import InterpretError, suggest
 from interpret.files.folders import user_path
 from interpret.files.reading import printable, printable_lines
@@ -36,38 +37,6 @@ class Settings:
     """What holds for the whole command line."""
 
     traceback: bool = False
-
-
-class ShardNumber(click.ParamType[tuple[int, int]]):
-    """``i/n``: the i-th of n shares, from 1."""
-
-    name = "i/n"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Text to the pair (i, n)."""
-        parts = str(value).split("/")
-        if (
-            len(parts) == 2
-            and all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts)
-            and 1 <= int(parts[0]) <= int(parts[1])
-        ):
-            return int(parts[0]), int(parts[1])
-        return self.fail(f"{value!r} is no share. Write 1/3, 2/3 and 3/3 for three processes.", param, ctx)
-
-
-class Option(click.ParamType[tuple[str, Any]]):
-    """``NAME=VALUE``: a parameter of a plugin, with its value as YAML has it."""
-
-    name = "name=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Text to the pair of name and value."""
-        from interpret.pipeline.yamltext import read_value  # noqa: PLC0415 - only where an option is given
-
-        name, sign, text = str(value).partition("=")
-        if not (name.isidentifier() and sign):
-            self.fail(f"{value!r} is no option. Write NAME=VALUE, such as workers=2.", param, ctx)
-        return name, read_value(text)
 
 
 def _set_traceback(context: click.Context, _parameter: click.Parameter, value: bool) -> None:

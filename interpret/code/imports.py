@@ -109,7 +109,7 @@ def find_import_path(target: str) -> ImportPath:
         hint = f", such as {near!r}" if re.fullmatch(FORM, near) else ', such as "package.nets:Net"'
         raise ModelError(f"must be a module, a colon and a class{hint}")
     module, _, name = target.partition(":")
-    _check_place(module)
+    check_place(module)
     library = Library()
     source = library.source(module)
     if source is None:
@@ -132,7 +132,7 @@ def import_target(target: str) -> Maker:
         ModelError: If it is refused, or its module cannot be imported.
     """
     found = find_import_path(target)
-    maker: Any = _imported(found)
+    maker: Any = imported(found)
     for part in found.name.split("."):
         maker = getattr(maker, part, None)
     if not _is_class(maker, found) and not (allowed(found.module) and _is_function(maker, found)):
@@ -160,8 +160,12 @@ def _package(name: str) -> str:
     )
 
 
-def _check_place(module: str) -> None:
-    """Refuse what is no module of an installed package, whatever it defines."""
+def check_place(module: str) -> None:
+    """Refuse what is no module of an installed package, whatever it defines.
+
+    Raises:
+        ModelError: If it belongs to torch or Python, or lies where the command was started.
+    """
     top = module.partition(".")[0]
     if top in MACHINERY:
         raise ModelError(
@@ -173,7 +177,7 @@ def _check_place(module: str) -> None:
     if not allowed(module) and (folder := stray(module)):
         raise ModelError(
             f"{module} lies in the folder where the command was started ({folder}), which may be a "
-            f"stranger's, and is not imported. Put the folder on PYTHONPATH, or allow it: {_cure(top)}"
+            f"stranger's, and is not imported. Put the folder on PYTHONPATH, or allow it: {allow_cure(top)}"
         )
 
 
@@ -189,7 +193,7 @@ def _check_class(library: Library, source: Source, name: str, found: Definition 
     if found is not None:
         raise ModelError(
             f"{name} is a function of {module}, and a pipeline calls functions only of packages that you "
-            f"allow. Name a class, or allow the package: {_cure(top)}"
+            f"allow. Name a class, or allow the package: {allow_cure(top)}"
         )
     for home, node in library.definitions(f"{module}.{name}"):
         ours = home.module.partition(".")[0] in MACHINERY
@@ -236,7 +240,12 @@ def _plain(kind: type) -> bool:
     return all(module.startswith("torch.nn.") for module in torch_bases)
 
 
-def _imported(target: ImportPath) -> Any:
+def imported(target: ImportPath) -> Any:
+    """The module of an import path, if it is from the file that was judged.
+
+    Raises:
+        ModelError: If it is not, or cannot be imported.
+    """
     try:
         module = import_module(target.module)
     except Exception as error:
@@ -268,5 +277,6 @@ def _is_function(found: object, target: ImportPath) -> bool:
     return isinstance(returned, type) and issubclass(returned, nn.Module)
 
 
-def _cure(package: str) -> str:
+def allow_cure(package: str) -> str:
+    """How a user allows a package."""
     return f"interpret run … --allow {package}, or {ALLOW}={package}"

@@ -6,6 +6,7 @@ What a program is, and numbers that describe positions
   program.program           a node, a graph of nodes, and running it
   program.calls             PyTorch's spellings of a call, and the one form of it
   operations.geometry       which positions an operation reads
+  operations.sampling       which positions an operation reads, at the borders of a map too
   operations.axes           where the rows and the columns of an operand lie in a value
 
 What a rule is given to work on; nothing here knows an operation

@@ -14,15 +14,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from interpret.graph.operations.geometry import Axis
+from interpret.graph.operations.sampling import Positions
 from interpret.graph.perturbed import Experiment, Kind, Sets, changes, experiment, is_telling, numbers
 from interpret.graph.program.program import Graph, Node
 from interpret.graph.program.trace import numbers_like
-
-Positions = Int[np.ndarray, "positions"]
 
 Read = tuple[Node, Node, int]
 """A node, an operand of it, and 0 for rows or 1 for columns."""

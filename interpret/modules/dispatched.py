@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from interpret.modules.outputs import tensors_in
+from interpret.modules.returned import tensors_in
 from interpret.modules.wrappers import hookable_parts
 
 CARRYING = (

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any, Literal, TypeAlias, TypeGuard
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpret.errors import ModelError
+from interpret.files.contents import digest
+from interpret.modules.returned import (
+    Key,
+    describe_returned,
+    example_output,
+    is_dense,
+    item_at,
+    item_of,
+    keys_of,
+    kind_of,
+)
 
-Output: TypeAlias = str | int | Callable[[Any], Tensor] | None
-"""A key, an attribute, an index, or a function of what is returned; None: the tensor, or its ``logits``."""
+Output: TypeAlias = Key | Sequence[Key] | Callable[[Any], Tensor] | None
+"""A key, several that lead inside, or a function of what is returned; None: the tensor, or its ``logits``."""
 
 
-OutputKind = Literal["logits", "log_probabilities", "probabilities"]
-"""What the numbers of an output are; ``logits`` become probabilities by a softmax, the others are some."""
+OutputKind = Literal["logits", "log_probabilities", "probabilities", "values"]
+"""What the numbers of an output are: ``logits`` become probabilities by a softmax, ``values`` are none."""
 
 OUTPUT_KINDS: Mapping[str, OutputKind] = {
     "sigmoid": "probabilities",
@@ -56,6 +66,33 @@ def output_kind(outputs: Float[Tensor, "n classes"], operation: str = "") -> Out
     return "logits"
 
 
+NO_PROBABILITIES = (
+    "The network's outputs are values: one number has no probability, nor have means of maps or what was "
+    "wrapped with output_kind='values'. If they are logits of several classes: "
+    "interpret.wrap(module, output_kind='logits')."
+)
+
+
+def has_probabilities(kind: OutputKind, classes: int) -> bool:
+    """Whether outputs stand for probabilities: the softmax of one number is 1, whatever it is."""
+    return kind != "values" and (classes > 1 or kind != "logits")
+
+
+def as_scores(
+    outputs: Float[Tensor, "*place classes"], kind: OutputKind, axis: int = -1
+) -> Float[Tensor, "*place classes"]:
+    """What is asked for of each class: its probability where outputs stand for some, else the output itself.
+
+    Args:
+        outputs: What a network answers.
+        kind: What its numbers are; see ``Network.output_kind``.
+        axis: The axis of the classes.
+    """
+    if has_probabilities(kind, outputs.shape[axis]):
+        return as_probabilities(outputs, kind, axis)
+    return outputs
+
+
 def as_probabilities(
     outputs: Float[Tensor, "*place classes"], kind: OutputKind, axis: int = -1
 ) -> Float[Tensor, "*place classes"]:
@@ -65,7 +102,12 @@ def as_probabilities(
         outputs: What a network answers.
         kind: What its numbers are; see ``Network.output_kind``.
         axis: The axis of the classes.
+
+    Raises:
+        ModelError: If they stand for none.
     """
+    if not has_probabilities(kind, outputs.shape[axis]):
+        raise ModelError(NO_PROBABILITIES)
     if kind == "probabilities":
         return outputs
     return outputs.exp() if kind == "log_probabilities" else outputs.softmax(axis)
@@ -74,7 +116,13 @@ def as_probabilities(
 def as_log_probabilities(
     outputs: Float[Tensor, "*place classes"], kind: OutputKind, axis: int = -1
 ) -> Float[Tensor, "*place classes"]:
-    """The logarithms of the probabilities that outputs stand for; see ``as_probabilities``."""
+    """The logarithms of the probabilities that outputs stand for; see ``as_probabilities``.
+
+    Raises:
+        ModelError: If they stand for none.
+    """
+    if not has_probabilities(kind, outputs.shape[axis]):
+        raise ModelError(NO_PROBABILITIES)
     if kind == "log_probabilities":
         return outputs
     if kind == "probabilities":
@@ -102,20 +150,13 @@ def pick_output(returned: Any, output: Output = None) -> Float[Tensor, "n classe
     if output is None:
         raise ModelError(
             f"The module returns {describe_returned(returned)}, and it is not known what of it is the output "
-            f"(n, classes). Say so: interpret.wrap(module, output={_example(returned)}). "
+            f"(n, classes). Say so: interpret.wrap(module, output={example_output(returned)}). "
             "Layers work without it."
         )
     raise ModelError(
-        f"output={_written(output)} is {_kind(found)}, no tensor: the module returns "
-        f"{describe_returned(returned)}. For example, output={_example(returned)}."
+        f"output={_written(output)} is {kind_of(found)}, no tensor: the module returns "
+        f"{describe_returned(returned)}. For example, output={example_output(returned)}."
     )
-
-
-def is_dense(value: Any) -> TypeGuard[Tensor]:
-    """Whether it is a tensor with all of its numbers in memory: not sparse, nested or quantised."""
-    if not isinstance(value, Tensor) or value.is_nested or value.is_quantized:
-        return False
-    return value.layout is torch.strided
 
 
 def _not_dense(found: Tensor, returned: Any, output: Output) -> str:
@@ -133,30 +174,21 @@ def _not_dense(found: Tensor, returned: Any, output: Output) -> str:
     )
 
 
-def _path(returned: Any, output: str | int | None) -> str:
+def _path(returned: Any, output: Key | Sequence[Key] | None) -> str:
     """How the output is written in a function of what was returned."""
+    path = "returned"
     if isinstance(returned, Tensor):
-        return "returned"
-    key = "logits" if output is None else output
-    inside = isinstance(key, int) or (isinstance(returned, Mapping) and key in returned)
-    return f"returned[{key!r}]" if inside else f"returned.{key}"
+        return path
+    for key in keys_of("logits" if output is None else output):
+        inside = isinstance(key, int) or (isinstance(returned, Mapping) and key in returned)
+        path, returned = path + (f"[{key!r}]" if inside else f".{key}"), item_of(returned, key)
+    return path
 
 
 def _found(returned: Any, output: Output) -> Any:
     if output is None:
-        return returned if isinstance(returned, Tensor) else _item(returned, "logits")
-    if callable(output):
-        return output(returned)
-    return _item(returned, output)
-
-
-def _item(returned: Any, key: str | int) -> Any:
-    if isinstance(returned, Mapping):
-        return returned.get(key, getattr(returned, str(key), None))
-    if isinstance(key, int):
-        inside = isinstance(returned, Sequence) and -len(returned) <= key < len(returned)
-        return returned[key] if inside else None
-    return getattr(returned, key, None)
+        return returned if isinstance(returned, Tensor) else item_of(returned, "logits")
+    return output(returned) if callable(output) else item_at(returned, output)
 
 
 def require_output(output: Any) -> None:
@@ -165,12 +197,42 @@ def require_output(output: Any) -> None:
     Raises:
         ModelError: If it is no key, attribute, index or function.
     """
-    named = isinstance(output, str | int) and not isinstance(output, bool)
-    if not (output is None or named or callable(output)):
-        raise ModelError(
-            f"output is {output!r}; it must be a key, an attribute's name, an index, or a function of what "
-            "the module returns."
-        )
+    listed = isinstance(output, list | tuple) and bool(output)
+    named = all(map(_is_key, output if listed else [output]))
+    if output is None or named or (callable(output) and not isinstance(output, type)):
+        return
+    cure = f" Make one: {output.__name__}(…)." if isinstance(output, type) else ""
+    raise ModelError(
+        f"output is {output!r}; it must be a key, an attribute's name, an index, a list of these that leads "
+        f"inside, or a function of what the module returns.{cure}"
+    )
+
+
+def _is_key(item: Any) -> bool:
+    return isinstance(item, str | int) and not isinstance(item, bool)
+
+
+def require_output_kind(kind: Any) -> None:
+    """Refuse what outputs cannot be.
+
+    Raises:
+        ModelError: If it is none of the kinds.
+    """
+    if kind is not None and kind not in get_args(OutputKind):
+        known = ", ".join(map(repr, get_args(OutputKind)))
+        raise ModelError(f"output_kind is {kind!r}; it must be {known}, or None: found out on first use.")
+
+
+def output_text(output: Output) -> str:
+    """What an output is, in words that are the same in each process, for hashes."""
+    if not callable(output):
+        return repr(list(output) if isinstance(output, tuple) else output)
+    masks = [item for item in getattr(output, "__dict__", {}).values() if isinstance(item, Tensor)]
+    kind = output if hasattr(output, "__qualname__") else type(output)
+    text = f"{kind.__module__}:{kind.__qualname__}"
+    if " at 0x" not in repr(output):
+        text += repr(output)
+    return text + digest(*(str(mask.tolist()) for mask in masks))
 
 
 class OutputModule(nn.Module):
@@ -203,46 +265,5 @@ def require_rows(output: Tensor, images: int) -> Tensor:
     return output
 
 
-def describe_returned(returned: Any) -> str:
-    """What a module returned, with the shapes of its tensors, for messages."""
-    if isinstance(returned, Tensor):
-        return f"a tensor {tuple(returned.shape)}"
-    parts = [f"{name}: {_kind(value)}" for name, value in _parts(returned)]
-    shown = ", ".join(parts[:12]) + (", …" if len(parts) > 12 else "")
-    return f"{type(returned).__name__} ({shown})" if parts else type(returned).__name__
-
-
-def tensors_in(returned: Any, depth: int = 4) -> list[Tensor]:
-    """Every tensor in what a module returned, in order, down to some depth."""
-    if isinstance(returned, Tensor):
-        return [returned]
-    inside = _parts(returned) if depth else ()
-    return [tensor for _, value in inside for tensor in tensors_in(value, depth - 1)]
-
-
-def _parts(returned: Any) -> Iterator[tuple[str, Any]]:
-    """What a container holds, each by the key, attribute or index that ``output`` can be."""
-    if isinstance(returned, Mapping):
-        yield from ((repr(key), value) for key, value in returned.items())
-    elif isinstance(returned, list | tuple):
-        names = getattr(returned, "_fields", range(len(returned)))
-        yield from ((repr(name), value) for name, value in zip(names, returned, strict=True))
-    elif is_dataclass(returned) and not isinstance(returned, type):
-        yield from ((repr(item.name), getattr(returned, item.name, None)) for item in fields(returned))
-    elif not isinstance(returned, str | bytes | int | float | type(None)):
-        yield from ((repr(name), value) for name, value in getattr(returned, "__dict__", {}).items())
-
-
-def _example(returned: Any) -> str:
-    """An ``output`` that works: the part that looks most like (n, classes)."""
-    tensors = [(name, value) for name, value in _parts(returned) if isinstance(value, Tensor)]
-    best = max(tensors, key=lambda item: (item[1].dim() == 2, item[1].is_floating_point()), default=None)
-    return best[0] if best else "lambda returned: ..."
-
-
-def _kind(value: Any) -> str:
-    return f"tensor {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-
-
 def _written(output: Output) -> str:
-    return getattr(output, "__name__", "function") if callable(output) else repr(output)
+    return getattr(output, "__name__", repr(output)) if callable(output) else repr(output)

@@ -20,7 +20,8 @@ from interpret.graph.program.program import Graph
 from interpret.modules.contexts import plain
 from interpret.modules.copies import clone, eval_copy, share
 from interpret.modules.dispatched import AtenCall, AtenLog, draws_of, python_draws
-from interpret.modules.outputs import Output, pick_output, tensors_in
+from interpret.modules.outputs import Output, pick_output
+from interpret.modules.returned import tensors_in
 from interpret.network.passes import (
     SKIP,
     Findings,

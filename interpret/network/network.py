@@ -23,6 +23,7 @@ from interpret.modules.outputs import (
     Output,
     OutputKind,
     OutputModule,
+    output_text,
     pick_output,
     require_rows,
 )
@@ -54,6 +55,7 @@ class Network:
         aliases: Further names of layers, such as the paper's ``layer1`` to ``layer7``.
         output: What of the things it returns is the output; see ``wrap``.
         check: Whether to test on first use what is assumed of it.
+        output_kind: What the numbers of its outputs are; None: found out on first use.
 
     Raises:
         ModelError: If the module has no layers to see (TorchScript, programs of torch.export).
@@ -68,13 +70,14 @@ class Network:
         output: Output = None,
         *,
         check: bool = True,
+        output_kind: OutputKind | None = None,
     ) -> None:
         self.module = unwrapped(module)
         require_visible(self.module)
         self.input = input or InputSpec()
         self.categories = tuple(categories)
         self.aliases = dict(aliases or {})
-        self.output, self.check = output, check
+        self.output, self.check, self._output_kind = output, check, output_kind
         self._lock, self._current = RLock(), Known(self.module)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -120,9 +123,9 @@ class Network:
         """What the numbers of its outputs are, as found on first use; `interpret.modules.as_probabilities`.
 
         ``probabilities`` where they add up to 1 or a sigmoid makes them, ``log_probabilities`` where they are
-        logarithms of those, else ``logits``.
+        logarithms of those, else ``logits``; ``values`` where the user or the output says so.
         """
-        return self._findings(self._known()).kind
+        return self._output_kind or self._findings(self._known()).kind
 
     @property
     def class_count(self) -> int:
@@ -151,7 +154,13 @@ class Network:
     def of(self, module: nn.Module, input: InputSpec | None = None) -> Network:  # noqa: A002
         """Another module, or the same on another input, with everything else as here."""
         return Network(
-            module, input or self.input, self.categories, self.aliases, self.output, check=self.check
+            module,
+            input or self.input,
+            self.categories,
+            self.aliases,
+            self.output,
+            check=self.check,
+            output_kind=self._output_kind,
         )
 
     def layer(self, name: str) -> str:
@@ -350,4 +359,5 @@ class Network:
 
         Checkpoints share an architecture: results must be keyed by the weights too.
         """
-        return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}")
+        output = ("" if self.output is None else output_text(self.output)) + (self._output_kind or "")
+        return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}{output}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from operator import is_
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -94,12 +94,13 @@ class _First:
 
     def findings(self, output: Output) -> Findings:
         """What it tells."""
-        found = _output(self.alone.returned, output)
+        with self.operations:  # a function of what was returned has operations too
+            found = _output(self.alone.returned, output)
         wrote, kept = self.operations.wrote, map(is_, self.copy.buffers(), self.buffers)
         return Findings(
             calls=tuple(self.alone.layers),
             output=None if found is None else tuple(found.shape),
-            kind="logits" if found is None else output_kind(found, self.operations.maker(found)),
+            kind=_kind(found, output, self.operations),
             writes_input=wrote([self.image]),
             writes_buffers=not all(kept) or wrote(self.buffers),
             writes_weights=self.writes_weights,
@@ -137,6 +138,16 @@ def sample_values(output: Tensor) -> Tensor:
     values = output.flatten(1)
     step = values.shape[1] // SAMPLE | 1  # odd, to meet every channel and column
     return values[:, ::step].clone()
+
+
+def _kind(found: Tensor | None, output: Output, operations: AtenLog) -> OutputKind:
+    """What the numbers of an output are: what it says itself, or what its values and their maker say."""
+    if found is None:
+        return "logits"
+    stated: OutputKind | None = getattr(output, "kind", None)
+    if isinstance(stated, str) and stated in get_args(OutputKind):
+        return stated
+    return output_kind(found, operations.maker(found))
 
 
 def _output(returned: Any, output: Output) -> Tensor | None:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from interpret.graph.program.trace import number_calls
-from interpret.modules.outputs import is_dense
+from interpret.modules.returned import is_dense
 from interpret.modules.wrappers import hookable_parts
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from interpret.modules.outputs import is_dense
+from interpret.modules.returned import is_dense
 
 ROUNDING = 1e-4
 """Difference, relative to the largest value of a layer, from which on rounding is no longer believed."""

@@ -10,7 +10,9 @@ from interpret.arguments import as_aliases, as_categories
 from interpret.images.inputs import Interpolation, as_input_spec
 from interpret.modules.outputs import (
     Output,
+    OutputKind,
     require_output,
+    require_output_kind,
 )
 from interpret.modules.wrappers import require_module
 from interpret.network.network import Network
@@ -32,6 +34,7 @@ def wrap(
     interpolation: Interpolation = "bilinear",
     output: Output = None,
     check: bool = True,
+    output_kind: OutputKind | None = None,
 ) -> Network:
     """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
 
@@ -47,11 +50,16 @@ def wrap(
             default 256/224 of the input size.
         interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
             bicubic.
-        output: Which part of what the module returns is (n, classes): a key, the name of an attribute, an
-            index, or a function of what it returns. Default: the tensor it returns, or its ``logits``.
+        output: What of the things the module returns is (n, classes): a key, the name of an attribute, an
+            index, a list of these that leads inside, or a function of what it returns, such as
+            ``interpret.modules.MeanOverImage()`` for segmenters and ``BestScore(classes=…)`` for detectors.
+            Default: the tensor it returns, or its ``logits``.
         check: Whether to test the module once, on first use: that it gives the same numbers each time and for
             each image by itself. It takes less time than five passes of two images. Without the test the
             caller answers for that.
+        output_kind: What the numbers of the output are: ``logits``, ``probabilities``, ``log_probabilities``
+            or ``values``, as a regression gives: they are asked for themselves, not for a probability.
+            Default: found out on first use; the only logit of a network is a value.
 
     Raises:
         ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
@@ -64,5 +72,7 @@ def wrap(
     """
     require_module(module)
     require_output(output)
+    require_output_kind(output_kind)
     spec = as_input_spec(input_size, mean, std, resize, interpolation)
-    return Network(module, spec, as_categories(categories), as_aliases(aliases), output, check=check)
+    names, further = as_categories(categories), as_aliases(aliases)
+    return Network(module, spec, names, further, output, check=check, output_kind=output_kind)

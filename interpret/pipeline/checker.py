@@ -30,6 +30,7 @@ from interpret.plugin.interfaces import (
     probe_output,
     renderer_input,
 )
+from interpret.plugin.modelnames import read_model_name
 from interpret.plugin.parameters import explain
 
 SECTIONS = ("version", "seed", "models", "datasets", "steps")
@@ -93,11 +94,11 @@ class _Checker:
         self.version(top)
         models = {name: self.model(name, values) for name, values in self.section("models", top)}
         datasets = {
-            name: self.plugin("dataset", ("datasets", name), values)
+            name: self.plugin("dataset", ("datasets", name), self.mapping(("datasets", name), values))
             for name, values in self.section("datasets", top)
         }
         for name, values in self.section("steps", top):
-            self.drafts[name] = self.draft(name, values)
+            self.drafts[name] = self.draft(name, self.mapping(("steps", name), values))
         steps = {name: self.step(name, [*models], [*datasets]) for name in self.order()}
         return Pipeline(models, datasets, steps, self.seed(top))
 
@@ -121,7 +122,7 @@ class _Checker:
         self.report(spot, f"{what} must be a mapping (key: value). Got {_shown(value)}.")
         return {}
 
-    def section(self, name: str, top: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    def section(self, name: str, top: dict[str, Any]) -> list[tuple[str, Any]]:
         """The named entries of a section that must not be empty."""
         if not top.get(name):
             self.report((name,), f"'{name}' is missing or empty: a pipeline needs at least one.", key=True)
@@ -133,7 +134,7 @@ class _Checker:
             )
             return []
         self.names(name, list(entries))
-        return [(entry, self.mapping((name, entry), values)) for entry, values in entries.items()]
+        return list(entries.items())
 
     def names(self, section: str, entries: list[str]) -> None:
         """Names must do as names of folders, on every system."""
@@ -150,12 +151,25 @@ class _Checker:
             if message:
                 self.report((section, entry), f"{message} (steps name folders).", key=True)
 
-    def model(self, name: str, values: dict[str, Any]) -> NetworkChoice:
+    def model(self, name: str, given: Any) -> NetworkChoice:
+        spot: Spot = ("models", name)
+        values = self.in_full(spot, given) if isinstance(given, str) else self.mapping(spot, given)
+        if values is None:
+            return NetworkChoice(None)  # type: ignore[arg-type]
         device = values.get("device", "auto")
         if device not in get_args(Device):
             choices = ", ".join(get_args(Device))
-            self.report(("models", name, "device"), f"device must be one of {choices}. Got {_shown(device)}.")
-        return NetworkChoice(self.plugin("model", ("models", name), values), device)
+            self.report((*spot, "device"), f"device must be one of {choices}. Got {_shown(device)}.")
+        return NetworkChoice(self.plugin("model", spot, values), device)
+
+    def in_full(self, spot: Spot, text: str) -> dict[str, Any] | None:
+        """A model that is written in short, ``torchvision:resnet18``; None if it cannot be understood."""
+        try:
+            found = read_model_name(text, self.registry.models)
+        except InterpretError as error:
+            self.report(spot, str(error))
+            return None
+        return {"name": found.name, **found.parameters}
 
     def plugin(self, kind: Kind, spot: Spot, values: dict[str, Any]) -> Any:
         """The plugin that ``values`` name and describe, or None."""

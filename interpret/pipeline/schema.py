@@ -40,7 +40,7 @@ def pipeline_schema(registry: Registry) -> dict[str, Any]:
                 "default": 0,
                 "description": "Seed of everything random.",
             },
-            "models": _named(models),
+            "models": _named([*models, _short(registry)]),
             "datasets": _named(datasets),
             "steps": _named(steps),
         },
@@ -52,6 +52,12 @@ def _named(choices: Iterable[dict[str, Any]]) -> dict[str, Any]:
     names = {"pattern": f"^{NAME}$"}
     entries = {"anyOf": list(choices)}
     return {"type": "object", "minProperties": 1, "propertyNames": names, "additionalProperties": entries}
+
+
+def _short(registry: Registry) -> dict[str, Any]:
+    """A model in one text."""
+    examples = [f"{name}:{cls.after_colon.upper()}" for name, cls in registry.models.items()]
+    return {"type": "string", "minLength": 1, "description": f"In short: {', '.join(examples)}."}
 
 
 def _schema(

@@ -4,6 +4,7 @@
 - ``hookspecs``: the hooks a plugin can implement.
 - ``discovery``: which plugins there are, what each offers, and what went wrong; ``flaws`` finds the faults.
 - ``parameters``, ``values``: what users write for a plugin, checked and explained.
+- ``modelnames``: a model in one text, ``torchvision:resnet18``.
 - ``library``: `load_model`, `load_dataset`, `load_probe`, `load_renderer`, `load_result`.
 """
 
@@ -32,6 +33,7 @@ from interpret.plugin.library import (
     load_renderer,
     load_result,
 )
+from interpret.plugin.modelnames import ModelName, read_model_name
 from interpret.plugin.parameters import ParameterProblem, configure, explain
 from interpret.plugin.shards import Job, shard_grid
 from interpret.plugin.values import plain_arguments
@@ -45,6 +47,7 @@ __all__ = [
     "Executor",
     "Job",
     "Model",
+    "ModelName",
     "ParameterProblem",
     "Plugin",
     "Probe",
@@ -63,6 +66,7 @@ __all__ = [
     "plain_arguments",
     "probe_inputs",
     "probe_output",
+    "read_model_name",
     "registry",
     "shard_grid",
 ]

@@ -112,6 +112,8 @@ def _field_flaw(kind: Kind, plugin: type[Plugin]) -> str | None:
         return (
             f"{plugin.__name__}.{min(taken)} has a name that is reserved in pipelines: rename the parameter."
         )
+    if issubclass(plugin, Model) and plugin.after_colon not in plugin.model_fields:
+        return f"{plugin.__name__}.after_colon is {plugin.after_colon!r}, which is none of its parameters."
     for name, item in plugin.model_fields.items():
         if not (item.description or "").strip():
             return f"{plugin.__name__}.{name} has no description: use Field(…, description=…)."

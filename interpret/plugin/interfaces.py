@@ -34,6 +34,7 @@ from interpret.errors import InterpretError, ModelError, PluginError, clause
 from interpret.images.dataset import Images, as_images
 from interpret.images.inputs import InputSpec
 from interpret.modules.budget import bounded
+from interpret.modules.outputs import Output, OutputKind
 from interpret.network.entry import takes_network
 from interpret.network.network import Network
 from interpret.plugin.shards import Job, shard_grid
@@ -91,11 +92,15 @@ class Card:
         input: What it takes.
         categories: The names of its outputs.
         aliases: Further names of its layers.
+        output: What of the things it returns is (n, classes); see ``interpret.wrap``.
+        output_kind: What its numbers are; None: found out on first use.
     """
 
     input: InputSpec = field(default_factory=InputSpec)
     categories: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    output: Output = None
+    output_kind: OutputKind | None = None
 
 
 class Model(Plugin):
@@ -103,6 +108,12 @@ class Model(Plugin):
 
     max_bytes: ClassVar[int] = 4 * 2**30
     """Memory that building may take; the parameters may be a stranger's, such as ``width: 1000000``."""
+
+    after_colon: ClassVar[str] = "weights"
+    """The parameter that stands after the colon where a model is named in one text: ``zfnet:scenes``."""
+
+    takes_import_path: ClassVar[bool] = False
+    """Whether ``package.nets:Net`` is a model of this class, with the text as that parameter."""
 
     weights: str | None = Field(
         None, description="Path of a weights file, or a name the model knows; none: initialised."
@@ -139,7 +150,10 @@ class Model(Plugin):
         if self.weights is not None:
             self.load_weights(module)
         card = self.card()
-        return Network(module.eval().to(pick_device(device)), card.input, card.categories, card.aliases)
+        module = module.eval().to(pick_device(device))
+        return Network(
+            module, card.input, card.categories, card.aliases, card.output, output_kind=card.output_kind
+        )
 
     def _built(self) -> nn.Module:
         """The architecture, if its parameters describe one that can be built here."""

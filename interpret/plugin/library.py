@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from pydantic import AfterValidator
 
 from interpret import results
+from interpret.code.imports import allowing
 from interpret.errors import InterpretError
 from interpret.files.folders import user_path
 from interpret.images.dataset import Images
@@ -16,6 +17,7 @@ from interpret.network.network import Network
 from interpret.plugin.discovery import registry
 from interpret.plugin.flaws import Kind
 from interpret.plugin.interfaces import Dataset, Device, Model, Probe, Renderer
+from interpret.plugin.modelnames import read_model_name, with_parameters
 from interpret.plugin.parameters import configure
 from interpret.results import Result
 
@@ -26,7 +28,9 @@ def load_model(name: str, *, device: Device = "auto", **parameters: Any) -> Netw
     """A model by name, built, loaded and in eval mode.
 
     Args:
-        name: Such as ``"zfnet"``; ``interpret list models`` shows all.
+        name: Such as ``"zfnet"``; ``interpret list models`` shows all. After a colon may stand its most
+            telling parameter: ``"zfnet:scenes"``, ``"torchvision:resnet18"``. ``"package.nets:Net"`` is a
+            class of your own, or a function that is annotated to return one; it is imported and called.
         device: Where it computes; ``auto`` is an accelerator where there is one.
         **parameters: The model's own; ``interpret describe NAME`` shows them.
 
@@ -34,8 +38,14 @@ def load_model(name: str, *, device: Device = "auto", **parameters: Any) -> Netw
         UnknownNameError: If no plugin offers the model.
         PluginError: If a parameter is wrong.
         ModelError: If its weights cannot be loaded.
+
+    Example:
+        >>> interpret.load_model("torchvision:squeezenet1_1", categories=10)  # doctest: +SKIP
     """
-    return cast(Model, _load("model", name, parameters)).load(device)
+    found = read_model_name(name, registry().models)
+    with allowing([found.module] if found.module else []):  # who calls this has chosen what is imported
+        model: Model = _load("model", found.name, with_parameters(found, parameters))
+        return model.load(device)
 
 
 def load_dataset(name: str, **parameters: Any) -> Images:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -98,9 +99,8 @@ class EightLayers(ImageModel):
 
     def card(self) -> Card:
         """Input specification, categories, and the paper's names of the layers."""
-        card = super().card()
         names = [f"layer{number}" for number in self.resized()]
-        return Card(card.input, card.categories, {name: name for name in names})
+        return replace(super().card(), aliases={name: name for name in names})
 
     def known(self) -> Stated:
         """What a weights file says; a card has filled in the parameters already."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from interpret.arguments import as_channels
+from interpret.code import ImportPath
 from interpret.errors import ModelError, UnknownNameError, clause
 from interpret.files import parse_json, read_text, user_path
 from interpret.images import InputSpec, Interpolation
+from interpret.modules import OutputKind
 from interpret.plugin import Card, Model
 from interpret.weights import read_metadata
+from interpret_zoo.outputs import OutputFunction, OutputParameter, as_output_parameter, made_output
 
 LARGEST_SIDE = 2**13
 """Pixels of a side that weights may state."""
@@ -86,6 +89,26 @@ class ImageModel(Model):
         description="Number of outputs, their names, or a file of names; none: as the weights say.",
     )
 
+    output: OutputParameter = Field(
+        None,
+        description="What of the things the network returns is (n, classes): a key, an attribute, an index, "
+        "a list of these, or {name: mean_over_image | max_over_image | best_score | function, …}.",
+    )
+
+    output_kind: OutputKind | None = Field(
+        None,
+        description="What its numbers are; values (of a regression) have no probability; none: as found.",
+    )
+
+    @field_validator("output", mode="plain", json_schema_input_type=OutputParameter)
+    @classmethod
+    def _some_output(cls, value: Any) -> OutputParameter:
+        return as_output_parameter(value)
+
+    @field_serializer("output")
+    def _written_output(self, value: OutputParameter) -> Any:
+        return value.model_dump(mode="json") if isinstance(value, OutputFunction) else value
+
     @field_validator("input_size")
     @classmethod
     def _height_and_width(cls, value: int | tuple[int, int] | None) -> tuple[int, int] | None:
@@ -119,7 +142,17 @@ class ImageModel(Model):
     def card(self) -> Card:
         """Its input specification and categories."""
         stated = self.stated()
-        return Card(_input_spec(stated), stated.categories or ())
+        return Card(
+            _input_spec(stated),
+            stated.categories or (),
+            output=made_output(self.output),
+            output_kind=self.output_kind,
+        )
+
+    def imports(self) -> Sequence[ImportPath]:
+        """The function that ``output`` names, if it does."""
+        own = self.output.imports() if isinstance(self.output, OutputFunction) else ()
+        return [*super().imports(), *own]
 
     def stated(self) -> Stated:
         """What the parameters say, else what the weights say, else what is usual."""

@@ -25,6 +25,8 @@ class Module(ImageModel):
     """
 
     name: ClassVar[str] = "module"
+    after_colon: ClassVar[str] = "target"
+    takes_import_path: ClassVar[bool] = True
 
     target: str = Field(
         json_schema_extra={"pattern": f"^{FORM}$"}, description='Module and class: "package.nets:Net".'
@@ -43,8 +45,8 @@ class Module(ImageModel):
         return value
 
     def imports(self) -> Sequence[ImportPath]:
-        """The class."""
-        return [check_import_path(self.target)]
+        """The class, and the function that ``output`` names."""
+        return [check_import_path(self.target), *super().imports()]
 
     def build(self) -> nn.Module:
         """The module as its class makes it."""

@@ -41,6 +41,7 @@ class Torchvision(ImageModel):
     """
 
     name: ClassVar[str] = "torchvision"
+    after_colon: ClassVar[str] = "arch"
 
     arch: str = Field(description="Name of the network in torchvision.models, such as resnet18.")
     arguments: Annotated[dict[str, JsonValue], AfterValidator(plain_arguments)] = Field(

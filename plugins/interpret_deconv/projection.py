@@ -205,22 +205,31 @@ class LayerProjector:
 
     @property
     def sees_all(self) -> bool:
-        """Whether the receptive field is larger than the image, so that projections are not cropped."""
-        sizes = zip(self.field.size, self.graph.input.extent, strict=True)
-        return 0 in self.field.stride or any(mine > whole for mine, whole in sizes)
+        """Whether receptive fields are larger than the image, so that projections are not cropped.
+
+        Where boxes differ in size, they are if one of them is as large as the image: of a network whose
+        padding wraps around, those at the borders are.
+        """
+        allowed = 0 if self.field.regular else 1
+        sizes = zip(self.field.largest, self.graph.input.extent, strict=True)
+        return 0 in self.field.stride or any(mine + allowed > whole for mine, whole in sizes)
 
     @property
     def size(self) -> tuple[int, int]:
-        """Rows and columns of a box."""
-        return self.graph.input.extent if self.sees_all else self.field.size
+        """Rows and columns of a crop: every neuron's box fits into them."""
+        return self.graph.input.extent if self.sees_all else self.field.largest
 
     def boxes(self, seeds: Seeds) -> Int[Tensor, "k 4"]:
-        """The receptive field of each neuron, not cut at the borders; or the whole image."""
+        """The receptive field of each neuron, not cut at the borders; or the whole image.
+
+        Where fields differ in size, each is as large as the largest, so that their crops are of one size.
+        """
         if self.sees_all:
             return torch.tensor([[0, 0, *self.graph.input.extent]]).repeat(len(seeds.image), 1)
         positions = zip(seeds.y.tolist(), seeds.x.tolist(), strict=True)
-        boxes = [self.field.box(y, x) for y, x in positions]
-        return torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)
+        corners = torch.tensor([self.field.box(y, x)[:2] for y, x in positions], dtype=torch.int64)
+        corners = corners.reshape(-1, 2)
+        return torch.cat([corners, corners + torch.tensor(self.size)], 1)
 
     def patches(
         self, x: Float[Tensor, "n c h w"], seeds: Seeds

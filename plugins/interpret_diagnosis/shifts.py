@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache, reduce
 from operator import add
 
@@ -32,14 +33,14 @@ class ShiftError(Record):
             would be as good a guess; none where it cannot be measured.
         shifts: By how many pixels the image was moved.
         each: The error of each shift down and across; NaN along an axis that has none.
-        stride: Pixels from one neuron to the next, down and across.
+        stride: Pixels from one neuron to the next, down and across; less than 1 after upsampling.
         reason: Why there is no error.
     """
 
     error: float | None
     shifts: tuple[int, ...] = ()
     each: Float[Tensor, "axis shift"] = field(default_factory=lambda: torch.zeros(2, 0))
-    stride: tuple[int, int] = (0, 0)
+    stride: tuple[float, float] = (0, 0)
     reason: str = ""
 
 
@@ -129,9 +130,10 @@ class _Trial:
         stride, seen = field.stride[axis], max(field.size)
         nothing = (slice(0, 0), slice(0, 0))
         if field.extent == (1, 1) or stride == 0:
-            return cls(
-                axis, stride, (), nothing, "It has no positions that see different parts of the image."
-            )
+            return cls(axis, 0, (), nothing, "It has no positions that see different parts of the image.")
+        if not isinstance(stride, int) or stride < 0 or not field.regular:
+            reason = f"Its neurons do not lie a whole number of pixels apart, but {stride}: no move fits all."
+            return cls(axis, 0, (), nothing, reason)
         rows, columns = (
             _inside(field, along, size[along], stride if along == axis else 0) for along in (0, 1)
         )
@@ -205,13 +207,19 @@ def _try(network: Network, x: Tensor, trials: dict[tuple[str, int], _Trial]) -> 
 
 def _together(down: _Trial, across: _Trial, field: ReceptiveField) -> ShiftError:
     """The errors along both axes."""
+    stride = (_number(field.stride[0]), _number(field.stride[1]))
     if down.reason and across.reason:
-        return ShiftError(None, stride=field.stride, reason=down.reason)
+        return ShiftError(None, stride=stride, reason=down.reason)
     shifts = tuple(sorted({*down.shifts, *across.shifts}))
     each = torch.full((2, len(shifts)), torch.nan, dtype=torch.float64)
     for trial in (down, across):
         for shift in trial.shifts:
             each[trial.axis, shifts.index(shift)] = trial.error(shift)
     if each.isnan().all():
-        return ShiftError(None, shifts, each, field.stride, "Its map is the same everywhere.")
-    return ShiftError(float(each.nanmean()), shifts, each, field.stride)
+        return ShiftError(None, shifts, each, stride, "Its map is the same everywhere.")
+    return ShiftError(float(each.nanmean()), shifts, each, stride)
+
+
+def _number(stride: int | Fraction) -> float:
+    """A stride as it is stored: a whole number where it is one."""
+    return stride if isinstance(stride, int) else float(stride)

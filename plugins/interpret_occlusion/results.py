@@ -13,7 +13,7 @@ from torch import Tensor
 from interpret.attributions import Attributions
 from interpret.errors import InterpretError
 from interpret.images import Fill, InputSpec
-from interpret.modules import OutputKind, as_probabilities
+from interpret.modules import OutputKind, as_probabilities, as_scores, has_probabilities
 from interpret.records import Record
 from interpret.results import Result
 from interpret_deconv import LayerProjections
@@ -52,8 +52,8 @@ class Sweep(Result):
         fill: What the occluder shows, in pixels from 0 to 1: a grey, a colour, ``mean``, ``blur`` or
             ``noise``.
         followed: What became of each layer's units, by the names the layers were asked for.
-        output_kind: What the outputs are: ``logits``, of which a softmax makes probabilities, or what
-            the network gives as ``probabilities`` or ``log_probabilities`` itself.
+        output_kind: What the outputs are: ``logits``, of which a softmax makes probabilities, what the
+            network gives as ``probabilities`` or ``log_probabilities`` itself, or ``values``.
         engine: ``incremental`` or ``full``; of a result stored before also ``approximate``, which is gone and
             interpolated some of the places.
         multiply_adds: How many the engine took, and how many full forward passes at every place take.
@@ -87,11 +87,26 @@ class Sweep(Result):
         return self.rows, self.columns
 
     @property
+    def has_probability(self) -> bool:
+        """Whether the outputs stand for probabilities; those of a regression and single logits do not."""
+        return has_probabilities(self.output_kind, self.logits.shape[-1])
+
+    @property
+    def value(self) -> Float[Tensor, "rows columns"]:
+        """What is asked for of the target: its probability, or its output where that stands for none."""
+        return as_scores(self.logits, self.output_kind)[..., self.target]
+
+    @property
+    def unoccluded_value(self) -> float:
+        """The same without the occluder."""
+        return float(as_scores(self.unoccluded, self.output_kind)[self.target])
+
+    @property
     def probability(self) -> Float[Tensor, "rows columns"]:
         """The probability of the target (Figure 7 d of the paper).
 
         Raises:
-            InterpretError: If the network has one output: the softmax of one number is 1, whatever it is.
+            InterpretError: If the outputs stand for none: the softmax of one number is 1, whatever it is.
         """
         return self._shares(self.logits)[..., self.target]
 
@@ -107,28 +122,24 @@ class Sweep(Result):
 
     @property
     def drop(self) -> Float[Tensor, "rows columns"]:
-        """By how much the occluder lowers the target's probability; negative where it raises it.
-
-        Raises:
-            InterpretError: If the network has one output, which has no probability.
-        """
-        return self._shares(self.unoccluded)[self.target] - self.probability
+        """By how much the occluder lowers the target's ``value``; negative where it raises it."""
+        return as_scores(self.unoccluded, self.output_kind)[self.target] - self.value
 
     @property
     def unoccluded_probability(self) -> float:
         """The probability of the target without the occluder.
 
         Raises:
-            InterpretError: If the network has one output, which has no probability.
+            InterpretError: If the outputs stand for none.
         """
         return float(self._shares(self.unoccluded)[self.target])
 
     def _shares(self, logits: Float[Tensor, "*place classes"]) -> Float[Tensor, "*place classes"]:
         """Probabilities of the classes."""
-        if logits.shape[-1] == 1 and self.output_kind == "logits":
+        if not self.has_probability:
             raise InterpretError(
-                "The network has one output, and one number has no probability. Look at logits[..., 0] or "
-                "attribution(); in figures, draw occlusion_overlay with `of: logit`."
+                "The outputs are values: one number has no probability, nor have means of maps or what was "
+                "wrapped as values. Look at .value, which is the output itself."
             )
         return as_probabilities(logits, self.output_kind)
 
@@ -246,6 +257,9 @@ class OcclusionMaps(Result):
     output_kind = OfOne(lambda sweep: sweep.output_kind)
     engine = OfOne(lambda sweep: sweep.engine)
     multiply_adds = OfOne(lambda sweep: sweep.multiply_adds)
+    has_probability = OfOne(lambda sweep: sweep.has_probability)
+    value = OfOne(lambda sweep: sweep.value)
+    unoccluded_value = OfOne(lambda sweep: sweep.unoccluded_value)
     probability = OfOne(lambda sweep: sweep.probability)
     label = OfOne(lambda sweep: sweep.label)
     response = OfOne(lambda sweep: sweep.response)

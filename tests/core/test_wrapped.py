@@ -201,7 +201,12 @@ NAMED = {
     "dict": (lambda loss, logits: {"loss": loss, "scores": logits}, "scores", "'scores'"),
     "dataclass": (Scores, "scores", "'scores'"),
     "named tuple": (Pair, "scores", "'scores'"),
-    "function": (lambda loss, logits: {"a": {"b": logits}}, lambda returned: returned["a"]["b"], None),
+    "nested": (lambda loss, logits: {"a": (loss, {"b": logits})}, ["a", 1, "b"], r"\['a', 1, 'b'\]"),
+    "function": (
+        lambda loss, logits: [logits[:, :, None]],
+        lambda returned: returned[0].flatten(1),
+        None,
+    ),
 }
 
 
@@ -241,7 +246,7 @@ def test_an_attribute_called_logits_is_the_output():
     assert torch.equal(wrapped(Returns(Answer).eval())(X), wrapped(plain())(X))
 
 
-@pytest.mark.parametrize("kind", ["tuple", "function"])
+@pytest.mark.parametrize("kind", ["tuple", "nested", "function"])
 def test_a_named_output_is_the_output_everywhere(kind):
     make, output, _ = NAMED[kind]
     assert_like_plain(wrapped(Returns(make).eval(), output=output))
@@ -287,7 +292,7 @@ BAD = {
     "categories": [5, "cat", [1, 2, 3, 4, 5], {0: "cat"}],
     "aliases": ["conv", {"a": 1}, 3],
     "resize": [0, -1, "256", 1.5],
-    "output": [1.5, [1], True],
+    "output": [1.5, [], [1.5], ["a", True], True, interpret.modules.MeanOverImage],
 }
 
 
@@ -377,7 +382,7 @@ def test_a_detector_is_told_at_once_why_it_has_no_graph():
         ModelError, match="'nonzero' in the forward of Detector itself makes a tensor whose size"
     ):
         _ = network.graph
-    with pytest.raises(ModelError, match=r"returns list \(0: dict\)"):
+    with pytest.raises(ModelError, match=r"returns list \(0: dict \('boxes': tensor"):
         sweep(network, X[0], 4, 4)
 
 

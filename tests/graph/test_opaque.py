@@ -19,13 +19,11 @@ MODULES: dict[str, nn.Module] = {
     "instance norm": nn.InstanceNorm2d(4, affine=True),
     "layer norm of maps": nn.LayerNorm([4, 10, 9]),
     "softmax of channels": nn.Softmax2d(),
-    "channel shuffle": nn.ChannelShuffle(2),
-    "bicubic": nn.Upsample(scale_factor=1.5, mode="bicubic"),
     "log sigmoid": nn.LogSigmoid(),
     "hard shrink": nn.Hardshrink(),
     "hard swish": nn.Hardswish(),
 }
-CHANNELS = {"softmax of channels", "channel shuffle"}
+CHANNELS = {"softmax of channels"}
 """Of these no rule says that positions do not move; it is measured."""
 
 POINTWISE = {"log sigmoid", "hard shrink", "hard swish"}

@@ -102,10 +102,25 @@ def test_one_output_is_its_own_target_as_in_captum(x: Tensor, engine: Any) -> No
 
 
 def test_one_number_has_no_probability(x: Tensor) -> None:
-    maps = sweep(network_of(1), x, 4, 2)
-    for name in ("probability", "drop"):
-        with pytest.raises(InterpretError, match=r"one number has no probability. Look at logits\[..., 0\]"):
+    network = network_of(1)
+    maps = sweep(network, x, 4, 2)
+    for name in ("probability", "unoccluded_probability"):
+        with pytest.raises(InterpretError, match=r"one number has no probability.*Look at \.value"):
             getattr(maps, name)
+    assert not maps.has_probability
+    assert torch.equal(maps.value, maps.logits[..., 0])
+    assert torch.equal(maps.drop, float(network(x[None])) - maps.logits[..., 0])
+
+
+def test_values_of_a_regression_are_no_probabilities_because_the_user_says_so(x: Tensor) -> None:
+    module = network_of(4).module
+    maps = sweep(wrap(module, input_size=(12, 10), output_kind="values"), x, 4, 2, target=2)
+    assert (maps.has_probability, maps.output_kind) == (False, "values")
+    assert torch.equal(maps.value, maps.logits[..., 2])
+    as_usual = sweep(wrap(module, input_size=(12, 10)), x, 4, 2, target=2)
+    assert torch.equal(as_usual.value, as_usual.logits.softmax(2)[..., 2])
+    with pytest.raises(ModelError, match="output_kind is 'value'; it must be 'logits'"):
+        wrap(module, output_kind="value")  # type: ignore[arg-type]
 
 
 def test_outputs_that_are_no_vector_are_refused(x: Tensor) -> None:

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch, Reference, laid_out
 from interpret.graph.delta.intervals import reading
-from interpret.graph.operations.geometry import Geometry, pair
+from interpret.graph.operations.geometry import Geometry, pair, takes_map
 from interpret.graph.operations.norm import norm_factor
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
+from interpret.graph.operations.sampling import Sampling, by_transposed_kernel
 from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -26,11 +27,14 @@ aten = torch.ops.aten
 
 
 def _plain(spelling: Spelling) -> CanonicalCall | None:
-    """The general convolution, if it is a plain one in two dimensions."""
+    """The general convolution, if it is one in two dimensions, transposed or not."""
     arguments = dict(spelling.arguments)
-    transposed, _ = arguments.pop("transposed"), arguments.pop("output_padding")
-    if transposed or len(arguments["stride"]) != 2:
+    transposed, output_padding = arguments.pop("transposed"), arguments.pop("output_padding")
+    if len(arguments["stride"]) != 2:
         return None
+    if transposed:
+        given = arguments | {"output_padding": output_padding}
+        return CanonicalCall("conv_transpose2d", aten.conv_transpose2d.input, given)
     return CanonicalCall("conv2d", aten.conv2d.default, arguments)
 
 
@@ -204,6 +208,13 @@ def _weight(reference: Reference, node: Node) -> Tensor:
     return laid_out(weight)
 
 
+# The transposed convolution.
+
+
+def _transposed(node: Node, operand: Node, axis: int) -> Sampling | None:
+    return by_transposed_kernel(_geometry(node).axes[axis]) if takes_map(node, operand) else None
+
+
 OPERATIONS = (
     Operation(
         "conv2d",
@@ -218,7 +229,7 @@ OPERATIONS = (
         windowed=WindowedRules(_windowed_down, _windowed_forward, from_channel=_from_channel),
         delta=DeltaRules(_change, fresh=True),
     ),
-    Operation("conv_transpose2d", ("conv_transpose2d",), linear="first", maps=True),
+    Operation("conv_transpose2d", ("conv_transpose2d",), linear="first", maps=True, positions=_transposed),
     Operation("unfold", ("im2col",), linear="first"),
     Operation("fold", ("col2im",), linear="first"),
 )

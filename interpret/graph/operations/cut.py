@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch, laid_out
 from interpret.graph.operations.axes import first_aligned, named_axes, spatial, surviving
-from interpret.graph.operations.geometry import Geometry, pair
+from interpret.graph.operations.geometry import Axis, Geometry, pair
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
+from interpret.graph.operations.sampling import Sampling, by_index, by_kernel
 from interpret.graph.program.calls import CanonicalCall, Spelling, counted_from_front
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -126,6 +129,32 @@ def _indexed(arguments: Mapping[str, Any], count: int) -> Sequence[int]:
     return [-1 if axis in given else axis for axis in range(count)]
 
 
+def _turned(node: Node, operand: Node, axis: int) -> Sampling | None:
+    """A flip: rows or columns in the opposite order."""
+    if not _keeps_axes(node, operand):
+        return None
+    if spatial(node)[axis] not in named_axes(node.arguments, len(node.traced)):
+        return by_kernel(Axis())
+    end = node.extent[axis] - 1
+    return Sampling(Fraction(-1), lambda first, last: (end - last, end - first))
+
+
+def _rolled(node: Node, operand: Node, axis: int) -> Sampling | None:
+    """A roll: rows or columns further on; those that leave the map come in on the other side."""
+    dims, shifts = node.arguments["dims"], node.arguments["shifts"]
+    if not _keeps_axes(node, operand) or not dims:  # without axes, all of the map is one row
+        return None
+    named = zip(dims, shifts, strict=True)
+    shift = sum(shift for dim, shift in named if dim % len(node.traced) == spatial(node)[axis])
+    size = node.extent[axis]
+    index = (np.arange(size) - shift) % size
+    return by_index(index, size, lambda first, last: (first - shift, last - shift))
+
+
+def _keeps_axes(node: Node, operand: Node) -> bool:
+    return node.varying_operands == (operand,) and node.spatial == operand.spatial is not None
+
+
 OPERATIONS = (
     Operation(
         "slice",
@@ -142,6 +171,6 @@ OPERATIONS = (
     ),
     Operation("index_select", ("index_select",), linear="first", axes=surviving(_mixed)),
     Operation("index", ("index",), linear="first", axes=surviving(_indexed)),
-    Operation("flip", ("flip",), linear="first", axes=surviving(_flipped)),
-    Operation("roll", ("roll",), linear="first", axes=surviving(_mixed)),
+    Operation("flip", ("flip",), linear="first", axes=surviving(_flipped), positions=_turned),
+    Operation("roll", ("roll",), linear="first", axes=surviving(_mixed), positions=_rolled),
 )

@@ -14,6 +14,7 @@ from torch import Tensor
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import AxesRule
 from interpret.graph.operations.geometry import Geometry
+from interpret.graph.operations.sampling import Sampling
 from interpret.graph.program.calls import Form
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -23,8 +24,8 @@ from interpret.graph.topdown.whole_maps import Share, WholeMaps
 Linear = Literal["never", "first", "either", "all"]
 """In which operands a value is linear: the first alone, any one of them, or all of them together."""
 
-PositionsRule = Callable[[Node, Node, int, Any], "tuple[Any, Any, int] | None"]
-"""From a node, its operand, 0 (rows) or 1 (columns), and positions: first, last, step of what they read."""
+PositionsRule = Callable[[Node, Node, int], "Sampling | None"]
+"""From a node, its operand, and 0 (rows) or 1 (columns): which positions it reads; None: not known."""
 
 SaveRule = Callable[[Node, Mapping[str, Any]], tuple[Any, Any]]
 """From a node and its arguments: its value, and what the way down must know."""

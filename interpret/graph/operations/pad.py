@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
-from interpret.graph.operations.geometry import Geometry
+from interpret.graph.operations.axes import first_aligned, spatial
+from interpret.graph.operations.geometry import Geometry, takes_map
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
+from interpret.graph.operations.sampling import Positions, Sampling, by_index
 from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -28,9 +33,11 @@ def _repeating(spelling: Spelling) -> CanonicalCall:
 
 
 def _geometry(node: Node) -> Geometry | None:
-    pads = node.arguments["pad"]
-    left, _, top = (*pads, 0, 0)[:3]
-    return None if any(pads[6:]) else Geometry(padding=(top, left))
+    """What is before the rows and the columns; PyTorch counts the axes from the last."""
+    pads, axes = node.arguments["pad"], spatial(node)
+    before = [*pads[::2], *[0] * len(node.traced)]
+    top, left = (before[len(node.traced) - 1 - axis] for axis in axes)
+    return None if any(pads[2 * len(node.traced) - 2 :]) else Geometry(padding=(top, left))
 
 
 def _stays(node: Node) -> bool:
@@ -52,6 +59,30 @@ def _change(batch: PlaceBatch, node: Node) -> Change:
     return Change(batch.read(operand, inside), (inside[0].shifted(top), inside[1].shifted(left)))
 
 
+# A padding that repeats what the map holds: in a mirror, the last row again, or from the other side.
+
+
+@lru_cache(256)
+def _sources(size: int, before: int, behind: int, mode: str) -> Positions:
+    """Where each position of the larger map comes from: what the padding makes of a row of numbers."""
+    numbers = torch.arange(size, dtype=torch.float64).view(1, 1, size)
+    found: Positions = F.pad(numbers, (before, behind), mode)[0, 0].long().numpy()
+    return found
+
+
+def _repeated(node: Node, operand: Node, axis: int) -> Sampling | None:
+    given = node.arguments
+    if not takes_map(node, operand) or len(given.get("pad", given.get("padding", ()))) != 4:
+        return None
+    before, behind = (given.get("pad") or given["padding"])[2 - 2 * axis :][:2]
+    mode = given.get("mode") or MODES[node.operation]
+    index = _sources(operand.extent[axis], before, behind, mode)
+    return by_index(index, operand.extent[axis], lambda first, last: (first - before, last - before))
+
+
+MODES = {"reflection_pad2d": "reflect", "replication_pad2d": "replicate"}
+
+
 OPERATIONS = (
     Operation(
         "pad",
@@ -59,10 +90,11 @@ OPERATIONS = (
         forms={"pad": lambda spelling: _constant(spelling) or _repeating(spelling)},
         linear="first",
         maps=True,
+        axes=first_aligned,
         geometry=_geometry,
         stays=_stays,
         windowed=WindowedRules(_windowed, _windowed_forward),
         delta=DeltaRules(_change, of_masks=True),
     ),
-    Operation("edge_pad", ("reflection_pad2d", "replication_pad2d"), linear="first", maps=True),
+    Operation("edge_pad", tuple(MODES), linear="first", maps=True, positions=_repeated),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -22,6 +23,7 @@ from interpret.graph.operations.operation import (
     WindowedValues,
 )
 from interpret.graph.operations.reduce import mean_change, pools_all
+from interpret.graph.operations.sampling import Sampling
 from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node, apply
 from interpret.graph.topdown.neuron_windows import NeuronWindows
@@ -244,11 +246,14 @@ def _adaptive_max(spelling: Spelling) -> CanonicalCall | None:
     return spelling.as_it_stands("adaptive_max_pool2d") if spelling.item in (None, 0) else None
 
 
-def _adaptive_positions(node: Node, operand: Node, axis: int, position: Any) -> tuple[Any, Any, int] | None:
+def _adaptive(node: Node, operand: Node, axis: int) -> Sampling | None:
     size, made = operand.extent[axis], node.extent[axis]
     if made == 1 or not takes_map(node, operand):
         return None
-    return position * size // made, -(-(position + 1) * size // made) - 1, 1
+    return Sampling(
+        Fraction(size, made),
+        lambda first, last: (first * size // made, -(-(last + 1) * size // made) - 1),
+    )
 
 
 OPERATIONS = (
@@ -282,14 +287,14 @@ OPERATIONS = (
         linear="first",
         sums=True,
         maps=True,
-        positions=_adaptive_positions,
+        positions=_adaptive,
         delta=DeltaRules(mean_change, pools_all, pools=True),
     ),
     Operation(
         "adaptive_max_pool2d",
         forms={"adaptive_max_pool2d": _adaptive_max},
         maps=True,
-        positions=_adaptive_positions,
+        positions=_adaptive,
         save=lambda _rules: save_operands,
     ),
 )

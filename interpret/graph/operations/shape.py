@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
-from interpret.graph.operations.axes import aligned, first_aligned, reshaped, spatial, surviving
+from interpret.graph.operations.axes import aligned, channelwise, first_aligned, reshaped, spatial, surviving
 from interpret.graph.operations.opaque import change_by_value
 from interpret.graph.operations.operation import DeltaRules, Operation, always
 from interpret.graph.program.calls import CanonicalCall, Spelling
@@ -110,6 +110,9 @@ OPERATIONS = (
         axes=surviving(_order),
         keeps_images=lambda node: bool(node.arguments["dims"][0] == 0),
         delta=BY_VALUE,
+    ),
+    Operation(
+        "channel_shuffle", ("channel_shuffle", "native_channel_shuffle"), linear="first", axes=channelwise
     ),
     Operation("expand", forms={"expand": _expand, "copy": _written_over}, linear="first", axes=aligned),
     Operation("repeat", ("repeat",), linear="first"),

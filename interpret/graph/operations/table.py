@@ -91,11 +91,17 @@ def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[in
         operands: The nodes it reads.
         traced: The shape of the value.
     """
-    if TABLE.get(call.op, NO_ROW).maps:
+    if TABLE.get(call.op, NO_ROW).maps and _counts_channels_second(call):
         return (2, 3) if len(traced) == 4 else None
     ruled = [(node.extent, axes) for node in operands if (axes := _carried(call, node, traced))]
     kept = [(node.extent, axes) for node in operands if (axes := kept_by_shape(node, traced))]
     return max(ruled or kept, key=itemgetter(0))[1] if ruled or kept else None
+
+
+def _counts_channels_second(call: CanonicalCall) -> bool:
+    """Whether the rows and columns of what an operation on maps reads, if it has any, are its last axes."""
+    first = next(iter(call.arguments.values()))
+    return not (isinstance(first, Node) and first.varies) or first.spatial in (None, (2, 3))
 
 
 def _carried(call: CanonicalCall, operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
@@ -114,7 +120,7 @@ def geometry(node: Node, operand: Node) -> Geometry | None:
     if node.spatial is None or operand.spatial is None or not operand.varies:
         return None
     row = row_of(node)
-    if row.maps:
+    if row.maps and not (row.axes and node.spatial != (2, 3)):
         return row.geometry(node) if row.geometry and takes_map(node, operand) else None
     if _carried(CanonicalCall(node.op, node.target, node.arguments), operand, node.traced) != node.spatial:
         return None

@@ -1,32 +1,129 @@
-"""From a map to a larger one."""
+"""From a map to a larger one, or to a smaller one: interpolation, and pixels that become channels."""
 
 from __future__ import annotations
 
-from typing import Any
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 
-from interpret.graph.operations.geometry import takes_map
+from interpret.graph.operations.geometry import Geometry, pair, takes_map
 from interpret.graph.operations.operation import Operation
+from interpret.graph.operations.sampling import Positions, Sampling
 from interpret.graph.program.program import Node
 
+aten = torch.ops.aten
 
-def _nearest(node: Node, operand: Node, axis: int, position: Any) -> tuple[Any, Any, int] | None:
-    """Where nearest upsampling reads: what it does to a map of positions; in proportion outside the map."""
+NEAREST = ("upsample_nearest2d", "_upsample_nearest_exact2d")
+
+
+class Interpolation(NamedTuple):
+    """One axis of an interpolation.
+
+    Attributes:
+        name: PyTorch's name of it.
+        size: Positions of the operand.
+        made: Positions of the value.
+        corners: Whether the first and the last positions of both coincide (``align_corners``).
+        scale: How many times as large the value is, if that was asked for and not a size.
+        dtype: Type of the numbers, with whose precision PyTorch says where it reads.
+    """
+
+    name: str
+    size: int
+    made: int
+    corners: bool
+    scale: float | None
+    dtype: torch.dtype | None
+
+    @property
+    def stride(self) -> Fraction:
+        """Positions of the operand from one position of the value to the next."""
+        if self.corners and self.made > 1:
+            return Fraction(self.size - 1, self.made - 1)
+        if self.scale and not self.corners:
+            return 1 / Fraction(self.scale).limit_denominator(10_000)
+        return Fraction(self.size, self.made)
+
+    @property
+    def first(self) -> Fraction:
+        """Where the first position of the value lies among those of the operand."""
+        if self.corners or self.name == "upsample_nearest2d":
+            return Fraction(0)
+        half = self.stride / 2
+        return half if self.name == "_upsample_nearest_exact2d" else half - Fraction(1, 2)
+
+    @property
+    def reach(self) -> Fraction:
+        """What has a weight lies nearer than this to a place among the positions of the operand."""
+        kernel = Fraction(2 if "bicubic" in self.name else 1)
+        return kernel * max(self.stride, Fraction(1)) if self.name.endswith("_aa") else kernel
+
+    def windows(self, first: Positions, last: Positions) -> tuple[Positions, Positions]:
+        """What the kernel lies over, beyond the borders too."""
+        if self.name in NEAREST:
+            return _floor(self.first, self.stride, first), _floor(self.first, self.stride, last)
+        start = _floor(self.first - self.reach, self.stride, first) + 1
+        return start, -_floor(-self.first - self.reach, -self.stride, last) - 1
+
+
+def _floor(offset: Fraction, stride: Fraction, position: Positions) -> Positions:
+    """Round offset + stride * position down."""
+    common = offset.denominator * stride.denominator
+    return (position * int(stride * common) + int(offset * common)) // common
+
+
+@lru_cache(64)
+def _weighed(axis: Interpolation) -> Bool[np.ndarray, "made size"]:
+    """Which positions have a weight, from what PyTorch makes of maps with one pixel each."""
+    pixels = torch.eye(axis.size, dtype=axis.dtype)[:, None, None]
+    corners = () if axis.name in NEAREST else (axis.corners,)
+    made = getattr(aten, axis.name).default(pixels, [1, axis.made], *corners, None, axis.scale)
+    weighed: Bool[np.ndarray, "made size"] = (made[:, 0, 0].T != 0).numpy()
+    return weighed
+
+
+def interpolation(node: Node, axis: int) -> Interpolation:
+    """The rows (0) or the columns (1) of an interpolation."""
+    given, operand = node.arguments, node.operands[0]
+    scales = given.get("scale_factors") or (given.get("scales_h"), given.get("scales_w"))
+    corners = bool(given.get("align_corners"))
+    return Interpolation(
+        node.operation, operand.extent[axis], node.extent[axis], corners, scales[axis], operand.dtype
+    )
+
+
+def _interpolated(node: Node, operand: Node, axis: int) -> Sampling | None:
     if not takes_map(node, operand):
         return None
-    size, made = operand.extent[axis], node.extent[axis]
-    positions = torch.arange(size, dtype=torch.float64).view((1, 1, -1, 1) if axis == 0 else (1, 1, 1, -1))
-    given = {**node.arguments, next(iter(node.arguments)): positions.expand(1, 1, *operand.extent)}
-    table = node.target(**given)[0, 0].select(1 - axis, 0).long().numpy()
-    inside = np.clip(position, 0, made - 1)
-    nearest = np.where(position == inside, table[inside], position * size // made)
-    return nearest, nearest, 1
+    found = interpolation(node, axis)
+    return Sampling(found.stride, found.windows, table=_weighed(found))
+
+
+def _shuffled(node: Node, operand: Node, _axis: int) -> Sampling | None:
+    factor = node.arguments["upscale_factor"]
+    if not takes_map(node, operand):
+        return None
+    return Sampling(Fraction(1, factor), lambda first, last: (first // factor, last // factor))
+
+
+def _unshuffled(node: Node) -> Geometry:
+    factor = pair(node.arguments["downscale_factor"])
+    return Geometry(factor, factor)
 
 
 OPERATIONS = (
-    Operation("upsample_nearest2d", ("upsample_nearest2d",), linear="first", maps=True, positions=_nearest),
-    Operation("upsample", ("upsample_bilinear2d",), linear="first", maps=True),
-    Operation("pixel_shuffle", ("pixel_shuffle",), linear="first", maps=True),
+    Operation("upsample_nearest2d", spellings=NEAREST, linear="first", maps=True, positions=_interpolated),
+    Operation(
+        "upsample",
+        ("upsample_bilinear2d", "upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"),
+        linear="first",
+        maps=True,
+        positions=_interpolated,
+    ),
+    Operation("pixel_shuffle", ("pixel_shuffle",), linear="first", maps=True, positions=_shuffled),
+    Operation("pixel_unshuffle", ("pixel_unshuffle",), linear="first", maps=True, geometry=_unshuffled),
 )

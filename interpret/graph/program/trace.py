@@ -22,7 +22,8 @@ from interpret.graph.program.program import TRACED_BATCH, Graph
 from interpret.graph.program.translate import translate
 from interpret.modules.contexts import plain
 from interpret.modules.copies import eval_copy
-from interpret.modules.outputs import Output, is_dense, pick_output
+from interpret.modules.outputs import Output, pick_output
+from interpret.modules.returned import is_dense
 from interpret.modules.wrappers import hookable_parts, unwrapped
 
 _LOCK = RLock()

@@ -19,8 +19,8 @@ from interpret_figures.grid import WHITE, Heading
 from interpret_figures.page import Format, save_page
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
-from interpret_figures.text import category
 from interpret_occlusion.renderers.text import (
+    asked,
     channel_note,
     kind_note,
     occluder,
@@ -49,7 +49,8 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
 
     of: Literal["probability", "logit"] = Field(
         "probability",
-        description="What falls: the target's probability, or its output, which never saturates.",
+        description="What falls: the target's probability (its output where that stands for none), or its "
+        "output, which never saturates.",
     )
     strength: float = Field(0.85, gt=0, le=1, description="Opacity of full colour over the image.")
     contour: float | None = Field(
@@ -74,8 +75,8 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
         folder.mkdir(parents=True, exist_ok=True)
         photographs = Photographs(images, result.ids, result.input)
         falls = [self._fall(maps) for maps in result.maps]
-        least = LEAST if self.of == "probability" else 0.0
-        largest = [max(float(np.abs(fall).max()), least) for fall in falls]
+        least = [LEAST if self.of == "probability" and maps.has_probability else 0.0 for maps in result.maps]
+        largest = [max(float(np.abs(fall).max()), each) for fall, each in zip(falls, least, strict=True)]
         if self.scale == "all":
             largest = [max(largest)] * len(falls)
         step, files = self.columns * self.rows, list[Path]()
@@ -110,7 +111,7 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
         covered = tint(greyed(image), values, self.strength)
         if self.contour is not None and fall.max() > 0:
             covered[outline(stretched(fall, tile) >= self.contour * fall.max())] = WHITE
-        name = category(maps.target, result.categories)
+        name = asked(maps, result.categories)
         scale = Scale(-largest, largest, "signed", self.strength)
         return Pair(name, outcome(maps), image, covered, scale)
 
@@ -119,7 +120,9 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
         count = len(result.maps)
         line = "" if self.contour is None else f" The line: {percent(self.contour)} of the largest fall."
         first = result.maps[0]
-        what = self.of if self.of == "probability" or first.output_kind == "logits" else "output"
+        what = "probability" if self.of == "probability" and first.has_probability else "output"
+        if self.of == "logit" and first.output_kind == "logits" and first.has_probability:
+            what = "logit"
         return (
             f"{count} image{'s' if count > 1 else ''}  ·  {occluder(first)}",
             f"Red: covering it lowers the {what} of the category above; blue: it raises it; each pixel "

@@ -20,8 +20,8 @@ from interpret_figures.grid import LINE, WHITE, Grid, Heading
 from interpret_figures.page import INK, Format, Label, Page, save_page
 from interpret_figures.pairs import TILE, picture_size
 from interpret_figures.photographs import Photographs
-from interpret_figures.text import category, fitted, paragraph, text_inches
-from interpret_occlusion.renderers.text import facts, outcome, percent
+from interpret_figures.text import fitted, paragraph, text_inches
+from interpret_occlusion.renderers.text import asked, facts, outcome, percent
 from interpret_occlusion.renderers.tiles import CAPTION, Panel, Panels
 from interpret_occlusion.results import OcclusionMaps
 
@@ -139,7 +139,7 @@ class OcclusionPages:
     def names(self) -> float:
         """Inches from the last panel to the right end of the longest legend, the same on all pages."""
         entries = [entry for place in range(len(self.result.maps)) for entry in self.panels.legend(place)]
-        longest = max(_length(entry.name, percent(entry.share)) for entry in entries)
+        longest = max((_length(entry.name, percent(entry.share)) for entry in entries), default=0.0)
         return min(longest + BESIDE, NAMES)
 
     def _left(self, place: int) -> int:
@@ -167,7 +167,7 @@ class OcclusionPages:
     def _sentence(self, place: int, corner: tuple[int, int], room: float) -> Iterator[Label]:
         """What is asked of an image and what the occluder did to it, above its pictures."""
         maps, y = self.result.maps[place], corner[0] + self.pixels(0.1)
-        name = fitted(category(maps.target, self.result.categories), room / 2, TITLE, bold=True)
+        name = fitted(asked(maps, self.result.categories), room / 2, TITLE, bold=True)
         taken = text_inches(name, TITLE, bold=True) + 0.12
         yield Label(corner[1], y, name, TITLE, INK, bold=True)
         yield Label(corner[1] + self.pixels(taken), y, fitted(outcome(maps), room - taken, BODY), BODY)

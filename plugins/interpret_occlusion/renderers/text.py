@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from interpret.images import Fill
 from interpret_figures.page import TIMES
-from interpret_figures.text import chance
+from interpret_figures.text import category, chance
 from interpret_occlusion.results import OcclusionMaps, Sweep
 
 
@@ -14,13 +16,16 @@ def percent(share: float) -> str:
 
 
 def outcome(maps: Sweep) -> str:
-    """What the occluder did to the target's probability in one image, or to the only output."""
-    if maps.logits.shape[-1] == 1:
-        return (
-            f"output {float(maps.unoccluded[0]):.3g} uncovered, {float(maps.logits.min()):.3g} at the lowest"
-        )
-    without, least = maps.unoccluded_probability, float(maps.probability.min())
+    """What the occluder did to the target's probability in one image, or to its output."""
+    without, least = maps.unoccluded_value, float(maps.value.min())
+    if not maps.has_probability:
+        return f"output {without:.3g} uncovered, {least:.3g} at the lowest"
     return f"probability {chance(without)} uncovered, {chance(least)} at the lowest"
+
+
+def asked(maps: Sweep, categories: Sequence[str]) -> str:
+    """The target by its name; an only output without one is just that."""
+    return "output" if maps.logits.shape[-1] == 1 and not categories else category(maps.target, categories)
 
 
 def shown_channels(maps: Sweep) -> list[int]:
@@ -39,6 +44,8 @@ def kind_note(maps: Sweep) -> str:
         "probabilities": " The network gives probabilities itself: no softmax is taken of them.",
         "log_probabilities": " The network gives logarithms of probabilities: no softmax is taken of them.",
     }
+    if not maps.has_probability:
+        return " The network's outputs are values and have no probability."
     return notes.get(maps.output_kind, "")
 
 

@@ -97,8 +97,8 @@ class Panels:
                 for rank in range(len(followed.unit))
             ),
             *(self._projections(place, maps, layer) for layer in asked),
-            self._probability(maps),
-            self._label(place, maps),
+            self._probability(maps) if maps.has_probability else self._value(maps),
+            *([self._label(place, maps)] if maps.logits.shape[-1] > 1 else []),
         ]
 
     def _asked(self, place: int) -> list[str]:
@@ -114,10 +114,13 @@ class Panels:
         """The image under a veil where covering it leaves the target least probable."""
         picture = self.photographs.read(int(self.result.image[place]), shown_channels(maps)).numpy()
         pixels = display.resize(picture[None], self.tile, smooth=True)[0].copy()
-        chances = as_log_probabilities(maps.logits.double(), maps.output_kind)  # many are 1 when rounded
-        lowest = divmod(int(chances[..., maps.target].argmin()), len(maps.columns))
+        answers = maps.logits.double()
+        if maps.has_probability:
+            answers = as_log_probabilities(answers, maps.output_kind)  # many are 1 when rounded
+        lowest = divmod(int(answers[..., maps.target].argmin()), len(maps.columns))
         veil(pixels, occluder_box(maps, lowest, self.tile))
-        details = "in the square: the occluder, where covering leaves the target least probable"
+        least = "least probable" if maps.has_probability else "with the lowest output"
+        details = f"in the square: the occluder, where covering leaves the target {least}"
         return Panel("a", "Image", details, pixels, self.result.ids[str(int(self.result.image[place]))])
 
     def _response(self, maps: Sweep, layer: str, rank: int, *, strongest: bool) -> Panel:
@@ -165,16 +168,28 @@ class Panels:
         details = "its probability at each place of the occluder"
         return Panel("d", "Target", details, pixels, f"{chance(without)} uncovered", PROBABILITY, without)
 
+    def _value(self, maps: Sweep) -> Panel:
+        """The target's output, where it stands for no probability."""
+        values, without = maps.value.double().numpy(), maps.unoccluded_value
+        both = np.append(values, without)
+        scale = Scale(float(both.min()), float(both.max()), PROBABILITY.colours)
+        pixels = spread(scale.pixels(values), maps, self.tile)
+        details = "its output at each place of the occluder"
+        return Panel("d", "Target", details, pixels, f"{number(without)} uncovered", scale, without)
+
     def legend(self, place: int) -> list[Entry]:
-        """What the colours of the labels of one image mean."""
+        """What the colours of the labels of one image mean; none where there is one output."""
         maps = self.result.maps[place]
+        if maps.logits.shape[-1] == 1:
+            return []
         return legend(maps.label.numpy(), maps.target, self.result.categories, self.labels)
 
     def _label(self, place: int, maps: Sweep) -> Panel:
         labels, entries = maps.label.numpy(), self.legend(place)
         pixels = spread(label_pixels(labels, entries), maps, self.tile)
         count = len(np.unique(labels))
-        details = "the most probable category at each place, with its share of all places"
+        most = "most probable category" if maps.has_probability else "category with the largest output"
+        details = f"the {most} at each place, with its share of all places"
         caption = f"{count} label{'s' if count > 1 else ''} in {labels.size} place{'s' * (labels.size > 1)}"
         return Panel("e", "Label", details, pixels, caption, entries=entries)
 
