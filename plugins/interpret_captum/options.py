@@ -16,7 +16,7 @@ from interpret.errors import StepError
 from interpret.network import Network
 from interpret.targets import Targets
 from interpret_captum import rules
-from interpret_captum.copies import ModuleCopy, warn_of_plain_gradients
+from interpret_captum.copies import ModuleCopy, separate_calls, warn_of_plain_gradients
 from interpret_captum.method import CaptumMethod, CaptumProbe
 from interpret_captum.pixels import check_block, check_fill, colour_image, grid
 
@@ -176,7 +176,7 @@ class Rescaled(CaptumMethod):
     def copied(self, network: Network) -> ModuleCopy:
         """A copy in which each call of a nonlinearity is a module of its own."""
         copy = super().copied(network)
-        rules.separate_calls(copy, rules.RESCALED)
+        separate_calls(copy, rules.RESCALED)
         return copy
 
     def check(self, copy: ModuleCopy) -> None:
@@ -197,7 +197,7 @@ class Relevance(CaptumMethod):
     def copied(self, network: Network) -> ModuleCopy:
         """A copy with weights of its own, each call a module of its own."""
         copy = rules.own_weights(super().copied(network))
-        rules.separate_calls(copy, (*rules.RELEVANT, *rules.PASSED, *rules.SHAPING))
+        separate_calls(copy, (*rules.RELEVANT, *rules.PASSED, *rules.SHAPING))
         return copy
 
     def check(self, copy: ModuleCopy) -> None:

@@ -15,7 +15,7 @@ from interpret_captum.method import CaptumMethod
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins" / "captum.md").read_text()
 PROBES = PAGE.split("## The probes")[1].split("## What is asked")[0]
-LISTED = dict(re.findall(r"^\| `([a-z_.]+)` \| (.+) \|$", PROBES, re.M))
+LISTED = dict(re.findall(r"^\| `([a-z_.]+)` \| (.+) \|$", PROBES, re.MULTILINE))
 
 
 def line(cls: type[CaptumMethod]) -> str:
@@ -33,7 +33,11 @@ def test_a_line_of_the_table(cls: type[CaptumMethod]) -> None:
 
 def test_every_probe_of_the_plugin_is_on_the_page() -> None:
     mine = interpret_captum.register_probes()
-    assert {cls.name for cls in mine} - {"compare", "layer_features", "captum.layer_features"} == LISTED.keys()
+    assert {cls.name for cls in mine} - {
+        "compare",
+        "layer_features",
+        "captum.layer_features",
+    } == LISTED.keys()
     assert registry().probes.items() >= {(cls.name, cls) for cls in mine}
 
 

@@ -60,6 +60,12 @@ def test_a_module_that_is_called_twice_is_as_two_modules(
     assert not warnings(caplog)
 
 
+@pytest.mark.parametrize("probe", ["captum.deep_lift", "captum.layer_deep_lift"])
+def test_a_module_that_is_called_twice_may_be_asked_about(probe: str) -> None:
+    found = ask(probe, chain("one"), IMAGES, layer="act:2").maps
+    equal(found, ask(probe, chain("two"), IMAGES, layer="other").maps)
+
+
 def test_deep_lift_on_a_residual_network_sums_to_what_the_image_adds() -> None:
     module = torchvision.models.resnet18(weights=None).double()  # each block calls its ReLU twice
     module.maxpool = nn.Identity()  # where windows overlap, Captum's rule for pools loses some
