@@ -126,6 +126,12 @@ class Sampled(Seeded):
 class DrawnPoints(Sampled, FromBaselines):
     """A method that draws baselines, and points on the way from them."""
 
+    def copied(self, network: Network) -> ModuleCopy:
+        """A copy that takes what Captum draws, which is in float32 where the network is in less."""
+        copy = super().copied(network)
+        copy.module.register_forward_pre_hook(lambda _, given: tuple(x.to(network.dtype) for x in given))
+        return copy
+
 
 class CoveringSquares(Sampled, Covering):
     """A method that covers chosen squares of a grid."""
@@ -172,6 +178,8 @@ class ReLURule(CaptumProbe):
 
 class Rescaled(CaptumMethod):
     """A method by DeepLIFT's rescale rule, which Captum has for modules that are called once."""
+
+    alone: ClassVar[bool] = True  # at pools Captum takes some gradients of the first image for all
 
     def copied(self, network: Network) -> ModuleCopy:
         """A copy in which each call of a nonlinearity is a module of its own."""

@@ -63,6 +63,27 @@ def warn_of_no_rescaling(copy: ModuleCopy) -> None:
             type(copy.network.module).__name__,
             listed(plain),
         )
+    overlapping = [name for name, part in leaves(copy.inside).items() if overlaps(part)]
+    if overlapping:
+        log.warning(
+            "Where the windows of a pool overlap, Captum's rule of DeepLIFT loses what several of them take "
+            "from one place, so the maps of %s do not add up to what the image adds: %s. Use "
+            "captum.integrated_gradients where they must.",
+            type(copy.network.module).__name__,
+            ", ".join(overlapping),
+        )
+
+
+def overlaps(part: nn.Module) -> bool:
+    """Whether it is a pool whose windows overlap."""
+    if not isinstance(part, nn.MaxPool2d):
+        return False
+    sizes, strides = (_both(side) for side in (part.kernel_size, part.stride))
+    return sizes[0] > strides[0] or sizes[1] > strides[1]
+
+
+def _both(side: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (side, side) if isinstance(side, int) else side
 
 
 def check_relevance(copy: ModuleCopy) -> None:
