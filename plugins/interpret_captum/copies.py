@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +80,9 @@ class ModuleCopy:
 
     @property
     def tap(self) -> nn.Module:
-        """The module whose output is asked about."""
-        return self.inside.get_submodule(self.call.module)
+        """The module whose output is asked about: of one that is called several times the last."""
+        part = self.inside.get_submodule(self.call.module)
+        return part.each[-1] if isinstance(part, EachCall) else part
 
     @property
     def inside(self) -> nn.Module:
@@ -107,6 +109,47 @@ class _Neurons(nn.Module):
         with watching(self._copy.inside, lambda at, output: seen.update({at: output.clone()}), [call.module]):
             self.module(x)
         return self._targets.pick(seen[call])
+
+
+class EachCall(nn.Module):
+    """A module that is called several times, as one module for each call."""
+
+    def __init__(self, part: nn.Module, calls: int) -> None:
+        super().__init__()
+        shared = {id(item): item for item in (*part.parameters(), *part.buffers())}
+        self.each = nn.ModuleList(deepcopy(part, dict(shared)) for _ in range(calls))
+        self.number, self.training = 0, False
+
+    def forward(self, *given: Any, **named: Any) -> Any:
+        """The next call."""
+        part = self.each[self.number % len(self.each)]
+        self.number += 1
+        return part(*given, **named)
+
+
+def separate_calls(copy: ModuleCopy, kinds: Sequence[type[nn.Module]]) -> None:
+    """Give each call of a module of these kinds a module of its own, in place."""
+    calls = Counter(call.module for call in copy.network.calls.values())
+    parts: list[EachCall] = []
+    for name, count in calls.items():
+        part = copy.inside.get_submodule(name)
+        if count > 1 and type(part) in kinds:
+            parts.append(EachCall(part, count))
+            replace(copy.module, part, parts[-1])
+
+    def begin(*_: object) -> None:
+        for part in parts:
+            part.number = 0
+
+    copy.module.register_forward_pre_hook(begin)
+
+
+def replace(module: nn.Module, part: nn.Module, other: nn.Module) -> None:
+    """Put another module wherever ``part`` is."""
+    for owner in list(module.modules()):
+        for key, child in owner._modules.items():
+            if child is part and owner is not other:
+                owner._modules[key] = other
 
 
 def copy_of(network: Network) -> nn.Module:
