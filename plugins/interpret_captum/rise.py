@@ -76,10 +76,11 @@ class Rise(NeuronAttribution):
         answered, starts = 0.0, range(0, len(masks), self.masks_per_eval)
         with torch.no_grad():
             for start in track(starts):
-                part = masks[start : start + self.masks_per_eval].to(x)
-                answers, shown = score(x * part + fill * (1 - part)).double().cpu(), part[:, 0].double().cpu()
-                total += torch.einsum("m,mhw->hw", answers, shown)
-                seen, answered = seen + shown.sum(0), answered + float(answers.sum())
+                part = masks[start : start + self.masks_per_eval]
+                shown = part.to(x)
+                answers = score(x * shown + fill * (1 - shown)).double().cpu()
+                total += torch.einsum("m,mhw->hw", answers, part[:, 0])
+                seen, answered = seen + part[:, 0].sum(0), answered + float(answers.sum())
         if self.centred:
             total -= answered / len(masks) * seen
         return (total / (len(masks) * self.keep)).to(x)[None, None]

@@ -16,12 +16,13 @@ from captum._utils.models.linear_model import SkLearnLasso
 from captum.attr._utils import lrp_rules
 from torch import Tensor, nn
 
-from interpret import load_probe, wrap
+from interpret import StepError, load_probe, wrap
 from interpret.attributing import NeuronAttribution
+from interpret.errors import PluginError
 from interpret_captum import TABLE
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_probes import IMAGES, NETWORK, SPEC, Small, X, ask, equal
+from small_probes import IMAGES, NETWORK, ONE, SPEC, Small, X, ask, equal, of_seed
 
 pytestmark = pytest.mark.filterwarnings(r"ignore::UserWarning:captum\.")
 CLASSES = torch.tensor([2, 0, 1])
@@ -243,6 +244,31 @@ def test_images_of_a_batch_do_not_mix(name: str) -> None:
         alone = ask(name, images=IMAGES.subset([i]), **PARAMETERS.get(name, {})).maps.double()
         if i == 0 or alone.abs().max() > 0:
             equal(whole[i : i + 1], alone, 1e-6)
+
+
+def test_one_square_is_too_few() -> None:
+    network = wrap(nn.Sequential(nn.Flatten(), nn.Linear(81, 2)).double(), **ONE)
+    images = of_seed(3, 1, 1, 9, 9)
+    for name in ("captum.kernel_shap", "captum.lime", "captum.shapley_value_sampling"):
+        with pytest.raises(StepError, match=r"covers the whole input of 9 x 9.*at most 4"):
+            ask(name, network, images, patch=9, samples=8)
+        assert ask(name, network, images, patch=4, samples=8).maps.isfinite().all()  # the cure
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("captum.gradient_shap", {"baselines": [0.5]}, "at least 2"),
+        ("captum.deep_lift_shap", {"baselines": [0.5, 1.5]}, "from 0 .black. to 1 .white."),
+        ("captum.deep_lift", {"baseline": -1}, "from 0 .black. to 1 .white."),
+        ("captum.lrp", {"rule": "zplus"}, "epsilon"),
+        ("captum.kernel_shap", {"seed": 2**32}, "less than"),
+        ("captum.layer_deep_lift", {"unit": 3}, "unit"),
+    ],
+)
+def test_parameters_out_of_range(name: str, parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        load_probe(name, **parameters)
 
 
 class Named(nn.Module):
