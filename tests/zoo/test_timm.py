@@ -245,6 +245,8 @@ def test_an_unknown_name_is_refused_with_the_nearest(arch, message):
     [
         ({"arguments": {"depht": 3}}, ModelError, "timm cannot build test_vit with .*depht"),
         ({"weights": "own"}, UnknownNameError, "Known: pretrained"),
+        ({"pretrained": True}, PluginError, "Write weights: pretrained"),
+        ({"arguments": {"checkpoint_path": "a.pth"}}, PluginError, "files are read by 'weights' alone"),
         ({"weights": "nowhere.pth"}, ModelError, r"nowhere\.pth"),
         ({"arch": "test_vit3", "weights": "pretrained", "categories": 10}, ModelError, "have 1000 outputs"),
         ({"arch": "local-dir:nowhere"}, ModelError, "describes no network of timm"),
@@ -290,6 +292,7 @@ def test_nothing_in_a_file_runs(tmp_path, monkeypatch, name):
         '{"architecture": "os.system"}',
         '{"architecture": "test_vit", "model_args": {"depth": 1000000000}}',
         '{"architecture": 3}',
+        '{"architecture": "test_vit", "pretrained_cfg": {"first_conv": 3, "input_size": "large"}}',
         '{"architecture": "test_vit", "model_args": {"norm_layer": "os:system"}}',
         "{",
     ],
