@@ -90,9 +90,13 @@ class Timm(ImageModel):
 
     @field_validator("arguments")
     @classmethod
-    def _no_files(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def _numbers_and_no_files(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
         if taken := FILES.intersection(value):
             raise ValueError(f"{min(taken)!r} is no argument here: files are read by 'weights' alone")
+        for name, least in (("num_classes", 0), ("in_chans", 1)):
+            given = value.get(name, least)
+            if not isinstance(given, int) or given < least:
+                raise ValueError(f"{name!r} must be a whole number from {least}")
         return value
 
     def build(self) -> nn.Module:
@@ -172,6 +176,8 @@ class Timm(ImageModel):
     def _outputs(self, listed: Listed) -> int:
         usual = int(self.arguments.get("num_classes", listed.config.get("num_classes", 1000)))
         found = self.count(usual)
+        if self.categories is not None and "num_classes" in self.arguments and found != usual:
+            raise ModelError(f"'categories' says {found} outputs and 'arguments' say {usual}: leave one out.")
         if self.weights == OWN and found != usual:
             raise ModelError(
                 f"timm's own weights of {self.arch} have {usual} outputs, and 'categories' says {found}: "

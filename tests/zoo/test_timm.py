@@ -245,6 +245,9 @@ def test_an_unknown_name_is_refused_with_the_nearest(arch, message):
     [
         ({"arguments": {"depht": 3}}, ModelError, "timm cannot build test_vit with .*depht"),
         ({"weights": "own"}, UnknownNameError, "Known: pretrained"),
+        ({"arguments": {"num_classes": "x"}}, PluginError, "'num_classes' must be a whole number from 0"),
+        ({"arguments": {"in_chans": 0}}, PluginError, "'in_chans' must be a whole number from 1"),
+        ({"arguments": {"num_classes": 7}, "categories": 5}, ModelError, "says 5 outputs .* say 7"),
         ({"pretrained": True}, PluginError, "Write weights: pretrained"),
         ({"arguments": {"checkpoint_path": "a.pth"}}, PluginError, "files are read by 'weights' alone"),
         ({"weights": "nowhere.pth"}, ModelError, r"nowhere\.pth"),
