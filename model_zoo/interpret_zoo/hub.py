@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from interpret.errors import InterpretError, ModelError, PluginError, clause
+from interpret.errors import ModelError, PluginError, clause
+
+log = logging.getLogger(__name__)
 
 
 def optional(package: str, extra: str, what: str) -> ModuleType:
@@ -24,20 +27,17 @@ def optional(package: str, extra: str, what: str) -> ModuleType:
         ) from error
 
 
-def fetched(
-    repository: str, name: str, revision: str = "", error: type[InterpretError] = ModelError
-) -> Path | None:
+def fetched(repository: str, name: str, revision: str = "", *, needed: bool = True) -> Path | None:
     """A file of a repository, from the cache if it is there; None if the repository has no such file.
 
     Args:
         repository: Such as ``timm/resnet50.a1_in1k``.
         name: The file in it.
         revision: A branch, tag or commit; empty for the main branch.
-        error: What is raised.
+        needed: If not, a warning says that it cannot be known whether there is such a file.
 
     Raises:
-        ModelError: If it is not in the cache and cannot be downloaded, or there is no such repository; or
-            what ``error`` says.
+        ModelError: If it is not in the cache and cannot be downloaded, or there is no such repository.
     """
     hub = import_module("huggingface_hub")
     missing = hub.errors.LocalEntryNotFoundError
@@ -47,18 +47,22 @@ def fetched(
     except missing:
         pass
     except hub.errors.HFValidationError as reason:
-        raise error(
+        raise ModelError(
             f"{repository!r} is no name of the Hugging Face Hub, nor a folder here: {clause(reason)}."
         ) from None
     try:
         return Path(hub.hf_hub_download(**known))
     except missing as reason:
-        raise error(_offline(repository, name)) from reason
+        if needed:
+            raise ModelError(_offline(repository, name)) from reason
+        if hub.try_to_load_from_cache(repository, name, revision=revision or None) is None:
+            log.warning("%s", _offline(repository, name))
+        return None
     except hub.errors.EntryNotFoundError:
         return None
     except (hub.errors.HfHubHTTPError, OSError, ValueError) as reason:
         line = next(iter(str(reason).strip().splitlines()), "")
-        raise error(
+        raise ModelError(
             f"{repository} of the Hugging Face Hub cannot be read: {clause(line)}. Check its name, and for a "
             "private one log in with `hf auth login`."
         ) from reason

@@ -45,6 +45,11 @@ class HuggingFace(ImageModel):
     after_colon: ClassVar[str] = "path"
     max_bytes: ClassVar[int] = 8 * 2**30
 
+    removed_parameters: ClassVar[Mapping[str, str]] = {
+        "trust_remote_code": "Code that comes with a model never runs. Load it yourself and wrap it.",
+        "num_labels": "The folder says how many outputs there are.",
+    }
+
     path: str = Field(description="The folder, or a name on the Hugging Face Hub: OWNER/NAME.", min_length=1)
     revision: str = Field("", description="Branch, tag or commit on the Hub; empty: its main branch.")
     weights: str | None = Field(
@@ -82,7 +87,9 @@ class HuggingFace(ImageModel):
         """What the processor says, and the names in ``id2label``."""
         folder = self.folder()
         config, values = read_config(folder), processor_values(folder)[1]
-        stated = processor_stated(values, _image_size(config)) if values else Stated(_image_size(config))
+        size, channels = _image_shape(config)
+        middle = None if channels == 3 else (0.5,) * channels
+        stated = processor_stated(values, size, channels) if values else Stated(size, middle, middle)
         return stated.or_else(Stated(categories=label_names(config)))
 
     def load(self, device: Device = "auto", seed: int = 0) -> Network:
@@ -127,7 +134,7 @@ def hub_folder(name: str, revision: str = "", *, weights: bool = True) -> Path:
         raise ModelError(f"{name} on the Hugging Face Hub has no {CONFIG}: it is no model of transformers.")
     folder = config.parent
     commit = folder.name  # all files are of one commit, whatever is pushed meanwhile
-    fetched(name, PROCESSOR, commit)
+    fetched(name, PROCESSOR, commit, needed=False)
     if weights and fetched(name, WEIGHTS, commit) is None:
         index = fetched(name, INDEX, commit)
         for shard in _shards(index) if index else ():
@@ -236,9 +243,11 @@ def block_aliases(module: nn.Module) -> dict[str, str]:
     return {f"stage{index}": f"{name}.{key}" for index, key in enumerate(part._modules)}
 
 
-def _image_size(config: Any) -> tuple[int, int]:
-    size = getattr(config, "image_size", None) or 224
-    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+def _image_shape(config: Any) -> tuple[tuple[int, int], int]:
+    """Height and width, and the number of channels, as the configuration says them."""
+    vision = getattr(config, "vision_config", None) or config
+    size, channels = getattr(vision, "image_size", None) or 224, getattr(vision, "num_channels", None) or 3
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1])), int(channels)
 
 
 def _take_red_first(module: nn.Module, folder: Path) -> None:

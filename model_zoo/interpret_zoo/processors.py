@@ -23,15 +23,16 @@ TOLERANCE = 6 / 255
 """Backends of transformers scale photographs by different code: a smooth one differs by so much at most."""
 
 
-def processor_stated(values: Mapping[str, Any], usual: tuple[int, int]) -> Stated:
+def processor_stated(values: Mapping[str, Any], usual: tuple[int, int], channels: int = 3) -> Stated:
     """What the values of a processor (``to_dict()``) say of the input.
 
     Args:
         values: By name, such as ``size``, ``do_center_crop`` and ``image_mean``.
         usual: Height and width where it says nothing.
+        channels: How many the network takes.
     """
     size, resize, squash = _geometry(values, usual)
-    mean, std = _normalisation(values)
+    mean, std = _normalisation(values, channels)
     return Stated(size, mean, std, resize, interpolation=_interpolation(values), squash=squash)
 
 
@@ -103,21 +104,25 @@ def _pair(size: Any) -> tuple[int, int] | None:
     return None
 
 
-def _normalisation(values: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalisation(values: Mapping[str, Any], channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation for pixels of 0 to 1, of a processor that takes those of 0 to 255."""
     scale = 255 * float(values.get("rescale_factor") or 1 / 255) if values.get("do_rescale") else 255.0
     below = 1.0 if values.get("rescale_offset") else 0.0
     plain = not values.get("do_normalize")
-    mean = (0.0,) * 3 if plain else _numbers(values.get("image_mean"))
-    std = (1.0,) * len(mean) if plain else _numbers(values.get("image_std"))
+    mean = (0.0,) * channels if plain else _numbers(values.get("image_mean"), channels)
+    std = (1.0,) * channels if plain else _numbers(values.get("image_std"), channels)
     if values.get("include_top"):  # EfficientNet's divides once more
-        std = tuple(one * other for one, other in zip(std, _numbers(values.get("image_std")), strict=True))
+        std = tuple(
+            one * other for one, other in zip(std, _numbers(values.get("image_std"), channels), strict=True)
+        )
     ours = tuple((number + below) / scale for number in mean), tuple(number / scale for number in std)
     return (ours[0][::-1], ours[1][::-1]) if flips_channels(values) else ours
 
 
-def _numbers(value: Any) -> tuple[float, ...]:
-    return (0.5,) * 3 if value is None else tuple(map(float, np.atleast_1d(value)))
+def _numbers(value: Any, channels: int) -> tuple[float, ...]:
+    """One for each channel."""
+    found = tuple(map(float, np.atleast_1d(0.5 if value is None else value)))
+    return found * channels if len(found) == 1 else found
 
 
 def _interpolation(values: Mapping[str, Any]) -> Interpolation | None:

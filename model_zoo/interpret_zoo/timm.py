@@ -31,6 +31,9 @@ OWN = "pretrained"
 HUB, FOLDER = ("hf_hub", "hf-hub"), "local-dir"
 """What stands before the colon of an architecture that timm itself does not list."""
 
+FILES = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
+"""Arguments of timm's ``create_model`` by which it reads and writes files."""
+
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -65,6 +68,14 @@ class Timm(ImageModel):
     after_colon: ClassVar[str] = "arch"
     max_bytes: ClassVar[int] = 8 * 2**30
 
+    removed_parameters: ClassVar[Mapping[str, str]] = {
+        "pretrained": "Write weights: pretrained.",
+        "num_classes": "Write categories: their number, or their names.",
+        "checkpoint_path": "Write weights: the file.",
+        "in_chans": "Write mean and std, one value for each channel, or arguments: {in_chans: 1}.",
+        "img_size": "Write input_size.",
+    }
+
     arch: str = Field(description="Name of the network in timm, such as resnet50 or convnext_tiny.fb_in22k.")
     arguments: Annotated[dict[str, JsonValue], AfterValidator(plain_arguments)] = Field(
         {}, description="Further arguments of timm's create_model, such as {img_size: 256}."
@@ -75,6 +86,17 @@ class Timm(ImageModel):
     def _known_arch(cls, value: str) -> str:
         if flaw := arch_flaw(value):
             raise ValueError(flaw)
+        return value
+
+    @field_validator("arguments")
+    @classmethod
+    def _numbers_and_no_files(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if taken := FILES.intersection(value):
+            raise ValueError(f"{min(taken)!r} is no argument here: files are read by 'weights' alone")
+        for name, least in (("num_classes", 0), ("in_chans", 1)):
+            given = value.get(name, least)
+            if not isinstance(given, int) or given < least:
+                raise ValueError(f"{name!r} must be a whole number from {least}")
         return value
 
     def build(self) -> nn.Module:
@@ -154,6 +176,8 @@ class Timm(ImageModel):
     def _outputs(self, listed: Listed) -> int:
         usual = int(self.arguments.get("num_classes", listed.config.get("num_classes", 1000)))
         found = self.count(usual)
+        if self.categories is not None and "num_classes" in self.arguments and found != usual:
+            raise ModelError(f"'categories' says {found} outputs and 'arguments' say {usual}: leave one out.")
         if self.weights == OWN and found != usual:
             raise ModelError(
                 f"timm's own weights of {self.arch} have {usual} outputs, and 'categories' says {found}: "
@@ -241,7 +265,7 @@ def _described(path: Path, place: str) -> Listed:
     """The network of a configuration that timm wrote."""
     try:
         config, arch, arguments = library().models._hub.load_model_config_from_path(path.parent)
-        arguments = plain_arguments(dict(arguments or {}))
+        arguments = plain_arguments({k: v for k, v in (arguments or {}).items() if k not in FILES})
     except (OSError, ValueError, TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
         raise ModelError(
             f"{path} describes no network of timm: {type(error).__name__}: {clause(error):.200}. A model of "

@@ -78,6 +78,7 @@ def test_a_saved_split_has_ids_labels_and_categories(tmp_path):
     assert images.categories == ("cat", "dog")
     assert shades(images) == [0, 40, 80, 120, 160, 200]
     assert images[4].label == 0
+    assert shades(pickle.loads(pickle.dumps(images))) == shades(images)
     few = load(tmp_path / "set", limit=3)
     assert list(few.ids) == ["all/0", "all/2", "all/4"]  # ids stay
     assert shades(few) == [0, 80, 160]

@@ -201,6 +201,17 @@ def test_without_a_processor_the_size_is_that_of_the_configuration(folder):
     assert load(folder).input == interpret.InputSpec((32, 32))
 
 
+def test_the_size_may_be_that_of_a_part_of_the_configuration(tmp_path):
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**small, "vocab_size": 50, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+    config = T.CLIPConfig(vision_config={**small, "image_size": 32, "patch_size": 8}, text_config=text)
+    T.CLIPForImageClassification(config).save_pretrained(tmp_path)
+    network = load(tmp_path)
+    assert network.input.size == (32, 32)
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 2)
+    assert list(network.aliases) == ["stage0", "stage1"]
+
+
 def test_outputs_that_nobody_named_have_no_names():
     assert label_names(T.ViTConfig(num_labels=3)) == ()
     assert label_names(T.ViTConfig(id2label={0: "a", 1: "b"})) == ("a", "b")
@@ -360,6 +371,43 @@ def test_a_name_is_read_from_the_cache_without_a_connection(folder, offline):
     assert interpret.load_model("huggingface:someone/vit", revision="0" * 40).categories[0] == "cat"
     with pytest.raises(ModelError, match="not in the cache, and cannot be downloaded"):
         load("someone/vit", revision="other")
+
+
+def test_that_a_processor_may_be_missing_is_told(folder, offline, caplog):
+    (folder / "preprocessor_config.json").unlink()
+    home = offline / "models--someone--vit"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("0" * 40)
+    (home / "snapshots").mkdir()
+    folder.rename(home / "snapshots" / ("0" * 40))
+    assert load("someone/vit").input.size == (32, 32)
+    assert "preprocessor_config.json of someone/vit is not in the cache" in caplog.text
+    caplog.clear()
+    (home / ".no_exist" / ("0" * 40)).mkdir(parents=True)
+    (home / ".no_exist" / ("0" * 40) / "preprocessor_config.json").touch()
+    assert load("someone/vit").input.size == (32, 32)
+    assert not caplog.records  # the Hub has said that there is none
+
+
+def test_a_network_of_one_channel(tmp_path, caplog):
+    config = T.ResNetConfig(
+        num_channels=1, embedding_size=8, hidden_sizes=[8], depths=[1], layer_type="basic"
+    )
+    T.ResNetForImageClassification(config).save_pretrained(tmp_path)
+    assert load(tmp_path).input.shape == (1, 224, 224)
+    T.ViTImageProcessor(size={"height": 32, "width": 32}, do_normalize=False).save_pretrained(tmp_path)
+    network = load(tmp_path)
+    assert network.input.shape == (1, 32, 32)
+    x = network.preprocess(photograph())
+    assert network(x[None]).shape == (1, 2)
+    assert not caplog.records
+
+
+def test_it_goes_to_other_processes(folders):
+    network = load(folders("resnet"))
+    again = pickle.loads(pickle.dumps(network))
+    x = torch.ones(1, *network.input.shape)
+    assert torch.equal(again(x), network(x))
 
 
 def test_without_a_connection_the_way_out_is_said(offline):
