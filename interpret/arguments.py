@@ -133,6 +133,31 @@ def _numbers(name: str, values: Any) -> tuple[float, ...]:
     return found
 
 
+def as_shown(value: Any) -> tuple[int, ...]:
+    """The channels that figures show.
+
+    Raises:
+        ModelError: If they are no whole numbers.
+    """
+    listed = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else None
+    if listed is None or any(isinstance(item, bool) or not hasattr(item, "__index__") for item in listed):
+        raise ModelError(
+            f"shown_channels is {value!r}; it must be one channel, shown in grey, or three, such as "
+            "(3, 2, 1)."
+        )
+    return tuple(map(operator.index, listed))
+
+
+def require_shown(shown: Sequence[int] | None, channels: int) -> None:
+    """Raise ModelError unless the channels that figures show are one or three of those there are."""
+    if shown is None or (len(shown) in {1, 3} and all(0 <= item < channels for item in shown)):
+        return
+    raise ModelError(
+        f"shown_channels is {tuple(shown)}; it must be one channel, shown in grey, or three, such as "
+        f"(2, 1, 0), and the network has {channels}, 0 to {channels - 1}."
+    )
+
+
 def as_categories(value: Any) -> tuple[str, ...]:
     """The names of the outputs, in order; none where none are given.
 

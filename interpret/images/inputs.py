@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from interpret.arguments import as_channels, as_interpolation, as_resize, as_size
+from interpret.arguments import as_channels, as_interpolation, as_resize, as_shown, as_size, require_shown
 from interpret.errors import DatasetError, ModelError
 from interpret.images.arrays import as_picture
 from interpret.images.pictures import Picture, open_image, upright
@@ -40,6 +40,8 @@ class InputSpec:
         resize: Length the shorter side is scaled to before the centre is cropped. None: 256/224 of the
             shorter side of ``size``, as torchvision's classification networks do.
         interpolation: How it is scaled.
+        shown_channels: One channel, which figures show in grey, or three, as red, green and blue; None: all
+            of one or three, the first three of more, the first of two.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -47,6 +49,7 @@ class InputSpec:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     resize: int | None = None
     interpolation: Interpolation = "bilinear"
+    shown_channels: tuple[int, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.interpolation not in get_args(Interpolation):
@@ -63,11 +66,18 @@ class InputSpec:
             raise DatasetError(
                 f"size and resize must be at least 1 pixel. Got {self.size} and {self.resize}."
             )
+        require_shown(self.shown_channels, len(self.mean))
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
         return (len(self.mean), *self.size)
+
+    @property
+    def displayed(self) -> list[int]:
+        """The channels that figures show: one in grey, or three as red, green and blue."""
+        count = len(self.mean)
+        return list(self.shown_channels or range(3 if count > 2 else 1))
 
     @property
     def shorter_side(self) -> int:
@@ -218,6 +228,8 @@ def as_input_spec(
     std: Sequence[float],
     resize: int | None,
     interpolation: Interpolation,
+    *,
+    shown_channels: Sequence[int] | None = None,
 ) -> InputSpec:
     """What a user says of a network's input, checked; see ``interpret.wrap``.
 
@@ -225,7 +237,9 @@ def as_input_spec(
         ModelError: If an argument makes no sense.
     """
     scaling = as_interpolation(interpolation, get_args(Interpolation))
-    return InputSpec(as_size(input_size), *as_channels(mean, std), as_resize(resize), scaling)
+    channels, size = as_channels(mean, std), as_size(input_size)
+    shown = None if shown_channels is None else as_shown(shown_channels)
+    return InputSpec(size, *channels, as_resize(resize), scaling, shown)
 
 
 def image_shape(x: Tensor) -> tuple[int, int, int]:

@@ -360,4 +360,5 @@ class Network:
         Checkpoints share an architecture: results must be keyed by the weights too.
         """
         output = ("" if self.output is None else output_text(self.output)) + (self._output_kind or "")
+        output += f"{self.input.shown_channels or ''}"
         return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}{output}")

@@ -35,6 +35,7 @@ def wrap(
     output: Output = None,
     check: bool = True,
     output_kind: OutputKind | None = None,
+    shown_channels: Sequence[int] | None = None,
 ) -> Network:
     """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
 
@@ -60,6 +61,8 @@ def wrap(
         output_kind: What the numbers of the output are: ``logits``, ``probabilities``, ``log_probabilities``
             or ``values``, as a regression gives: they are asked for themselves, not for a probability.
             Default: found out on first use; the only logit of a network is a value.
+        shown_channels: Which channels figures show: one, in grey, or three, as red, green and blue. Default:
+            all of one or three, the first three of more, the first of two.
 
     Raises:
         ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
@@ -73,6 +76,6 @@ def wrap(
     require_module(module)
     require_output(output)
     require_output_kind(output_kind)
-    spec = as_input_spec(input_size, mean, std, resize, interpolation)
+    spec = as_input_spec(input_size, mean, std, resize, interpolation, shown_channels=shown_channels)
     names, further = as_categories(categories), as_aliases(aliases)
     return Network(module, spec, names, further, output, check=check, output_kind=output_kind)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
@@ -100,6 +100,13 @@ class ImageModel(Model):
         description="What its numbers are; values (of a regression) have no probability; none: as found.",
     )
 
+    shown_channels: tuple[Annotated[int, Field(ge=0, le=1023)], ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=3,
+        description="Channels that figures show: one in grey, or three as colours; none: the first.",
+    )
+
     @field_validator("output", mode="plain", json_schema_input_type=OutputParameter)
     @classmethod
     def _some_output(cls, value: Any) -> OutputParameter:
@@ -126,6 +133,13 @@ class ImageModel(Model):
             raise ValueError(f"must be at most {MAX_CATEGORIES:,}")
         return value
 
+    @field_validator("shown_channels")
+    @classmethod
+    def _one_or_three(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and len(value) not in {1, 3}:
+            raise ValueError("must be one channel, shown in grey, or three, shown as red, green and blue")
+        return value
+
     @model_validator(mode="after")
     def _channels_agree(self) -> ImageModel:
         if self.mean is not None and self.std is not None and len(self.mean) != len(self.std):
@@ -143,11 +157,16 @@ class ImageModel(Model):
         """Its input specification and categories."""
         stated = self.stated()
         return Card(
-            _input_spec(stated),
+            self.input_spec(stated),
             stated.categories or (),
             output=made_output(self.output),
             output_kind=self.output_kind,
         )
+
+    def input_spec(self, stated: Stated) -> InputSpec:
+        """What it takes, and which channels of it are shown."""
+        spec = _input_spec(stated)
+        return spec if self.shown_channels is None else replace(spec, shown_channels=self.shown_channels)
 
     def imports(self) -> Sequence[ImportPath]:
         """The function that ``output`` names, if it does."""

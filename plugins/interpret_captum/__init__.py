@@ -1,42 +1,87 @@
-"""Captum's methods as probes, with the results that ours have, so that any figure draws them."""
+"""Captum's methods as probes, with the results that ours have, so that any figure draws them.
+
+Beside them what Captum has not: RISE, Grad-CAM++, and the comparison of methods.
+"""
 
 from typing import Any
 
 from interpret.plugin import Probe, Renderer, hookimpl
-from interpret_captum.cams import GuidedGradCam, LayerGradCam
 from interpret_captum.compare import Compare, compare
 from interpret_captum.comparison import Comparison, Metric
 from interpret_captum.features import CaptumLayerFeatures, Features, LayerFeatures
-from interpret_captum.gradients import (
+from interpret_captum.gradcam import GradCamPlusPlus
+from interpret_captum.mining import LayerActivation, layer_features
+from interpret_captum.projections import NeuronDeconvolution, NeuronGuidedBackprop
+from interpret_captum.rise import Rise
+from interpret_captum.table import (
+    LRP,
+    TABLE,
     Deconvolution,
+    DeepLift,
+    DeepLiftShap,
+    FeatureAblation,
+    GradientShap,
     GuidedBackprop,
+    GuidedGradCam,
     InputXGradient,
     IntegratedGradients,
+    InternalInfluence,
+    KernelShap,
+    LayerConductance,
+    LayerDeepLift,
+    LayerDeepLiftShap,
+    LayerFeatureAblation,
+    LayerGradCam,
+    LayerGradientShap,
+    LayerGradientXActivation,
+    LayerIntegratedGradients,
+    LayerLRP,
+    Lime,
+    Occlusion,
     Saliency,
+    ShapleyValueSampling,
 )
-from interpret_captum.mining import LayerActivation, layer_features
-from interpret_captum.perturbations import FeatureAblation, Occlusion
-from interpret_captum.projections import NeuronDeconvolution, NeuronGuidedBackprop
+from interpret_captum.tunnel import NoiseTunnel
 
 __all__ = [
+    "LRP",
+    "TABLE",
     "CaptumLayerFeatures",
     "Compare",
     "Comparison",
     "Deconvolution",
+    "DeepLift",
+    "DeepLiftShap",
     "FeatureAblation",
     "Features",
+    "GradCamPlusPlus",
+    "GradientShap",
     "GuidedBackprop",
     "GuidedGradCam",
     "InputXGradient",
     "IntegratedGradients",
+    "InternalInfluence",
+    "KernelShap",
     "LayerActivation",
+    "LayerConductance",
+    "LayerDeepLift",
+    "LayerDeepLiftShap",
+    "LayerFeatureAblation",
     "LayerFeatures",
     "LayerGradCam",
+    "LayerGradientShap",
+    "LayerGradientXActivation",
+    "LayerIntegratedGradients",
+    "LayerLRP",
+    "Lime",
     "Metric",
     "NeuronDeconvolution",
     "NeuronGuidedBackprop",
+    "NoiseTunnel",
     "Occlusion",
+    "Rise",
     "Saliency",
+    "ShapleyValueSampling",
     "compare",
     "layer_features",
 ]
@@ -44,17 +89,12 @@ __all__ = [
 
 @hookimpl
 def register_probes() -> list[type[Probe]]:
-    """The probes ``captum.*``, and ``compare``."""
+    """The probes ``captum.*``, ``rise`` and ``grad_cam_plus_plus``, and ``compare``."""
     return [
-        Saliency,
-        InputXGradient,
-        IntegratedGradients,
-        Deconvolution,
-        GuidedBackprop,
-        Occlusion,
-        FeatureAblation,
-        LayerGradCam,
-        GuidedGradCam,
+        *TABLE,
+        NoiseTunnel,
+        Rise,
+        GradCamPlusPlus,
         NeuronDeconvolution,
         NeuronGuidedBackprop,
         LayerActivation,

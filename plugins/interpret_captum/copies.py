@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -54,12 +54,14 @@ class ModuleCopy:
         return copy.at(layer) if layer is not None else copy
 
     def at(self, layer: str) -> ModuleCopy:
-        """The same copy with another layer.
+        """The same copy with another layer; empty: with none.
 
         Raises:
             UnknownNameError: If there is no such layer.
             ModelError: If its module is called again later: Captum keeps the last call only.
         """
+        if not layer:
+            return ModuleCopy(self.network, self.module)
         name = self.network.layer(layer)
         call = self.network.calls[name]
         last = max(other.number for other in self.network.calls.values() if other.module == call.module)
@@ -85,17 +87,26 @@ class ModuleCopy:
         """The copy of the network's own module, by whose names its layers are found."""
         return self.module.get_submodule("module")
 
-    def forward(self, targets: Targets) -> Callable[[Tensor], Tensor]:
-        """A function from images to the values of the neurons that are asked about, for Captum to explain."""
+    def neurons(self, targets: Targets) -> nn.Module:
+        """A module from images to the values of the neurons that are asked about, for Captum to explain."""
+        return _Neurons(self, targets)
 
-        def values(x: Float[Tensor, "m c h w"]) -> Float[Tensor, " m"]:
-            seen: dict[Call, Tensor] = {}
-            names = [self.call.module]
-            with watching(self.inside, lambda call, output: seen.update({call: output.clone()}), names):
-                self.module(x)
-            return targets.pick(seen[self.call])
 
-        return values
+class _Neurons(nn.Module):
+    """From images to the values of neurons of one layer."""
+
+    def __init__(self, copy: ModuleCopy, targets: Targets) -> None:
+        super().__init__()
+        self.module, self.training = copy.module, False
+        self._copy, self._targets = copy, targets
+
+    def forward(self, x: Float[Tensor, "m c h w"]) -> Float[Tensor, " m"]:
+        """The values; row i belongs to image i modulo their number."""
+        seen: dict[Call, Tensor] = {}
+        call = self._copy.call
+        with watching(self._copy.inside, lambda at, output: seen.update({at: output.clone()}), [call.module]):
+            self.module(x)
+        return self._targets.pick(seen[call])
 
 
 def copy_of(network: Network) -> nn.Module:
@@ -155,26 +166,51 @@ def warn_of_plain_gradients(copy: ModuleCopy, instead: str) -> None:
 
 def plain_gradients(copy: ModuleCopy) -> dict[str, int]:
     """How often a forward pass has each nonlinearity, not counting what ``nn.ReLU`` modules do."""
-    network, counting = copy.network, _Counting()
-    with torch.no_grad(), counting:
-        copy.module(network.to_device(torch.zeros(1, *network.input.shape)))
-    modules = dict(copy.inside.named_modules())
-    ruled = sum(isinstance(modules[call.module], nn.ReLU) for call in network.calls.values())
-    counting.found["relu"] -= ruled
-    return {name: count for name, count in counting.found.items() if count > 0}
+    found = calls_outside(copy, (nn.ReLU,))
+    return {name: count for name, count in found.items() if name in NONLINEAR}
+
+
+def calls_outside(copy: ModuleCopy, kinds: tuple[type[nn.Module], ...]) -> dict[str, int]:
+    """How often a forward pass calls each operation outside of modules of these kinds, by its name.
+
+    In place they have no underscore at the end.
+    """
+    counting = _Counting()
+    x = copy.network.to_device(torch.zeros(1, *copy.network.input.shape))
+    handles = [
+        handle
+        for part in copy.inside.modules()
+        if isinstance(part, kinds)
+        for handle in (
+            part.register_forward_pre_hook(lambda *_: counting.enter(1)),
+            part.register_forward_hook(lambda *_: counting.enter(-1)),
+        )
+    ]
+    try:
+        with torch.no_grad(), counting:
+            copy.module(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return dict(counting.found)
 
 
 class _Counting(TorchDispatchMode):
-    """Counts nonlinear operations."""
+    """Counts the operations outside of some modules."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.found: Counter[str] = Counter()
+        self.inside = 0
+
+    def enter(self, step: int) -> None:
+        """Go into a module, or out of it."""
+        self.inside += step
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        name = func.overloadpacket.__name__.rstrip("_")
-        if name in NONLINEAR:
-            self.found[name] += 1
+        if not self.inside:
+            name = func.overloadpacket.__name__
+            self.found[name if name.startswith("_") else name.rstrip("_")] += 1
         return func(*args, **(kwargs or {}))

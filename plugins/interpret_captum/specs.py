@@ -7,11 +7,15 @@ from typing import Any
 
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
+from interpret.attributing import ClassAttribution, NeuronAttribution
 from interpret.errors import UnknownNameError, suggest
 from interpret.plugin import RESERVED, Probe, configure, probe_inputs, probe_output, registry
 from interpret.results import Result
 from interpret_captum.features import Features
 from interpret_topk import Exemplars
+
+QUESTIONS = ("layer", "unit", "position")
+"""The parameters that ask about a neuron."""
 
 
 class ProbeSpec(dict[str, Any]):
@@ -21,6 +25,31 @@ class ProbeSpec(dict[str, Any]):
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
         text = core_schema.dict_schema(core_schema.str_schema())
         return core_schema.no_info_after_validator_function(checked, text)
+
+
+class MethodSpec(ProbeSpec):
+    """The same for a probe that attributes, and is told by another whom it is asked about."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
+        text = core_schema.dict_schema(core_schema.str_schema())
+        return core_schema.no_info_after_validator_function(checked_method, text)
+
+
+def checked_method(spec: dict[str, Any]) -> dict[str, Any]:
+    """A probe's name with its parameters, if they make a probe that attributes and leave the question open.
+
+    Raises:
+        ValidationError: As `checked` does.
+    """
+    checked(spec)
+    cls = registry().lookup("probe", spec["probe"])
+    if not issubclass(cls, ClassAttribution):
+        raise _mistake(("probe",), "must be a probe that attributes by itself", spec["probe"])
+    for key in ("target", *(QUESTIONS if issubclass(cls, NeuronAttribution) else ())):
+        if key in spec:
+            raise _mistake((key,), "must be said one level up, beside 'method'", spec[key])
+    return spec
 
 
 def checked(spec: dict[str, Any]) -> dict[str, Any]:

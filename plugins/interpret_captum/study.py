@@ -14,15 +14,14 @@ from torch import Tensor
 
 from interpret.attributing import Attribute
 from interpret.attributions import Attributions
-from interpret.errors import StepError
+from interpret.errors import ModelError, StepError
 from interpret.images import Images
-from interpret.modules import as_probabilities
+from interpret.modules import as_probabilities, has_probabilities
 from interpret.network import Network
 from interpret.plugin import Probe
 from interpret.progress import track, track_long
 from interpret.results import Result
 from interpret.run import cached_part, cached_pieces, parts_for, run_probe, without_parts
-from interpret.targets import check_classes
 from interpret_captum import metrics
 from interpret_captum.agreement import feature_difference, map_agreement, mining_agreement
 from interpret_captum.comparison import METRICS, Comparison, Family, Metric
@@ -200,7 +199,12 @@ class Study:
 
     def _probabilities(self, logits: Tensor, axis: int) -> Tensor:
         """Those of several classes; the softmax of one number is 1, whatever it is."""
-        check_classes(logits)
+        if not has_probabilities(self.network.output_kind, logits.shape[axis]):
+            raise ModelError(
+                "Faithfulness asks for probabilities, and the outputs are values: one number has no "
+                "probability. Leave it out: metrics=['agreement', 'localisation']; or say what the outputs "
+                "are: interpret.wrap(module, output_kind='logits')."
+            )
         return as_probabilities(logits, self.network.output_kind, axis)
 
     def faithful(self, which: tuple[int, int]) -> dict[str, Tensor]:

@@ -10,14 +10,14 @@ from pydantic import Field
 from torch import Tensor
 
 from interpret.attributing import NeuronAttribution
-from interpret.graph import Rules, save_forward, seed_signals, top_down
+from interpret.graph import Rules, seed_signals
 from interpret.network import Network
 from interpret.targets import Targets
 from interpret_deconv.beyond import caption, nonlinearities
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
-from interpret_deconv.derivatives import whole_gradient
 from interpret_deconv.neurons import neurons_of
 from interpret_deconv.projection import project
+from interpret_deconv.signals import project_signals
 
 
 class Project(NeuronAttribution):
@@ -76,10 +76,6 @@ def project_classes(
     """
     channels, height, width = x.shape[1:]
     graph = network.graph_for((channels, height, width))
-    nowhere, images = torch.zeros_like(classes), torch.arange(len(x), device=x.device)
-    ones = torch.ones(len(x), dtype=x.dtype)
+    nowhere, ones = torch.zeros_like(classes), torch.ones(len(x), dtype=x.dtype)
     signal = seed_signals(graph.output, classes, nowhere, nowhere, ones).to(x.device)
-    if gradient := whole_gradient(network, graph, "", rules):
-        return gradient(x, signal, images)
-    cache = save_forward(graph, x, [graph.output], rules)
-    return top_down(cache, graph.output, signal, images)
+    return project_signals(network, x, "", signal, rules)

@@ -132,7 +132,10 @@ class _Trial:
         if field.extent == (1, 1) or stride == 0:
             return cls(axis, 0, (), nothing, "It has no positions that see different parts of the image.")
         if not isinstance(stride, int) or stride < 0 or not field.regular:
-            reason = f"Its neurons do not lie a whole number of pixels apart, but {stride}: no move fits all."
+            reason = (
+                f"Its receptive fields lie no whole number of pixels apart ({stride} on average): no move of "
+                "the image moves them alike."
+            )
             return cls(axis, 0, (), nothing, reason)
         rows, columns = (
             _inside(field, along, size[along], stride if along == axis else 0) for along in (0, 1)

@@ -59,7 +59,7 @@ class AttributionGrid(Renderer[Attributions]):
 
     def _pair(self, result: Attributions, place: int, photographs: Photographs) -> Pair:
         """One image and its map."""
-        channels = display.shown_channels(result.maps)
+        channels = display.shown_channels(result.input, result.maps.shape[1])
         tile, index = picture_size(*result.maps.shape[-2:]), int(result.image[place])
         picture = photographs.read(index, channels).numpy()
         values = result.maps[place : place + 1, channels].float()
@@ -73,8 +73,7 @@ class AttributionGrid(Renderer[Attributions]):
 
     def _details(self, result: Attributions) -> tuple[str, ...]:
         """What is on the page and how to read it."""
-        count, (shown, total) = len(result.maps), (display.shown_channels(result.maps), result.maps.shape[1])
-        channel = f" Channel {shown[0]} of {total} is shown." if len(shown) < total else ""
+        count, channel = len(result.maps), display.channel_note(result.input, result.maps.shape[1])
         cut = f" (percentile {self.percentile:g})" if self.percentile < 100 else ""
         return (
             f"{count} image{'s' if count > 1 else ''}",

@@ -1,8 +1,8 @@
 """From signed values and photographs to pixels: pure functions on tensors.
 
 Zero is mid-grey (128 of 255) and the scale is symmetric, so that a colour tells the sign of a value. One
-channel is shown in grey, three as red, green and blue. Any other number has no natural colour: the channel
-with the most energy is shown in grey, and the page says which.
+channel is shown in grey, three as red, green and blue. Of other numbers the network's input says which are
+shown, or it is the first three (of two the first), and the page says which.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 
+from interpret.images import InputSpec
+
 __all__ = [
     "OUTSIDE",
+    "channel_note",
     "crop",
     "magnitude",
     "mark",
@@ -32,12 +35,26 @@ OUTSIDE = (222, 228, 238)
 """The tone of what lies outside the image: pale and cool, neither paper nor mid-grey."""
 
 
-def shown_channels(values: Float[Tensor, "n c h w"]) -> list[int]:
-    """The channels to show: all of one or three, else the one with the largest sum of squares."""
-    count = values.shape[1]
-    if count in {1, 3}:
-        return list(range(count))
-    return [int(values.double().square().sum((0, 2, 3)).argmax())]
+def shown_channels(spec: InputSpec | None, count: int) -> list[int]:
+    """The channels to show of values that have so many.
+
+    Args:
+        spec: What the network takes: it says which, if the values have its channels.
+        count: Channels of the values.
+    """
+    if spec is not None and len(spec.mean) == count:
+        return spec.displayed
+    return list(range(3 if count > 2 else 1))
+
+
+def channel_note(spec: InputSpec | None, count: int) -> str:
+    """What to say of values with so many channels where not all are shown in order; begins with a space."""
+    shown = shown_channels(spec, count)
+    if shown == list(range(count)):
+        return ""
+    if len(shown) == 1:
+        return f" Channel {shown[0]} of {count} is shown."
+    return f" Channels {', '.join(map(str, shown))} of {count} are shown as red, green, blue."
 
 
 def magnitude(values: Float[Tensor, "n c h w"], percentile: float = 100.0) -> Float[Tensor, " n"]:

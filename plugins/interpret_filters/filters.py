@@ -31,4 +31,5 @@ def first_filters(network: Network, layer: str | None = None) -> Filters:
             f"Its convolutions are {', '.join(list(runs)[:12])}." if runs else "It has no nn.Conv2d at all."
         )
         raise ModelError(f"{where} has no filters to show: it is no convolution and holds none. {known}")
-    return Filters(found[0], runs[found[0]].weight.detach().to("cpu", torch.float32, copy=True))
+    weights = runs[found[0]].weight.detach().to("cpu", torch.float32, copy=True)
+    return Filters(found[0], weights, network.input)

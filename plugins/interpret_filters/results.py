@@ -8,6 +8,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.images import InputSpec
 from interpret.results import Result
 
 
@@ -18,9 +19,11 @@ class Filters(Result):
     Attributes:
         layer: Its name.
         weights: Signed weights.
+        input: What the network takes; None of results stored before.
     """
 
     former_kinds: ClassVar[tuple[str, ...]] = ("interpret_figures:Filters",)
 
     layer: str
     weights: Float[Tensor, "unit channel height width"]
+    input: InputSpec | None = None

@@ -14,6 +14,7 @@ from torch import Tensor
 from interpret.arguments import require_count
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, as_images
+from interpret.modules import has_probabilities
 from interpret.network import Network, OnError, batches, takes_network
 from interpret.progress import listening, track
 from interpret.records import Record
@@ -238,7 +239,9 @@ def _together(
     layers = list(settings.layers)
     of = {kind: [answer for answer in answers if answer.transform == kind] for kind in settings.amounts}
     images = next(iter(of.values()))
+    shares = has_probabilities(network.output_kind, network.class_count)
     return Invariances(
+        asked="probability" if shares else "output",
         curves={
             kind: Curves(
                 transform=kind,

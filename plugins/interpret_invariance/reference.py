@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.modules import as_probabilities
+from interpret.modules import as_scores
 from interpret.network import Network
 from interpret.targets import check_classes
 from interpret_invariance.transforms import find_transformation, transform
@@ -47,7 +47,7 @@ class ReferenceImage:
                 does not give one array of numbers for each image.
         """
         logits, features = forward(network, layers, x, lambda _, output: output.clone())
-        check_classes(logits)
+        check_classes(logits, least=1)
         return cls(network, layers, network.input.denormalize(_precise(x)), features, logits)
 
     @property
@@ -65,7 +65,7 @@ class ReferenceImage:
         same = amounts == find_transformation(kind).identity
         parts = [self._changed(kind, some, border) for some in torch.split(amounts[~same], batch_size)]
         logits = torch.cat([self.logits, *(logits for logits, _ in parts)])
-        found = as_probabilities(logits, self.network.output_kind)[:, target].cpu()
+        found = as_scores(logits, self.network.output_kind)[:, target].cpu()
         probability = found.new_full((len(amounts),), float(found[0]))
         probability[~same] = found[1:]
         distance = {layer: torch.zeros_like(probability) for layer in self.features}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -24,7 +25,7 @@ class Curves(Record):
         transform: Its name.
         amounts: How much of it, rising, in its unit.
         distance: Euclidean distance of the features to those of the untransformed image, by layer.
-        probability: The probability of each image's target.
+        probability: The probability of each image's target, or its output where that stands for none.
     """
 
     transform: str
@@ -66,7 +67,7 @@ class Curves(Record):
         It may have fallen or risen. Inf: it does not on this side; NaN: there is no step on this side.
         """
         start = self.probability[:, self.identity]
-        return half_widths(self.offsets, (self.probability - start[:, None]).abs(), start / 2)
+        return half_widths(self.offsets, (self.probability - start[:, None]).abs(), start.abs() / 2)
 
     def linearity(self, layer: str) -> Float[Tensor, " image"]:
         """How much of the distance is a straight line from the identity: R squared, see ``halves``."""
@@ -91,6 +92,7 @@ class Invariances(Result):
             as many.
         skipped: The id of each image that could not be read, and the reason.
         matching: How the images' labels were matched to outputs; empty where no label was used.
+        asked: What is followed of the target: its ``probability``, or its ``output`` where that is none.
     """
 
     curves: dict[str, Curves]
@@ -104,6 +106,7 @@ class Invariances(Result):
     categories: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     matching: str = ""
+    asked: Literal["probability", "output"] = "probability"
 
     def __getitem__(self, transform: str) -> Curves:
         if transform not in self.curves:

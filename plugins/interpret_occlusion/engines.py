@@ -20,6 +20,8 @@ from interpret.progress import track
 from interpret.results import Result
 from interpret.run import cached_pieces
 
+__all__ = ["FAILURES", "SweepTask", "answer_everywhere", "pick_engine"]
+
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError)
 """What an engine raises that does not fit a network."""
 
@@ -145,6 +147,7 @@ class Changes:
         """The answers with the occluder at every place of rows x columns."""
         keep = self.task.keep(self.name, rows, columns)
         logits, *sums = self.engine.run(self.filled, rows, columns, keep)
+        logits = logits.reshape(len(rows.starts), len(columns.starts), -1)
         return Answers(logits, dict(zip(self.layers, sums, strict=True)))
 
     def cost(self, rows: Slices, columns: Slices) -> tuple[int, int]:

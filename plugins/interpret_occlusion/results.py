@@ -17,6 +17,7 @@ from interpret.modules import OutputKind, as_probabilities, as_scores, has_proba
 from interpret.records import Record
 from interpret.results import Result
 from interpret_deconv import LayerProjections
+from interpret_occlusion.occluder import per_pixel
 
 T = TypeVar("T")
 
@@ -155,19 +156,8 @@ class Sweep(Result):
 
     def per_pixel(self, values: Float[Tensor, "rows columns"]) -> Float[Tensor, "h w"]:
         """Values of places averaged over the occluders that cover each pixel; 0 where none does."""
-        down, across = (
-            _covered(starts, length, size).to(values)
-            for starts, length, size in zip((self.rows, self.columns), self.window, self.size, strict=True)
-        )
-        count = down.sum(0)[:, None] * across.sum(0)
-        return (down.T @ values @ across) / count.clamp_min(1)
-
-
-def _covered(starts: Tensor, length: int, size: int) -> Float[Tensor, "places pixels"]:
-    """1 where the occluder at a place covers a pixel of an axis."""
-    pixels = torch.arange(size)
-    inside = (pixels >= starts[:, None]) & (pixels < starts[:, None] + length)
-    return inside.double()
+        starts = self.rows.tolist(), self.columns.tolist()
+        return per_pixel(values, starts, self.window, self.size)
 
 
 class OfOne(Generic[T]):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from interpret import wrap
-from interpret_captum.cams import map_layer
+from interpret_captum.layers import map_layer
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_probes import (

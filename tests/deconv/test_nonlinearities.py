@@ -62,7 +62,9 @@ def test_captions() -> None:
     assert caption({}) == ""
     assert caption(SAID) == TEXT
     assert caption({"gated": ("sigmoid x 3", "glu")}) == "4 gates as recorded."
-    assert caption({"rectified": ("GELU", "Mish x 2", "a", "b")}) == "GELU, Mish and 2 more rectified as ReLU."
+    assert (
+        caption({"rectified": ("GELU", "Mish x 2", "a", "b")}) == "GELU, Mish and 2 more rectified as ReLU."
+    )
     assert captions({"a": SAID, "b": SAID}) == TEXT
     assert captions({"a": {}, "b": SAID}) == f"b: {TEXT}"
     assert captions({}) == ""
@@ -72,7 +74,8 @@ def test_a_result_says_it_and_its_figure(network: Network, tmp_path: Path) -> No
     exemplars = mine(network, pictures(), layers=["1", "6"], k=1)
     result = Deconv().run(network, as_images(pictures()), exemplars)
     assert result.nonlinearities == {"1": {}, "6": SAID}
-    interpret.save_result(result, tmp_path / "result") if hasattr(interpret, "save_result") else None
+    result.save(tmp_path / "result")
+    assert interpret.load_result(tmp_path / "result").nonlinearities == result.nonlinearities
     for layer, text in (("1", "ReLU"), ("6", TEXT)):
         assert _legend(result, layer).endswith(text) == (layer == "6")
 

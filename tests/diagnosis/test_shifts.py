@@ -123,3 +123,17 @@ def test_wrong_questions_are_refused():
         shift_error(network, noise(1, 1, 30, 32), ["0"])
     with pytest.raises(InterpretError, match="most=0"):
         shift_error(network, noise(1, 1, 32, 32), ["0"], most=0)
+
+
+def test_a_layer_whose_fields_do_not_move_alike_says_so():
+    network = network_of(
+        lambda: nn.Conv2d(1, 3, 3, stride=2, padding=1),
+        lambda: nn.Upsample(scale_factor=2),
+        lambda: nn.Upsample(scale_factor=2),
+    )
+    found = shift_error(network, noise(2, 1, 32, 32), ["0", "1", "2"])
+    assert found["0"].error is not None
+    for layer, stride in (("1", 1), ("2", 0.5)):
+        assert found[layer].error is None
+        assert found[layer].stride == (stride, stride)
+        assert "no whole number of pixels apart" in found[layer].reason

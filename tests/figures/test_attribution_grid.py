@@ -73,11 +73,12 @@ def drawn_at(values, size):
     return pixels.repeat(FACTOR, 0).repeat(FACTOR, 1)
 
 
-def test_of_other_numbers_of_channels_the_strongest_is_shown(made: SimpleNamespace):
-    result = attributions(InputSpec((16, 16), (0.5,) * 2, (0.25,) * 2), channels=2)
-    maps = result.maps.clone()
-    maps[:, 1] *= 3
-    assert any("Channel 1 of 2" in line for line in AttributionGrid()._details(replace(result, maps=maps)))
+def test_of_other_numbers_of_channels_the_page_says_which_are_shown(made: SimpleNamespace):
+    two = InputSpec((16, 16), (0.5,) * 2, (0.25,) * 2)
+    chosen = replace(two, shown_channels=(1,))
+    for spec, shown in ((two, "Channel 0 of 2"), (chosen, "Channel 1 of 2")):
+        result = attributions(spec, channels=2)
+        assert any(shown in line for line in AttributionGrid()._details(result))
     assert not any("Channel" in line for line in AttributionGrid()._details(attributions(made.SPEC)))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from interpret.images import InputSpec
 from interpret_figures.display import (
     OUTSIDE,
+    channel_note,
     crop,
     magnitude,
     mark,
@@ -56,11 +60,21 @@ def test_magnitude_is_a_percentile_of_the_absolute_values() -> None:
 
 
 def test_channels() -> None:
-    assert shown_channels(torch.ones(2, 1, 3, 3)) == [0]
-    assert shown_channels(torch.ones(2, 3, 3, 3)) == [0, 1, 2]
-    many = torch.ones(2, 6, 3, 3)
-    many[:, 4] = -2
-    assert shown_channels(many) == [4]
+    assert [shown_channels(None, count) for count in (1, 2, 3, 6)] == [[0], [0], [0, 1, 2], [0, 1, 2]]
+    six = InputSpec(mean=(0.5,) * 6, std=(0.5,) * 6, shown_channels=(5, 3, 1))
+    assert shown_channels(six, 6) == [5, 3, 1]
+    assert shown_channels(six, 2) == [0]  # groups of a first layer have other channels
+    assert shown_channels(replace(six, shown_channels=(4,)), 6) == [4]
+
+
+def test_what_is_said_of_channels() -> None:
+    six = InputSpec(mean=(0.5,) * 6, std=(0.5,) * 6, shown_channels=(5, 3, 1))
+    assert channel_note(InputSpec(), 3) == ""
+    assert channel_note(None, 2) == " Channel 0 of 2 is shown."
+    assert channel_note(None, 6) == " Channels 0, 1, 2 of 6 are shown as red, green, blue."
+    assert channel_note(six, 6) == " Channels 5, 3, 1 of 6 are shown as red, green, blue."
+    turned = InputSpec(shown_channels=(2, 1, 0))
+    assert channel_note(turned, 3) == " Channels 2, 1, 0 of 3 are shown as red, green, blue."
 
 
 def test_intensities() -> None:

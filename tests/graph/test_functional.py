@@ -30,6 +30,16 @@ class Plain(nn.Module):
             [nn.Hardswish(True), nn.SiLU(True), nn.ReLU6(True), nn.LeakyReLU(0.1, True), nn.ELU(1.0, True)]
         )
         self.convolutions = nn.ModuleList([nn.Conv2d(4, 4, 3, padding=1) for _ in self.steps])
+        self.larger = nn.Sequential(
+            nn.ConvTranspose2d(4, 4, 3, 2),
+            nn.PixelShuffle(2),
+            nn.Conv2d(1, 4, 3, padding=1, padding_mode="reflect"),
+            nn.ChannelShuffle(2),
+            nn.PixelUnshuffle(2),
+            nn.CircularPad2d(1),
+            nn.ZeroPad2d(1),
+            nn.Conv2d(16, 4, 3, 3),
+        )
         self.head = nn.Sequential(nn.Dropout(), nn.Linear(4, 5))
 
     def shuffled(self, x: Tensor) -> Tensor:
@@ -41,7 +51,9 @@ class Plain(nn.Module):
         return F.interpolate(torch.cat([picked, third, fourth[:, :, :]], 1), scale_factor=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.pools(self.shuffled(self.squeeze(self.stem(x))))
+        x = self.larger(self.pools(self.shuffled(self.squeeze(self.stem(x)))))
+        for mode, options in {"nearest-exact": {}, "bicubic": {}, "bilinear": {"antialias": True}}.items():
+            x = F.interpolate(x.flip(3).roll(1, 2), size=(5, 6), mode=mode, **options)
         for convolution, step in zip(self.convolutions, self.steps, strict=True):
             x = step(convolution(x)) + x
         x = F.adaptive_avg_pool2d(torch.cat([x, x], 3), 1)

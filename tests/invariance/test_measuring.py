@@ -20,6 +20,7 @@ from interpret.images import as_images
 from interpret.results import load
 from interpret.testing import small_images, small_network
 from interpret_invariance import Invariances, first_and_last, invariance, transform
+from interpret_invariance.renderers import InvariancePanels, InvarianceTable
 
 AMOUNTS: dict[str, list[float]] = {
     "vertical_translation": [-3, -1, 0, 2],
@@ -250,10 +251,22 @@ def test_a_label_that_the_network_does_not_know() -> None:
     assert invariance(known(), images, transforms=["scale"], steps=2).target_from == ("predicted",)
 
 
-def test_a_network_of_one_class() -> None:
-    network = wrap(nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 36, 1)), input_size=8)
-    with pytest.raises(ModelError, match="one value for each of two or more classes"):
-        invariance(network, torch.rand(1, 3, 8, 8), ["0"], transforms=["scale"], steps=2)
+@pytest.mark.parametrize(("classes", "output_kind"), [(1, None), (3, "values")])
+def test_values_are_followed_themselves(classes, output_kind, tmp_path) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 36, classes)).double()
+    network = wrap(module, input_size=8, output_kind=output_kind)
+    given = {"layers": ["0"], "transforms": ["scale"], "steps": 3}
+    found = invariance(network, torch.rand(2, 3, 8, 8).double(), target=0, **given)
+    assert found.asked == "output"
+    x = network.to_device(torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
+    found = invariance(network, x, target=0, **given)
+    curves = found["scale"]
+    torch.testing.assert_close(curves.probability[:, curves.identity], module(x)[:, 0].detach())
+    text = InvarianceTable().render(found, as_images(x), tmp_path)[0].read_text()
+    assert "output: half-width" in text
+    assert "probability" not in text
+    assert InvariancePanels().render(found, as_images(list(x)), tmp_path)
 
 
 class Mixing(nn.Module):

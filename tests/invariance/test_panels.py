@@ -132,7 +132,7 @@ def test_one_and_many_channels() -> None:
 
     many = InputSpec((16, 16), (0.5,) * 5, (0.25,) * 5)
     said = " ".join(text for text, _ in texts(sheet(invariances("scale", spec=many), Cubes()).draw()))
-    assert "Channel 0 of 5 is shown" in said
+    assert "Channels 0, 1, 2 of 5 are shown" in said
 
 
 @pytest.mark.parametrize(

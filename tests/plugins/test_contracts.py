@@ -88,6 +88,11 @@ PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
     ("probe", "correspondence"): {"parts": ["middle"], "random": 2, "permutations": 9},
     ("probe", "scratch"): {"recipe": SHORT, "train": [1], "test": 1, "folds": 1},
     ("probe", "overlap"): {"others": {"name": "scenes", "limit": 3}},
+    ("probe", "captum.kernel_shap"): {"samples": 10},
+    ("probe", "captum.lime"): {"samples": 10},
+    ("probe", "captum.shapley_value_sampling"): {"samples": 2, "patch": 8},
+    ("probe", "captum.noise_tunnel"): {"samples": 3},
+    ("probe", "rise"): {"masks": 20},
     ("probe", "topk"): {"layers": ["conv1", "relu2", "fc"], "k": 2, "batch_size": 2},
 }
 

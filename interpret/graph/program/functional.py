@@ -14,6 +14,8 @@ FRESH = frozenset(
     {"conv2d", "linear", "batch_norm", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "cat", "clone"}
     | {"local_response_norm", "layer_norm", "mean", "sum", "gelu", "softplus", "log_softmax", "softmax"}
     | {"matmul", "scaled_dot_product_attention", "upsample_nearest2d", "upsample_bilinear2d"}
+    | {"conv_transpose2d", "pad", "upsample_bicubic2d", "_upsample_nearest_exact2d", "roll", "flip"}
+    | {"_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"}
 )
 """Plain operations whose values are tensors of their own."""
 
@@ -26,6 +28,7 @@ IN_PLACE = frozenset(
 SHARING = frozenset(
     {"flatten", "view", "reshape", "unflatten", "contiguous", "permute", "transpose", "select", "slice"}
     | {"unsqueeze", "squeeze", "expand", "dropout", "split", "chunk", "getitem", "alias"}
+    | {"pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
 )
 """Plain operations whose values may be parts of their operands under another shape."""
 

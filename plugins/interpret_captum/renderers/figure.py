@@ -157,14 +157,17 @@ class ComparisonPages:
         tiles = []
         for row in rows:
             index = int(self.maps[0].image[row])
-            channels = display.shown_channels(self.maps[0].maps)
+            channels = self._channels(self.maps[0])
             photograph = self.photographs.read(index, channels)[None].numpy()
             tiles.append(display.resize(photograph, self.tile, smooth=True))
             tiles += [self._map(found, row) for found in self.maps]
         return np.concatenate(tiles)
 
+    def _channels(self, found: Attributions) -> list[int]:
+        return display.shown_channels(found.input, found.maps.shape[1])
+
     def _map(self, found: Attributions, row: int) -> UInt8[np.ndarray, "1 h w 3"]:
-        values = found.maps[row : row + 1, display.shown_channels(found.maps)].float()
+        values = found.maps[row : row + 1, self._channels(found)].float()
         pixels = display.signed_pixels(values, display.magnitude(values, self.percentile))
         return display.resize(pixels.numpy(), self.tile, smooth=self.smooth)
 

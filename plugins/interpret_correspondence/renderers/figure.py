@@ -102,7 +102,8 @@ class Sheet:
         tile = picture_size(*self.result.input.size)
         dpi, shape = round(max(tile) / TILE), (len(self.rows), len(self.columns))
         shown = f"{len(self.rows)} of {len(self.result.image)} images"
-        heading = Heading("The same part masked in several images", (f"{shown}. {masks(self.result)}",))
+        said = masks(self.result) + display.channel_note(self.result.input, self.result.input.shape[0])
+        heading = Heading("The same part masked in several images", (f"{shown}. {said}",))
         grid = Grid(heading, tile, (round(DOWN * dpi), round(ACROSS * dpi)), shape, dpi)
         head = round(LINE * dpi)  # room for the titles of the columns
         canvas = np.pad(grid.paper(), ((0, head), (0, 0), (0, 0)), constant_values=WHITE)
@@ -145,7 +146,7 @@ class Sheet:
     def _pictures(self, image: int) -> Iterator[UInt8[np.ndarray, "h w 3"] | None]:
         """One image as the network saw it, in each column; none where it lacks the part."""
         spec, result, index = self.result.input, self.result, int(self.result.image[image])
-        channels = list(range(spec.shape[0])) if spec.shape[0] in {1, 3} else [0]
+        channels = spec.displayed
         picture = self.photographs.read(index, channels)
         x = spec.preprocess(self.photographs.images[index].image).float()
         fill = filled(spec, x, result.fill, result.window, result.seed)

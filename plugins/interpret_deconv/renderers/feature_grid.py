@@ -74,7 +74,7 @@ class FeatureGrid(UnitGrid[Projections]):
 
     def _unit_pages(self, result: Projections, layer: str, photographs: Photographs) -> UnitPages:
         projections = zoomed(result[layer], result.input.size) if self.zoom else result[layer]
-        channels = display.shown_channels(projections.patches)
+        channels = display.shown_channels(result.input, projections.patches.shape[1])
         size = tile_size(*projections.patches.shape[-2:])
         dead = result.dead[layer]
         return UnitPages(
@@ -201,8 +201,7 @@ def _seen(pages: UnitPages, result: Projections) -> str:
 
 def _legend(pages: UnitPages, result: Projections, layer: str) -> str:
     """How to read the patches."""
-    channels, total = pages.tiles.channels, pages.tiles.layer.patches.shape[1]
-    channel = f" Channel {channels[0]} of {total} is shown." if len(channels) < total else ""
+    channel = display.channel_note(result.input, pages.tiles.layer.patches.shape[1])
     percentile = pages.tiles.percentile
     cut = f" (percentile {percentile:g})" if percentile < 100 else ""
     pale = "" if pages.whole else " Pale: outside the image."

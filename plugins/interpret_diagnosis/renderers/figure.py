@@ -89,8 +89,8 @@ def _first_layer(
         sizes.set_axis_off()
         bands.set_axis_off()
         return
-    _title(sheet, panels.filters_title(first))
-    panels.filters(sheet, first, panels.filter_columns(len(first.weight)))
+    _title(sheet, panels.filters_title(first, network.input))
+    panels.filters(sheet, first, network.input, panels.filter_columns(len(first.weight)))
     _title(sizes, "RMS of each filter, sorted")
     panels.sizes(sizes, first, panels.size_limits([one.first for one in networks if one.first]))
     _title(bands, "Frequencies (dashed: noise)")
@@ -122,7 +122,8 @@ def _aliasing(network: NetworkDiagnosis, projections: int, tiles: Axes, spectrum
     said = caption(found.nonlinearities)
     beyond = f" ({said[:-1]})" if said else ""
     _title(tiles, f"Projections of {found.layer}{beyond}")
-    panels.projections(tiles, found, most, panels.projection_columns(most, COLUMN / TILES))
+    columns = panels.projection_columns(most, COLUMN / TILES)
+    panels.projections(tiles, found, network.input, most, columns)
     shares = f"{found.share:.1%} at the first stride's, {found.expected:.1%} expected"
     _title(spectrum, f"Their spectrum, cycles per pixel: {shares}")
     panels.spectrum(spectrum, found)

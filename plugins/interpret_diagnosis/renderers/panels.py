@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.transforms import blended_transform_factory
 from torch import Tensor
 
+from interpret.images import InputSpec
 from interpret_diagnosis.results import Aliasing, FirstLayer, NetworkDiagnosis
 from interpret_figures import display
 from interpret_figures.colours import LABELS
@@ -44,16 +45,17 @@ WHITE = (0.09, 0.26, 0.65)
 
 
 def mosaic(
-    values: Float[Tensor, "n c h w"], scale: Float[Tensor, " n"], columns: int
+    values: Float[Tensor, "n c h w"], spec: InputSpec, scale: Float[Tensor, " n"], columns: int
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Signed tiles side by side on white paper, zero at mid-grey, each under its own scale.
 
     Args:
-        values: The tiles; of other than one or three channels the one with the most energy is shown.
+        values: The tiles.
+        spec: What the network takes: it says which channels are shown.
         scale: The value of full colour of each tile.
         columns: Tiles in a row.
     """
-    shown = values[:, display.shown_channels(values)].float()
+    shown = values[:, display.shown_channels(spec, values.shape[1])].float()
     tiles = display.signed_pixels(shown, scale).numpy()
     factor = ceil(TILE / max(tiles.shape[1:3]))
     tiles = tiles.repeat(factor, 1).repeat(factor, 2)
@@ -67,17 +69,17 @@ def mosaic(
     return sheet
 
 
-def filters(axes: Axes, first: FirstLayer, columns: int) -> None:
+def filters(axes: Axes, first: FirstLayer, spec: InputSpec, columns: int) -> None:
     """All first-layer filters under one scale, so that one that dominates looks dominant."""
     largest = first.weight.abs().amax().expand(len(first.weight))
-    _picture(axes, mosaic(first.weight, largest, columns))
+    _picture(axes, mosaic(first.weight, spec, largest, columns))
 
 
-def filters_title(first: FirstLayer) -> str:
+def filters_title(first: FirstLayer, spec: InputSpec) -> str:
     """What the sheet of filters shows."""
-    shown, channels = display.shown_channels(first.weight), first.weight.shape[1]
-    channel = f"; channel {shown[0]} of {channels}" if len(shown) < channels else ""
-    return f"First-layer filters, one scale for all{channel}"
+    shown, count = display.shown_channels(spec, first.weight.shape[1]), first.weight.shape[1]
+    named = f"; channel{'s' * (len(shown) > 1)} {', '.join(map(str, shown))} of {count}"
+    return f"First-layer filters, one scale for all{'' if shown == list(range(count)) else named}"
 
 
 def filter_columns(count: int) -> int:
@@ -175,10 +177,10 @@ def shifts(axes: Axes, network: NetworkDiagnosis, top: float) -> None:
     _layer_ticks(axes, layers)
 
 
-def projections(axes: Axes, found: Aliasing, most: int, columns: int) -> None:
+def projections(axes: Axes, found: Aliasing, spec: InputSpec, most: int, columns: int) -> None:
     """Projections of the second layer, each under its own scale."""
     values = found.projections.patches[:most].float()
-    _picture(axes, mosaic(values, display.magnitude(values, 99.5), columns))
+    _picture(axes, mosaic(values, spec, display.magnitude(values, 99.5), columns))
 
 
 def projection_columns(count: int, wide: float) -> int:

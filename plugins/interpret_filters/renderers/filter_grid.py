@@ -44,7 +44,8 @@ class FilterGrid(Renderer[Filters]):
     def render(self, result: Filters, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write the pages, named ``<layer>-filters-1.png`` and so on; no image is read."""
         folder.mkdir(parents=True, exist_ok=True)
-        weights = result.weights[:, display.shown_channels(result.weights)].float()
+        channels = display.shown_channels(result.input, result.weights.shape[1])
+        weights = result.weights[:, channels].float()
         pixels = display.signed_pixels(weights, self._scale(weights))
         step, files = self.columns * self.rows, list[Path]()
         for start in range(0, len(weights), step):
@@ -75,8 +76,7 @@ class FilterGrid(Renderer[Filters]):
     def _heading(self, result: Filters, page: int) -> Heading:
         """What is on a page, counted from 0."""
         units, total, height, width = result.weights.shape
-        pages, shown = ceil(units / (self.columns * self.rows)), display.shown_channels(result.weights)
-        channel = f" Channel {shown[0]} of {total} is shown." if len(shown) < total else ""
+        pages, channel = ceil(units / (self.columns * self.rows)), display.channel_note(result.input, total)
         scale = "all at one scale" if self.scale == "global" else "each at its own scale"
         facts = f"{units} filters  ·  {height} {TIMES} {width} pixels, {total} channels"
         details = (facts, f"Zero is mid-grey, {scale}.{channel}")

@@ -22,7 +22,7 @@ from interpret_figures.page import INK, QUIET, font
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import fitted, number
 from interpret_invariance.renderers.strip import Strip, shown_steps
-from interpret_invariance.renderers.text import AXES, caption, names, shown_channels
+from interpret_invariance.renderers.text import AXES, caption, names
 from interpret_invariance.results import Curves, Invariances
 
 COLOURS = LABELS[:6]
@@ -90,7 +90,7 @@ class Sheet:
     def _pictures(self, axes: Axes, curves: Curves) -> None:
         """The images at some steps, the amounts above them, a bar of its line's colour before each."""
         steps, (height, width) = shown_steps(curves, PICTURES), self.tile
-        strip = Strip(self.photographs, shown_channels(self.result), self.result.border, self.tile, SEAM)
+        strip = Strip(self.photographs, self.result.input.displayed, self.result.border, self.tile, SEAM)
         sheet = strip.draw(curves, steps, [int(self.result.image[row]) for row in self.rows])
         bars = np.full((len(sheet), 2 * BAR, 3), 255, np.uint8)
         for row, colour in zip(range(len(self.rows)), COLOURS, strict=False):
@@ -114,7 +114,8 @@ class Sheet:
             axes.axvline(float(curves.amounts[curves.identity]), zorder=1, **DOTTED)
             low, high = float(curves.amounts[0]), float(curves.amounts[-1])
             axes.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
-            axes.set_ylim(*((-0.03, 1.03) if axes is panels[-1] else self._span(values)))
+            last = self._answers(values) if axes is panels[-1] else None
+            axes.set_ylim(*(last or self._span(values)))
             angles = curves.transform == "rotation" and high - low > 180
             axes.xaxis.set_major_locator(MultipleLocator(90) if angles else MaxNLocator(5))
             axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -127,7 +128,15 @@ class Sheet:
         """The title and the values of each panel, (image, step)."""
         what = "relative distance" if self.relative else "distance"
         found = [(f"{layer}: {what}", self._distance(curves, layer)) for layer in self.result.layers]
-        return [*found, ("probability of the target", curves.probability.double().numpy())]
+        return [*found, (f"{self.result.asked} of the target", curves.probability.double().numpy())]
+
+    def _answers(self, values: Numbers) -> tuple[float, float]:
+        """Lowest and highest answer of a panel; probabilities have the same everywhere."""
+        if self.result.asked == "probability":
+            return -0.03, 1.03
+        known = values[list(self.rows)]
+        low, high = float(np.nanmin(known)), float(np.nanmax(known))
+        return low - 0.05 * (high - low or 1), high + 0.05 * (high - low or 1)
 
     def _distance(self, curves: Curves, layer: str) -> Numbers:
         values = curves.distance[layer]

@@ -20,7 +20,6 @@ from interpret_invariance.renderers.text import BORDERS, names
 from interpret_invariance.results import Invariances
 
 INFINITE = "\N{INFINITY}"
-PROBABILITY = "probability"
 
 
 class InvarianceTable(Renderer[Invariances]):
@@ -45,8 +44,8 @@ class Row:
         transform: The transformation.
         image: The id of the image.
         target: Its target, in words.
-        curve: The layer, or ``probability``.
-        start: The probability of the untransformed image; of a layer the length of its features.
+        curve: The layer, or ``probability`` or ``output`` of the target.
+        start: The probability (or output) of the untransformed image; of a layer the length of its features.
         lowest: The smallest probability; of a layer 0.
         largest: The largest probability, or distance.
         relative: The largest distance over the length of the features.
@@ -90,7 +89,7 @@ def _numbers(result: Invariances, transform: str, image: int) -> dict[str, tuple
         found[layer] = (float(result.norm[layer][image]), 0.0, most, relative, *half, straight)
     line, half = curves.probability[image], curves.probability_half_widths()[image].tolist()
     start = float(line[curves.identity])
-    found[PROBABILITY] = (start, float(line.min()), float(line.max()), nan, *half, nan)
+    found[result.asked] = (start, float(line.min()), float(line.max()), nan, *half, nan)
     return found
 
 
@@ -117,8 +116,8 @@ def _table(result: Invariances, found: Sequence[Row]) -> Table:
     head = ["image"]
     for layer in result.layers:
         head += [f"{layer}: largest relative distance", f"{layer}: half-width", f"{layer}: linearity"]
-    head += ["probability: start, lowest", "probability: half-width"]
-    curves = (*result.layers, PROBABILITY)
+    head += [f"{result.asked}: start, lowest", f"{result.asked}: half-width"]
+    curves = (*result.layers, result.asked)
     by_image = [found[index : index + len(curves)] for index in range(0, len(found), len(curves))]
     lines = [[image[0].target, *(cell for row in image for cell in _cells(row))] for image in by_image]
     if len(by_image) > 1:
@@ -131,8 +130,10 @@ def _table(result: Invariances, found: Sequence[Row]) -> Table:
 def _cells(row: Row) -> list[str]:
     """What stands in a table of one curve."""
     half = f"{_shown(row.half_below)} / {_shown(row.half_above)}"
-    if row.curve == PROBABILITY:
+    if row.curve == "probability":
         return [f"{_chance(row.start)}, {_chance(row.lowest)}", half]
+    if row.curve == "output":
+        return [f"{_shown(row.start)}, {_shown(row.lowest)}", half]
     return [_shown(row.relative), half, _shown(row.linearity)]
 
 
@@ -154,7 +155,7 @@ def _notes(result: Invariances) -> str:
     skipped = f" {count} image{'s' if count > 1 else ''} cannot be read." if count else ""
     return (
         "Half-width: how far below / above the untransformed image the distance first reaches half of its "
-        "largest value, and the probability has moved by half of its value at the start. "
+        f"largest value, and the {result.asked} has moved by half of its value at the start. "
         f"{INFINITE}: not within the range; {MISSING}: nothing can be said. Rotations are counted from "
         f"{MINUS}180 to 180 degrees. Linearity: R squared of a straight line from the untransformed image. "
         f"Beyond the border: {BORDERS[result.border]}.{skipped}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from interpret_figures.display import channel_note
 from interpret_figures.text import category
 from interpret_invariance.results import Invariances
 
@@ -34,7 +35,7 @@ def caption(result: Invariances, *, relative: bool) -> str:
     seen = f" Beyond the border: {BORDERS[result.border]}." if _has_border(result) else ""
     return (
         "A line for each image. Euclidean distance of the features to those of the untransformed image"
-        f"{over}; probability of {targets}. Dotted: the untransformed image.{seen}{_channels(result)}"
+        f"{over}; {result.asked} of {targets}. Dotted: the untransformed image.{seen}{_channels(result)}"
     )
 
 
@@ -45,14 +46,7 @@ def _has_border(result: Invariances) -> bool:
 
 def _channels(result: Invariances) -> str:
     """What to say where not all channels are shown."""
-    shown, count = shown_channels(result), len(result.input.mean)
-    return "" if len(shown) == count else f" Channel {shown[0]} of {count} is shown."
-
-
-def shown_channels(result: Invariances) -> list[int]:
-    """The channels of the images to show: one or three, else the first."""
-    count = len(result.input.mean)
-    return list(range(count)) if count in {1, 3} else [0]
+    return channel_note(result.input, len(result.input.mean))
 
 
 def names(result: Invariances, rows: tuple[int, ...]) -> list[str]:

@@ -21,12 +21,10 @@ from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
 from interpret_occlusion.renderers.text import (
     asked,
-    channel_note,
     kind_note,
     occluder,
     outcome,
     percent,
-    shown_channels,
 )
 from interpret_occlusion.results import OcclusionMaps, Sweep
 
@@ -105,7 +103,9 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
     ) -> Pair:
         """One image, and the same under its map."""
         maps, tile = result.maps[place], picture_size(*fall.shape)
-        picture = photographs.read(int(result.image[place]), shown_channels(maps)).numpy()
+        picture = photographs.read(
+            int(result.image[place]), display.shown_channels(result.input, maps.channels)
+        ).numpy()
         image = display.resize(picture[None], tile, smooth=True)[0]
         values = stretched(fall, tile) / (largest or 1)
         covered = tint(greyed(image), values, self.strength)
@@ -123,10 +123,11 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
         what = "probability" if self.of == "probability" and first.has_probability else "output"
         if self.of == "logit" and first.output_kind == "logits" and first.has_probability:
             what = "logit"
+        channels = display.channel_note(result.input, first.channels)
         return (
             f"{count} image{'s' if count > 1 else ''}  ·  {occluder(first)}",
             f"Red: covering it lowers the {what} of the category above; blue: it raises it; each pixel "
-            f"averaged over the occluders that cover it.{line}{channel_note(first)}{kind_note(first)}",
+            f"averaged over the occluders that cover it.{line}{channels}{kind_note(first)}",
         )
 
 

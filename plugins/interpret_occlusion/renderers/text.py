@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interpret.images import Fill
+from interpret_figures.display import channel_note
 from interpret_figures.page import TIMES
 from interpret_figures.text import category, chance
 from interpret_occlusion.results import OcclusionMaps, Sweep
@@ -26,16 +27,6 @@ def outcome(maps: Sweep) -> str:
 def asked(maps: Sweep, categories: Sequence[str]) -> str:
     """The target by its name; an only output without one is just that."""
     return "output" if maps.logits.shape[-1] == 1 and not categories else category(maps.target, categories)
-
-
-def shown_channels(maps: Sweep) -> list[int]:
-    """The channels of the image to show: one or three, else the first."""
-    return list(range(maps.channels)) if maps.channels in {1, 3} else [0]
-
-
-def channel_note(maps: Sweep) -> str:
-    """What to say where not all channels are shown."""
-    return "" if maps.channels in {1, 3} else f" Channel 0 of {maps.channels} is shown."
 
 
 def kind_note(maps: Sweep) -> str:
@@ -80,5 +71,5 @@ def facts(result: OcclusionMaps) -> tuple[str, ...]:
         f"{count} image{'s' if count > 1 else ''}  ·  {occluder(maps)}  ·  engine {engine}{saved}",
         "An occluder covers one place of the image after another. A cell of a map lies where its centre was; "
         "pale: it was nowhere there. The line across a colour bar is the value of the uncovered image."
-        f"{channel_note(maps)}{kind_note(maps)}",
+        f"{channel_note(result.input, maps.channels)}{kind_note(maps)}",
     )

@@ -19,7 +19,6 @@ from interpret_figures.page import INK
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import chance, number
 from interpret_occlusion.renderers.places import occluder_box, spread
-from interpret_occlusion.renderers.text import shown_channels
 from interpret_occlusion.results import OcclusionMaps, Sweep
 
 PROBABILITY = Scale(0.0, 1.0, "viridis")
@@ -113,7 +112,8 @@ class Panels:
 
     def _image(self, place: int, maps: Sweep) -> Panel:
         """The image under a veil where covering it leaves the target least probable."""
-        picture = self.photographs.read(int(self.result.image[place]), shown_channels(maps)).numpy()
+        channels = display.shown_channels(self.result.input, maps.channels)
+        picture = self.photographs.read(int(self.result.image[place]), channels).numpy()
         pixels = display.resize(picture[None], self.tile, smooth=True)[0].copy()
         answers = maps.logits.double()
         if maps.has_probability:
@@ -159,7 +159,8 @@ class Panels:
     def _patches(self, found: LayerProjections) -> UInt8[np.ndarray, "n h w 3"]:
         """Projections in pixels, each at its own scale, this image's first; pale outside the images."""
         order = found.rank.argsort()
-        values = found.patches[order][:, display.shown_channels(found.patches)].float()
+        channels = display.shown_channels(self.result.input, found.patches.shape[1])
+        values = found.patches[order][:, channels].float()
         pixels = display.signed_pixels(values, display.magnitude(values, self.percentile))
         size = (values.shape[2], values.shape[3])
         beyond = display.outside(found.box[order], size, self.photographs.spec.size)

@@ -86,7 +86,7 @@ class EvolutionGrid(UnitGrid[Evolution]):
         shown = zoomed(found, image) if self.zoom else found
         height, width = shown.patches.shape[-2:]
         factor = ceil(SIDE / max(height, width))
-        channels = display.shown_channels(shown.patches)
+        channels = display.shown_channels(result.input, shown.patches.shape[1])
         tiles = Tiles(
             shown, photographs, channels, (height * factor, width * factor), self.percentile, self.smooth
         )
@@ -229,7 +229,8 @@ class LayerRows:
         else:
             seen = f"the {pixels} pixels around each signal, of {self.image[0]} {TIMES} {self.image[1]}"
         channels, total = self.tiles.channels, self.tiles.layer.patches.shape[1]
-        channel = f"  ·  channel {channels[0]} of {total}" if len(channels) < total else ""
+        named = f"channel{'s' * (len(channels) > 1)} {', '.join(map(str, channels))} of {total}"
+        channel = "" if channels == list(range(total)) else f"  ·  {named}"
         return f"{len(self.rows)} of {len(self.layer.dead)} units{channel}", seen
 
 
