@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -284,6 +285,7 @@ SLOW = {
 KNOWN = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in WHOLE]
 
 
+@cache
 def torchvision_network(name: str) -> Network:
     torch.manual_seed(0)
     module = getattr(torchvision.models, name)(weights=None).double().eval()
