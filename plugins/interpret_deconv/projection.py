@@ -232,14 +232,17 @@ class LayerProjector:
     def boxes(self, seeds: Seeds) -> Int[Tensor, "k 4"]:
         """The receptive field of each neuron, not cut at the borders; or the whole image.
 
-        Where fields differ in size, each is as large as the largest, so that their crops are of one size.
+        Where fields differ in size, all are made as large as the largest, around their middles, so that crops
+        are of one size.
         """
         if self.sees_all:
             return torch.tensor([[0, 0, *self.graph.input.extent]]).repeat(len(seeds.image), 1)
         positions = zip(seeds.y.tolist(), seeds.x.tolist(), strict=True)
-        corners = torch.tensor([self.field.box(y, x)[:2] for y, x in positions], dtype=torch.int64)
-        corners = corners.reshape(-1, 2)
-        return torch.cat([corners, corners + torch.tensor(self.size)], 1)
+        boxes = torch.tensor([self.field.box(y, x) for y, x in positions], dtype=torch.int64).reshape(-1, 4)
+        size = torch.tensor(self.size)
+        spare = size - (boxes[:, 2:] - boxes[:, :2])
+        corners = boxes[:, :2] - spare // 2
+        return torch.cat([corners, corners + size], 1)
 
     def patches(
         self, x: Float[Tensor, "n c h w"], seeds: Seeds

@@ -14,10 +14,12 @@ from torch import Tensor
 from interpret.graph.delta.changes import Change, PlaceBatch, laid_out
 from interpret.graph.delta.intervals import Slices
 from interpret.graph.operations.geometry import Geometry, pair, takes_map
-from interpret.graph.operations.operation import DeltaRules, Operation
+from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules
 from interpret.graph.operations.resampling import by_weights
 from interpret.graph.operations.sampling import Positions, Sampling
 from interpret.graph.program.program import Node
+from interpret.graph.topdown.neuron_windows import NeuronWindows
+from interpret.graph.topdown.whole_maps import Share
 
 aten = torch.ops.aten
 
@@ -141,6 +143,10 @@ def _unshuffled(node: Node) -> Geometry:
     return Geometry(factor, factor)
 
 
+def _unshuffled_windowed(_windows: NeuronWindows, node: Node, signal: Tensor) -> list[Share]:
+    return [(node.operands[0], F.pixel_shuffle(signal, node.arguments["downscale_factor"]))]
+
+
 OPERATIONS = (
     Operation(
         "upsample_nearest2d",
@@ -173,6 +179,7 @@ OPERATIONS = (
         linear="first",
         maps=True,
         geometry=_unshuffled,
+        windowed=WindowedRules(_unshuffled_windowed),
         delta=DeltaRules(_unshuffled_change, fresh=True),
     ),
 )
