@@ -45,6 +45,7 @@ The engines: they look up rows and name no operation
   measured                  which rows and columns an opaque operation reads, by that: evidence, no proof
   receptive                 receptive fields: intervals, through the program
   topdown.saving            the way up, which saves what the way down needs
+  topdown.regions           parts in which images are not in front, as one operation each
   topdown.whole             the top-down pass on whole maps: the definition
   topdown.plan              where windows lie, and whether they pay
   topdown.windowed          the top-down pass on windows: the same, faster
@@ -67,6 +68,7 @@ from interpret.graph.program.trace import number_calls, trace
 from interpret.graph.receptive import ReceptiveField, receptive_field
 from interpret.graph.topdown.frames import Seeds
 from interpret.graph.topdown.plan import Plan, plan_windows
+from interpret.graph.topdown.regions import by_image
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import ForwardCache, moves_images, save_forward, save_rule
 from interpret.graph.topdown.whole import by_autograd, seed_signals, top_down
@@ -86,6 +88,7 @@ __all__ = [
     "Slices",
     "Wanted",
     "by_autograd",
+    "by_image",
     "moves_images",
     "multiply_adds",
     "number_calls",
