@@ -28,7 +28,7 @@ def by_image(graph: Graph, layer: str) -> Graph:
     end = graph.layer(layer)
     path = graph.path(end)
     moving = {node for node in path if node is not graph.input and moves_images(node)}
-    if not moving or not end.batched:
+    if not moving or not end.batched or any(node.batched and not _ends_part(node) for node in moving):
         return graph
     made: dict[Node, Node] = {}
     for node in path:
@@ -42,6 +42,11 @@ def by_image(graph: Graph, layer: str) -> Graph:
     return replace(
         whole, nodes=tuple(whole.needed([graph.input, *layers.values()])), layers=layers, returned={}
     )
+
+
+def _ends_part(node: Node) -> bool:
+    """Whether images are in front in a node and not in what it reads; else it reads them by their numbers."""
+    return any(not operand.batched for operand in node.varying_operands)
 
 
 def _part(end: Node, moving: set[Node], path: Sequence[Node]) -> list[Node]:
