@@ -12,10 +12,11 @@ from pydantic import Field, field_serializer, field_validator, model_validator
 
 from interpret.arguments import as_channels
 from interpret.code import ImportPath
-from interpret.errors import ModelError, UnknownNameError, clause
+from interpret.errors import InterpretError, ModelError, UnknownNameError, clause
 from interpret.files import parse_json, read_text, user_path
 from interpret.images import InputSpec, Interpolation
 from interpret.modules import OutputKind
+from interpret.network import LayoutKind, require_layouts
 from interpret.plugin import Card, Model
 from interpret.weights import read_metadata
 from interpret_zoo.outputs import OutputFunction, OutputParameter, as_output_parameter, made_output
@@ -106,6 +107,12 @@ class ImageModel(Model):
         description="What its numbers are; values (of a regression) have no probability; none: as found.",
     )
 
+    layouts: dict[str, LayoutKind | dict[str, str | int | list[int] | list[str]] | None] = Field(
+        {},
+        description="How layers are maps, by name, where that is not found by itself: nchw, nhwc, tokens, or "
+        "{kind: tokens, grid: [rows, columns], before: 1}; null leaves what a layer returns as it is.",
+    )
+
     shown_channels: tuple[Annotated[int, Field(ge=0, le=1023)], ...] | None = Field(
         None,
         min_length=1,
@@ -117,6 +124,15 @@ class ImageModel(Model):
     @classmethod
     def _some_output(cls, value: Any) -> OutputParameter:
         return as_output_parameter(value)
+
+    @field_validator("layouts")
+    @classmethod
+    def _some_layouts(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            require_layouts(value)
+        except InterpretError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_serializer("output")
     def _written_output(self, value: OutputParameter) -> Any:
@@ -167,6 +183,7 @@ class ImageModel(Model):
             stated.categories or (),
             output=made_output(self.output),
             output_kind=self.output_kind,
+            layouts=self.layouts,
         )
 
     def input_spec(self, stated: Stated) -> InputSpec:

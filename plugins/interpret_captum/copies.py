@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from interpret.errors import ModelError
-from interpret.network import Call, Network, watching
+from interpret.network import Call, LayerView, Network, watching
 from interpret.targets import Targets
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class ModuleCopy:
         if not layer:
             return ModuleCopy(self.network, self.module)
         name = self.network.layer(layer)
-        call = self.network.calls[name]
+        call = self.network.view(name).call
         last = max(other.number for other in self.network.calls.values() if other.module == call.module)
         if call.number < last:
             raise ModelError(
@@ -76,13 +76,20 @@ class ModuleCopy:
     @property
     def call(self) -> Call:
         """The call of a module that the layer is."""
-        return self.network.calls[self.layer]
+        return self.view.call
+
+    @property
+    def view(self) -> LayerView:
+        """How what that call returns is a map."""
+        return self.network.view(self.layer)
 
     @property
     def tap(self) -> nn.Module:
-        """The module whose output is asked about: of one that is called several times the last."""
-        part = self.inside.get_submodule(self.call.module)
-        return part.each[-1] if isinstance(part, EachCall) else part
+        """The module whose output is asked about: the layer's maps; of several calls of a module the last."""
+        view = self.view
+        part = self.inside.get_submodule(view.call.module)
+        part = part.each[-1] if isinstance(part, EachCall) else part
+        return _maps_behind(part, view) if view.moves_axes else part
 
     @property
     def inside(self) -> nn.Module:
@@ -105,10 +112,18 @@ class _Neurons(nn.Module):
     def forward(self, x: Float[Tensor, "m c h w"]) -> Float[Tensor, " m"]:
         """The values; row i belongs to image i modulo their number."""
         seen: dict[Call, Tensor] = {}
-        call = self._copy.call
+        view = self._copy.view
+        call = view.call
         with watching(self._copy.inside, lambda at, output: seen.update({at: output.clone()}), [call.module]):
             self.module(x)
-        return self._targets.pick(seen[call])
+        return self._targets.pick(view.of(seen[call]))
+
+
+def _maps_behind(part: nn.Module, view: LayerView) -> nn.Module:
+    """A module that gives the maps of a layer, from which that goes on."""
+    maps = nn.Identity()
+    part.register_forward_hook(lambda _part, _inputs, output: view.put(output, maps(view.of(output))))
+    return maps
 
 
 class EachCall(nn.Module):
