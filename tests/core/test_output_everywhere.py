@@ -151,3 +151,22 @@ def test_layers_do_without_a_choice() -> None:
         assert all(
             torch.allclose(one, other, equal_nan=True) for one, other in zip(found, right, strict=True)
         )
+
+
+BROKEN: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+    "raises": (lambda returned: returned["logits"], "fails on what the module returns, a tensor"),
+    "no tensor": (lambda returned: 3, r"is int, no tensor.*output=lambda returned: returned\.flatten\(1\)"),
+    "one image": (lambda returned: returned[0], "must have a row for each"),
+    "mixes": (lambda returned: returned - returned.mean(0), "when another one is beside it: it must make"),
+    "draws": (lambda returned: returned + torch.rand_like(returned), "other numbers for the same image"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence")
+def test_a_function_that_makes_no_output_is_named_in_every_analysis(name: str) -> None:
+    function, message = BROKEN[name]
+    network = interpret.wrap(Returns().double().eval(), input_size=SIZE, output=function)
+    for entry in ("the network", "project", "occlusion", "captum.saliency", "invariance"):
+        with pytest.raises(ModelError, match=message):
+            ENTRIES[entry](network)
