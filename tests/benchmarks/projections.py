@@ -22,7 +22,7 @@ from interpret_deconv import Deconv, LayerProjections
 from interpret_topk import mine
 
 LAYERS = {"features.3": ("conv2", 30), "features.6": ("conv3", 8), "features.10": ("conv5", 4)}
-DROP_IN = {"conv2": 3, "conv3": 2, "conv5": 1.5}
+DROP_IN = {"conv2": 2.5, "conv3": 1.7, "conv5": 1.2}
 """By what the drop-in is to be faster, as it is asked in batches, with whole maps to return."""
 
 COUNT, BATCH, STEP, REPEATS = 200, 32, 27, 3
