@@ -168,8 +168,8 @@ def layers(
 
     if input_size:
         model = replace(model, parameters={**model.parameters, "input_size": input_size})
-    summary = model.load().summary(measure=measure)
-    show.json(asdict(summary)) if as_json else show.layer_table(summary, depth)
+    summary = model.load().summary(depth, measure=measure)
+    show.json(asdict(summary)) if as_json else show.layer_table(summary)
 
 
 @interpret.command()

@@ -127,9 +127,9 @@ def plugin_table(found: dict[str, list[dict[str, Any]]]) -> None:
         out.print(Text.assemble("\n", ("problem ", "bold red"), f"{place}: {problem['message']}"))
 
 
-def layer_table(summary: Summary, depth: int | None) -> None:
+def layer_table(summary: Summary) -> None:
     """Print the layers of a network, as wide as the terminal."""
-    click.echo(printable_lines(summary.text(console().width, depth)))
+    click.echo(printable_lines(summary.text(console().width)))
 
 
 def _detail(registry: Registry, kind: Kind, cls: type[Plugin]) -> dict[str, Any]:

@@ -230,17 +230,19 @@ class Network:
         """
         return self.record(torch.zeros(1, *self.input.shape), layers, lambda output: tuple(output.shape[1:]))
 
-    def summary(self, *, measure: bool = False) -> Summary:
+    def summary(self, depth: int | None = None, *, measure: bool = False) -> Summary:
         """The layers with units, sizes, receptive fields and costs, and what works on each; print it.
 
         Args:
+            depth: How deep the layers lie (1: the network's own children; 0: all); default: as deep as a
+                screen shows.
             measure: Measure what operations without a rule read, which may take a minute; otherwise they
                 count as reading the whole of their input.
 
         Example:
             >>> print(interpret.wrap(torchvision.models.resnet18()).summary())
         """
-        return summarize(self, measure=measure)
+        return summarize(self, depth, measure=measure)
 
     @property
     def graph(self) -> Graph:

@@ -22,6 +22,9 @@ from interpret.images.inputs import InputSpec
 from interpret.network.recording import Call
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 
+SCREEN = 40
+"""So many layers are shown where nobody says how deep: those of the largest depth that are no more."""
+
 
 class Summarized(Protocol):
     """What is asked of a network here; see `interpret.network.network.Network`."""
@@ -49,10 +52,12 @@ class Summarized(Protocol):
         """The shape of what each layer makes of one image."""
 
 
-def summarize(network: Summarized, *, measure: bool) -> Summary:
+def summarize(network: Summarized, depth: int | None, *, measure: bool) -> Summary:
     """What a network is made of, and what can be asked of each layer; see ``Network.summary``."""
-    calls, parts, aliases = network.calls, network.parts, _aliases(network)
-    shapes = network.layer_shapes(list(calls))
+    parts, aliases = network.parts, _aliases(network)
+    names = shown(list(network.calls), depth)
+    calls = {name: network.calls[name] for name in names}
+    shapes = network.layer_shapes(names)
     engine, refusal = _engine(network, measure=measure)
     layers = [
         LayerSummary(
@@ -71,7 +76,20 @@ def summarize(network: Summarized, *, measure: bool) -> Summary:
     ]
     total = sum(map(multiply_adds, engine.graph.nodes)) if engine else 0
     kind = type(network.module).__name__
-    return Summary(kind, network.input.shape, _parameters(network.module), total, tuple(layers), refusal)
+    count, parameters = len(network.calls), _parameters(network.module)
+    return Summary(kind, network.input.shape, parameters, total, tuple(layers), count, refusal)
+
+
+def shown(names: Sequence[str], depth: int | None) -> list[str]:
+    """The layers down to a depth, or as deep as a screen shows (None); of any depth (0)."""
+    depths = {name: name.count(".") + 1 for name in names}
+    if depth is None:
+        counts = {
+            most: sum(mine <= most for mine in depths.values()) for most in sorted(set(depths.values()))
+        }
+        fitting = [most for most, count in counts.items() if count <= SCREEN]
+        depth = (fitting or list(counts) or [0])[-1 if fitting else 0]
+    return [name for name in names if not depth or depths[name] <= depth]
 
 
 def _engine(network: Summarized, *, measure: bool) -> tuple[_Engine | None, str]:

@@ -8,9 +8,6 @@ from fractions import Fraction
 from textwrap import wrap
 from typing import NamedTuple
 
-SCREEN = 40
-"""So many layers are shown where nobody says how deep: those of the largest depth that are no more."""
-
 GAP = "  "
 
 
@@ -80,11 +77,6 @@ class LayerSummary:
     projection: Working
     occlusion: Working
 
-    @property
-    def depth(self) -> int:
-        """How deep it lies: 1 for a child of the network itself."""
-        return self.name.count(".") + 1
-
 
 @dataclass(frozen=True, repr=False)
 class Summary:
@@ -95,7 +87,8 @@ class Summary:
         input: What it takes: (channels, rows, columns).
         parameters: How many numbers are learned.
         multiply_adds: Those of all convolutions and linear layers for one image.
-        layers: All layers in execution order.
+        layers: The layers down to the depth that was asked for, in execution order.
+        count: How many layers there are of any depth.
         refusal: Why it cannot be traced, if it cannot: then fields, projections and changes are not known.
     """
 
@@ -104,54 +97,42 @@ class Summary:
     parameters: int
     multiply_adds: int
     layers: tuple[LayerSummary, ...]
+    count: int
     refusal: str = ""
 
-    def shown(self, depth: int | None = None) -> tuple[LayerSummary, ...]:
-        """The layers down to a depth.
-
-        Args:
-            depth: 1 for children of the network; 0: all; default: as deep as a screen shows.
-        """
-        depths = sorted({layer.depth for layer in self.layers})
-        if depth is None:
-            fitting = [most for most in depths if len(self._within(most)) <= SCREEN]
-            depth = (fitting or depths[:1] or [1])[-1]
-        return self._within(depth or max(depths, default=1))
-
-    def _within(self, depth: int) -> tuple[LayerSummary, ...]:
-        return tuple(layer for layer in self.layers if layer.depth <= depth)
-
-    def text(self, width: int = 120, depth: int | None = None) -> str:
+    def text(self, width: int = 120) -> str:
         """The layers as a table, and what its words mean.
 
         Args:
             width: Characters in a line. Where they are few, what is less asked for is left out.
-            depth: As in `shown`.
         """
-        layers = self.shown(depth)
-        told = [[self._title(len(layers))], self._notes(layers)]
-        above, below = ([part for line in lines for part in wrap(line, width)] for lines in told)
-        return "\n".join([*above, "", *_table(layers, width), "", *below])
+        above, below = ([part for line in told for part in wrap(line, width)] for told in self._told())
+        return "\n".join([*above, "", *_table(self.layers, width), "", *below])
+
+    def _told(self) -> tuple[list[str], list[str]]:
+        return [self._title()], self._notes()
 
     def __repr__(self) -> str:
         return self.text()
 
-    def _title(self, shown: int) -> str:
+    def _title(self) -> str:
         size = " x ".join(map(str, self.input))
         work = f", {_count(self.multiply_adds)} multiply-adds" if self.multiply_adds else ""
-        some = f" ({shown} are shown; all: depth=0, --all)" if shown < len(self.layers) else ""
+        some = (
+            f" ({len(self.layers)} are shown; all: depth=0, --all)" if len(self.layers) < self.count else ""
+        )
         parameters = f"{_count(self.parameters) or 0} parameters{work}"
-        return f"{self.network}, images {size}: {parameters}, {len(self.layers)} layers{some}"
+        return f"{self.network}, images {size}: {parameters}, {self.count} layers{some}"
 
-    def _notes(self, layers: Sequence[LayerSummary]) -> list[str]:
+    def _notes(self) -> list[str]:
         if self.refusal:
             return [f"It cannot be traced, so receptive fields and projections are not known: {self.refusal}"]
-        fields = [str(layer.field) for layer in layers if layer.field]
+        fields = [str(layer.field) for layer in self.layers if layer.field]
         notes = ["field: pixels seen / pixels to the neighbour's" if fields else ""]
         notes += ["~ measured: no rule says it" if any("~" in field for field in fields) else ""]
-        done = _reasons(layer.projection for layer in layers)
+        done = _reasons(layer.projection for layer in self.layers)
         notes += [f"project {kind}: {names}" for kind, names in done.items()]
-        whole = _reasons(layer.occlusion for layer in layers)
+        whole = _reasons(layer.occlusion for layer in self.layers)
         notes += [f"occlude {kind}: whole maps from {names}" for kind, names in whole.items()]
         return list(filter(None, notes))
 

@@ -177,16 +177,17 @@ def test_it_fits_and_keeps_what_is_asked_for_most(width):
 
 def test_a_large_network_shows_as_deep_as_a_screen_and_more_if_asked():
     deep = nn.Sequential(*(nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(8))) for _ in range(6)))
-    summary = wrapped(deep).summary()
-    assert [layer.depth for layer in summary.shown()] == [1] * 6
-    assert len(summary.shown(2)) == len(summary.shown(0)) == len(summary.layers) == 54
-    assert "54 layers (6 are shown" in str(summary)
-    assert "are shown" not in summary.text(depth=0)
+    network = wrapped(deep)
+    assert [row.name for row in network.summary().layers] == ["0", "1", "2", "3", "4", "5"]
+    assert [row.name for row in network.summary(0).layers] == list(network.layers)
+    assert network.summary(2) == network.summary(0)
+    assert "54 layers (6 are shown" in str(network.summary())
+    assert "are shown" not in str(network.summary(depth=0))
 
 
 def test_more_layers_than_a_screen_at_the_first_depth_are_all_shown():
     flat = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(50)))
-    assert len(wrapped(flat).summary().shown()) == 50
+    assert len(wrapped(flat).summary().layers) == 50
 
 
 def test_it_is_read_top_down_like_the_network():

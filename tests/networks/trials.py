@@ -15,7 +15,7 @@ from torch import Tensor
 
 from interpret.graph import Incremental, Slices, Wanted, receptive_field
 from interpret.network import Network
-from interpret_deconv import Neuron, project
+from interpret_deconv import Neuron, nonlinearities, project
 from interpret_occlusion import sweep
 from interpret_occlusion.engines import WORTH
 from interpret_topk import mine
@@ -109,14 +109,7 @@ def projections(network: Network, layers: Sequence[Stage]) -> str:
             value = as_maps(hooked[stage.layer], stage.shape)[0, 0, neuron.y, neuron.x]
             same(project(network, x, [neuron], rule=rule), gradient(value, leaf), f"{rule} {stage}")
     assert torch.isfinite(project(network, x, neurons, rule="guided")).all()
-    return rules(network, layers)
-
-
-def rules(network: Network, layers: Sequence[Stage]) -> str:
-    """What is done on the way from the last of some layers, beside the paper's rules."""
-    known = {row.name: row.projection for row in network.summary().layers}
-    working = known[layers[-1].layer]
-    return working.kind
+    return "+".join(nonlinearities(network, layers[-1].layer)) or "exact"
 
 
 def sweeps(network: Network) -> None:
