@@ -258,5 +258,5 @@ OPERATIONS = (
         delta=DeltaRules(_transposed_change, fresh=True),
     ),
     Operation("unfold", ("im2col",), linear="first"),
-    Operation("fold", ("col2im",), linear="first"),
+    Operation("fold", ("col2im",), linear="first", maps=True),
 )
