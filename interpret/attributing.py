@@ -119,7 +119,7 @@ class ClassAttribution(Probe):
             method=self.name,
             batch_size=self.batch_size,
         )
-        return replace(found, matching=self.matching(network, images))
+        return replace(found, matching=self.matching(network, images), note=self.note(network))
 
     @abstractmethod
     def attribute(
@@ -149,6 +149,10 @@ class ClassAttribution(Probe):
     def matching(self, network: Network, images: Images) -> str:
         """How the images' labels were matched to outputs; empty where no label is used."""
         return tell(used_labels(network, images, network.class_count, self.target))
+
+    def note(self, network: Network) -> str:  # noqa: ARG002 - a method may look at it
+        """What must be known of the method on this network, for figures; empty if nothing."""
+        return ""
 
 
 class NeuronAttribution(ClassAttribution):

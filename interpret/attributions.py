@@ -33,6 +33,7 @@ class Attributions(Result):
         input: What the network takes.
         categories: The names of the network's outputs.
         matching: How the images' labels were matched to outputs; empty where no label was used.
+        note: What must be known of the method on this network; empty if nothing.
     """
 
     maps: Float[Tensor, "image channel height width"]
@@ -46,6 +47,7 @@ class Attributions(Result):
     input: InputSpec
     categories: tuple[str, ...] = ()
     matching: str = ""
+    note: str = ""
 
     def attributions(self) -> Attributions:
         """Itself: a result of any probe that can be compared has this method."""

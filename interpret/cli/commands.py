@@ -1,16 +1,16 @@
-"""What can be typed: run, check, list, describe, schema, plugins."""
+"""What can be typed: run, check, list, describe, layers, schema, plugins."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from interpret.cli.options import Option, ShardNumber
+from interpret.cli.options import ModelChoice, Option, ShardNumber, Size, model_options
 from interpret.errors import InterpretError, suggest
 from interpret.files.folders import user_path
 from interpret.files.reading import printable, printable_lines
@@ -26,6 +26,7 @@ WELCOME = """See inside convolutional networks.
   interpret run quickstart      a first run without any download; says where its pictures are
   interpret list                the models, datasets, probes and renderers there are
   interpret describe topk       what one of them does, and its parameters
+  interpret layers --model M    the layers of a network, such as torchvision:resnet18, and what works on each
   interpret check my.yaml       find the mistakes in a pipeline, with line and column
   interpret run my.yaml         run it; a run that was stopped continues
 
@@ -145,6 +146,30 @@ def describe(name: str, as_json: bool) -> None:
 
     details = show.details(_registry(), name)
     show.json(details) if as_json else show.detail_pages(details)
+
+
+@interpret.command()
+@model_options
+@click.option("--input-size", type=Size(), help="Of the images, in place of the model's own: 96 or 96x128.")
+@click.option("--depth", type=click.IntRange(1), help="How deep: 1 for the network's own children.")
+@click.option("--all", "depth", flag_value=0, help="All layers. [as deep as a screen shows]")
+@click.option("--measure", is_flag=True, help="Measure what operations without a rule read; takes longer.")
+@_json
+@_traceback
+def layers(
+    model: ModelChoice, input_size: tuple[int, int] | None, depth: int | None, measure: bool, as_json: bool
+) -> None:
+    """List the layers of a network, and what works on each.
+
+    Each with units, size, receptive field, parameters and multiply-adds; whether the strongest neurons of its
+    units can be mined, how they are projected, and how what an occluder changes is carried to it.
+    """
+    from interpret.cli import show  # noqa: PLC0415 - imports torch
+
+    if input_size:
+        model = replace(model, parameters={**model.parameters, "input_size": input_size})
+    summary = model.load().summary(depth, measure=measure)
+    show.json(asdict(summary)) if as_json else show.layer_table(summary)
 
 
 @interpret.command()

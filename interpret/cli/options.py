@@ -35,6 +35,19 @@ class ShardNumber(click.ParamType[tuple[int, int]]):
         return self.fail(f"{value!r} is no share. Write 1/3, 2/3 and 3/3 for three processes.", param, ctx)
 
 
+class Size(click.ParamType[tuple[int, int]]):
+    """``96``, or rows and columns as ``96x128``."""
+
+    name = "rows[xcolumns]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Text to the pair of rows and columns."""
+        sides = str(value).lower().split("x")
+        if len(sides) <= 2 and all(side.isascii() and side.isdecimal() and len(side) < 10 for side in sides):
+            return int(sides[0]), int(sides[-1])
+        return self.fail(f"{value!r} is no size. Write 224, or rows and columns: 240x320.", param, ctx)
+
+
 class Option(click.ParamType[tuple[str, Any]]):
     """``NAME=VALUE``: a parameter of a plugin, with its value as YAML has it."""
 

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from interpret.errors import UnknownNameError
+from interpret.files.reading import printable_lines
+from interpret.network.summary import Summary
 from interpret.plugin.discovery import Registry
 from interpret.plugin.flaws import KINDS, Kind
 from interpret.plugin.interfaces import Plugin, Probe, Renderer, probe_inputs, probe_output, renderer_input
@@ -123,6 +125,11 @@ def plugin_table(found: dict[str, list[dict[str, Any]]]) -> None:
     for problem in found["problems"]:
         place = f"{problem['distribution']}[{problem['entry']}]"
         out.print(Text.assemble("\n", ("problem ", "bold red"), f"{place}: {problem['message']}"))
+
+
+def layer_table(summary: Summary) -> None:
+    """Print the layers of a network, as wide as the terminal."""
+    click.echo(printable_lines(summary.text(console().width)))
 
 
 def _detail(registry: Registry, kind: Kind, cls: type[Plugin]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ What a rule is given to work on; nothing here knows an operation
 
 One row for each operation: every engine's rule of it, in the file of its family
   operations.operation      what a row may hold
+  operations.resampling     what a change of weighed rows and columns is
   operations.opaque         what needs no row: whole maps by autograd, pointwise functions
   operations.linear         linear layers, products of matrices
   operations.norm           batch norm, local response norm, layer norm
@@ -34,6 +35,7 @@ One row for each operation: every engine's rule of it, in the file of its family
   operations.shape          reshapes, permutations, casts, copies
   operations.upsample       larger maps
   operations.table          the rows, and the questions they answer
+  operations.signals        what is one nonlinearity of one signal, however it is written, and what is a gate
 
 From a module to a program
   program.functional        without operations that write into their operands
@@ -44,6 +46,8 @@ The engines: they look up rows and name no operation
   perturbed                 one operation alone, on operands of which parts are replaced
   measured                  which rows and columns an opaque operation reads, by that: evidence, no proof
   receptive                 receptive fields: intervals, through the program
+  topdown.ways              the way down through what is not linear and has no rule of its own
+  topdown.naming            the same, in words
   topdown.saving            the way up, which saves what the way down needs
   topdown.regions           parts in which images are not in front, as one operation each
   topdown.whole             the top-down pass on whole maps: the definition
@@ -60,17 +64,19 @@ to the engine that asks, which then takes whole maps. ``tests/graph/test_adding.
 
 from typing import TYPE_CHECKING
 
-from interpret.graph.delta.incremental import Incremental, Keep, Wanted
+from interpret.graph.delta.incremental import Incremental, Keep, Wanted, carried
 from interpret.graph.delta.intervals import Slices
 from interpret.graph.operations.table import multiply_adds
 from interpret.graph.program.program import Graph, Node
 from interpret.graph.program.trace import number_calls, trace
 from interpret.graph.receptive import ReceptiveField, receptive_field
 from interpret.graph.topdown.frames import Seeds
+from interpret.graph.topdown.naming import nonlinearities, passes_gradient
 from interpret.graph.topdown.plan import Plan, plan_windows
 from interpret.graph.topdown.regions import by_image
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import ForwardCache, moves_images, save_forward, save_rule
+from interpret.graph.topdown.ways import signal_path
 from interpret.graph.topdown.whole import by_autograd, seed_signals, top_down
 from interpret.graph.topdown.windowed import window_top_down
 from interpret.moved import elsewhere
@@ -89,14 +95,18 @@ __all__ = [
     "Wanted",
     "by_autograd",
     "by_image",
+    "carried",
     "moves_images",
     "multiply_adds",
+    "nonlinearities",
     "number_calls",
+    "passes_gradient",
     "plan_windows",
     "receptive_field",
     "save_forward",
     "save_rule",
     "seed_signals",
+    "signal_path",
     "top_down",
     "trace",
     "window_top_down",

@@ -7,6 +7,7 @@
   each layer has; ``views``: a layer by name as maps; ``map_graph``: the same in the program).
 - ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
 - ``known``: what was found out about a module, and kept while it does not change.
+- ``summary``: the layers, and what can be asked of each (``summarizing``).
 - ``entry``: what every function that takes a network does first.
 - ``batching``: preprocessed batches, read a little ahead.
 """
@@ -24,6 +25,7 @@ from interpret.network.layouts import (
 )
 from interpret.network.network import Network
 from interpret.network.recording import Call, watching
+from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 from interpret.network.views import LayerView
 from interpret.network.wrapping import IMAGENET_MEAN, IMAGENET_STD, wrap
 
@@ -33,12 +35,16 @@ __all__ = [
     "READERS",
     "Batch",
     "Call",
+    "LayerField",
+    "LayerSummary",
     "LayerView",
     "Layout",
     "LayoutChoice",
     "LayoutKind",
     "Network",
     "OnError",
+    "Summary",
+    "Working",
     "as_maps",
     "batches",
     "raw_index",

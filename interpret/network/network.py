@@ -36,6 +36,8 @@ from interpret.network.layouts import LayoutChoice, copied, require_layouts
 from interpret.network.map_graph import with_maps
 from interpret.network.passes import Findings, first_pass, noise_images
 from interpret.network.recording import Call, record
+from interpret.network.summarizing import summarize
+from interpret.network.summary import Summary
 from interpret.network.views import LayerView, Views
 
 T = TypeVar("T")
@@ -228,6 +230,20 @@ class Network:
         """
         return self.record(torch.zeros(1, *self.input.shape), layers, lambda output: tuple(output.shape[1:]))
 
+    def summary(self, depth: int | None = None, *, measure: bool = False) -> Summary:
+        """The layers with units, sizes, receptive fields and costs, and what works on each; print it.
+
+        Args:
+            depth: How deep the layers lie (1: the network's own children; 0: all); default: as deep as a
+                screen shows.
+            measure: Measure what operations without a rule read, which may take a minute; otherwise they
+                count as reading the whole of their input.
+
+        Example:
+            >>> print(interpret.wrap(torchvision.models.resnet18()).summary())
+        """
+        return summarize(self, depth, measure=measure)
+
     @property
     def graph(self) -> Graph:
         """The network as a program of known operations, for its own input size."""
@@ -398,5 +414,5 @@ class Network:
         Checkpoints share an architecture: results must be keyed by the weights too.
         """
         output = ("" if self.output is None else output_text(self.output)) + (self._output_kind or "")
-        output += f"{self.input.shown_channels or ''}{self.layouts or ''}"
+        output += f"{self.input.shown_channels or ''}{'squash' * self.input.squash}{self.layouts or ''}"
         return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}{output}")

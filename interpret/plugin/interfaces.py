@@ -139,6 +139,10 @@ class Model(Plugin):
         """Its input specification, categories and layer aliases."""
         return Card()
 
+    def aliases(self, module: nn.Module) -> Mapping[str, str]:  # noqa: ARG002 - for models that ask it
+        """Further names of the layers of the module that was built; those of the card, if it is not asked."""
+        return self.card().aliases
+
     def load_weights(self, module: nn.Module) -> None:
         """Put the weights into the module; called only where ``weights`` is given."""
         if self.weights is not None:
@@ -152,13 +156,13 @@ class Model(Plugin):
             module = self._built()
         if self.weights is not None:
             self.load_weights(module)
-        card = self.card()
+        card, aliases = self.card(), self.aliases(module)
         module = module.eval().to(pick_device(device))
         return Network(
             module,
             card.input,
             card.categories,
-            card.aliases,
+            aliases,
             card.output,
             layouts=card.layouts,
             output_kind=card.output_kind,

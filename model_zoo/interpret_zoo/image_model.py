@@ -44,6 +44,7 @@ class Stated:
     resize: int | None = None
     categories: tuple[str, ...] | None = None
     interpolation: Interpolation | None = None
+    squash: bool | None = None
 
     def or_else(self, other: Stated) -> Stated:
         """This, filled up with what the other says; ``resize`` belongs to the size it came with."""
@@ -54,6 +55,7 @@ class Stated:
             self.resize or (None if self.size else other.resize),
             self.categories if self.categories is not None else other.categories,
             self.interpolation or other.interpolation,
+            self.squash if self.squash is not None else other.squash,
         )
 
 
@@ -84,6 +86,10 @@ class ImageModel(Model):
     )
     interpolation: Interpolation | None = Field(
         None, description="How it is scaled there; none: as the weights say, else bilinear."
+    )
+    squash: bool | None = Field(
+        None,
+        description="Whether it is scaled to the input's shape, whatever its own; none: as the weights say.",
     )
     categories: int | list[str] | str | None = Field(
         None,
@@ -197,7 +203,7 @@ class ImageModel(Model):
     def given(self) -> Stated:
         """What the parameters say."""
         size = None if self.input_size is None else _pair(self.input_size)
-        return Stated(size, self.mean, self.std, self.resize, self._names(), self.interpolation)
+        return Stated(size, self.mean, self.std, self.resize, self._names(), self.interpolation, self.squash)
 
     def known(self) -> Stated:
         """What is known of the weights; here, what their file says about itself."""
@@ -268,7 +274,7 @@ def read_stated(path: str | Path) -> Stated:
     """What a safetensors file says about its input and categories; nothing for other formats.
 
     Keys are ``input_size``, ``mean`` (or ``mean_rgb``), ``std`` (or ``std_rgb``) and ``resize``, with commas
-    between numbers, ``interpolation``, a name, and ``categories``, a JSON list.
+    between numbers, ``interpolation``, a name, ``squash``, true or false, and ``categories``, a JSON list.
 
     Raises:
         ModelError: If the file is missing or broken, or a value is no number.
@@ -286,6 +292,7 @@ def read_stated(path: str | Path) -> Stated:
             resize[0] if resize else None,
             tuple(_json_names(parse_json(said["categories"].encode()))) if "categories" in said else None,
             _interpolation(said.get("interpolation")),
+            _truth(said.get("squash")),
         )
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise ModelError(f"The metadata of {path} cannot be read: {clause(error)}.") from error
@@ -296,6 +303,12 @@ def _interpolation(name: str | None) -> Interpolation | None:
     if name and not found:
         raise ValueError(f"interpolation {name!r} is none of {', '.join(get_args(Interpolation))}")
     return found
+
+
+def _truth(text: str | None) -> bool | None:
+    if text not in {None, "true", "false"}:
+        raise ValueError(f"squash {text!r} is neither true nor false")
+    return None if text is None else text == "true"
 
 
 def _numbers(text: str | None) -> tuple[float, ...] | None:
@@ -327,4 +340,5 @@ def _input_spec(stated: Stated) -> InputSpec:
         *as_channels(mean, std),
         stated.resize,
         stated.interpolation or default.interpolation,
+        squash=bool(stated.squash),
     )

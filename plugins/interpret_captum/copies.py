@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -85,9 +86,10 @@ class ModuleCopy:
 
     @property
     def tap(self) -> nn.Module:
-        """The module whose output is asked about: the layer's maps, also where it returns something else."""
+        """The module whose output is asked about: the layer's maps; of several calls of a module the last."""
         view = self.view
         part = self.inside.get_submodule(view.call.module)
+        part = part.each[-1] if isinstance(part, EachCall) else part
         return _maps_behind(part, view) if view.moves_axes else part
 
     @property
@@ -129,6 +131,47 @@ def _maps_behind(part: nn.Module, view: LayerView) -> nn.Module:
         maps = known[view.name] = nn.Identity()
         part.register_forward_hook(lambda _part, _inputs, output: view.put(output, maps(view.of(output))))
     return known[view.name]
+
+
+class EachCall(nn.Module):
+    """A module that is called several times, as one module for each call."""
+
+    def __init__(self, part: nn.Module, calls: int) -> None:
+        super().__init__()
+        shared = {id(item): item for item in (*part.parameters(), *part.buffers())}
+        self.each = nn.ModuleList(deepcopy(part, dict(shared)) for _ in range(calls))
+        self.number, self.training = 0, False
+
+    def forward(self, *given: Any, **named: Any) -> Any:
+        """The next call."""
+        part = self.each[self.number % len(self.each)]
+        self.number += 1
+        return part(*given, **named)
+
+
+def separate_calls(copy: ModuleCopy, kinds: Sequence[type[nn.Module]]) -> None:
+    """Give each call of a module of these kinds a module of its own, in place."""
+    calls = Counter(call.module for call in copy.network.calls.values())
+    parts: list[EachCall] = []
+    for name, count in calls.items():
+        part = copy.inside.get_submodule(name)
+        if count > 1 and type(part) in kinds:
+            parts.append(EachCall(part, count))
+            replace(copy.module, part, parts[-1])
+
+    def begin(*_: object) -> None:
+        for part in parts:
+            part.number = 0
+
+    copy.module.register_forward_pre_hook(begin)
+
+
+def replace(module: nn.Module, part: nn.Module, other: nn.Module) -> None:
+    """Put another module wherever ``part`` is."""
+    for owner in list(module.modules()):
+        for key, child in owner._modules.items():
+            if child is part and owner is not other:
+                owner._modules[key] = other
 
 
 def copy_of(network: Network) -> nn.Module:

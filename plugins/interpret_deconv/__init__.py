@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from interpret.moved import elsewhere
 from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_deconv.attribution import Project
+from interpret_deconv.beyond import nonlinearities
 from interpret_deconv.neurons import Neuron
 from interpret_deconv.probe import Deconv
 from interpret_deconv.projection import project, project_cropped
@@ -16,6 +17,7 @@ __all__ = [
     "Neuron",
     "Project",
     "Projections",
+    "nonlinearities",
     "project",
     "project_cropped",
 ]

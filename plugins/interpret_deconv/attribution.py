@@ -13,6 +13,7 @@ from interpret.attributing import NeuronAttribution
 from interpret.graph import Rules, seed_signals
 from interpret.network import Network
 from interpret.targets import Targets
+from interpret_deconv.beyond import caption, nonlinearities
 from interpret_deconv.choices import Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.neurons import neurons_of
 from interpret_deconv.projection import project
@@ -36,7 +37,8 @@ class Project(NeuronAttribution):
         "for the deconvnet, gradient for the other rules.",
     )
     nonlinear: Nonlinear = Field(
-        "refuse", description="Nonlinearities without a rule: refuse them, or take their gradient."
+        "rectify",
+        description="Nonlinearities that are no ReLUs: rectify (as if they were), gradient, or refuse.",
     )
 
     def attribute(
@@ -45,13 +47,17 @@ class Project(NeuronAttribution):
         """The pixels that count for each image's target: the signal 1 starts there.
 
         Raises:
-            ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
+            ModelError: If the network cannot be traced, or has a nonlinearity that is refused.
         """
         if not targets.layer:
             rules = as_rules(self.rule, self.unpool, self.lrn, self.nonlinear)
             return project_classes(network, x, targets.unit, rules)
         choices: dict[str, Any] = {"unpool": self.unpool, "lrn": self.lrn, "nonlinear": self.nonlinear}
         return project(network, x, neurons_of(targets), self.rule, **choices)
+
+    def note(self, network: Network) -> str:
+        """What is done at other nonlinearities than ReLUs."""
+        return caption(nonlinearities(network, self.layer or "", self.rule, self.nonlinear))
 
 
 def project_classes(
@@ -66,7 +72,7 @@ def project_classes(
         rules: What is done on the way down.
 
     Raises:
-        ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
+        ModelError: If the network cannot be traced, or has a nonlinearity that is refused.
     """
     channels, height, width = x.shape[1:]
     graph = network.graph_for((channels, height, width))

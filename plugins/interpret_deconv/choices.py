@@ -13,7 +13,7 @@ __all__ = ["Nonlinear", "Rule"]
 Rule = Literal["deconvnet", "gradient", "guided"]
 Unpool = Literal["sum", "overwrite"]
 Norm = Literal["identity", "scale", "gradient"]
-Nonlinear = Literal["refuse", "gradient"]
+Nonlinear = Literal["rectify", "gradient", "refuse"]
 Engine = Literal["auto", "full", "windows"]
 
 

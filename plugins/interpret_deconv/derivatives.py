@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.errors import ModelError
-from interpret.graph import Graph, Node, Rules, by_autograd, moves_images
+from interpret.graph import Graph, Node, Rules, by_autograd, moves_images, passes_gradient, signal_path
 from interpret.modules import pick_output, writes
 from interpret.network import Call, Network, watching
 
@@ -45,10 +45,12 @@ def whole_gradient(network: Network, graph: Graph, layer: str, rules: Rules) -> 
     if rules.true_gradient:
         if not derives_alike(network, graph, layer):
             return _of_module(network, layer)
-        moved = any(moves_images(below) for below in graph.signal_path(node) if below is not graph.input)
+        path = signal_path(graph, [node], rules)
+        moved = any(moves_images(below) for below in path if below is not graph.input)
         return _of_graph(graph, node) if moved else None
     declared = rules.nonlinear == "gradient" or any(below.op == "detach" for below in graph.path(node))
-    if declared and not derives_alike(network, graph, layer):
+    passed = any(passes_gradient(below, rules) for below in signal_path(graph, [node], rules))
+    if (declared or passed) and not derives_alike(network, graph, layer):
         raise ModelError(
             f"{layer or 'The output'}: autograd finds another derivative in {type(network.module).__name__} "
             "than its operations have (an autograd.Function with a backward of its own, torch.no_grad, or a "

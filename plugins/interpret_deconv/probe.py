@@ -44,7 +44,8 @@ class Deconv(Probe):
         1.0, description="The signal that starts at a neuron, or activation: its own value."
     )
     nonlinear: Nonlinear = Field(
-        "refuse", description="Nonlinearities without a rule: refuse them, or take their gradient."
+        "rectify",
+        description="Nonlinearities that are no ReLUs: rectify (as if they were), gradient, or refuse.",
     )
     engine: Engine = Field("auto", description="Whole maps (full), windows, or the cheaper of both.")
     layers: list[str] = Field([], description="Layers to project, of those that were mined; none: all.")
@@ -89,6 +90,7 @@ class Deconv(Probe):
                 unpool=self.unpool,
                 engine=_described({layer: work.projector.engine for layer, work in works.items()}),
                 dead={layer: exemplars[layer].dead for layer in works},
+                nonlinearities={layer: work.projector.nonlinearities for layer, work in works.items()},
             )
 
         pieces = cached_pieces(project, range(len(used)), self.batch_size, kind=Projections)

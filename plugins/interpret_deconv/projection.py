@@ -20,11 +20,13 @@ from interpret.graph import (
     Rules,
     Seeds,
     by_image,
+    nonlinearities,
     plan_windows,
     receptive_field,
     save_forward,
     save_rule,
     seed_signals,
+    signal_path,
     top_down,
     window_top_down,
 )
@@ -51,7 +53,7 @@ def project(
     unpool: Unpool = "sum",
     lrn: Norm | None = None,
     engine: Engine = "auto",
-    nonlinear: Nonlinear = "refuse",
+    nonlinear: Nonlinear = "rectify",
 ) -> Float[Tensor, "k c h w"]:
     """The pixels that excite each neuron, in the units of the network's input.
 
@@ -71,14 +73,17 @@ def project(
             pass their ``gradient``. Default: identity for the deconvnet, gradient for the other rules.
         engine: ``full`` goes through whole maps, ``windows`` only through what the neurons see, ``auto``
             takes the cheaper one. All give the same result to rounding.
-        nonlinear: ``gradient`` takes the gradient of nonlinearities that have no rule, instead of refusing.
+        nonlinear: What other nonlinearities than ReLUs do. ``rectify``: those of one signal (GELU, SiLU,
+            ReLU6, ``x * sigmoid(x)``, ...) treat it as a ReLU does, gates scale it by what they were on the
+            way up, and the rest (normalisations, attention) passes its gradient. ``gradient``: all pass their
+            gradient. ``refuse``: none is allowed. ``interpret_deconv.nonlinearities`` names them.
 
     Returns:
         One signed projection for each neuron, in the order given.
 
     Raises:
         InterpretError: If a neuron, a layer or a choice does not exist.
-        ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
+        ModelError: If the network cannot be traced, or has a nonlinearity that is refused.
     """
     rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
     neurons = as_neurons(neurons)
@@ -108,7 +113,7 @@ def project_cropped(
     unpool: Unpool = "sum",
     lrn: Norm | None = None,
     engine: Engine = "auto",
-    nonlinear: Nonlinear = "refuse",
+    nonlinear: Nonlinear = "rectify",
 ) -> tuple[Float[Tensor, "k c height width"], Int[Tensor, "k 4"]]:
     """One neuron of each image as `project` has it, cropped to what it sees.
 
@@ -120,14 +125,14 @@ def project_cropped(
         unpool: Where pooling windows share a maximum.
         lrn: What response norms do.
         engine: How it is computed.
-        nonlinear: What is done at nonlinearities without a rule.
+        nonlinear: What other nonlinearities than ReLUs do.
 
     Returns:
         The projections, and the receptive fields (top, left, bottom, right) that they are cropped to.
 
     Raises:
         InterpretError: If a neuron, a layer or a choice does not exist.
-        ModelError: If the network cannot be traced, or has a nonlinearity without a rule.
+        ModelError: If the network cannot be traced, or has a nonlinearity that is refused.
     """
     rules, engine = as_rules(rule, unpool, lrn, nonlinear), check_engine(engine)
     images = network.to_device(_checked(x, network))
@@ -181,7 +186,7 @@ class LayerProjector:
         gradient = whole_gradient(network, graph, layer, rules)
         graph = graph if gradient else by_image(graph, layer)
         node = graph.layer(layer)
-        for below in () if gradient else graph.signal_path(node):
+        for below in () if gradient else signal_path(graph, [node], rules):
             if below is not graph.input:
                 save_rule(below, rules)
         plan = None if engine == "full" or gradient else plan_windows(graph, node, rules)
@@ -199,6 +204,11 @@ class LayerProjector:
     def node(self) -> Node:
         """The node of the layer."""
         return self.graph.layer(self.layer)
+
+    @property
+    def nonlinearities(self) -> dict[str, tuple[str, ...]]:
+        """What is done at other nonlinearities than ReLUs."""
+        return nonlinearities(self.graph, self.node, self.rules)
 
     @property
     def engine(self) -> str:
@@ -224,14 +234,17 @@ class LayerProjector:
     def boxes(self, seeds: Seeds) -> Int[Tensor, "k 4"]:
         """The receptive field of each neuron, not cut at the borders; or the whole image.
 
-        Where fields differ in size, each is as large as the largest, so that their crops are of one size.
+        Where fields differ in size, all are made as large as the largest, around their middles, so that crops
+        are of one size.
         """
         if self.sees_all:
             return torch.tensor([[0, 0, *self.graph.input.extent]]).repeat(len(seeds.image), 1)
         positions = zip(seeds.y.tolist(), seeds.x.tolist(), strict=True)
-        corners = torch.tensor([self.field.box(y, x)[:2] for y, x in positions], dtype=torch.int64)
-        corners = corners.reshape(-1, 2)
-        return torch.cat([corners, corners + torch.tensor(self.size)], 1)
+        boxes = torch.tensor([self.field.box(y, x) for y, x in positions], dtype=torch.int64).reshape(-1, 4)
+        size = torch.tensor(self.size)
+        spare = size - (boxes[:, 2:] - boxes[:, :2])
+        corners = boxes[:, :2] - spare // 2
+        return torch.cat([corners, corners + size], 1)
 
     def patches(
         self, x: Float[Tensor, "n c h w"], seeds: Seeds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -74,6 +74,8 @@ class Projections(Result):
         unpool: What unpooling did where windows share a maximum.
         engine: How it was computed: ``windows``, ``full``, or ``windows (conv1, conv2), full (conv5)``.
         dead: The units of each layer that were left out because they are never positive.
+        nonlinearities: What was done in each layer at other nonlinearities than ReLUs, as
+            ``interpret_deconv.nonlinearities`` says it.
     """
 
     layers: dict[str, LayerProjections]
@@ -83,6 +85,7 @@ class Projections(Result):
     unpool: str
     engine: str
     dead: dict[str, Tensor]
+    nonlinearities: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def __getitem__(self, layer: str) -> LayerProjections:
         if layer not in self.layers:

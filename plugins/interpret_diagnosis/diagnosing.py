@@ -152,7 +152,8 @@ def measure_aliasing(
     projections = _visible(found[layer])
     if not len(projections.unit):
         raise ModelError(f"No unit of layer {layer!r} has a projection to look at.")
-    return Aliasing(layer, stride, alias_energy(projections.patches.float(), stride), projections)
+    energy = alias_energy(projections.patches.float(), stride)
+    return Aliasing(layer, stride, energy, projections, found.nonlinearities[layer])
 
 
 def _first_stride(network: Network) -> tuple[int, int]:

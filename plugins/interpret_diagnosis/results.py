@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxtyping import Float
 from torch import Tensor
@@ -114,12 +114,14 @@ class Aliasing(Record):
         stride: The stride of the first convolution, down and across.
         energy: What was measured, for each projection.
         projections: The strongest neuron of each unit, projected by the deconvnet.
+        nonlinearities: What that did at other nonlinearities than ReLUs.
     """
 
     layer: str
     stride: tuple[int, int]
     energy: AliasEnergy
     projections: LayerProjections
+    nonlinearities: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def share(self) -> float:

@@ -78,7 +78,7 @@ class AttributionGrid(Renderer[Attributions]):
         return (
             f"{count} image{'s' if count > 1 else ''}",
             "How much a pixel counts for what stands above its image. Zero is mid-grey, each map at its own "
-            f"scale{cut}.{channel}",
+            f"scale{cut}.{channel}{result.note and ' '}{result.note}",
         )
 
 

@@ -19,7 +19,7 @@ from interpret.plugin import Probe
 from interpret.progress import track_long
 from interpret.run import cached_part
 from interpret.targets import Target, Targets, find_targets, tell, used_labels
-from interpret_deconv import LayerProjections
+from interpret_deconv import LayerProjections, nonlinearities
 from interpret_deconv.mined import check_images
 from interpret_occlusion.checks import NO_APPROXIMATE, NO_TOLERANCE
 from interpret_occlusion.features import project_unit
@@ -112,6 +112,11 @@ class Occlusion(Probe):
             features=features,
             notes={layer: note for _, notes in described for layer, note in notes.items()},
             matching=matching,
+            nonlinearities={
+                layer: nonlinearities(network, layer)
+                for layer in self.layers
+                if any(layer in projections for projections in features)
+            },
         )
 
     def _sweep_number(self, network: Network, images: Images, number: int, target: int) -> Sweep:

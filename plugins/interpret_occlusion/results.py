@@ -190,6 +190,8 @@ class OcclusionMaps(Result):
             their exemplars; by layer.
         notes: Why there is no projection of a layer.
         matching: How the images' labels were matched to outputs; empty where no label was used.
+        nonlinearities: What the projections of each layer did at other nonlinearities than ReLUs, as
+            ``interpret_deconv.nonlinearities`` says it.
     """
 
     stored_as: ClassVar[str] = "Occlusions"
@@ -202,6 +204,7 @@ class OcclusionMaps(Result):
     features: tuple[dict[str, LayerProjections], ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
     matching: str = ""
+    nonlinearities: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.maps)

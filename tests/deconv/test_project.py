@@ -225,13 +225,13 @@ def test_wrong_questions_are_refused(network: Network) -> None:
 
 
 @pytest.mark.parametrize("layer", ["2", "3"])
-def test_a_nonlinearity_without_a_rule_is_named_and_may_be_allowed(layer: str) -> None:
+def test_a_nonlinearity_without_a_rule_may_be_refused_by_name(layer: str) -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6(), nn.Conv2d(4, 4, 3), nn.GELU())
     network = wrap(module, input_size=12)
     x, neuron = images(network), [Neuron(0, layer, 0, 2, 2)]
     with pytest.raises(ModelError, match=r"1: hardtanh \(nn.ReLU6\) has no deconvnet rule"):
-        project(network, x, neuron)
+        project(network, x, neuron, nonlinear="refuse")
     torch.testing.assert_close(
         project(network, x, neuron, nonlinear="gradient"), project(network, x, neuron, "gradient")
     )

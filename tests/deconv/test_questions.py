@@ -79,18 +79,30 @@ class Masked(nn.Module):
 
 
 @pytest.mark.parametrize("kind", ["mul", "where", "masked_fill"])
-def test_a_mask_is_refused_by_name_and_the_cures_work(x: Tensor, kind: str) -> None:
+def test_a_mask_may_be_refused_by_name_and_the_cures_work(x: Tensor, kind: str) -> None:
     torch.manual_seed(0)
     network = wrap(nn.Sequential(Masked(kind), nn.Conv2d(4, 2, 3)).double(), input_size=8)
     neuron = [Neuron(1, "1", 1, 2, 3)]
     with pytest.raises(ModelError, match=rf"0: {kind} \(Masked\) has no deconvnet rule") as refused:
-        project(network, x, neuron)
+        project(network, x, neuron, nonlinear="refuse")
     leaf = x[1:].clone().requires_grad_()
     (expected,) = torch.autograd.grad(network.module(leaf)[0, 1, 2, 3], leaf)
     for cure in ({"rule": "gradient"}, {"nonlinear": "gradient"}):
         ((name, value),) = cure.items()
         assert f'{name}="{value}"' in str(refused.value)
         torch.testing.assert_close(project(network, x, neuron, **cure), expected, rtol=0, atol=1e-12)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["mul", "where", "masked_fill"])
+def test_a_relu_that_is_written_by_a_mask_is_one(x: Tensor, kind: str) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(Masked(kind), nn.Conv2d(4, 2, 3)).double()
+    plain = nn.Sequential(nn.Sequential(module[0].conv, nn.ReLU()), module[1])
+    for rule in ("deconvnet", "guided", "gradient"):
+        found, expected = (
+            project(wrap(each, input_size=8), x, [Neuron(1, "1", 1, 2, 3)], rule) for each in (module, plain)
+        )
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
 def test_what_only_decides_a_mask_is_not_refused(x: Tensor) -> None:

@@ -183,7 +183,7 @@ def test_without_a_row_gradients_are_exact(network: Network, engine: str, by_aut
 def test_without_a_row_nothing_is_made_up(network: Network) -> None:
     assert network.graph.layer("2").op == "opaque"
     with pytest.raises(ModelError, match=r"2: interpret_tests::blur|2: blur"):
-        project(network, IMAGES, NEURONS)
+        project(network, IMAGES, NEURONS, nonlinear="refuse")
     with pytest.raises(ModelError, match="Use engine='auto'"):
         project(network, IMAGES, NEURONS, "gradient", engine="windows")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from rectified_networks import Blocks
+from rectified_networks import by_autograd as rectified_by_autograd
 from torch import Tensor, nn
 
 from interpret.errors import ModelError
@@ -90,10 +94,61 @@ def test_signals_go_down_where_its_gradient_is_allowed(network: Network, by_auto
     torch.testing.assert_close(found, by_hand(network, Rules(), by_autograd), rtol=1e-10, atol=1e-13)
 
 
-def test_else_it_is_refused_by_name_and_nothing_below_is(network: Network) -> None:
+def test_by_default_it_rectifies_if_it_is_pointwise_and_else_passes_its_gradient(network: Network) -> None:
+    expected = rectified_by_autograd(network.module, IMAGE, NEURONS, "deconvnet")
+    torch.testing.assert_close(project(network, IMAGE, NEURONS), expected, rtol=1e-10, atol=1e-13)
+
+
+def test_it_may_be_refused_by_name_and_nothing_below_is(network: Network) -> None:
     with pytest.raises(ModelError, match=r"1: .* has no deconvnet rule"):
-        project(network, IMAGE, [Neuron(0, "2", 0, 0, 0)])
-    assert bool(project(network, IMAGE, [Neuron(0, "0", 0, 0, 0)]).any())
+        project(network, IMAGE, [Neuron(0, "2", 0, 0, 0)], nonlinear="refuse")
+    assert bool(project(network, IMAGE, [Neuron(0, "0", 0, 0, 0)], nonlinear="refuse").any())
+
+
+PLACES: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "first": lambda part: nn.Sequential(part, nn.Conv2d(4, 3, 3)),
+    "last": lambda part: nn.Sequential(nn.Conv2d(4, 4, 3, stride=2), nn.ReLU(), nn.Conv2d(4, 4, 3), part),
+    "alone": nn.Sequential,
+    "twice": lambda part: nn.Sequential(nn.Conv2d(4, 4, 3), part, nn.Hardswish(), copy.deepcopy(part)),
+    "branched": lambda part: nn.Sequential(
+        nn.Conv2d(4, 4, (3, 2)), Branches(part, nn.SiLU()), nn.MaxPool2d(2), nn.Conv2d(8, 2, 1)
+    ),
+}
+
+
+class Branches(nn.Module):
+    """Two ways side by side, as large as the second one."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.first(x), self.second(x)
+        return torch.cat([first[..., : x.shape[2], : x.shape[3]], second], 1)
+
+
+SIZED = "layer norm of maps"
+"""It is made for maps of one size."""
+
+
+@pytest.mark.parametrize("size", [(12, 12), (9, 14)], ids=["square", "oblong"])
+@pytest.mark.parametrize("place", PLACES)
+def test_in_every_place_of_a_network_by_every_rule(place: str, size: tuple[int, int]) -> None:
+    """At the image, at the end, above and below others, in a branch; itself, and what is above it."""
+    torch.manual_seed(0)
+    parts = {name: PLACES[place](copy.deepcopy(part)) for name, part in MODULES.items() if name != SIZED}
+    module = Blocks(parts).double().eval()
+    network = wrap(module, input_size=size, mean=(0.0,) * 4, std=(1.0,) * 4)
+    image = torch.randn(1, 4, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    layers = [name for name in network.layers if name.count(".") >= 2]
+    shapes = network.layer_shapes(layers)
+    neurons = [Neuron(0, layer, shapes[layer][0] - 1, shapes[layer][1] - 1, 1) for layer in layers]
+    for rule in ("deconvnet", "guided", "gradient"):
+        expected = rectified_by_autograd(module, image, neurons, rule)
+        found = project(network, image, neurons, rule)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-9 * float(expected.abs().max()))
+        assert expected.flatten(1).any(1).sum() > len(layers) / 2
 
 
 def test_sweeps_are_exact_and_go_on_in_whole_maps(name: str, network: Network) -> None:

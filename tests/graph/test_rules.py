@@ -201,8 +201,9 @@ def test_the_way_down_leaves_the_module_and_its_gradients_alone() -> None:
     graph = trace(module, (1, 8, 8))
     x = torch.randn(1, 1, 8, 8)
     project(graph, "3", x, torch.ones(1, *graph.layer("3").shape), Rules(nonlinear="gradient"))
+    project(graph, "3", x, torch.ones(1, *graph.layer("3").shape))
     with pytest.raises(ModelError):
-        project(graph, "3", x, torch.ones(1, *graph.layer("3").shape))
+        project(graph, "3", x, torch.ones(1, *graph.layer("3").shape), Rules(nonlinear="refuse"))
     assert all(parameter.grad is None for parameter in module.parameters())
     assert all(submodule.training and not submodule._forward_hooks for submodule in module.modules())
     assert all(torch.equal(value, module.state_dict()[key]) for key, value in before.items())
@@ -236,27 +237,28 @@ SMOOTH = [
 
 
 @pytest.mark.parametrize(("smooth", "message"), SMOOTH, ids=[type(row[0]).__name__ for row in SMOOTH])
-def test_an_operation_without_rule_is_refused_by_name(smooth: nn.Module, message: str) -> None:
+def test_an_operation_without_rule_may_be_refused_by_name(smooth: nn.Module, message: str) -> None:
     graph = trace(Late(smooth).eval(), (1, 8, 8))
     x = torch.randn(1, 1, 8, 8)
     with pytest.raises(ModelError, match=message):
-        save_forward(graph, x, [graph.layer("block")])
+        save_forward(graph, x, [graph.layer("block")], Rules(nonlinear="refuse"))
     with pytest.raises(ModelError, match="has no guided rule"):
-        save_forward(graph, x, [graph.layer("block")], Rules("guided"))
+        save_forward(graph, x, [graph.layer("block")], Rules("guided", nonlinear="refuse"))
+    save_forward(graph, x, [graph.layer("block")])
     save_forward(graph, x, [graph.layer("block")], Rules("gradient"))
     save_forward(graph, x, [graph.layer("block")], Rules(nonlinear="gradient"))
     save_forward(graph, x, [graph.layer("early")])
     save_forward(graph, x, [graph.layer("block.0")])
 
 
-def test_a_product_of_two_maps_is_refused() -> None:
+def test_a_product_of_two_maps_may_be_refused() -> None:
     class Gate(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x * x.mean((2, 3), keepdim=True)
 
     graph = trace(nn.Sequential(nn.Conv2d(1, 2, 3), Gate()), (1, 8, 8))
     with pytest.raises(ModelError, match=r"1: mul \(Gate\) has no deconvnet rule"):
-        save_forward(graph, torch.zeros(1, 1, 8, 8), [graph.layer("1")])
+        save_forward(graph, torch.zeros(1, 1, 8, 8), [graph.layer("1")], Rules(nonlinear="refuse"))
 
 
 def test_a_layer_that_mixes_images_is_refused() -> None:

@@ -140,7 +140,8 @@ def test_numbers_alone_need_no_network_that_can_be_projected(tmp_path):
     assert result["2"].patches.shape[:2] == (0, 2)
     assert result["2"].overlap.nan_to_num(1).eq(1).all()
     with pytest.raises(ModelError, match="silu"):
-        evolve(made, Noise(), checkpoints)
+        evolve(made, Noise(), checkpoints, nonlinear="refuse")
+    assert evolve(made, Noise(), checkpoints, ["2"], units=1)["2"].patches.any()
     assert evolve(made, Noise(), checkpoints, ["2"], units=1, nonlinear="gradient")["2"].patches.any()
 
 

@@ -261,6 +261,12 @@ class Incremental:
         ]
 
 
+def carried(graph: Graph) -> set[Node]:
+    """The nodes that changes reach in windows, as far as rules say so; all others take whole maps."""
+    order = [node for node in graph.nodes if node.varies]
+    return {graph.input, *_rules(graph.input, order, exact_nodes(order))}
+
+
 def _rules(
     source: Node, order: Sequence[Node], exact: Set[Node], barred: Set[Node] = frozenset()
 ) -> dict[Node, ChangeRule]:

@@ -1,4 +1,4 @@
-"""Nonlinearities with a rule of their own. Pointwise functions that PyTorch tags as such need none."""
+"""Nonlinearities of which something must be known; other pointwise functions of PyTorch need no row."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from interpret.graph.operations.axes import AxesRule, aligned, channelwise, firs
 from interpret.graph.operations.opaque import change_by_value
 from interpret.graph.operations.operation import (
     DeltaRules,
+    Gate,
     Operation,
     SaveRule,
     WindowedRules,
@@ -32,7 +33,7 @@ def _relu(spelling: Spelling) -> CanonicalCall | None:
     """A ReLU; a clamp or a threshold may be one, too."""
     given, name = spelling.arguments, spelling.name
     if name in ("clamp", "clamp_min") and not (given["min"] == 0 and given.get("max") is None):
-        return None
+        return spelling.as_it_stands("clamp") if name == "clamp" else None
     if name == "threshold" and not given["threshold"] == 0 == given["value"]:
         return None
     return CanonicalCall("relu", torch.ops.aten.relu.default, {"self": given["self"]})
@@ -94,10 +95,51 @@ def _change(batch: PlaceBatch, node: Node) -> Change:
 
 def _untagged(name: str, axes: AxesRule) -> Operation:
     """A pointwise function that PyTorch does not tag as one."""
-    return Operation(name, (name,), axes=axes, delta=DeltaRules(change_by_value, keeps_bits=True))
+    by_value = DeltaRules(change_by_value, keeps_bits=True)
+    return Operation(name, (name,), pointwise=True, axes=axes, delta=by_value)
+
+
+# Functions with bounds: what they make gates the map that it is multiplied with.
+
+
+def _squashing(name: str, low: float, high: float, *spellings: str, pointwise: bool = True) -> Operation:
+    """A function whose values stay between two numbers."""
+    axes = first_aligned if pointwise else None
+    return Operation(
+        name, (name, *spellings), pointwise=pointwise, axes=axes, bounds=lambda _node: (low, high)
+    )
+
+
+def _clamped(node: Node) -> tuple[float, float] | None:
+    """The numbers that a clamp is given."""
+    low, high = (node.arguments.get(f"{end}_val", node.arguments.get(end)) for end in ("min", "max"))
+    return (low, high) if isinstance(low, int | float) and isinstance(high, int | float) else None
+
+
+# Gated linear units: one half of the channels is scaled by the sigmoid of the other.
+
+
+def _linear_unit(node: Node, _rank: Any) -> Gate:
+    axis = node.arguments["dim"] % len(node.traced)
+
+    def factor(value: Tensor) -> Tensor:
+        return value.chunk(2, axis)[1].sigmoid()
+
+    def down(signal: Tensor, factor: Tensor) -> Tensor:
+        return torch.cat([signal * factor, torch.zeros_like(signal)], axis)
+
+    return Gate(node.operands[0], node.operands[0], factor, down)
 
 
 OPERATIONS = (
+    _squashing("sigmoid", 0, 1, "special_expit"),
+    _squashing("hardsigmoid", 0, 1),
+    _squashing("softmax", 0, 1, "_softmax", pointwise=False),
+    _squashing("tanh", -1, 1),
+    _squashing("relu6", 0, 6),
+    Operation("hardtanh", ("hardtanh",), bounds=_clamped),
+    Operation("clamp", bounds=_clamped),
+    Operation("glu", ("glu",), gate=_linear_unit),
     _untagged("hardswish", first_aligned),
     _untagged("log_sigmoid", first_aligned),
     _untagged("where", aligned),
@@ -117,6 +159,7 @@ OPERATIONS = (
         "prelu",
         ("prelu",),
         weights=True,
+        pointwise=True,
         axes=channelwise,
         delta=DeltaRules(partial(change_by_value, weights=True)),
     ),

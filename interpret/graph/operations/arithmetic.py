@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.opaque import differs, local_constant, vector_jacobian
 from interpret.graph.operations.operation import (
     DeltaRules,
+    Gate,
+    GateRule,
     Linear,
     Operation,
     WindowedRules,
@@ -15,6 +20,7 @@ from interpret.graph.operations.operation import (
     is_smooth,
     linear_in,
 )
+from interpret.graph.program.calls import CanonicalCall, Form, Spelling
 from interpret.graph.program.program import Node, apply, resolve
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share, WholeMaps, takes_signal
@@ -78,12 +84,32 @@ def _scaled_change(batch: PlaceBatch, node: Node) -> Change:
     return Change(apply(node, resolve(node.arguments, values, delta)), windows)
 
 
-def _scaling(name: str, linear: Linear) -> Operation:
+def _product_gate(node: Node, rank: Callable[[Node, Node], int]) -> Gate | None:
+    """A product with a gate: the operand that is one, or more of one than the other is."""
+    first, second = node.arguments["self"], node.arguments["other"]
+    pair = (first, second) if rank(first, node) < rank(second, node) else (second, first)
+    return _scaled_by(node, *pair, torch.mul) if rank(first, node) != rank(second, node) else None
+
+
+def _quotient_gate(node: Node, rank: Callable[[Node, Node], int]) -> Gate | None:
+    """A quotient by what is the same for many elements: a norm."""
+    first, second = node.arguments["self"], node.arguments["other"]
+    return _scaled_by(node, first, second, torch.div) if rank(second, node) > rank(first, node) else None
+
+
+def _scaled_by(node: Node, gated: Node, gate: Node, down: Callable[[Tensor, Tensor], Tensor]) -> Gate | None:
+    whole = gated.traced == node.traced and gated.dtype == node.dtype
+    return Gate(gated, gate, lambda value: value, down) if whole and gate.batched else None
+
+
+def _scaling(name: str, linear: Linear, gate: GateRule | None = None) -> Operation:
     """A product with, or a quotient by, what does not depend on the image; else it is nonlinear."""
     return Operation(
         name,
         (name,),
+        forms=dict.fromkeys(OTHER_NAMES.get(name, ()), _same_as(name)),
         linear=linear,
+        gate=gate,
         windowed=WindowedRules(_scaled_windowed),
         delta=DeltaRules(_scaled_change, lambda node: is_smooth(node) and linear_in(linear, node)),
     )
@@ -93,6 +119,7 @@ def _summing(name: str) -> Operation:
     return Operation(
         name,
         (name,),
+        forms=dict.fromkeys(OTHER_NAMES.get(name, ()), _same_as(name)),
         linear="all",
         top_down=_sum_top_down,
         windowed=WindowedRules(_sum_windowed, _sum_forward, local_constants=True),
@@ -100,11 +127,29 @@ def _summing(name: str) -> Operation:
     )
 
 
+def _same_as(name: str) -> Form:
+    """PyTorch's other name of an operation."""
+
+    def form(spelling: Spelling) -> CanonicalCall:
+        target = getattr(getattr(torch.ops.aten, name), spelling.target._overloadname)
+        return CanonicalCall(name, target, spelling.arguments)
+
+    return form
+
+
+OTHER_NAMES = {
+    "sub": ("subtract",),
+    "mul": ("multiply",),
+    "div": ("divide", "true_divide"),
+    "neg": ("negative",),
+}
+"""By operation; none is decomposed, or tagged as pointwise."""
+
 OPERATIONS = (
     _summing("add"),
     _summing("sub"),
     Operation("rsub", ("rsub",), linear="all"),
-    _scaling("mul", "either"),
-    _scaling("div", "first"),
+    _scaling("mul", "either", _product_gate),
+    _scaling("div", "first", _quotient_gate),
     _scaling("neg", "first"),
 )

@@ -37,6 +37,29 @@ ChangeRule = Callable[[PlaceBatch, Node], Change]
 TopDownRule = Callable[[WholeMaps, Node, Tensor], list[Share]]
 """From a node and a signal at it: what goes down to which operand."""
 
+BoundsRule = Callable[[Node], "tuple[float, float] | None"]
+"""From a node: the bounds that its values never leave; None where there are none."""
+
+
+class Gate(NamedTuple):
+    """An operation that scales a map by what another value was on the way up.
+
+    Attributes:
+        gated: The operand that is scaled; the signal goes down to it alone.
+        recorded: The node whose value must be known.
+        factor: From that value to the factor.
+        down: From the signal and the factor to what goes down.
+    """
+
+    gated: Node
+    recorded: Node
+    factor: Callable[[Tensor], Tensor]
+    down: Callable[[Tensor, Tensor], Tensor]
+
+
+GateRule = Callable[[Node, Callable[[Node, Node], int]], "Gate | None"]
+"""From a node, and how much an operand of it is a gate (0: it is none), to what gates what, if anything."""
+
 WindowedValues = Mapping[Node, Tensor]
 """Values over the windows of neurons, (k, c, h, w) each."""
 
@@ -115,8 +138,13 @@ class Operation:
         linear: In which operands the value is linear, up to a constant.
         weights: Whether the operands after the first are weights, the same at every position.
         filters: Whether ``weight`` holds a filter for each channel that is made.
+        spreads: Whether it holds one for each channel that is read instead.
         sums: Whether a value is a sum of many terms, whose last bits nobody promises.
         casts: Whether it changes the type of numbers.
+        pointwise: Whether each element is computed from those at the same position, where PyTorch's tags do
+            not say so.
+        bounds: Between which numbers its values stay, of an operation that gates maps: a sigmoid, a softmax.
+        gate: Which operand scales the other one.
         maps: Whether it takes a map (n, c, h, w) and makes one.
         axes: Where the rows and columns of an operand lie in the value; pointwise ones need no rule.
         tokens: Where the tokens of an operand lie, where the rule for axes does not say it.
@@ -136,8 +164,12 @@ class Operation:
     linear: Linear = "never"
     weights: bool = False
     filters: bool = False
+    spreads: bool = False
     sums: bool = False
     casts: bool = False
+    pointwise: bool = False
+    bounds: BoundsRule | None = None
+    gate: GateRule | None = None
     maps: bool = False
     axes: AxesRule | None = None
     tokens: TokensRule | None = None

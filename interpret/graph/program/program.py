@@ -204,18 +204,6 @@ class Graph:
                 wanted.update(operand for operand in node.operands if operand.varies and node.varies)
         return [node for node in self.nodes if node in wanted]
 
-    def signal_path(self, *layers: Node) -> list[Node]:
-        """The nodes through which a signal goes from layers to the input, in order, both ends included.
-
-        Masks and indices have no gradient, and ``detach`` lets none through: what lies below them alone has
-        no part in it.
-        """
-        wanted = set(layers)
-        for node in reversed(self.nodes):
-            if node in wanted and node.varies and node.op != "detach":
-                wanted.update(operand for operand in node.operands if operand.varies and operand.continuous)
-        return [node for node in self.nodes if node in wanted]
-
     def run(
         self,
         x: Float[Tensor, "n c h w"],

@@ -79,6 +79,12 @@ class NeuronWindows:
         windows: Tensor = views[index[0], :, index[1], index[2]]
         return windows.contiguous()
 
+    def of_own(self, maps: Tensor, node: Node) -> Tensor:
+        """The windows of a node in maps that it is scaled by; what has one position serves them all."""
+        if maps.shape[2:] == (1, 1):
+            return maps[self.seeds.image.to(maps.device)]
+        return self.cut(maps.expand(-1, -1, *node.extent), self.frames[node])
+
     def tensor(self, node: Any) -> Any:
         """A parameter of the network, or what it computes from no image: of one image's size, for all."""
         if not isinstance(node, Node):

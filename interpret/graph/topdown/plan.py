@@ -25,6 +25,7 @@ from interpret.graph.topdown.frames import Frame, Seeds
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import save_rule
+from interpret.graph.topdown.ways import Pointwise, Way, signal_path, takers, way_of
 
 MAX_WINDOW_BYTES = 128 * 2**20
 """Bytes that the windows of one batch of neurons may take together."""
@@ -38,10 +39,11 @@ class Plan:
         graph: The network.
         layer: The node whose neurons are asked about.
         rules: What is done on the way down.
-        frames: The window of every node through which the layer depends on the input.
+        frames: The window of every node through which the signal goes down.
         reads: The window that each of them reads of its operands.
         saved: The nodes of which the way down must know something: switches of max pools, where a ReLU is
-            active, what a response norm reads.
+            active, what a response norm reads, derivatives, gates.
+        ways: The way down through what is not linear and has no rule of its own.
     """
 
     graph: Graph
@@ -50,6 +52,7 @@ class Plan:
     frames: Mapping[Node, Frame]
     reads: Mapping[Node, Frame]
     saved: tuple[Node, ...]
+    ways: Mapping[Node, Way]
 
     @property
     def window(self) -> Frame:
@@ -60,6 +63,19 @@ class Plan:
     def forward(self) -> list[Node]:
         """The nodes that must be computed for what is saved, in order."""
         return [node for node in self.graph.needed(self.saved) if node.varies]
+
+    @cached_property
+    def goes_up_in_windows(self) -> bool:
+        """Whether what is saved can be computed on windows alone: a gate needs whole maps."""
+        return all(node in self.frames and self._computed(node) for node in self.forward)
+
+    def _computed(self, node: Node) -> bool:
+        way = self.ways.get(node)
+        if way is None:
+            return True
+        constants = (item.traced for item in node.operands if not item.varies)
+        alike = all(len(traced) < 2 or traced[-2:] == (1, 1) for traced in constants)
+        return alike and isinstance(way, Pointwise) and node.varying_operands == (way.taker,)
 
     @cached_property
     def path(self) -> list[Node]:
@@ -83,7 +99,9 @@ class Plan:
         return top, left, top + self.window.size[0], left + self.window.size[1]
 
     def from_maps(self, images: int, neurons: int) -> bool:
-        """Whether what is saved comes cheaper from whole maps of the images than from windows."""
+        """Whether what is saved comes from whole maps: where it must, or where windows cost more."""
+        if not self.goes_up_in_windows:
+            return True
         maps = sum(map(multiply_adds, self.forward))
         return images * maps < neurons * sum(map(self.cost, self.forward))
 
@@ -110,22 +128,25 @@ def plan_windows(graph: Graph, layer: Node, rules: Rules | None = None) -> Plan 
         layer: The node of the layer.
         rules: What will be done on the way down (default: the deconvnet).
     """
-    rules, path = rules or Rules(), graph.path(layer)
-    if rules.unpool == "overwrite" or not all(map(is_local, path)):
+    rules = rules or Rules()
+    path = signal_path(graph, [layer], rules)
+    ways = {node: way for node in path if (way := way_of(node, rules))}
+    if rules.unpool == "overwrite" or not all(is_local(node, ways.get(node)) for node in path):
         return None
     frames, reads = {layer: Frame()}, dict[Node, Frame]()
     for reader in reversed(path):
-        reads[reader] = frames[reader].below(_geometry(reader))
-        for operand in reader.varying_operands:
+        reads[reader] = frames[reader].below(IDENTITY_GEOMETRY if reader in ways else _geometry(reader))
+        for operand in takers(reader, rules):
             known = frames.get(operand, reads[reader])
             if known.stride != reads[reader].stride:
                 return None
             frames[operand] = known.hull(reads[reader])
     below = (node for node in path if node is not graph.input)
-    saved = tuple(node for node in below if save_rule(node, rules))
-    if any((own := row_of(node).windowed) is None or own.save is None for node in saved):
+    saved = tuple(node for node in below if save_rule(node, rules) or (node in ways and ways[node].recorded))
+    own = (row_of(node).windowed for node in saved if node not in ways)
+    if any(rule is None or rule.save is None for rule in own):
         return None
-    return Plan(graph, layer, rules, frames, reads, saved)
+    return Plan(graph, layer, rules, frames, reads, saved, ways)
 
 
 def _geometry(node: Node) -> Geometry:
@@ -134,15 +155,22 @@ def _geometry(node: Node) -> Geometry:
     return found or IDENTITY_GEOMETRY
 
 
-def is_local(node: Node) -> bool:
-    """Whether a node can be computed, and a signal go down through it, in windows."""
-    if len(node.traced) != 4 or node.spatial != (2, 3):
+def is_local(node: Node, way: Way | None = None) -> bool:
+    """Whether a signal goes down through a node in windows: by its own rule, or by a way."""
+    if not _is_map(node):
         return False
     if node.op == "input":
         return True
+    if way is not None:
+        known = way.recorded is None or (way.recorded.batched and len(way.recorded.traced) == 4)
+        return known and _is_map(way.taker) and way.taker.traced == node.traced
     row = row_of(node)
     ruled = row.windowed is not None and (is_linear(node) or row.save is not None) and row.stays(node)
     return ruled and all(_fits(row, node, operand) for operand in node.operands)
+
+
+def _is_map(node: Node) -> bool:
+    return len(node.traced) == 4 and node.spatial == (2, 3) and node.batched
 
 
 def _fits(row: Operation, node: Node, operand: Node) -> bool:

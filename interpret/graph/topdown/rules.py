@@ -17,14 +17,16 @@ class Rules:
             last window ``overwrite``s the others (as in ``max_unpool2d``).
         lrn: A local response norm is the ``identity``, divides by its forward ``scale``, or gives its true
             ``gradient``. By default identity for the deconvnet, gradient for the other two.
-        nonlinear: An operation without a rule (GELU, a product of two maps, ...) is ``refuse``d, or passes
-            its ``gradient``. Under ``relu="gradient"`` it always does.
+        nonlinear: ``rectify``: a nonlinearity of one signal (GELU, ReLU6, ``x * sigmoid(x)``, ...) treats the
+            signal as a ReLU does, a gate scales it by its recorded value, and anything else that is nonlinear
+            passes its gradient. ``gradient``: all of them pass their gradient. ``refuse``: all are refused.
+            Under ``relu="gradient"`` all pass their gradient.
     """
 
     relu: Literal["deconvnet", "gradient", "guided"] = "deconvnet"
     unpool: Literal["sum", "overwrite"] = "sum"
     lrn: Literal["identity", "scale", "gradient"] | None = None
-    nonlinear: Literal["refuse", "gradient"] = "refuse"
+    nonlinear: Literal["rectify", "gradient", "refuse"] = "rectify"
 
     @property
     def true_gradient(self) -> bool:
@@ -39,4 +41,9 @@ class Rules:
     @property
     def takes_gradients(self) -> bool:
         """Whether an operation without a rule of its own passes its gradient."""
-        return "gradient" in (self.nonlinear, self.relu)
+        return self.nonlinear != "refuse" or self.relu == "gradient"
+
+    @property
+    def rectifies(self) -> bool:
+        """Whether a nonlinearity without a rule of its own treats the signal as a ReLU does."""
+        return self.nonlinear == "rectify" and self.relu != "gradient"

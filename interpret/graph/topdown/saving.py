@@ -16,6 +16,7 @@ from interpret.graph.operations.operation import SaveRule
 from interpret.graph.operations.table import is_linear, row_of
 from interpret.graph.program.program import TRACED_BATCH, Graph, Node, apply
 from interpret.graph.topdown.rules import Rules
+from interpret.graph.topdown.ways import signal_path, way_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class ForwardCache:
         rules: The rules this was saved for.
         count: The number of images.
         activations: What the layers asked about returned, (n, ...) each.
-        saved: Per node: switches of a max pool, signs of a ReLU, or the operands of any other operation.
+        saved: Per node: switches of a max pool, signs of a ReLU, derivatives of another nonlinearity, the
+            factors of a gate, or the operands of any other operation.
         fixed: Values of the nodes that do not depend on the input.
     """
 
@@ -55,11 +57,16 @@ def save_forward(
         ModelError: If an operation below a layer has no rule; the message names it.
     """
     rules = rules or Rules()
-    path = [node for node in graph.signal_path(*layers) if node is not graph.input]
+    path = [node for node in signal_path(graph, layers, rules) if node is not graph.input]
     wanted = {node: save for node in path if (save := save_rule(node, rules))}
+    ways = {node: way for node in path if (way := way_of(node, rules)) and way.recorded}
     fixed = dict.fromkeys(operand for node in path for operand in node.operands if not operand.varies)
+    fixed |= dict.fromkeys(node for way in ways.values() for node in way.constants)
+    recorded = [way.recorded for way in ways.values() if way.recorded]
     saved: dict[Node, Any] = {}
-    values = graph.run(x, [*layers, *fixed], _saving(wanted, saved))
+    values = graph.run(x, [*layers, *fixed, *recorded], _saving(wanted, saved))
+    for (node, way), below in zip(ways.items(), recorded, strict=True):
+        saved[node] = way.record(values[below], values.__getitem__)
     activations = {layer: values[layer] for layer in layers}
     return ForwardCache(graph, rules, len(x), activations, saved, {node: values[node] for node in fixed})
 
@@ -92,13 +99,14 @@ def save_rule(node: Node, rules: Rules) -> SaveRule | None:
     row = row_of(node)
     if row.save:
         return row.save(rules)
-    if is_linear(node):
+    if is_linear(node) or way_of(node, rules):
         return None
     if rules.takes_gradients:
         return save_operands
     raise ModelError(
-        f'{node.origin} has no {rules.relu} rule. Ask with rule="gradient", or allow the gradient at such '
-        'places with nonlinear="gradient".'
+        f'{node.origin} has no {rules.relu} rule, and nonlinear="refuse" allows no other. Let it treat the '
+        'signal as a ReLU does with nonlinear="rectify", or pass its gradient with nonlinear="gradient"; or '
+        'ask with rule="gradient".'
     )
 
 

@@ -13,6 +13,7 @@ from interpret.graph.operations.opaque import vector_jacobian
 from interpret.graph.operations.table import row_of
 from interpret.graph.program.program import Node
 from interpret.graph.topdown.saving import ForwardCache
+from interpret.graph.topdown.ways import signal_path, way_of
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
 
 
@@ -41,7 +42,7 @@ def top_down(
     _check(cache, layer, signal, chosen)
     maps = WholeMaps(cache.rules, chosen, cache.fixed, cache.saved)
     signals = {cache.graph.input: signal.new_zeros(len(signal), *cache.graph.input.shape), layer: signal}
-    for node in reversed(cache.graph.signal_path(layer)):
+    for node in reversed(signal_path(cache.graph, [layer], cache.rules)):
         if node is cache.graph.input or node not in signals or node.op == "detach":
             continue
         for operand, share in _down(maps, node, signals.pop(node)):
@@ -51,6 +52,10 @@ def top_down(
 
 def _down(maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
     """The parts of the signal at ``node`` for each operand that depends on the input."""
+    way = way_of(node, maps.rules)
+    if way is not None:
+        known = maps.recall(maps.saved[node]) if node in maps.saved else None
+        return [(way.taker, way.down(signal, known))]
     row = row_of(node)
     by_weights = row.weights and any(operand.varies for operand in node.operands[1:])
     if row.top_down is None or not node.operands[0].varies or by_weights:

@@ -232,7 +232,12 @@ class ComparisonPages:
             f"{images}  ·  {columns} probe{'s' if columns > 1 else ''}",
             "What counts for the category above each image. Zero is mid-grey, each map at its own "
             f"scale{cut}. Below: over all images; {key(self.result)}{share}",
+            *self._notes(),
         )
+
+    def _notes(self) -> list[str]:
+        """What must be known of each method on this network, if anything."""
+        return [f"{name}: {found.note}" for name, found in self.result.attributions.items() if found.note]
 
 
 def _name_lines(name: str, inches: float) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from pydantic import Field
 
 from interpret.images import Images
+from interpret_deconv.beyond import caption
 from interpret_deconv.renderers.tiles import Tiles
 from interpret_deconv.renderers.unit_grid import UnitGrid
 from interpret_deconv.renderers.units import check_layers, choose_units
@@ -66,7 +67,7 @@ class FeatureGrid(UnitGrid[Projections]):
         pages = self._unit_pages(result, layer, photographs)
         units = choose_units(self.units, layer, pages.units, self.seed)
         step = self.columns * self.rows
-        details = (_facts(pages, units, result), _legend(pages, result))
+        details = (_facts(pages, units, result), _legend(pages, result, layer))
         for start in range(0, len(units), step):
             number = f"{start // step + 1} / {ceil(len(units) / step)}" if len(units) > step else ""
             yield pages.page(units[start : start + step], self.columns, Heading(layer, details, number))
@@ -198,13 +199,14 @@ def _seen(pages: UnitPages, result: Projections) -> str:
     return f"the {pixels} pixels around each projection's signal, of the image's {whole} that a neuron sees"
 
 
-def _legend(pages: UnitPages, result: Projections) -> str:
+def _legend(pages: UnitPages, result: Projections, layer: str) -> str:
     """How to read the patches."""
     channel = display.channel_note(result.input, pages.tiles.layer.patches.shape[1])
     percentile = pages.tiles.percentile
     cut = f" (percentile {percentile:g})" if percentile < 100 else ""
     pale = "" if pages.whole else " Pale: outside the image."
+    beyond = caption(result.nonlinearities.get(layer, {}))
     return (
         f"Left: {result.rule} projections, strongest first; zero is mid-grey, each at its own "
-        f"scale{cut}. Right: the same patches of the images.{pale}{channel}"
+        f"scale{cut}. Right: the same patches of the images.{pale}{channel}{beyond and ' '}{beyond}"
     )

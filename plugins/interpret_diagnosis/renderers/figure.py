@@ -12,6 +12,7 @@ from pydantic import Field
 from interpret.files import printable
 from interpret.images import Images
 from interpret.plugin import Renderer
+from interpret_deconv.beyond import caption
 from interpret_diagnosis.renderers import panels
 from interpret_diagnosis.results import Diagnosis, NetworkDiagnosis
 from interpret_figures.charts import finish, panel_grid, save_chart, text_style, write_above
@@ -118,7 +119,9 @@ def _aliasing(network: NetworkDiagnosis, projections: int, tiles: Axes, spectrum
         spectrum.set_axis_off()
         return
     most = min(projections, len(found.projections.unit))
-    _title(tiles, f"Projections of {found.layer}")
+    said = caption(found.nonlinearities)
+    beyond = f" ({said[:-1]})" if said else ""
+    _title(tiles, f"Projections of {found.layer}{beyond}")
     columns = panels.projection_columns(most, COLUMN / TILES)
     panels.projections(tiles, found, network.input, most, columns)
     shares = f"{found.share:.1%} at the first stride's, {found.expected:.1%} expected"

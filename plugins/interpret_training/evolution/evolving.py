@@ -42,7 +42,7 @@ def evolve(
     k: int = 9,
     threshold: float = THRESHOLD,
     rule: Rule = "deconvnet",
-    nonlinear: Nonlinear = "refuse",
+    nonlinear: Nonlinear = "rectify",
     batch_size: int = 32,
     on_error: OnError = "raise",
 ) -> Evolution:
@@ -63,7 +63,7 @@ def evolve(
         k: How many strongest images of a unit the numbers compare; the first one is projected.
         threshold: From which overlap with the last checkpoint on a unit counts as settled, 0 to 1.
         rule: How ReLUs treat the signal of the projections.
-        nonlinear: Nonlinearities without a rule: ``refuse`` them, or take their ``gradient``.
+        nonlinear: What other nonlinearities than ReLUs do: see ``interpret_deconv.project``.
         batch_size: Images in one forward pass. Equal sizes give equal bits on one kind of processor.
         on_error: ``skip`` leaves out images that cannot be read and lists them in ``Evolution.skipped``.
 
@@ -169,6 +169,7 @@ def _assembled(
         checkpoints=tuple(checkpoint.sha256 for checkpoint in series),
         count=last.count,
         skipped=last.skipped,
+        nonlinearities=stages[-1].projected.nonlinearities if stages[-1].projected else {},
     )
 
 

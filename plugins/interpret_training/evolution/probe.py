@@ -51,7 +51,8 @@ class Evolve(Probe):
         "deconvnet", description="How ReLUs treat the signal: deconvnet, gradient or guided (both)."
     )
     nonlinear: Nonlinear = Field(
-        "refuse", description="Nonlinearities without a rule: refuse them, or take their gradient."
+        "rectify",
+        description="Nonlinearities that are no ReLUs: rectify (as if they were), gradient, or refuse.",
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
     on_error: OnError = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float, Float16, Int
@@ -109,6 +109,8 @@ class Evolution(Result):
         checkpoints: The hash of each checkpoint's file.
         count: How many images were seen.
         skipped: The id of every image that could not be read, and the reason.
+        nonlinearities: What the projections of each layer did at other nonlinearities than ReLUs, as
+            ``interpret_deconv.nonlinearities`` says it.
     """
 
     epochs: tuple[int, ...]
@@ -120,6 +122,7 @@ class Evolution(Result):
     checkpoints: tuple[str, ...]
     count: int
     skipped: tuple[tuple[str, str], ...] = ()
+    nonlinearities: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def __getitem__(self, layer: str) -> LayerEvolution:
         if layer not in self.layers:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from interpret.errors import StepError
 from interpret.images import Images
+from interpret_deconv.beyond import captions
 from interpret_deconv.renderers.feature_grid import EMPTY
 from interpret_deconv.renderers.tiles import Tiles
 from interpret_deconv.renderers.unit_grid import UnitGrid
@@ -97,11 +98,13 @@ class EvolutionGrid(UnitGrid[Evolution]):
         """What is on the pages and how to read them."""
         cut = f" (percentile {self.percentile:g})" if self.percentile < 100 else ""
         below = ", below it the same patch of the image" if self.patches else ""
+        beyond = captions(result.nonlinearities)
         return (
             f"A row for each unit, a column for each epoch: the strongest neuron in {result.count} images, "
             f"projected ({result.rule}) with that epoch's weights{below}.",
             f"Zero is mid-grey, each at its own scale{cut}. A line joins patches of one image; where it "
             "breaks, another image became the strongest. Pale: outside the image.",
+            *([beyond] if beyond else []),
             *self._missing(result),
         )
 
