@@ -20,6 +20,7 @@ What a rule is given to work on; nothing here knows an operation
 
 One row for each operation: every engine's rule of it, in the file of its family
   operations.operation      what a row may hold
+  operations.resampling     what a change of weighed rows and columns is
   operations.opaque         what needs no row: whole maps by autograd, pointwise functions
   operations.linear         linear layers, products of matrices
   operations.norm           batch norm, local response norm, layer norm
@@ -48,6 +49,7 @@ The engines: they look up rows and name no operation
   topdown.ways              the way down through what is not linear and has no rule of its own
   topdown.naming            the same, in words
   topdown.saving            the way up, which saves what the way down needs
+  topdown.regions           parts in which images are not in front, as one operation each
   topdown.whole             the top-down pass on whole maps: the definition
   topdown.plan              where windows lie, and whether they pay
   topdown.windowed          the top-down pass on windows: the same, faster
@@ -71,6 +73,7 @@ from interpret.graph.receptive import ReceptiveField, receptive_field
 from interpret.graph.topdown.frames import Seeds
 from interpret.graph.topdown.naming import nonlinearities, passes_gradient
 from interpret.graph.topdown.plan import Plan, plan_windows
+from interpret.graph.topdown.regions import by_image
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import ForwardCache, moves_images, save_forward, save_rule
 from interpret.graph.topdown.ways import signal_path
@@ -91,6 +94,7 @@ __all__ = [
     "Slices",
     "Wanted",
     "by_autograd",
+    "by_image",
     "carried",
     "moves_images",
     "multiply_adds",

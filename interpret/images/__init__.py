@@ -2,6 +2,7 @@
 
 - ``dataset``: `Images`, with stable ids and labels; `as_images` makes them of paths, pictures, tensors.
 - ``items``, ``loaders``: one item of such a sequence; what a ``DataLoader`` yields.
+- ``columns``: data sets of columns, as those of Hugging Face: which is the picture, which the label.
 - ``inputs``: `InputSpec`, what a network expects of a picture, and its inverse.
 - ``pictures``: files, upright and of 8 bits; ``turns`` (EXIF), ``depths`` (more bits), ``scans`` (JPEG).
 - ``arrays``: pictures that users hold as arrays and tensors.
@@ -11,15 +12,17 @@
 
 from typing import TYPE_CHECKING
 
+from interpret.images.columns import Columns
 from interpret.images.dataset import Images, Object, Sample, as_images, require_unique
 from interpret.images.fills import Fill, blurred, filled, gaussian_window
 from interpret.images.inputs import InputSpec, Interpolation
 from interpret.images.labels import LabelMap, match_labels
-from interpret.images.pictures import MAX_PIXELS, Picture, open_image, open_turned, upright
+from interpret.images.pictures import MAX_PIXELS, Picture, open_bytes, open_image, open_turned, upright
 from interpret.moved import elsewhere
 
 __all__ = [
     "MAX_PIXELS",
+    "Columns",
     "Fill",
     "Images",
     "InputSpec",
@@ -33,6 +36,7 @@ __all__ = [
     "filled",
     "gaussian_window",
     "match_labels",
+    "open_bytes",
     "open_image",
     "open_turned",
     "require_unique",

@@ -18,6 +18,7 @@ from torch import Tensor
 from interpret.errors import DatasetError, clause
 from interpret.files.contents import content_hashes, digest
 from interpret.images.arrays import as_picture
+from interpret.images.columns import Columns
 from interpret.images.inputs import InputSpec
 from interpret.images.items import item_hash, item_id, split
 from interpret.images.labels import as_categories, as_label, as_labels
@@ -228,7 +229,9 @@ class _Given(Images):
             item_id(items[i], i) if isinstance(items, list | tuple) else str(i) for i in range(len(items))
         ]
         require_unique(self._ids)
-        self.categories = as_categories(getattr(items, "classes", ()))
+        self.columns = Columns.of(items)
+        listed = self.columns.categories if self.columns else getattr(items, "classes", ())
+        self.categories = as_categories(listed)
 
     @property
     def ids(self) -> Sequence[str]:
@@ -236,17 +239,27 @@ class _Given(Images):
 
     @cached_property
     def labels(self) -> Sequence[int | None]:
-        """From pairs, or a dataset's ``targets`` if these are labels; else every item is read once."""
+        """From pairs, or a dataset's ``targets`` if these are labels; else every item is read once.
+
+        Of a dataset with columns, as those of Hugging Face, that of the labels alone is read.
+        """
+        if self.columns:
+            return as_labels(self.columns.labels(len(self._ids)), self.categories)
         known = getattr(self.items, "targets", None)
         if isinstance(known, list | tuple | Tensor | np.ndarray) and len(known) == len(self._ids):
             return as_labels(known, self.categories)
-        found = (split(self._item(index))[1] for index in range(len(self._ids)))
+        found = (self._parts(index)[1] for index in range(len(self._ids)))
         return [as_label(label, index, self.categories) for index, label in enumerate(found)]
 
     def __getitem__(self, index: int) -> Sample:
-        item, label = split(self._item(index))
+        item, label = self._parts(index)
         picture = open_image(item) if isinstance(item, str | Path) else item
         return Sample(self._ids[index], picture, as_label(label, index, self.categories))
+
+    def _parts(self, index: int) -> tuple[Any, Any]:
+        """The picture of an item, and its label."""
+        item = self._item(index)
+        return self.columns.parts(item) if self.columns else split(item)
 
     def _item(self, index: int) -> Any:
         """What the sequence holds; its own code can fail in any way, and steps may pass over what does."""
@@ -265,7 +278,7 @@ class _Given(Images):
 
     def _hash(self, index: int) -> str:
         try:
-            return item_hash(self._item(index))
+            return item_hash(self._parts(index))
         except DatasetError as error:
             return digest(error)
 
@@ -276,9 +289,10 @@ def as_images(images: Any) -> Images:
     Args:
         images: ``Images``; a list of paths, PIL images, arrays (h, w, c) or tensors (c, h, w), see
             ``interpret.images.arrays.as_picture``; one array (n, h, w, c) or tensor (n, c, h, w); a
-            ``torch.utils.data.Dataset`` of such (with or without labels); or a ``DataLoader`` over one. Of a
-            loader those images that its samplers yield are taken, those in random order in the order of the
-            dataset, each as its ``collate_fn`` makes it of one.
+            ``torch.utils.data.Dataset`` of such (with or without labels), or of mappings with ``image`` (or
+            ``pixel_values``) and ``label``; a ``datasets.Dataset`` of Hugging Face; or a ``DataLoader`` over
+            one. Of a loader those images that its samplers yield are taken, those in random order in the
+            order of the dataset, each as its ``collate_fn`` makes it of one.
 
     Raises:
         DatasetError: If it is none of these, is empty, holds a path twice, or yields other images each time.
@@ -298,6 +312,11 @@ def as_images(images: Any) -> Images:
     if not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
         raise DatasetError(
             f"Images must be a sequence of paths, PIL images or tensors. Got {type(images).__name__}."
+        )
+    if isinstance(images, Mapping):
+        raise DatasetError(
+            f"A {type(images).__name__} holds {', '.join(map(repr, list(images)[:5]))}. Give one sequence of "
+            "images, such as that of one split: images['train']."
         )
     if len(images) == 0:
         raise DatasetError("There are no images: the sequence is empty.")

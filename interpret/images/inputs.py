@@ -38,10 +38,12 @@ class InputSpec:
         mean: Mean of each channel, in pixel units [0, 1].
         std: Standard deviation of each channel, in pixel units.
         resize: Length the shorter side is scaled to before the centre is cropped. None: 256/224 of the
-            shorter side of ``size``, as torchvision's classification networks do.
+            shorter side of ``size``, as torchvision's classification networks do; where ``squash`` is set,
+            the shorter side of ``size`` itself.
         interpolation: How it is scaled.
         shown_channels: One channel, which figures show in grey, or three, as red, green and blue; None: all
             of one or three, the first three of more, the first of two.
+        squash: Whether every photograph is scaled to the shape of ``size``, whatever its own.
     """
 
     size: tuple[int, int] = (224, 224)
@@ -50,6 +52,7 @@ class InputSpec:
     resize: int | None = None
     interpolation: Interpolation = "bilinear"
     shown_channels: tuple[int, ...] | None = field(default=None, repr=False)
+    squash: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.interpolation not in get_args(Interpolation):
@@ -82,7 +85,8 @@ class InputSpec:
     @property
     def shorter_side(self) -> int:
         """Length the shorter side of a photograph is scaled to before the crop."""
-        return max(self.resize or round(min(self.size) * 256 / 224), 1)
+        usual = min(self.size) if self.squash else round(min(self.size) * 256 / 224)
+        return max(self.resize or usual, 1)
 
     @property
     def divisor(self) -> tuple[float, ...]:
@@ -101,7 +105,7 @@ class InputSpec:
         return replace(self, size=self.whole, resize=min(self.whole))
 
     def preprocess(self, picture: Picture | np.ndarray | str | Path) -> Float[Tensor, "c h w"]:
-        """Scale the shorter side, crop the centre, normalise.
+        """Scale the shorter side (both sides, where ``squash`` is set), crop the centre, normalise.
 
         Args:
             picture: A path, a PIL image, an array (h, w, c) or a tensor (c, h, w) of bytes; or a tensor of
@@ -173,9 +177,14 @@ class InputSpec:
     def _placement(self, picture: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
         """Width and height that a photograph is scaled to, and the left top pixel of the crop there."""
         (height, width), short = self.size, min(picture)
+        if self.squash:
+            return self._cropped_from(self.whole[::-1])
         length = max(self.shorter_side, -(-height * short // picture[1]), -(-width * short // picture[0]))
-        size = (length * picture[0] // short, length * picture[1] // short)
-        return size, (round((size[0] - width) / 2), round((size[1] - height) / 2))
+        return self._cropped_from((length * picture[0] // short, length * picture[1] // short))
+
+    def _cropped_from(self, scaled: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Width and height, and the left top pixel of their centre."""
+        return scaled, (round((scaled[0] - self.size[1]) / 2), round((scaled[1] - self.size[0]) / 2))
 
     def normalize(self, pixels: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
         """Pixels in [0, 1] to what the network takes."""
@@ -230,6 +239,7 @@ def as_input_spec(
     interpolation: Interpolation,
     *,
     shown_channels: Sequence[int] | None = None,
+    squash: bool = False,
 ) -> InputSpec:
     """What a user says of a network's input, checked; see ``interpret.wrap``.
 
@@ -239,7 +249,7 @@ def as_input_spec(
     scaling = as_interpolation(interpolation, get_args(Interpolation))
     channels, size = as_channels(mean, std), as_size(input_size)
     shown = None if shown_channels is None else as_shown(shown_channels)
-    return InputSpec(size, *channels, as_resize(resize), scaling, shown)
+    return InputSpec(size, *channels, as_resize(resize), scaling, shown, squash)
 
 
 def image_shape(x: Tensor) -> tuple[int, int, int]:

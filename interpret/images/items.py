@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,21 @@ from interpret.files.reading import printable
 from interpret.images.arrays import as_picture
 from interpret.images.pictures import upright
 
+PICTURE_KEYS = ("image", "img", "pixel_values")
+"""Where a mapping has its picture, as data sets and processors of Hugging Face write it."""
+
+LABEL_KEYS = ("label", "labels")
+"""Where it has its label."""
+
 
 def split(item: Any) -> tuple[Any, Any]:
     """The picture of an item, and its label; None where it has none.
 
     Raises:
-        DatasetError: If it is neither a picture nor a pair.
+        DatasetError: If it is neither a picture nor a pair, nor a mapping with a picture under a usual key.
     """
     if isinstance(item, Mapping):
-        keys = ", ".join(map(repr, item))
-        raise DatasetError(
-            f"An item is a {type(item).__name__} with {keys}. Give pairs, such as "
-            "[(item['image'], item['label']) for item in items]."
-        )
+        return item[picture_key(item)], item.get(label_key(item) or "")
     if not isinstance(item, tuple | list):
         return item, None
     if len(item) not in {1, 2}:
@@ -36,9 +38,33 @@ def split(item: Any) -> tuple[Any, Any]:
     return item[0], item[1] if len(item) == 2 else None
 
 
+def picture_key(keys: Iterable[str]) -> str:
+    """Under which of the keys the picture lies.
+
+    Raises:
+        DatasetError: If none of them is a usual one.
+    """
+    found = next((key for key in PICTURE_KEYS if key in keys), None)
+    if found is None:
+        raise DatasetError(
+            f"An item has {', '.join(map(repr, keys)) or 'nothing'}, and its picture is looked for under "
+            f"{', '.join(PICTURE_KEYS)}. Rename the key, or give pairs, such as "
+            "[(item['photo'], item['class']) for item in items]."
+        )
+    return found
+
+
+def label_key(keys: Iterable[str]) -> str | None:
+    """Under which of the keys the label lies; None if under none."""
+    return next((key for key in LABEL_KEYS if key in keys), None)
+
+
 def item_id(item: Any, index: int) -> str:
     """The path of an item as one line of text; its place where it has none."""
-    picture = item[0] if isinstance(item, tuple | list) and item else item
+    try:
+        picture, _ = split(item)
+    except DatasetError:  # it is no image, and says so when it is asked for
+        return str(index)
     return printable(Path(picture).as_posix()) if isinstance(picture, str | Path) else str(index)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch.utils.data import (
 )
 
 from interpret.errors import DatasetError
+from interpret.images.items import label_key, picture_key
 
 
 def yielded(loader: DataLoader[Any]) -> list[int] | None:
@@ -71,6 +72,8 @@ class Collated(Sequence[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         batch = self.collate([self.items[index]])
+        if isinstance(batch, Mapping):
+            return {key: _only(batch[key]) for key in (picture_key(batch), label_key(batch)) if key}
         if isinstance(batch, tuple | list) and len(batch) == 2:
             return _only(batch[0]), _only(batch[1])
         return _only(batch)
@@ -89,7 +92,7 @@ def _only(batch: Any) -> Any:
             "expected: (images, labels), or images. Do its work in the dataset's __getitem__, and give the "
             "dataset."
         )
-    return batch[0] if not isinstance(batch, dict) else batch
+    return batch[0]
 
 
 def _takes_all(loader: DataLoader[Any]) -> bool:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
@@ -70,10 +71,30 @@ def open_turned(path: str | Path) -> tuple[Image.Image, Turn]:
     Raises:
         DatasetError: As `open_image` does.
     """
-    name = printable(str(path))
+    with _named(str(path)), open_file(path) as file, Image.open(file, formats=FORMATS) as image:
+        return _decode(image)
+
+
+def open_bytes(content: bytes, name: str) -> Image.Image:
+    """What `open_image` reads, of a file that lies in memory.
+
+    Args:
+        content: The file's bytes.
+        name: What errors call it.
+
+    Raises:
+        DatasetError: As `open_image` does.
+    """
+    with _named(name), Image.open(BytesIO(content), formats=FORMATS) as image:
+        return _decode(image)[0]
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """What Pillow raises over a file, as an error that names it."""
+    name = printable(name)
     try:
-        with open_file(path) as file, Image.open(file, formats=FORMATS) as image:
-            return _decode(image)
+        yield
     except DatasetError as error:
         raise DatasetError(f"{name} cannot be used. {error}") from error
     except FileNotFoundError:

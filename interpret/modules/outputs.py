@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from interpret.errors import ModelError
+from interpret.errors import InterpretError, ModelError, clause
 from interpret.files.contents import digest
 from interpret.modules.returned import (
     Key,
@@ -188,7 +188,24 @@ def _path(returned: Any, output: Key | Sequence[Key] | None) -> str:
 def _found(returned: Any, output: Output) -> Any:
     if output is None:
         return returned if isinstance(returned, Tensor) else item_of(returned, "logits")
-    return output(returned) if callable(output) else item_at(returned, output)
+    return _called(output, returned) if callable(output) else item_at(returned, output)
+
+
+def _called(output: Callable[[Any], Any], returned: Any) -> Any:
+    """What a user's function makes of what is returned."""
+    try:
+        return output(returned)
+    except (InterpretError, torch.OutOfMemoryError):
+        raise
+    except MISTAKES as error:
+        raise ModelError(
+            f"output={_written(output)} fails on what the module returns, {describe_returned(returned)}: "
+            f"{type(error).__name__}: {clause(error).partition(chr(10))[0]:.300}."
+        ) from error
+
+
+MISTAKES = (TypeError, ValueError, LookupError, AttributeError, AssertionError, RuntimeError)
+"""What a function raises that was given something else than it is made for."""
 
 
 def require_output(output: Any) -> None:

@@ -74,6 +74,9 @@ def _parts(returned: Any) -> Iterator[tuple[Key, Any]]:
 
 def example_output(returned: Any) -> str:
     """An ``output`` that works: the part that looks most like (n, classes)."""
+    if isinstance(returned, Tensor):
+        maps = returned.dim() == 4
+        return "interpret.modules.MeanOverImage()" if maps else "lambda returned: returned.flatten(1)"
     if _is_detections(returned):
         return "interpret.modules.BestScore(classes=…)"
     leaves = ((path, leaf) for path, leaf in _leaves(returned) if leaf.is_floating_point())

@@ -14,7 +14,15 @@
 
 from interpret.network.batching import READERS, Batch, OnError, batches
 from interpret.network.entry import takes_network
-from interpret.network.layouts import Layout, LayoutChoice, as_maps, raw_index, undecided
+from interpret.network.layouts import (
+    Layout,
+    LayoutChoice,
+    LayoutKind,
+    as_maps,
+    raw_index,
+    require_layouts,
+    undecided,
+)
 from interpret.network.network import Network
 from interpret.network.recording import Call, watching
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
@@ -32,6 +40,7 @@ __all__ = [
     "LayerView",
     "Layout",
     "LayoutChoice",
+    "LayoutKind",
     "Network",
     "OnError",
     "Summary",
@@ -39,6 +48,7 @@ __all__ = [
     "as_maps",
     "batches",
     "raw_index",
+    "require_layouts",
     "takes_network",
     "undecided",
     "watching",

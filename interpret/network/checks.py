@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from jaxtyping import Float
@@ -20,19 +20,23 @@ from interpret.graph.program.program import Graph
 from interpret.modules.contexts import plain
 from interpret.modules.copies import clone, eval_copy, share
 from interpret.modules.dispatched import AtenCall, AtenLog, draws_of, python_draws
-from interpret.modules.outputs import Output, pick_output
+from interpret.modules.outputs import Output, pick_output, require_rows
 from interpret.modules.returned import tensors_in
 from interpret.network.passes import (
     SKIP,
     Findings,
     SinglePass,
     listened_pass,
+    picked,
     run_pass,
     sample_values,
     single_pass,
 )
 from interpret.network.recording import Call, watching
 from interpret.network.rounding import ROUNDING, ROUNDING_DOUBLE, alike, differs
+
+LOOSE = 1e-3
+"""Difference, relative to the largest output, from which on an output function mixes images."""
 
 
 @torch.no_grad()
@@ -59,6 +63,7 @@ def examine(module: nn.Module, x: Float[Tensor, "2 c h w"], output: Output = Non
         drawn = _drawn_in_python(copy, x)
     if suspicious or drawn:
         _confirm(module, x, drawn)
+    _require_fixed_output(copy, x, first.alone.returned, output)
     found = replace(first.findings(output), each_image=frozenset(more))
     return (
         found if alike(x[:1], first.image, 0) else replace(found, writes_input=True)
@@ -91,6 +96,22 @@ def require_same_numbers(
             f"{type(graph.module).__name__} cannot be traced: its operations give other numbers than the "
             "module gives (one may write into what it reads, as x.mul_(x[:, :1].expand_as(x)) does, and "
             "PyTorch promises nothing then). What needs no graph still works."
+        )
+
+
+def _require_fixed_output(module: nn.Module, x: Tensor, returned: Any, output: Output) -> None:
+    """Refuse a function of what is returned that draws random numbers or mixes the images of a batch."""
+    alone = picked(returned, output) if callable(output) else None
+    if alone is None:
+        return
+    again, beside = picked(returned, output), picked(run_pass(module, x), output)
+    name = getattr(output, "__name__", repr(output))
+    if again is None or not alike(alone, again, 0):
+        raise ModelError(f"output={name} gives other numbers for the same image each time. {SKIP}")
+    if beside is not None and differs(alone, require_rows(beside, len(x)), 0, LOOSE):
+        raise ModelError(
+            f"output={name} gives other numbers for an image when another one is beside it: it must make "
+            f"each row of its own image alone. {SKIP}"
         )
 
 

@@ -154,6 +154,7 @@ def _blocks(network: Layered, convolutions: Sequence[str]) -> list[str]:
     repeated = _repeated(network.module)
     if not repeated or last >= len(order) // 2:
         return []
+    above = order[last + 1 :]
     inside = {part: [name for name in above if _is_in(name, part)] for part in repeated}
     maps = {part: [name for name in names if _moves_axes(network, name)] for part, names in inside.items()}
     return [names[-1] for names in maps.values() if names]

@@ -110,6 +110,24 @@ def token_of(output: Float[Tensor, "n t c"], layout: Layout, name: str) -> Float
     return output[:, token_index(layout, name)]
 
 
+def with_maps_in(output: Tensor, maps: Tensor, layout: Layout | None, token: str = "") -> Tensor:
+    """What a layer returned, with others in the place of its maps: the way back of ``as_maps``.
+
+    Args:
+        output: What it returned.
+        maps: Its maps (n, c, h, w) or vectors (n, c).
+        layout: What the axes of the output are.
+        token: The token whose units ``maps`` are, if they are not those of the map.
+    """
+    if layout is None or layout.kind in {"nchw", "vector"}:
+        return maps.view_as(output)
+    if layout.kind == "nhwc":
+        return maps.permute(0, 2, 3, 1)
+    first = token_index(layout, token) if token else layout.before
+    tokens = maps[:, None] if token else maps.flatten(2).mT
+    return torch.cat([output[:, :first], tokens, output[:, first + tokens.shape[1] :]], 1)
+
+
 def token_index(layout: Layout, name: str) -> int:
     """Where a token without a place is among all tokens."""
     index = layout.names.index(name)

@@ -409,10 +409,10 @@ class Network:
         return self.to_device(self.input.normalize(pixels) if shape[0] == self.input.shape[0] else pixels)
 
     def fingerprint(self) -> str:
-        """A hash of architecture, weights and input specification, computed anew at each call.
+        """A hash of architecture, weights, input specification and layouts, computed anew at each call.
 
         Checkpoints share an architecture: results must be keyed by the weights too.
         """
         output = ("" if self.output is None else output_text(self.output)) + (self._output_kind or "")
-        output += f"{self.input.shown_channels or ''}"
+        output += f"{self.input.shown_channels or ''}{'squash' * self.input.squash}{self.layouts or ''}"
         return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}{output}")

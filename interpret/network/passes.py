@@ -102,7 +102,7 @@ class _First:
     def findings(self, output: Output) -> Findings:
         """What it tells."""
         with self.operations:  # a function of what was returned has operations too
-            found = _output(self.alone.returned, output)
+            found = picked(self.alone.returned, output)
         wrote, kept = self.operations.wrote, map(is_, self.copy.buffers(), self.buffers)
         return Findings(
             calls=tuple(self.alone.layers),
@@ -165,7 +165,8 @@ def _kind(found: Tensor | None, output: Output, operations: AtenLog) -> OutputKi
     return output_kind(found, operations.maker(found))
 
 
-def _output(returned: Any, output: Output) -> Tensor | None:
+def picked(returned: Any, output: Output) -> Tensor | None:
+    """The output, None where it is not known what it is."""
     try:
         return pick_output(returned, output)
     except InterpretError:

@@ -14,7 +14,7 @@ from interpret.graph.program.program import Graph
 from interpret.modules.wrappers import named_parts
 from interpret.network.found_layouts import Seen, certain_layout, find_layouts
 from interpret.network.known import Known, Shape, find_layer
-from interpret.network.layouts import Layout, LayoutChoice, as_maps, token_of
+from interpret.network.layouts import Layout, LayoutChoice, as_maps, token_of, with_maps_in
 from interpret.network.passes import Findings, single_pass
 from interpret.network.recording import Call
 
@@ -45,6 +45,10 @@ class LayerView:
         if self.token and self.layout is not None:
             return token_of(output, self.layout, self.token)
         return as_maps(output, self.layout)
+
+    def put(self, output: Tensor, maps: Tensor) -> Tensor:
+        """What the module returned, with others in the place of its maps or vectors."""
+        return with_maps_in(output, maps, self.layout, self.token)
 
     @property
     def moves_axes(self) -> bool:

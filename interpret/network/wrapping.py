@@ -33,6 +33,7 @@ def wrap(
     aliases: Mapping[str, str] | None = None,
     resize: int | None = None,
     interpolation: Interpolation = "bilinear",
+    squash: bool = False,
     output: Output = None,
     layouts: Mapping[str, LayoutChoice] | None = None,
     check: bool = True,
@@ -53,6 +54,8 @@ def wrap(
             default 256/224 of the input size.
         interpolation: How it is scaled, as the weights were trained: torchvision's weights say bilinear or
             bicubic.
+        squash: Whether a photograph is scaled to the input's shape, whatever its own, as for many
+            transformers; then nothing is cropped off unless ``resize`` is larger than the input.
         output: What of the things the module returns is (n, classes): a key, the name of an attribute, an
             index, a list of these that leads inside, or a function of what it returns, such as
             ``interpret.modules.MeanOverImage()`` for segmenters and ``BestScore(classes=…)`` for detectors.
@@ -81,7 +84,9 @@ def wrap(
     require_module(module)
     require_output(output)
     require_output_kind(output_kind)
-    spec = as_input_spec(input_size, mean, std, resize, interpolation, shown_channels=shown_channels)
+    spec = as_input_spec(
+        input_size, mean, std, resize, interpolation, shown_channels=shown_channels, squash=squash
+    )
     names, further = as_categories(categories), as_aliases(aliases)
     return Network(
         module, spec, names, further, output, layouts=layouts, check=check, output_kind=output_kind

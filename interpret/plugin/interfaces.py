@@ -36,6 +36,7 @@ from interpret.images.inputs import InputSpec
 from interpret.modules.budget import bounded
 from interpret.modules.outputs import Output, OutputKind
 from interpret.network.entry import takes_network
+from interpret.network.layouts import LayoutChoice
 from interpret.network.network import Network
 from interpret.plugin.shards import Job, shard_grid
 from interpret.plugin.values import value_flaw
@@ -94,6 +95,7 @@ class Card:
         aliases: Further names of its layers.
         output: What of the things it returns is (n, classes); see ``interpret.wrap``.
         output_kind: What its numbers are; None: found out on first use.
+        layouts: How layers are maps, by name, where that cannot be found; see ``interpret.wrap``.
     """
 
     input: InputSpec = field(default_factory=InputSpec)
@@ -101,6 +103,7 @@ class Card:
     aliases: Mapping[str, str] = field(default_factory=dict)
     output: Output = None
     output_kind: OutputKind | None = None
+    layouts: Mapping[str, LayoutChoice] = field(default_factory=dict)
 
 
 class Model(Plugin):
@@ -136,6 +139,10 @@ class Model(Plugin):
         """Its input specification, categories and layer aliases."""
         return Card()
 
+    def aliases(self, module: nn.Module) -> Mapping[str, str]:  # noqa: ARG002 - for models that ask it
+        """Further names of the layers of the module that was built; those of the card, if it is not asked."""
+        return self.card().aliases
+
     def load_weights(self, module: nn.Module) -> None:
         """Put the weights into the module; called only where ``weights`` is given."""
         if self.weights is not None:
@@ -149,10 +156,16 @@ class Model(Plugin):
             module = self._built()
         if self.weights is not None:
             self.load_weights(module)
-        card = self.card()
+        card, aliases = self.card(), self.aliases(module)
         module = module.eval().to(pick_device(device))
         return Network(
-            module, card.input, card.categories, card.aliases, card.output, output_kind=card.output_kind
+            module,
+            card.input,
+            card.categories,
+            aliases,
+            card.output,
+            layouts=card.layouts,
+            output_kind=card.output_kind,
         )
 
     def _built(self) -> nn.Module:

@@ -12,10 +12,11 @@ from pydantic import Field, field_serializer, field_validator, model_validator
 
 from interpret.arguments import as_channels
 from interpret.code import ImportPath
-from interpret.errors import ModelError, UnknownNameError, clause
+from interpret.errors import InterpretError, ModelError, UnknownNameError, clause
 from interpret.files import parse_json, read_text, user_path
 from interpret.images import InputSpec, Interpolation
 from interpret.modules import OutputKind
+from interpret.network import LayoutKind, require_layouts
 from interpret.plugin import Card, Model
 from interpret.weights import read_metadata
 from interpret_zoo.outputs import OutputFunction, OutputParameter, as_output_parameter, made_output
@@ -43,6 +44,7 @@ class Stated:
     resize: int | None = None
     categories: tuple[str, ...] | None = None
     interpolation: Interpolation | None = None
+    squash: bool | None = None
 
     def or_else(self, other: Stated) -> Stated:
         """This, filled up with what the other says; ``resize`` belongs to the size it came with."""
@@ -53,6 +55,7 @@ class Stated:
             self.resize or (None if self.size else other.resize),
             self.categories if self.categories is not None else other.categories,
             self.interpolation or other.interpolation,
+            self.squash if self.squash is not None else other.squash,
         )
 
 
@@ -84,6 +87,10 @@ class ImageModel(Model):
     interpolation: Interpolation | None = Field(
         None, description="How it is scaled there; none: as the weights say, else bilinear."
     )
+    squash: bool | None = Field(
+        None,
+        description="Whether it is scaled to the input's shape, whatever its own; none: as the weights say.",
+    )
     categories: int | list[str] | str | None = Field(
         None,
         description="Number of outputs, their names, or a file of names; none: as the weights say.",
@@ -100,6 +107,12 @@ class ImageModel(Model):
         description="What its numbers are; values (of a regression) have no probability; none: as found.",
     )
 
+    layouts: dict[str, LayoutKind | dict[str, str | int | list[int] | list[str]] | None] = Field(
+        {},
+        description="How layers are maps, by name, where that is not found by itself: nchw, nhwc, tokens, or "
+        "{kind: tokens, grid: [rows, columns], before: 1}; null leaves what a layer returns as it is.",
+    )
+
     shown_channels: tuple[Annotated[int, Field(ge=0, le=1023)], ...] | None = Field(
         None,
         min_length=1,
@@ -111,6 +124,15 @@ class ImageModel(Model):
     @classmethod
     def _some_output(cls, value: Any) -> OutputParameter:
         return as_output_parameter(value)
+
+    @field_validator("layouts")
+    @classmethod
+    def _some_layouts(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            require_layouts(value)
+        except InterpretError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_serializer("output")
     def _written_output(self, value: OutputParameter) -> Any:
@@ -161,6 +183,7 @@ class ImageModel(Model):
             stated.categories or (),
             output=made_output(self.output),
             output_kind=self.output_kind,
+            layouts=self.layouts,
         )
 
     def input_spec(self, stated: Stated) -> InputSpec:
@@ -180,7 +203,7 @@ class ImageModel(Model):
     def given(self) -> Stated:
         """What the parameters say."""
         size = None if self.input_size is None else _pair(self.input_size)
-        return Stated(size, self.mean, self.std, self.resize, self._names(), self.interpolation)
+        return Stated(size, self.mean, self.std, self.resize, self._names(), self.interpolation, self.squash)
 
     def known(self) -> Stated:
         """What is known of the weights; here, what their file says about itself."""
@@ -251,7 +274,7 @@ def read_stated(path: str | Path) -> Stated:
     """What a safetensors file says about its input and categories; nothing for other formats.
 
     Keys are ``input_size``, ``mean`` (or ``mean_rgb``), ``std`` (or ``std_rgb``) and ``resize``, with commas
-    between numbers, ``interpolation``, a name, and ``categories``, a JSON list.
+    between numbers, ``interpolation``, a name, ``squash``, true or false, and ``categories``, a JSON list.
 
     Raises:
         ModelError: If the file is missing or broken, or a value is no number.
@@ -269,6 +292,7 @@ def read_stated(path: str | Path) -> Stated:
             resize[0] if resize else None,
             tuple(_json_names(parse_json(said["categories"].encode()))) if "categories" in said else None,
             _interpolation(said.get("interpolation")),
+            _truth(said.get("squash")),
         )
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise ModelError(f"The metadata of {path} cannot be read: {clause(error)}.") from error
@@ -279,6 +303,12 @@ def _interpolation(name: str | None) -> Interpolation | None:
     if name and not found:
         raise ValueError(f"interpolation {name!r} is none of {', '.join(get_args(Interpolation))}")
     return found
+
+
+def _truth(text: str | None) -> bool | None:
+    if text not in {None, "true", "false"}:
+        raise ValueError(f"squash {text!r} is neither true nor false")
+    return None if text is None else text == "true"
 
 
 def _numbers(text: str | None) -> tuple[float, ...] | None:
@@ -310,4 +340,5 @@ def _input_spec(stated: Stated) -> InputSpec:
         *as_channels(mean, std),
         stated.resize,
         stated.interpolation or default.interpolation,
+        squash=bool(stated.squash),
     )

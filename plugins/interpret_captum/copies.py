@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from interpret.errors import ModelError
-from interpret.network import Call, Network, watching
+from interpret.network import Call, LayerView, Network, watching
 from interpret.targets import Targets
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class ModuleCopy:
         if not layer:
             return ModuleCopy(self.network, self.module)
         name = self.network.layer(layer)
-        call = self.network.calls[name]
+        call = self.network.view(name).call
         last = max(other.number for other in self.network.calls.values() if other.module == call.module)
         if call.number < last:
             raise ModelError(
@@ -75,12 +76,20 @@ class ModuleCopy:
     @property
     def call(self) -> Call:
         """The call of a module that the layer is."""
-        return self.network.calls[self.layer]
+        return self.view.call
+
+    @property
+    def view(self) -> LayerView:
+        """How what that call returns is a map."""
+        return self.network.view(self.layer)
 
     @property
     def tap(self) -> nn.Module:
-        """The module whose output is asked about."""
-        return self.inside.get_submodule(self.call.module)
+        """The module whose output is asked about: the layer's maps; of several calls of a module the last."""
+        view = self.view
+        part = self.inside.get_submodule(view.call.module)
+        part = part.each[-1] if isinstance(part, EachCall) else part
+        return _maps_behind(part, view) if view.moves_axes else part
 
     @property
     def inside(self) -> nn.Module:
@@ -103,10 +112,59 @@ class _Neurons(nn.Module):
     def forward(self, x: Float[Tensor, "m c h w"]) -> Float[Tensor, " m"]:
         """The values; row i belongs to image i modulo their number."""
         seen: dict[Call, Tensor] = {}
-        call = self._copy.call
+        view = self._copy.view
+        call = view.call
         with watching(self._copy.inside, lambda at, output: seen.update({at: output.clone()}), [call.module]):
             self.module(x)
-        return self._targets.pick(seen[call])
+        return self._targets.pick(view.of(seen[call]))
+
+
+def _maps_behind(part: nn.Module, view: LayerView) -> nn.Module:
+    """A module that gives the maps of a layer, from which that goes on."""
+    maps = nn.Identity()
+    part.register_forward_hook(lambda _part, _inputs, output: view.put(output, maps(view.of(output))))
+    return maps
+
+
+class EachCall(nn.Module):
+    """A module that is called several times, as one module for each call."""
+
+    def __init__(self, part: nn.Module, calls: int) -> None:
+        super().__init__()
+        shared = {id(item): item for item in (*part.parameters(), *part.buffers())}
+        self.each = nn.ModuleList(deepcopy(part, dict(shared)) for _ in range(calls))
+        self.number, self.training = 0, False
+
+    def forward(self, *given: Any, **named: Any) -> Any:
+        """The next call."""
+        part = self.each[self.number % len(self.each)]
+        self.number += 1
+        return part(*given, **named)
+
+
+def separate_calls(copy: ModuleCopy, kinds: Sequence[type[nn.Module]]) -> None:
+    """Give each call of a module of these kinds a module of its own, in place."""
+    calls = Counter(call.module for call in copy.network.calls.values())
+    parts: list[EachCall] = []
+    for name, count in calls.items():
+        part = copy.inside.get_submodule(name)
+        if count > 1 and type(part) in kinds:
+            parts.append(EachCall(part, count))
+            replace(copy.module, part, parts[-1])
+
+    def begin(*_: object) -> None:
+        for part in parts:
+            part.number = 0
+
+    copy.module.register_forward_pre_hook(begin)
+
+
+def replace(module: nn.Module, part: nn.Module, other: nn.Module) -> None:
+    """Put another module wherever ``part`` is."""
+    for owner in list(module.modules()):
+        for key, child in owner._modules.items():
+            if child is part and owner is not other:
+                owner._modules[key] = other
 
 
 def copy_of(network: Network) -> nn.Module:

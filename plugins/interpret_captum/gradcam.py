@@ -69,6 +69,6 @@ def maps_and_gradient(
         x = x.detach().requires_grad_()
         with watching(copy.inside, lambda call, output: seen.update({call: output}), [copy.call.module]):
             score = targets.pick(copy.module(x)).sum()
-        maps = seen[copy.call]
-        (gradient,) = torch.autograd.grad(score, maps)
-    return maps.detach(), gradient
+        returned = seen[copy.call]
+        (gradient,) = torch.autograd.grad(score, returned)
+    return copy.view.of(returned.detach()), copy.view.of(gradient)

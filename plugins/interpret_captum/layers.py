@@ -79,7 +79,7 @@ def map_layer(network: Network, layer: str | None, kinds: tuple[type[nn.Module],
             f"Layer {layer!r} gives values of shape {shape}: only maps (channels, rows, columns) can be laid "
             "over the image. Choose a convolution."
         )
-    if kinds and not isinstance(network.modules_of(nn.Module)[name], kinds):
+    if kinds and not isinstance(network.modules_of(nn.Module).get(name), kinds):
         raise StepError(
             f"Layer {layer!r} is none of the modules for which this method has a rule: "
             f"{', '.join(kind.__name__ for kind in kinds)}. Choose one of them, such as "

@@ -129,8 +129,8 @@ def named(probe: ClassAttribution, network: Network) -> Iterator[None]:
     except (InterpretError, torch.OutOfMemoryError):
         raise
     except FAILURES as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise StepError(
-            f"Captum cannot answer {probe.name} on {type(network.module).__name__}: {reason} "
-            "Ask a method without rules for modules: captum.integrated_gradients, occlusion or rise."
+            f"Captum cannot answer {probe.name} on {type(network.module).__name__}: {reason}. "
+            "Ask another method: occlusion and rise need nothing but the network's answers."
         ) from error

@@ -16,7 +16,7 @@ from interpret.errors import StepError
 from interpret.network import Network
 from interpret.targets import Targets
 from interpret_captum import rules
-from interpret_captum.copies import ModuleCopy, warn_of_plain_gradients
+from interpret_captum.copies import ModuleCopy, separate_calls, warn_of_plain_gradients
 from interpret_captum.method import CaptumMethod, CaptumProbe
 from interpret_captum.pixels import check_block, check_fill, colour_image, grid
 
@@ -126,6 +126,12 @@ class Sampled(Seeded):
 class DrawnPoints(Sampled, FromBaselines):
     """A method that draws baselines, and points on the way from them."""
 
+    def copied(self, network: Network) -> ModuleCopy:
+        """A copy that takes what Captum draws, which is in float32 where the network is in less."""
+        copy = super().copied(network)
+        copy.module.register_forward_pre_hook(lambda _, given: tuple(x.to(network.dtype) for x in given))
+        return copy
+
 
 class CoveringSquares(Sampled, Covering):
     """A method that covers chosen squares of a grid."""
@@ -173,10 +179,12 @@ class ReLURule(CaptumProbe):
 class Rescaled(CaptumMethod):
     """A method by DeepLIFT's rescale rule, which Captum has for modules that are called once."""
 
+    alone: ClassVar[bool] = True  # at pools Captum takes some gradients of the first image for all
+
     def copied(self, network: Network) -> ModuleCopy:
         """A copy in which each call of a nonlinearity is a module of its own."""
         copy = super().copied(network)
-        rules.separate_calls(copy, rules.RESCALED)
+        separate_calls(copy, rules.RESCALED)
         return copy
 
     def check(self, copy: ModuleCopy) -> None:
@@ -197,7 +205,7 @@ class Relevance(CaptumMethod):
     def copied(self, network: Network) -> ModuleCopy:
         """A copy with weights of its own, each call a module of its own."""
         copy = rules.own_weights(super().copied(network))
-        rules.separate_calls(copy, (*rules.RELEVANT, *rules.PASSED, *rules.SHAPING))
+        separate_calls(copy, (*rules.RELEVANT, *rules.PASSED, *rules.SHAPING))
         return copy
 
     def check(self, copy: ModuleCopy) -> None:

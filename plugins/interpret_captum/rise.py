@@ -14,7 +14,7 @@ from torch import Tensor
 
 from interpret.attributing import NeuronAttribution
 from interpret.errors import StepError
-from interpret.modules import as_probabilities
+from interpret.modules import as_scores
 from interpret.network import Network
 from interpret.progress import track
 from interpret.targets import Targets
@@ -36,8 +36,13 @@ class Rise(NeuronAttribution):
     )
     value: Literal["probability", "output"] = Field(
         "probability",
-        description="What the masks of a class are weighed by: its probability, as in the paper, or the "
-        "network's output as it is. A neuron's are weighed by its value.",
+        description="What the masks of a class are weighed by: its probability, as in the paper, where the "
+        "outputs stand for some; or the network's output as it is. A neuron's are weighed by its value.",
+    )
+    centred: bool = Field(
+        True,
+        description="Take the mean answer from each: zero is then where covering changes nothing. False: the "
+        "paper's sum (eq. 6), which is this and nearly the mean answer at every pixel.",
     )
     masks_per_eval: int = Field(
         32, ge=1, le=4096, description="Masked copies of each image in one forward pass."
@@ -53,7 +58,7 @@ class Rise(NeuronAttribution):
         """The map for one class or neuron of each image; each channel gets an equal share.
 
         Raises:
-            StepError: If there are more cells than pixels, or the network's output has no probabilities.
+            StepError: If there are more cells than pixels.
         """
         masks = Masks.draw(network.input.size, self.masks, self.grid, self.keep, self.seed)
         fill = colour_image(network, self.fill)
@@ -66,30 +71,25 @@ class Rise(NeuronAttribution):
     def _weighed(
         self, network: Network, x: Tensor, targets: Targets, masks: Masks, fill: Tensor
     ) -> Float[Tensor, "1 1 h w"]:
-        score = score_of(network, targets, self._values(network))
-        total = torch.zeros(x.shape[2:], dtype=torch.float64)
-        starts = range(0, len(masks), self.masks_per_eval)
+        score = score_of(network, targets, self._value_of(network))
+        total, seen = (torch.zeros(x.shape[2:], dtype=torch.float64) for _ in range(2))
+        answered, starts = 0.0, range(0, len(masks), self.masks_per_eval)
         with torch.no_grad():
             for start in track(starts):
-                part = masks[start : start + self.masks_per_eval].to(x)
-                answers = score(x * part + fill * (1 - part))
-                total += torch.einsum("m,mhw->hw", answers.double(), part[:, 0].double()).cpu()
+                part = masks[start : start + self.masks_per_eval]
+                shown = part.to(x)
+                answers = score(x * shown + fill * (1 - shown)).double().cpu()
+                total += torch.einsum("m,mhw->hw", answers, part[:, 0])
+                seen, answered = seen + part[:, 0].sum(0), answered + float(answers.sum())
+        if self.centred:
+            total -= answered / len(masks) * seen
         return (total / (len(masks) * self.keep)).to(x)[None, None]
 
-    def _values(self, network: Network) -> Callable[[Tensor, int], Tensor]:
+    def _value_of(self, network: Network) -> Callable[[Tensor, int], Tensor]:
         """What is made of the outputs for all classes."""
         if self.value == "output":
             return lambda outputs, _: outputs
-
-        def probabilities(outputs: Tensor, axis: int) -> Tensor:
-            if outputs.shape[1] < 2:
-                raise StepError(
-                    f"The network has {outputs.shape[1]} output, which has no probability. Let rise weigh by "
-                    "the output itself: value: output."
-                )
-            return as_probabilities(outputs, network.output_kind, axis)
-
-        return probabilities
+        return lambda outputs, axis: as_scores(outputs, network.output_kind, axis)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import copy as copies
 import logging
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from torch import nn
 
@@ -52,47 +50,6 @@ NO_RESCALING = (
 """Functions that are not linear, for which DeepLIFT needs a rule."""
 
 
-class EachCall(nn.Module):
-    """A module that is called several times, as one module for each call."""
-
-    def __init__(self, part: nn.Module, calls: int) -> None:
-        super().__init__()
-        shared = {id(item): item for item in (*part.parameters(), *part.buffers())}
-        self.each = nn.ModuleList(copies.deepcopy(part, dict(shared)) for _ in range(calls))
-        self.number, self.training = 0, False
-
-    def forward(self, *given: Any, **named: Any) -> Any:
-        """The next call."""
-        part = self.each[self.number % len(self.each)]
-        self.number += 1
-        return part(*given, **named)
-
-
-def separate_calls(copy: ModuleCopy, kinds: Sequence[type[nn.Module]]) -> None:
-    """Give each call of a module of these kinds a module of its own, in place."""
-    calls = Counter(call.module for call in copy.network.calls.values())
-    parts: list[EachCall] = []
-    for name, count in calls.items():
-        part = copy.inside.get_submodule(name)
-        if count > 1 and type(part) in kinds:
-            parts.append(EachCall(part, count))
-            replace(copy.module, part, parts[-1])
-
-    def begin(*_: object) -> None:
-        for part in parts:
-            part.number = 0
-
-    copy.module.register_forward_pre_hook(begin)
-
-
-def replace(module: nn.Module, part: nn.Module, other: nn.Module) -> None:
-    """Put another module wherever ``part`` is."""
-    for owner in list(module.modules()):
-        for key, child in owner._modules.items():
-            if child is part and owner is not other:
-                owner._modules[key] = other
-
-
 def warn_of_no_rescaling(copy: ModuleCopy) -> None:
     """Log the operations at which DeepLIFT has no rule, so that Captum takes the plain gradient."""
     found = calls_outside(copy, RESCALED)
@@ -106,6 +63,27 @@ def warn_of_no_rescaling(copy: ModuleCopy) -> None:
             type(copy.network.module).__name__,
             listed(plain),
         )
+    overlapping = [name for name, part in leaves(copy.inside).items() if overlaps(part)]
+    if overlapping:
+        log.warning(
+            "Where the windows of a pool overlap, Captum's rule of DeepLIFT loses what several of them take "
+            "from one place, so the maps of %s do not add up to what the image adds: %s. Use "
+            "captum.integrated_gradients where they must.",
+            type(copy.network.module).__name__,
+            ", ".join(overlapping),
+        )
+
+
+def overlaps(part: nn.Module) -> bool:
+    """Whether it is a pool whose windows overlap."""
+    if not isinstance(part, nn.MaxPool2d):
+        return False
+    sizes, strides = (_both(side) for side in (part.kernel_size, part.stride))
+    return sizes[0] > strides[0] or sizes[1] > strides[1]
+
+
+def _both(side: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (side, side) if isinstance(side, int) else side
 
 
 def check_relevance(copy: ModuleCopy) -> None:

@@ -188,7 +188,12 @@ class Lime(CoveringSquares, CaptumProbe):
     name: ClassVar[str] = "captum.lime"
     row: ClassVar[Row] = Row("Lime", "Ribeiro et al. 2016", "`samples` forward")
 
-    alpha: float = Field(0.01, ge=0, le=1e6, description="How strongly the lasso keeps coefficients at zero.")
+    alpha: float = Field(
+        0.01,
+        ge=0,
+        le=1e6,
+        description="Strength of the lasso; outputs that change little need less.",
+    )
 
     def settings(self) -> dict[str, Any]:
         """The linear model."""

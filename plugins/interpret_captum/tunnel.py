@@ -80,7 +80,7 @@ class NoiseTunnel(NeuronAttribution):
 
         def answer(pixels: Tensor) -> Tensor:
             with torch.enable_grad():
-                return inner((pixels / scale).detach(), targets.repeat(len(pixels))).detach()
+                return inner((pixels / scale).detach().to(x.dtype), targets.repeat(len(pixels))).detach()
 
         with seeded(self.seed, x.device):
             found: Tensor = captum.NoiseTunnel(_Method(answer)).attribute(

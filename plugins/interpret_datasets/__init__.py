@@ -1,4 +1,4 @@
-"""Photographs in a folder, and published data sets; what two of them share."""
+"""Photographs in a folder, data sets of Hugging Face and published ones; what two of them share."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +7,7 @@ from interpret.plugin import Dataset, Probe, Renderer, hookimpl
 from interpret_datasets.animal_pose import AnimalPose
 from interpret_datasets.caltech import Caltech101, Caltech256
 from interpret_datasets.folder import Folder
+from interpret_datasets.huggingface import HuggingFaceDataset
 from interpret_datasets.imagenet import Imagenet
 from interpret_datasets.imagenette import Imagenette
 from interpret_datasets.overlap import FindOverlap, Overlap, overlaps
@@ -18,6 +19,7 @@ __all__ = [
     "Caltech256",
     "FindOverlap",
     "Folder",
+    "HuggingFaceDataset",
     "Imagenet",
     "Imagenette",
     "Overlap",
@@ -35,8 +37,17 @@ if not TYPE_CHECKING:  # or type checkers would believe any name
 
 @hookimpl
 def register_datasets() -> list[type[Dataset]]:
-    """A folder, and the published data sets."""
-    return [AnimalPose, Caltech101, Caltech256, Folder, Imagenet, Imagenette, Voc2007, Voc2012]
+    """A folder, a data set of Hugging Face, and the published data sets."""
+    published: list[type[Dataset]] = [
+        AnimalPose,
+        Caltech101,
+        Caltech256,
+        Imagenet,
+        Imagenette,
+        Voc2007,
+        Voc2012,
+    ]
+    return [Folder, HuggingFaceDataset, *published]
 
 
 @hookimpl

@@ -37,7 +37,7 @@ def nonlinearities(
         >>> from interpret import wrap
         >>> network = wrap(torchvision.models.mobilenet_v3_small().eval())
         >>> nonlinearities(network, "features.12")
-        {'rectified': ('Hardswish x 14',), 'gated': ('hardsigmoid x 9',)}
+        {'rectified': ('Hardswish x 18',), 'gated': ('hardsigmoid x 9',)}
     """
     rules, graph = as_rules(rule, "sum", None, nonlinear), network.graph
     return named(graph, graph.layer(network.layer(layer)) if layer else graph.output, rules)
@@ -50,7 +50,7 @@ def caption(found: Mapping[str, Sequence[str]]) -> str:
         found: As `nonlinearities` gives it.
 
     Example:
-        >>> caption({"rectified": ("Hardswish x 14",), "gated": ("hardsigmoid x 9",)})
+        >>> caption({"rectified": ("Hardswish x 18",), "gated": ("hardsigmoid x 9",)})
         'Hardswish rectified as ReLU; 9 gates as recorded.'
     """
     parts = [_listed(found.get("rectified", ()), "{} rectified as ReLU")]

@@ -19,6 +19,7 @@ from interpret.graph import (
     ReceptiveField,
     Rules,
     Seeds,
+    by_image,
     nonlinearities,
     plan_windows,
     receptive_field,
@@ -94,7 +95,7 @@ def project(
     for name in dict.fromkeys(neuron.layer for neuron in neurons):
         mine = [i for i, neuron in enumerate(neurons) if neuron.layer == name]
         layer = LayerProjector.of(network, graph, network.layer(name), rules, engine)
-        seeds = as_seeds(graph, layer.node, images, [neurons[i] for i in mine], seed)
+        seeds = as_seeds(layer.graph, layer.node, images, [neurons[i] for i in mine], seed)
         canvases = projections if len(mine) == len(neurons) else projections[mine]
         layer.paint(images, seeds, canvases, torch.zeros(len(mine), 2, dtype=torch.int64))
         if canvases is not projections:
@@ -138,7 +139,7 @@ def project_cropped(
     channels, height, width = images.shape[1:]
     graph = network.graph_for((channels, height, width))
     layer = LayerProjector.of(network, graph, network.layer(targets.layer), rules, engine)
-    seeds = as_seeds(graph, layer.node, images, neurons_of(targets), 1.0)
+    seeds = as_seeds(layer.graph, layer.node, images, neurons_of(targets), 1.0)
     return layer.patches(images, seeds)
 
 
@@ -182,8 +183,9 @@ class LayerProjector:
             ModelError: If the path to the layer has an operation without a rule, or one that needs whole maps
                 where only windows may be used.
         """
-        node = graph.layer(layer)
         gradient = whole_gradient(network, graph, layer, rules)
+        graph = graph if gradient else by_image(graph, layer)
+        node = graph.layer(layer)
         for below in () if gradient else signal_path(graph, [node], rules):
             if below is not graph.input:
                 save_rule(below, rules)
@@ -232,14 +234,17 @@ class LayerProjector:
     def boxes(self, seeds: Seeds) -> Int[Tensor, "k 4"]:
         """The receptive field of each neuron, not cut at the borders; or the whole image.
 
-        Where fields differ in size, each is as large as the largest, so that their crops are of one size.
+        Where fields differ in size, all are made as large as the largest, around their middles, so that crops
+        are of one size.
         """
         if self.sees_all:
             return torch.tensor([[0, 0, *self.graph.input.extent]]).repeat(len(seeds.image), 1)
         positions = zip(seeds.y.tolist(), seeds.x.tolist(), strict=True)
-        corners = torch.tensor([self.field.box(y, x)[:2] for y, x in positions], dtype=torch.int64)
-        corners = corners.reshape(-1, 2)
-        return torch.cat([corners, corners + torch.tensor(self.size)], 1)
+        boxes = torch.tensor([self.field.box(y, x) for y, x in positions], dtype=torch.int64).reshape(-1, 4)
+        size = torch.tensor(self.size)
+        spare = size - (boxes[:, 2:] - boxes[:, :2])
+        corners = boxes[:, :2] - spare // 2
+        return torch.cat([corners, corners + size], 1)
 
     def patches(
         self, x: Float[Tensor, "n c h w"], seeds: Seeds

@@ -13,6 +13,7 @@ from safetensors.torch import save
 
 from interpret.errors import ModelError
 from interpret.files import checksum_of, is_intact, write_checked
+from interpret.images import InputSpec
 from interpret.network import Network, takes_network
 from interpret.records import Record
 from interpret.weights import mismatches, read_weights, strip_prefixes, weights_hash
@@ -79,6 +80,11 @@ def stated(network: Network) -> dict[str, str]:
         "resize": (network.input.shorter_side,),
     }
     told = {name: ",".join(map(repr, values)) for name, values in numbers.items()}
+    usual = InputSpec()
+    if network.input.interpolation != usual.interpolation:
+        told["interpolation"] = network.input.interpolation
+    if network.input.squash:
+        told["squash"] = "true"
     return {**told, "categories": json.dumps(network.categories)} if network.categories else told
 
 

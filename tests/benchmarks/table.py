@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
@@ -19,13 +19,19 @@ class Row(NamedTuple):
 
 def interleaved(ours: Callable[[], object], peer: Callable[[], object], repeats: int) -> tuple[float, float]:
     """Median seconds of each, run in turn so that a busy machine slows both; the first turn warms up."""
-    times: tuple[list[float], list[float]] = ([], [])
+    mine, theirs = in_turn([ours, peer], repeats)
+    return mine, theirs
+
+
+def in_turn(calls: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Median seconds of several calls; see `interleaved`."""
+    times: list[list[float]] = [[] for _ in calls]
     for turn in range(repeats + 1):
-        for call, taken in zip((ours, peer), times, strict=True):
+        for call, taken in zip(calls, times, strict=True):
             spent = seconds(call)
             if turn:
                 taken.append(spent)
-    return statistics.median(times[0]), statistics.median(times[1])
+    return [statistics.median(taken) for taken in times]
 
 
 def seconds(call: Callable[[], object]) -> float:

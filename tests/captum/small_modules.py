@@ -75,6 +75,21 @@ class Two(nn.Module):
         return self.head(made.mean((2, 3)))
 
 
+class Gated(nn.Module):
+    """Squeeze and excitation: Captum takes the gradient of the gate, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.head = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4 * 10 * 12, 5)
+        self.squeeze = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 2, 1), nn.ReLU(), nn.Conv2d(2, 4, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.conv(x))
+        return self.head((x * self.squeeze(x).sigmoid()).flatten(1))
+
+
 def chain() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1),
@@ -133,6 +148,7 @@ ALIKE: dict[str, Callable[[], nn.Module]] = {
     "chain": chain,
     "residual": Residual,
     "smooth": smooth,
+    "gated": Gated,
     "normed": normed,
     "linear": linear,
     "reused": reused,

@@ -33,6 +33,7 @@ LAYERS = {
     "chain": ["0", "1", "2", "3", "4", "5", "7"],
     "residual": ["conv", "norm", "relu", "branch", "last", "head"],
     "smooth": ["1", "2", "3", "5", "7", "8", "10"],
+    "gated": ["relu", "squeeze.0", "squeeze.3", "head"],
     "normed": ["2", "3", "5", "7"],
     "linear": ["1", "2", "3"],
     "reused": ["0", "2", "5"],
@@ -79,7 +80,10 @@ def test_neurons_are_projected_as_captum_does(method, name):
         index = tuple(draw.randrange(size) for size in shape)
         ends = tuple(slice(0, size - 1) if size > 1 else 0 for size in shape)
         selectors = [index, tuple(place - size for place, size in zip(index, shape, strict=True))]
+        at = ([0, 1], *([place, draw.randrange(size)] for place, size in zip(index, shape, strict=True)))
         selectors += [
+            lambda value, at=at: 3 * value[at],
+            lambda value, at=at: -2 * value[at],
             ends,
             (slice(None), *index[1:]),
             lambda value: (value.flatten(1) ** 2).sum(1),

@@ -16,6 +16,7 @@ from small_modules import Two, answered_by, built, chain, images, near
 from torch import nn
 
 from interpret_captum import attr
+from interpret_captum.attr import asking
 
 OURS = attr.__all__
 
@@ -69,7 +70,29 @@ def occlusions():
         {"sliding_window_shapes": (2,), "target": 1},
     )
     yield "train mode", copy.deepcopy(module).train(), x, wide
+    yield "hooks", hooked(), x, wide
+    yield "TorchScript", traced(module, x), x, wide
+    yield "a wrapper", nn.DataParallel(module).eval(), x, wide
+    yield "random numbers", nn.Sequential(module, Unsure()).eval(), x, wide
     yield "one number for all", nn.Sequential(module, Summed()).eval(), x, {**wide, "target": None}
+
+
+def traced(module, x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is going away
+        return torch.jit.trace(module, x)
+
+
+def hooked():
+    """A module whose hooks take the values away, as a trace has none."""
+    module = chain().double().eval()
+    module[0].register_forward_hook(lambda part, given, made: torch.from_numpy(made.numpy() * 2))
+    return module
+
+
+class Unsure(nn.Module):
+    def forward(self, x):
+        return x + 0 * torch.rand_like(x)
 
 
 class Summed(nn.Module):
@@ -101,6 +124,7 @@ WRONG = {
     "a target too deep": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": (1, 2)},
     "too few targets": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": [1]},
     "too many targets": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": torch.tensor([1, 0, 1])},
+    "a list of two kinds": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": [1, (2,)]},
     "a target of a kind": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": 1.5},
     "other images": {"inputs": images(2, torch.float32), "sliding_window_shapes": (3, 5, 5), "strides": 5},
 }
@@ -190,6 +214,35 @@ def test_a_relu_of_the_users_own_is_captums():
         assert torch.equal(found, captum.attr.Deconvolution(module).attribute(x, target=1))
 
 
+class Answer(nn.Module):
+    """Returns its logits by name, as the models of Hugging Face do."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = built(chain)
+
+    def forward(self, x):
+        return {"logits": self.inner(x)}
+
+
+def test_logits_by_name_are_understood():
+    named, plain, x = Answer().eval(), built(chain), images(2)
+    with answered_by("us"):
+        near(
+            attr.Deconvolution(named).attribute(x, target=1), attr.Deconvolution(plain).attribute(x, target=1)
+        )
+        found, right = (attr.Occlusion(it).attribute(x, (3, 6, 6), 4, target=1) for it in (named, plain))
+    near(found, right, 1e-6)
+
+
+def test_many_sizes_of_images_do_not_pile_up():
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    with answered_by("us"):
+        for size in range(6, 7 + asking.SHAPES):
+            attr.Occlusion(module).attribute(torch.randn(1, 3, size, 6), (3, 6, 6), 6, target=0)
+    assert len(asking._networks[module]) == asking.SHAPES
+
+
 def test_methods_that_contain_ours_work():
     module, x = built(chain), images(2)
     with answered_by("us"):
@@ -219,6 +272,22 @@ def test_a_module_can_go_once_nobody_has_it():
     del module
     gc.collect()
     assert gone() is None
+
+
+def test_a_module_of_another_class_or_state_is_another_module():
+    module, x = nn.Sequential(*built(chain)).eval(), images(1)
+
+    class Negative(nn.Sequential):
+        def forward(self, x):
+            return -super().forward(x)
+
+    with answered_by("us"):
+        first = attr.GuidedBackprop(module).attribute(x, (1,))
+        module.__class__ = Negative
+        negative = attr.GuidedBackprop(module).attribute(x, (1,))
+        module.__class__, module.__dict__ = nn.Sequential, dict(vars(module))
+        near(attr.GuidedBackprop(module).attribute(x, (1,)), first)
+    assert not torch.allclose(first, negative)
 
 
 def test_a_deep_copy_is_another_module():

@@ -90,6 +90,7 @@ TARGETS = {
     "tuple": (3,),
     "tensor of one": torch.tensor([1]),
     "tensor": torch.tensor([0, 4, 1]),
+    "tensor of int32": torch.tensor([4, 0, 1], dtype=torch.int32),
     "list": [1, 1, 3],
     "list of tuples": [(1,), (0,), (2,)],
     "none": None,

@@ -61,6 +61,7 @@ def test_masks_are_cells_scaled_up_and_shifted() -> None:
 def test_equal_to_the_sum_over_masks_one_by_one(value: str) -> None:
     module = Small(inplace=False).double().eval()
     masks, total = Masks.draw((13, 11), 30, 4, 0.4, 7), torch.zeros(3, 13, 11).double()
+    seen_at, answers = torch.zeros(13, 11).double(), torch.zeros(3).double()
     for index, image in itertools.product(range(30), range(3)):
         mask = by_loops(masks, index)
         seen = X[image : image + 1] * mask + GREY * (1 - mask)
@@ -72,11 +73,14 @@ def test_equal_to_the_sum_over_masks_one_by_one(value: str) -> None:
                 outputs = module(seen)[0]
                 answer = (outputs.softmax(0) if value == "probability" else outputs)[1]
         total[image] += answer * mask
+        seen_at, answers[image] = seen_at + mask / 3, answers[image] + answer / 30
     question = NEURON if value == "neuron" else {"target": 1, "value": value}
     options = {"masks": 30, "grid": 4, "keep": 0.4, "seed": 7, "masks_per_eval": 8}
-    found = ask("rise", **options, **question).maps
+    found = ask("rise", centred=False, **options, **question).maps
     equal(found.sum(1), total / 30 / 0.4)
     assert torch.equal(found[:, 0], found[:, 1])
+    centred = ask("rise", **options, **question).maps
+    equal(centred.sum(1), (total - answers[:, None, None] * seen_at) / 30 / 0.4)
 
 
 def test_the_expectation_on_a_linear_network() -> None:
@@ -95,11 +99,31 @@ def test_the_expectation_on_a_linear_network() -> None:
         likely = keep ** int(shown.sum()) * (1 - keep) ** int((~shown).sum()) / 4
         weighed = linear((x[0, 0] * mask).flatten())[1].detach() * mask / keep
         first, second = first + likely * weighed, second + likely * weighed**2
-    options = {"masks": 20_000, "grid": 2, "keep": keep, "masks_per_eval": 2000, "value": "output"}
+    options = {
+        "masks": 20_000,
+        "grid": 2,
+        "keep": keep,
+        "masks_per_eval": 2000,
+        "value": "output",
+        "centred": False,
+    }
     found = load_probe("rise", target=1, **options).run(network, [x[0]]).maps[0, 0]
     error = ((second - first**2) / 20_000).sqrt()
     assert ((found - first).abs() <= 6 * error).all()
     assert (first.max() - first.min()) > 20 * error.max()  # there is something to find
+
+
+def test_what_the_network_does_not_look_at_has_no_weight() -> None:
+    """A network of one number that never changes: all maps are zero, not the number."""
+    module = nn.Sequential(nn.Flatten(), nn.Linear(16, 2)).double()
+    nn.init.zeros_(module[1].weight)  # type: ignore[arg-type]
+    network = wrap(module, input_size=4, mean=[0.5], std=[0.5])
+    maps = (
+        load_probe("rise", target=1, masks=50, grid=2, value="output")
+        .run(network, [torch.zeros(1, 4, 4)])
+        .maps
+    )
+    assert maps.abs().max() < 1e-12
 
 
 def test_memory_is_a_choice_that_changes_nothing() -> None:
@@ -111,11 +135,15 @@ def test_errors_say_what_to_do() -> None:
     with pytest.raises(StepError, match=r"grid of 12 x 12 cells.*at most 11"):
         ask("rise", grid=12, masks=5)
     assert ask("rise", grid=11, masks=5).maps.isfinite().all()  # the cure
-    one = nn.Sequential(nn.Flatten(), nn.Linear(286, 1)).double()
-    single = wrap(one, input_size=(13, 11), mean=[0, 0], std=[1, 1])
-    with pytest.raises(StepError, match=r"no probability.*value: output"):
-        load_probe("rise", masks=5, target=0).run(single, list(X))
-    assert load_probe("rise", masks=5, target=0, value="output").run(single, list(X)).maps.isfinite().all()
     with pytest.raises(StepError, match="3 values are given"):
         ask("rise", masks=5, fill=[0.1, 0.2, 0.3])
     assert ask("rise", masks=5, fill=[0.1, 0.2]).maps.isfinite().all()
+
+
+def test_an_output_without_probabilities_is_weighed_by_as_it_is() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(286, 1)).double()
+    one = wrap(module, input_size=(13, 11), mean=[0, 0], std=[1, 1])
+    by_default = ask("rise", one, X, masks=9, target=0).maps
+    assert torch.equal(by_default, ask("rise", one, X, masks=9, target=0, value="output").maps)
+    assert float(by_default.std()) > 0

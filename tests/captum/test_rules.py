@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from captum import attr
 from torch import Tensor, nn
 
 from interpret import StepError, load_probe, wrap
@@ -17,7 +18,7 @@ from interpret.network import Network
 from interpret_captum.pixels import colour_image
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_probes import ONE, ask, equal, of_seed, resnet
+from small_probes import NETWORK, ONE, X, ask, equal, of_seed, resnet
 
 IMAGES = of_seed(3, 2, 1, 9, 9)
 RESCALED = ["captum.deep_lift", "captum.deep_lift_shap", "captum.layer_deep_lift"]
@@ -60,6 +61,12 @@ def test_a_module_that_is_called_twice_is_as_two_modules(
     assert not warnings(caplog)
 
 
+@pytest.mark.parametrize("probe", ["captum.deep_lift", "captum.layer_deep_lift"])
+def test_a_module_that_is_called_twice_may_be_asked_about(probe: str) -> None:
+    found = ask(probe, chain("one"), IMAGES, layer="act:2").maps
+    equal(found, ask(probe, chain("two"), IMAGES, layer="other").maps)
+
+
 def test_deep_lift_on_a_residual_network_sums_to_what_the_image_adds() -> None:
     module = torchvision.models.resnet18(weights=None).double()  # each block calls its ReLU twice
     module.maxpool = nn.Identity()  # where windows overlap, Captum's rule for pools loses some
@@ -71,7 +78,27 @@ def test_deep_lift_on_a_residual_network_sums_to_what_the_image_adds() -> None:
     torch.testing.assert_close(found, gained, rtol=1e-6, atol=1e-6)
 
 
-def test_deep_lift_says_where_it_has_no_rule(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("probe", ["captum.deep_lift", "captum.deep_lift_shap"])
+def test_deep_lift_sums_to_what_the_image_adds(probe: str, caplog: pytest.LogCaptureFixture) -> None:
+    network = chain("one", nn.Tanh())
+    baselines = [colour_image(network, grey) for grey in ((0.0, 0.5, 1.0) if "shap" in probe else (0.5,))]
+    with torch.no_grad():
+        below = torch.stack([network(baseline)[0, 1] for baseline in baselines]).mean()
+        gained = network(IMAGES)[:, 1] - below
+    found = ask(probe, network, IMAGES, target=1).maps.sum((1, 2, 3))
+    torch.testing.assert_close(found, gained, rtol=1e-9, atol=1e-9)
+    assert not warnings(caplog)
+
+
+def test_deep_lift_says_where_windows_overlap(caplog: pytest.LogCaptureFixture) -> None:
+    found = ask("captum.deep_lift", target=1).maps.sum((1, 2, 3))
+    assert "do not add up to what the image adds: pool." in warnings(caplog)[0]
+    with torch.no_grad():
+        gained = (NETWORK(X) - NETWORK(colour_image(NETWORK, 0.5)))[:, 1]
+    assert float(((found - gained) / gained).abs().max()) > 0.5  # so there is something to say
+
+
+def test_deep_lift_says_where_it_has_it_has_no_rule(caplog: pytest.LogCaptureFixture) -> None:
     found = ask("captum.deep_lift", chain("function"), IMAGES, target=1).maps
     (message,) = warnings(caplog)
     assert "Chain has other nonlinearities" in message
@@ -146,8 +173,26 @@ class Blind(nn.Module):
 
 def test_what_captum_raises_is_told_with_its_cause() -> None:
     network = wrap(Blind().double(), **ONE)
-    message = r"cannot answer captum.saliency on Blind: .*occlusion or rise"
+    message = r"cannot answer captum.saliency on Blind: .*occlusion and rise"
     with pytest.raises(StepError, match=message) as caught:
         load_probe("captum.saliency").run(network, list(IMAGES))
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert load_probe("rise", masks=20).run(network, list(IMAGES)).maps.isfinite().all()  # the cure
+
+
+@pytest.mark.filterwarnings(r"ignore::UserWarning:captum\.")
+def test_deep_lift_asks_about_one_image_at_a_time() -> None:
+    """Where an image equals the baseline below a pool, Captum takes the first image's gradient for all."""
+    torch.manual_seed(0)
+    edges = nn.Conv2d(1, 1, (1, 2), bias=False)
+    edges.weight.data = torch.tensor([[[[1.0, -1.0]]]])  # nothing is seen in an image of one colour
+    module = nn.Sequential(edges, nn.MaxPool2d(2), nn.Sigmoid(), nn.Flatten(), nn.Linear(16, 3)).double()
+    images = torch.stack([IMAGES[0], torch.full((1, 9, 9), 0.7).double()])
+    grey = torch.zeros(1, 1, 9, 9).double()
+    right, mixed = (
+        attr.DeepLift(module).attribute(x.clone().requires_grad_(), grey, target=1).detach()
+        for x in (images[1:], images)
+    )
+    assert float((mixed[1:] - right).abs().max()) > 0.05 * float(right.abs().max())
+    found = ask("captum.deep_lift", wrap(module, **ONE), images, target=1).maps
+    equal(found[1:], right)

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from captum import attr
 
+import interpret
 from interpret import load_probe
-from interpret.errors import PluginError
+from interpret.errors import PipelineError, PluginError
+from interpret.pipeline import read_pipeline
+from interpret.plugin import registry
 from interpret_captum import NoiseTunnel
 from interpret_deconv import Project
 
@@ -85,3 +89,49 @@ def test_what_it_is_made_of_counts_for_its_content() -> None:
 def test_mistakes_are_told(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(PluginError, match=message):
         load_probe("captum.noise_tunnel", **parameters)
+
+
+PIPELINE = """
+version: 1
+models: {net: {name: zfnet, width: 0.125, input_size: 64, categories: 4}}
+datasets: {val: {name: scenes, limit: 2}}
+steps:
+  plain: {probe: captum.noise_tunnel, samples: 2}
+  smooth:
+    probe: captum.noise_tunnel
+    method: {probe: captum.integrated_gradients, steps: 3}
+    kind: vargrad
+    samples: 3
+    layer: layer4
+    unit: 1
+    render: [{name: attribution_grid}]
+  side_by_side:
+    probe: compare
+    metrics: [agreement, faithfulness]
+    steps: 4
+    samples: 2
+    probes:
+    - {probe: captum.noise_tunnel, method: {probe: captum.deep_lift}, samples: 2}
+    - {probe: rise, masks: 12}
+    - {probe: grad_cam_plus_plus}
+    - {probe: captum.layer_conductance, steps: 3}
+"""
+
+
+def test_in_a_pipeline_and_in_a_comparison(tmp_path: Path) -> None:
+    path, again = tmp_path / "pipeline.yaml", tmp_path / "again.yaml"
+    path.write_text(PIPELINE)
+    again.write_text(yaml.safe_dump(read_pipeline(path, registry()).resolved()))
+    assert read_pipeline(again, registry()).resolved() == read_pipeline(path, registry()).resolved()
+    found = interpret.run_pipeline(path, tmp_path / "run")
+    assert list((tmp_path / "run").rglob("*.png"))
+    table = found["side_by_side"]
+    for name in ("captum.noise_tunnel", "rise", "grad_cam_plus_plus", "captum.layer_conductance"):
+        assert 0 <= table.value(name, "deletion") <= 1
+
+
+def test_a_mistake_inside_the_method_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(PIPELINE.replace("{probe: captum.integrated_gradients, steps: 3}", "{probe: topk}"))
+    with pytest.raises(PipelineError, match=r":9:.*must be a probe that attributes by itself"):
+        read_pipeline(path, registry())

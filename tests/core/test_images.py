@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,28 @@ from interpret.testing import small_network
 def photograph(width=300, height=200, seed=0):
     pixels = np.random.default_rng(seed).integers(0, 256, (height // 10, width // 10, 3), dtype=np.uint8)
     return Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize(("size", "resize"), [((60, 60), None), ((60, 60), 66), ((40, 60), None)])
+@pytest.mark.parametrize("photograph", [(120, 80), (50, 91), (7, 300)])
+def test_squashing_is_torchvisions_resize_of_both_sides(size, resize, photograph):
+    pixels = np.random.default_rng(0).integers(0, 256, (*photograph[::-1], 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    spec = InputSpec(size, resize=resize, interpolation="bicubic", squash=True)
+    scaled = [side * (resize or size[0]) // size[0] for side in size]
+    bicubic = tv.InterpolationMode.BICUBIC
+    expected = tv.Compose([tv.Resize(scaled, bicubic), tv.CenterCrop(size)])(image)
+    assert np.array_equal(np.array(spec.crop(image)), np.array(expected))
+    if resize is None:  # the corners of the photograph are those of the input
+        assert spec.locate(-0.5, -0.5, photograph) == (-0.5, -0.5)
+        last = [side - 0.5 for side in photograph]
+        assert spec.locate(*last, photograph) == (size[1] - 0.5, size[0] - 0.5)
+    network = small_network()
+    plain = network.of(network.module, replace(spec, squash=False))
+    assert network.of(network.module, spec).fingerprint() != plain.fingerprint()
+    wider = spec.uncropped
+    assert wider.size == tuple(scaled)
+    assert wider.squash
 
 
 def test_preprocess_is_torchvisions_for_classification():
@@ -172,7 +195,8 @@ def test_what_fails_in_the_code_of_a_dataset_can_be_skipped():
 @pytest.mark.parametrize(
     ("item", "said"),
     [
-        ({"image": 0, "label": 1}, r"dict with 'image', 'label'. Give pairs"),
+        ({"photo": 0, "label": 1}, r"has 'photo', 'label', and its picture .* give pairs"),
+        ({"image": 0, "label": 1}, "int is no image"),
         ((photograph(), 1, 2), "3 parts"),
         ((), "0 parts"),
         (None, "NoneType is no image"),

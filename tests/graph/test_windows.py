@@ -226,6 +226,16 @@ def test_branches_and_skips(branches: Graph, layer: str, rule: str) -> None:
     agree(branches, layer, rule)
 
 
+@pytest.mark.parametrize("rule", ["deconvnet", "guided"])
+def test_pixels_become_channels_and_channels_are_shuffled(rule: str) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.PixelUnshuffle(2), nn.Conv2d(12, 8, 3, padding=1), nn.ReLU(), nn.ChannelShuffle(4),
+        nn.Conv2d(8, 6, 3, 2, groups=2), nn.MaxPool2d(2), nn.ChannelShuffle(3), nn.Conv2d(6, 4, 1),
+    )  # fmt: skip
+    agree(traced(module, (3, 28, 24)), "7", rule)
+
+
 def random_chain(seed: int) -> nn.Sequential:
     """Layers with drawn sizes; every choice the operators know."""
     draw = torch.Generator().manual_seed(seed)

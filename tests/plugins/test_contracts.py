@@ -70,6 +70,7 @@ PARAMETERS: dict[tuple[Kind, str], dict[str, Any]] = {
     ("model", "zfnet"): {**SMALL, "width": 0.125},
     ("model", "alexnet"): {**SMALL, "width": 0.125},
     ("model", "torchvision"): {"arch": "squeezenet1_1", "input_size": 64},
+    ("model", "timm"): {"arch": "test_resnet", "input_size": 64},
     ("model", "module"): {
         "target": "torchvision.models.squeezenet:SqueezeNet",
         "arguments": {"version": "1_1", "num_classes": 3},
@@ -160,9 +161,18 @@ def test_all_kinds_are_bundled():
     assert all(bundled(kind) for kind in KINDS)
 
 
+def classifier(folder: Path) -> None:
+    from transformers import ResNetConfig, ResNetForImageClassification  # noqa: PLC0415 - takes time
+
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], layer_type="basic")
+    ResNetForImageClassification(config).save_pretrained(folder)
+
+
 @pytest.mark.parametrize("name", bundled("model"))
-def test_model(name):
-    check_model(make("model", name))
+def test_model(name, tmp_path):
+    if name == "huggingface":
+        classifier(tmp_path)
+    check_model(make("model", name, **({"path": str(tmp_path)} if name == "huggingface" else {})))
 
 
 def photographs(folder: Path) -> None:
@@ -170,11 +180,19 @@ def photographs(folder: Path) -> None:
         sample.image.save(folder / f"{index}.png")  # type: ignore[union-attr]
 
 
+def rows(folder: Path) -> None:
+    from datasets import Dataset  # noqa: PLC0415 - takes time
+
+    pictures = [sample.image for sample in small_images(5)]
+    Dataset.from_dict({"image": pictures, "label": [0, 1, 0, 1, 0]}).save_to_disk(folder)
+
+
 FILES: dict[str, Callable[[Path], object]] = {
     "animal_pose": make_animals,
     "caltech101": make_caltech101,
     "caltech256": make_caltech256,
     "folder": photographs,
+    "huggingface": rows,
     "imagenet": make_imagenet,
     "imagenette": make_imagenette,
     "voc2007": partial(make_voc, year="2007"),

@@ -36,6 +36,8 @@ ASKED: dict[str, dict[str, Any]] = {
     "correspondence": {"parts": ["eye"], "random": 6, "permutations": 10, "batch_size": 4},
     "diagnosis": {"mined": 16, "moved": 10, "batch_size": 4, "units": 8},
     "captum.saliency": {"batch_size": 4},
+    "captum.noise_tunnel": {"samples": 2, "batch_size": 4},
+    "rise": {"masks": 8},
     "captum.layer_activation": {"layers": LAYERS, "k": 2, "batch_size": 4},
     "captum.layer_features": {"layers": LAYERS, "batch_size": 4},
     "captum.neuron_deconvolution": {"inputs": {"exemplars": "mined"}, "batch_size": 8, "ranks": 1},

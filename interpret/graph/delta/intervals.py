@@ -110,7 +110,7 @@ def runs(starts: tuple[int, ...]) -> tuple[Stretch, ...]:
         last = first + 1
         while last < len(starts) and starts[last] - starts[last - 1] == step >= 0:
             last += 1
-        found.append(Stretch(slice(first, last), starts[first], step))
+        found.append(Stretch(slice(first, last), starts[first], max(step, 0)))  # one alone goes nowhere
         first = last
     return tuple(found)
 

@@ -20,6 +20,7 @@ from interpret.graph.operations.operation import (
     is_smooth,
     linear_in,
 )
+from interpret.graph.program.calls import CanonicalCall, Form, Spelling
 from interpret.graph.program.program import Node, apply, resolve
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share, WholeMaps, takes_signal
@@ -106,6 +107,7 @@ def _scaling(name: str, linear: Linear, gate: GateRule | None = None) -> Operati
     return Operation(
         name,
         (name,),
+        forms=dict.fromkeys(OTHER_NAMES.get(name, ()), _same_as(name)),
         linear=linear,
         gate=gate,
         windowed=WindowedRules(_scaled_windowed),
@@ -117,12 +119,31 @@ def _summing(name: str) -> Operation:
     return Operation(
         name,
         (name,),
+        forms=dict.fromkeys(OTHER_NAMES.get(name, ()), _same_as(name)),
         linear="all",
         top_down=_sum_top_down,
         windowed=WindowedRules(_sum_windowed, _sum_forward, local_constants=True),
         delta=DeltaRules(_sum_change, _sums_maps, fresh=True),
     )
 
+
+def _same_as(name: str) -> Form:
+    """PyTorch's other name of an operation."""
+
+    def form(spelling: Spelling) -> CanonicalCall:
+        target = getattr(getattr(torch.ops.aten, name), spelling.target._overloadname)
+        return CanonicalCall(name, target, spelling.arguments)
+
+    return form
+
+
+OTHER_NAMES = {
+    "sub": ("subtract",),
+    "mul": ("multiply",),
+    "div": ("divide", "true_divide"),
+    "neg": ("negative",),
+}
+"""By operation; none is decomposed, or tagged as pointwise."""
 
 OPERATIONS = (
     _summing("add"),

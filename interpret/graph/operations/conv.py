@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch, Reference, laid_out
-from interpret.graph.delta.intervals import reading
+from interpret.graph.delta.intervals import Slices, reading
 from interpret.graph.operations.geometry import Geometry, pair, takes_map
 from interpret.graph.operations.norm import norm_factor
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
@@ -215,6 +215,23 @@ def _transposed(node: Node, operand: Node, axis: int) -> Sampling | None:
     return by_transposed_kernel(_geometry(node).axes[axis]) if takes_map(node, operand) else None
 
 
+def _transposed_change(batch: PlaceBatch, node: Node) -> Change:
+    """Every position of the operand's window is spread, over the borders of the map too."""
+    given, operand = node.arguments, node.operands[0]
+    delta = batch.read(operand, batch.windows(operand))
+    weight = batch.reference.prepared(
+        "weight", node, lambda: laid_out(batch.reference.constant(given["weight"]))
+    )
+    made = F.conv_transpose2d(delta, weight, None, given["stride"], 0, 0, given["groups"], given["dilation"])
+    rows, columns = (
+        Slices(tuple(start * axis.stride - axis.padding for start in slices.starts), size)
+        for slices, axis, size in zip(
+            batch.windows(operand), _geometry(node).axes, made.shape[2:], strict=True
+        )
+    )
+    return Change(laid_out(made), (rows, columns))
+
+
 OPERATIONS = (
     Operation(
         "conv2d",
@@ -229,7 +246,17 @@ OPERATIONS = (
         windowed=WindowedRules(_windowed_down, _windowed_forward, from_channel=_from_channel),
         delta=DeltaRules(_change, fresh=True),
     ),
-    Operation("conv_transpose2d", ("conv_transpose2d",), linear="first", maps=True, positions=_transposed),
+    Operation(
+        "conv_transpose2d",
+        ("conv_transpose2d",),
+        linear="first",
+        filters=True,
+        spreads=True,
+        sums=True,
+        maps=True,
+        positions=_transposed,
+        delta=DeltaRules(_transposed_change, fresh=True),
+    ),
     Operation("unfold", ("im2col",), linear="first"),
-    Operation("fold", ("col2im",), linear="first"),
+    Operation("fold", ("col2im",), linear="first", maps=True),
 )

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch, laid_out
 from interpret.graph.operations.axes import first_aligned, named_axes, spatial, surviving
 from interpret.graph.operations.geometry import Axis, Geometry, pair
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
+from interpret.graph.operations.resampling import by_weights
 from interpret.graph.operations.sampling import Sampling, by_index, by_kernel
 from interpret.graph.operations.tokens import sliced_tokens
 from interpret.graph.program.calls import CanonicalCall, Spelling, counted_from_front
@@ -134,22 +136,41 @@ def _turned(node: Node, operand: Node, axis: int) -> Sampling | None:
     """A flip: rows or columns in the opposite order."""
     if not _keeps_axes(node, operand):
         return None
-    if spatial(node)[axis] not in named_axes(node.arguments, len(node.traced)):
+    if not _is_named(node, axis):
         return by_kernel(Axis())
     end = node.extent[axis] - 1
     return Sampling(Fraction(-1), lambda first, last: (end - last, end - first))
 
 
+def _is_named(node: Node, axis: int) -> bool:
+    return spatial(node)[axis] in named_axes(node.arguments, len(node.traced))
+
+
+def _turned_weights(node: Node, axis: int, dtype: torch.dtype) -> Float[Tensor, "size size"]:
+    kept = torch.eye(node.extent[axis], dtype=dtype)
+    return kept.flip(0) if _is_named(node, axis) else kept
+
+
+def _moves_channels(node: Node) -> bool:
+    return any(dim % len(node.traced) not in spatial(node) for dim in node.arguments["dims"])
+
+
 def _rolled(node: Node, operand: Node, axis: int) -> Sampling | None:
     """A roll: rows or columns further on; those that leave the map come in on the other side."""
-    dims, shifts = node.arguments["dims"], node.arguments["shifts"]
-    if not _keeps_axes(node, operand) or not dims:  # without axes, all of the map is one row
+    if not _keeps_axes(node, operand) or not node.arguments["dims"]:  # without axes, the map is one row
         return None
-    named = zip(dims, shifts, strict=True)
-    shift = sum(shift for dim, shift in named if dim % len(node.traced) == spatial(node)[axis])
-    size = node.extent[axis]
+    shift, size = _shift(node, axis), node.extent[axis]
     index = (np.arange(size) - shift) % size
     return by_index(index, size, lambda first, last: (first - shift, last - shift))
+
+
+def _shift(node: Node, axis: int) -> int:
+    named = zip(node.arguments["dims"], node.arguments["shifts"], strict=True)
+    return sum(shift for dim, shift in named if dim % len(node.traced) == spatial(node)[axis])
+
+
+def _rolled_weights(node: Node, axis: int, dtype: torch.dtype) -> Float[Tensor, "size size"]:
+    return torch.eye(node.extent[axis], dtype=dtype).roll(_shift(node, axis), 0)
 
 
 def _keeps_axes(node: Node, operand: Node) -> bool:
@@ -173,6 +194,22 @@ OPERATIONS = (
     ),
     Operation("index_select", ("index_select",), linear="first", axes=surviving(_mixed)),
     Operation("index", ("index",), linear="first", axes=surviving(_indexed)),
-    Operation("flip", ("flip",), linear="first", axes=surviving(_flipped), positions=_turned),
-    Operation("roll", ("roll",), linear="first", axes=surviving(_mixed), positions=_rolled),
+    Operation(
+        "flip",
+        ("flip",),
+        linear="first",
+        axes=surviving(_flipped),
+        positions=_turned,
+        stays=lambda node: not _moves_channels(node),
+        delta=by_weights(_turned_weights),
+    ),
+    Operation(
+        "roll",
+        ("roll",),
+        linear="first",
+        axes=surviving(_mixed),
+        positions=_rolled,
+        stays=lambda node: not _moves_channels(node),
+        delta=by_weights(_rolled_weights),
+    ),
 )

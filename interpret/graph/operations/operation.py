@@ -138,6 +138,7 @@ class Operation:
         linear: In which operands the value is linear, up to a constant.
         weights: Whether the operands after the first are weights, the same at every position.
         filters: Whether ``weight`` holds a filter for each channel that is made.
+        spreads: Whether it holds one for each channel that is read instead.
         sums: Whether a value is a sum of many terms, whose last bits nobody promises.
         casts: Whether it changes the type of numbers.
         pointwise: Whether each element is computed from those at the same position, where PyTorch's tags do
@@ -163,6 +164,7 @@ class Operation:
     linear: Linear = "never"
     weights: bool = False
     filters: bool = False
+    spreads: bool = False
     sums: bool = False
     casts: bool = False
     pointwise: bool = False

@@ -6,12 +6,14 @@ from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import first_aligned, spatial
 from interpret.graph.operations.geometry import Geometry, takes_map
 from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, WindowedValues
+from interpret.graph.operations.resampling import by_weights
 from interpret.graph.operations.sampling import Positions, Sampling, by_index
 from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
@@ -72,13 +74,23 @@ def _sources(size: int, before: int, behind: int, mode: str) -> Positions:
     return found
 
 
-def _repeated(node: Node, operand: Node, axis: int) -> Sampling | None:
+def _index(node: Node, axis: int) -> tuple[Positions, int]:
+    """Where each row (or column) comes from, and how many are before the map's own."""
     given = node.arguments
-    if not takes_map(node, operand) or len(given.get("pad", given.get("padding", ()))) != 4:
-        return None
     before, behind = (given.get("pad") or given["padding"])[2 - 2 * axis :][:2]
     mode = given.get("mode") or MODES[node.operation]
-    index = _sources(operand.extent[axis], before, behind, mode)
+    return _sources(node.operands[0].extent[axis], before, behind, mode), before
+
+
+def _weights(node: Node, axis: int, dtype: torch.dtype) -> Float[Tensor, "made size"]:
+    index, _ = _index(node, axis)
+    return F.one_hot(torch.from_numpy(index), node.operands[0].extent[axis]).to(dtype)
+
+
+def _repeated(node: Node, operand: Node, axis: int) -> Sampling | None:
+    if not takes_map(node, operand):
+        return None
+    index, before = _index(node, axis)
     return by_index(index, operand.extent[axis], lambda first, last: (first - before, last - before))
 
 
@@ -100,5 +112,13 @@ OPERATIONS = (
         windowed=WindowedRules(_windowed, _windowed_forward),
         delta=DeltaRules(_change, of_masks=True),
     ),
-    Operation("edge_pad", tuple(MODES), linear="first", maps=True, positions=_repeated),
+    Operation(
+        "edge_pad",
+        tuple(MODES),
+        linear="first",
+        maps=True,
+        axes=first_aligned,
+        positions=_repeated,
+        delta=by_weights(_weights),
+    ),
 )

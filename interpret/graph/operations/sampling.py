@@ -68,6 +68,14 @@ class Sampling:
             read[inside : max(last + 1, 0) : self.step] = True
         return read
 
+    def readers(self, first: Positions, last: Positions, size: int, made: int) -> tuple[Positions, Positions]:
+        """The first and the last of ``made`` positions that read of these intervals of a map of ``size``."""
+        positions = np.arange(made)
+        starts, ends = self.read(positions, positions, size)
+        reading = (starts <= last[:, None]) & (ends >= first[:, None])
+        found = np.array([bounds_of(marks) for marks in reading], dtype=np.int64).reshape(-1, 2)
+        return found[:, 0], found[:, 1]
+
 
 def bounds_of(marks: Marks) -> tuple[int, int]:
     """The first and the last marked position."""

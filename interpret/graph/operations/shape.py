@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
 from interpret.graph.operations.axes import aligned, channelwise, first_aligned, reshaped, spatial, surviving
+from interpret.graph.operations.geometry import Axis
 from interpret.graph.operations.opaque import change_by_value
-from interpret.graph.operations.operation import DeltaRules, Operation, always
+from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules, always
 from interpret.graph.operations.sampling import Sampling, by_kernel
 from interpret.graph.operations.tokens import reshaped_tokens
 from interpret.graph.program.calls import CanonicalCall, Spelling
 from interpret.graph.program.program import Node
+from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
 
 aten = torch.ops.aten
@@ -93,6 +96,11 @@ def _written_over(spelling: Spelling) -> CanonicalCall | Node | None:
     return CanonicalCall("expand", aten.expand.default, {"self": source, "size": list(over.traced)})
 
 
+def _channels_back(_windows: NeuronWindows, node: Node, signal: Tensor) -> list[Share]:
+    """Shuffled once more, with as many groups as each had channels, they are in order."""
+    return [(node.operands[0], F.channel_shuffle(signal, signal.shape[1] // node.arguments["groups"]))]
+
+
 BY_VALUE = DeltaRules(change_by_value, keeps_bits=True)
 
 OPERATIONS = (
@@ -126,7 +134,12 @@ OPERATIONS = (
         delta=BY_VALUE,
     ),
     Operation(
-        "channel_shuffle", ("channel_shuffle", "native_channel_shuffle"), linear="first", axes=channelwise
+        "channel_shuffle",
+        ("channel_shuffle", "native_channel_shuffle"),
+        linear="first",
+        axes=channelwise,
+        windowed=WindowedRules(_channels_back),
+        delta=BY_VALUE,
     ),
     Operation("expand", forms={"expand": _expand, "copy": _written_over}, linear="first", axes=aligned),
     Operation("repeat", ("repeat",), linear="first"),

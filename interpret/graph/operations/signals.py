@@ -149,6 +149,8 @@ def _repeats(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 
 def _ranks(node: Node) -> Iterator[int]:
     """What a node is as a gate, by the functions with bounds that it ends in."""
+    if not node.continuous:
+        yield POSITIVE
     bounds, below = _bounds(node), _carried(node)
     if bounds and bounds[1] - bounds[0] <= GATE_WIDTH:
         yield POSITIVE if bounds[0] >= 0 else SIGNED

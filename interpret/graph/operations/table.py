@@ -75,10 +75,12 @@ def is_linear(node: Node) -> bool:
 
 def multiply_adds(node: Node) -> int:
     """Multiply-adds that a convolution or a linear layer spends on one image; 0 for everything else."""
-    if not row_of(node).filters:
+    row = row_of(node)
+    if not row.filters:
         return 0
     weight = node.arguments["weight"].traced
-    return int(torch.Size(node.shape).numel() * torch.Size(weight[1:]).numel())
+    met = node.operands[0] if row.spreads else node
+    return int(torch.Size(met.shape).numel() * torch.Size(weight[1:]).numel())
 
 
 def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[int, ...]) -> SpatialAxes:
@@ -93,21 +95,14 @@ def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[in
         traced: The shape of the value.
     """
     row = TABLE.get(call.op, NO_ROW)
-    if row.maps and _counts_channels_second(call, row):
+    turned = row.axes and any(node.spatial != (2, 3) for node in operands if node.varies)
+    if row.maps and not turned:  # what has a rule for axes leaves them where they are, channels last too
         return (2, 3) if len(traced) == 4 else None
     ruled = [(node.extent, axes) for node in operands if (axes := _carried(call, node, traced))]
     if row.tokens:
         ruled += [(node.grid, axes) for node in operands if (axes := unfolded(call.arguments, node, traced))]
     kept = [(node.extent, axes) for node in operands if (axes := kept_by_shape(node, traced))]
     return max(ruled or kept, key=itemgetter(0))[1] if ruled or kept else None
-
-
-def _counts_channels_second(call: CanonicalCall, row: Operation) -> bool:
-    """Whether the rows and columns of what an operation on maps reads, if it has any, are its last axes."""
-    first = next(iter(call.arguments.values()))
-    if not (isinstance(first, Node) and first.varies):
-        return True
-    return first.spatial == (2, 3) or (first.spatial is None and row.axes is None)
 
 
 def _carried(call: CanonicalCall, operand: Node, traced: tuple[int, ...]) -> SpatialAxes:

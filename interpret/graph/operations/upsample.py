@@ -6,14 +6,20 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from jaxtyping import Bool
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
 
+from interpret.graph.delta.changes import Change, PlaceBatch, laid_out
+from interpret.graph.delta.intervals import Slices
 from interpret.graph.operations.geometry import Geometry, pair, takes_map
-from interpret.graph.operations.operation import Operation
+from interpret.graph.operations.operation import DeltaRules, Operation, WindowedRules
+from interpret.graph.operations.resampling import by_weights
 from interpret.graph.operations.sampling import Positions, Sampling
 from interpret.graph.program.program import Node
+from interpret.graph.topdown.neuron_windows import NeuronWindows
+from interpret.graph.topdown.whole_maps import Share
 
 aten = torch.ops.aten
 
@@ -77,13 +83,12 @@ def _floor(offset: Fraction, stride: Fraction, position: Positions) -> Positions
 
 
 @lru_cache(64)
-def _weighed(axis: Interpolation) -> Bool[np.ndarray, "made size"]:
-    """Which positions have a weight, from what PyTorch makes of maps with one pixel each."""
+def _weights(axis: Interpolation) -> Float[Tensor, "made size"]:
+    """What each position weighs, from what PyTorch makes of maps with one pixel each."""
     pixels = torch.eye(axis.size, dtype=axis.dtype)[:, None, None]
     corners = () if axis.name in NEAREST else (axis.corners,)
-    made = getattr(aten, axis.name).default(pixels, [1, axis.made], *corners, None, axis.scale)
-    weighed: Bool[np.ndarray, "made size"] = (made[:, 0, 0].T != 0).numpy()
-    return weighed
+    made: Tensor = getattr(aten, axis.name).default(pixels, [1, axis.made], *corners, None, axis.scale)
+    return made[:, 0, 0].T.contiguous()
 
 
 def interpolation(node: Node, axis: int) -> Interpolation:
@@ -100,7 +105,14 @@ def _interpolated(node: Node, operand: Node, axis: int) -> Sampling | None:
     if not takes_map(node, operand):
         return None
     found = interpolation(node, axis)
-    return Sampling(found.stride, found.windows, table=_weighed(found))
+    return Sampling(found.stride, found.windows, table=(_weights(found) != 0).numpy())
+
+
+def _weights_of(node: Node, axis: int, dtype: torch.dtype) -> Float[Tensor, "made size"]:
+    return _weights(interpolation(node, axis)._replace(dtype=dtype))
+
+
+# Pixels from channels, and channels from pixels.
 
 
 def _shuffled(node: Node, operand: Node, _axis: int) -> Sampling | None:
@@ -110,20 +122,64 @@ def _shuffled(node: Node, operand: Node, _axis: int) -> Sampling | None:
     return Sampling(Fraction(1, factor), lambda first, last: (first // factor, last // factor))
 
 
+def _shuffled_change(batch: PlaceBatch, node: Node) -> Change:
+    factor, operand = node.arguments["upscale_factor"], node.operands[0]
+    rows, columns = (
+        Slices(tuple(start * factor for start in slices.starts), slices.size * factor)
+        for slices in batch.windows(operand)
+    )
+    delta = batch.read(operand, batch.windows(operand))
+    return Change(laid_out(F.pixel_shuffle(delta, factor)), (rows, columns))
+
+
+def _unshuffled_change(batch: PlaceBatch, node: Node) -> Change:
+    delta = batch.read(node.operands[0], batch.windows_read(node, _unshuffled(node)))
+    made = F.pixel_unshuffle(delta, node.arguments["downscale_factor"])
+    return Change(laid_out(made), batch.windows(node))
+
+
 def _unshuffled(node: Node) -> Geometry:
     factor = pair(node.arguments["downscale_factor"])
     return Geometry(factor, factor)
 
 
+def _unshuffled_windowed(_windows: NeuronWindows, node: Node, signal: Tensor) -> list[Share]:
+    return [(node.operands[0], F.pixel_shuffle(signal, node.arguments["downscale_factor"]))]
+
+
 OPERATIONS = (
-    Operation("upsample_nearest2d", spellings=NEAREST, linear="first", maps=True, positions=_interpolated),
+    Operation(
+        "upsample_nearest2d",
+        NEAREST,
+        linear="first",
+        maps=True,
+        positions=_interpolated,
+        delta=by_weights(_weights_of),
+    ),
     Operation(
         "upsample",
         ("upsample_bilinear2d", "upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"),
         linear="first",
+        sums=True,
         maps=True,
         positions=_interpolated,
+        delta=by_weights(_weights_of),
     ),
-    Operation("pixel_shuffle", ("pixel_shuffle",), linear="first", maps=True, positions=_shuffled),
-    Operation("pixel_unshuffle", ("pixel_unshuffle",), linear="first", maps=True, geometry=_unshuffled),
+    Operation(
+        "pixel_shuffle",
+        ("pixel_shuffle",),
+        linear="first",
+        maps=True,
+        positions=_shuffled,
+        delta=DeltaRules(_shuffled_change, fresh=True),
+    ),
+    Operation(
+        "pixel_unshuffle",
+        ("pixel_unshuffle",),
+        linear="first",
+        maps=True,
+        geometry=_unshuffled,
+        windowed=WindowedRules(_unshuffled_windowed),
+        delta=DeltaRules(_unshuffled_change, fresh=True),
+    ),
 )

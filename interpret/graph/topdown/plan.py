@@ -162,7 +162,7 @@ def is_local(node: Node, way: Way | None = None) -> bool:
     if node.op == "input":
         return True
     if way is not None:
-        known = way.recorded is None or _is_map(way.recorded)
+        known = way.recorded is None or (way.recorded.batched and len(way.recorded.traced) == 4)
         return known and _is_map(way.taker) and way.taker.traced == node.traced
     row = row_of(node)
     ruled = row.windowed is not None and (is_linear(node) or row.save is not None) and row.stays(node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,9 @@ class DelegatedError(Exception):
 
 FAILURES = (DelegatedError, InterpretError, RuntimeError, ValueError, TypeError, LookupError)
 """After these Captum's own code answers: what is wrong with a question, it says in its own words."""
+
+SHAPES = 8
+"""Of how many shapes of images what was traced is kept, for each module."""
 
 _networks: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], Network]] = WeakKeyDictionary()
 """What modules were wrapped as, by the shape of an image: a network notices changes of its module itself."""
@@ -73,9 +76,28 @@ def as_asked(model: Any, inputs: Any, more: Any) -> Asked:
     if torch.is_autocast_enabled(x.device.type) or torch.is_inference_mode_enabled():
         raise DelegatedError("it is asked under autocast or in inference mode")
     network = network_of(model, x)
+    if any(_is_users(hook) for part in model.modules() for hook in _hooks(part)):
+        raise DelegatedError(
+            "the module has hooks, which a trace would call with tensors that hold no numbers"
+        )
     if (x.dtype, x.device) != (network.dtype, network.device):
         raise DelegatedError("images and weights differ in dtype or device")
     return Asked(network, x.detach())
+
+
+def _hooks(part: nn.Module) -> Iterator[Any]:
+    for hooks in (
+        part._forward_hooks,
+        part._forward_pre_hooks,
+        part._backward_hooks,
+        part._backward_pre_hooks,
+    ):
+        yield from hooks.values()
+
+
+def _is_users(hook: Any) -> bool:
+    """Whether it is none of PyTorch's own, such as those of weight norms and pruned layers."""
+    return not str(getattr(hook, "__module__", "")).startswith("torch.")
 
 
 def _images(inputs: Any, more: Any) -> Float[Tensor, "n c h w"]:
@@ -95,14 +117,17 @@ def network_of(model: nn.Module, x: Float[Tensor, "n c h w"]) -> Network:
         ModelError: If it has no layers to see (TorchScript).
     """
     known, shape = _networks.setdefault(model, {}), tuple(x.shape[1:])
-    if shape not in known:
+    network = known.get(shape)
+    if network is None or not _is_alias(network.module, model):
         alias, channels = _alias(model), x.shape[1]
         plain = InputSpec((x.shape[2], x.shape[3]), mean=(0.0,) * channels, std=(1.0,) * channels)
         network = Network(alias, plain)
         if network.module is not alias:
             raise DelegatedError("the module wraps another one")
+        for oldest in list(known)[: max(0, len(known) + 1 - SHAPES)]:
+            known.pop(oldest, None)  # another thread may have been faster
         known[shape] = network
-    return known[shape]
+    return network
 
 
 def _alias(module: nn.Module) -> nn.Module:
@@ -110,6 +135,10 @@ def _alias(module: nn.Module) -> nn.Module:
     alias: nn.Module = object.__new__(type(module))
     object.__setattr__(alias, "__dict__", vars(module))
     return alias
+
+
+def _is_alias(alias: nn.Module, module: nn.Module) -> bool:
+    return type(alias) is type(module) and vars(alias) is vars(module)
 
 
 def output_indices(target: Any, output: Float[Tensor, "n ..."]) -> Sequence[tuple[Any, ...]]:
@@ -136,10 +165,10 @@ def _targets(target: Any, output: Tensor) -> list[Any]:
         return [target] * len(output)
     if isinstance(target, Tensor) and target.numel() == 1 and isinstance(target.item(), int):
         return [target.item()] * len(output)
-    if isinstance(target, Tensor) and target.dim() == 1 and target.dtype is torch.int64:
+    if isinstance(target, Tensor) and target.dim() == 1 and target.dtype in (torch.int32, torch.int64):
         target = target.tolist()
-    if not isinstance(target, list) or not target:
-        raise DelegatedError("the target is none that Captum takes")
-    if not all(isinstance(item, tuple) for item in target) and output.dim() != 2:
-        raise DelegatedError("a list of numbers needs outputs (n, classes)")
-    return target
+    if isinstance(target, list) and all(isinstance(item, tuple) for item in target):
+        return target
+    if isinstance(target, list) and all(isinstance(item, int) for item in target) and output.dim() == 2:
+        return target
+    raise DelegatedError("the target is none that Captum takes")

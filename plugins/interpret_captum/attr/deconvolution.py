@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interpret.graph import Rules
+from interpret.network import Network
 from interpret_captum.attr.asking import Asked, DelegatedError, answer, as_asked, output_indices
 from interpret_captum.attr.neurons import alone_in_layer, layer_name, start_signals
 from interpret_deconv import Neuron, project
@@ -140,18 +141,24 @@ def _of_neurons(method: Any, rule: Rule, inputs: Any, selector: Any, more: Any, 
         raise DelegatedError("the input of the layer is asked about")
     network, x = _asked(method.forward_func, inputs, more)
     name = layer_name(network, method.forward_func, method.layer)
+    return _as_captum_returns(inputs, _neuron_maps(network, x, name, selector, rule))
+
+
+def _neuron_maps(
+    network: Network, x: Float[Tensor, "n c h w"], name: str, selector: Any, rule: Rule
+) -> Float[Tensor, "n c h w"]:
+    """Maps of what is selected of a layer: of single neurons by windows, of anything else by whole maps."""
     node = network.graph.layer(name) if name else network.graph.output
     values = x.new_zeros(len(x), *node.shape)
     if callable(selector):
         values = network.record(x, [name])[name] if name else network(x)
     signals = start_signals(selector, values)
-    if name and (alone := alone_in_layer(signals, node)):
-        neurons = [Neuron(image, name, *place) for image, place in enumerate(alone)]
-        maps = project(network, x, neurons, rule, lrn="gradient", nonlinear="gradient")
-        maps *= signals.flatten(1).amax(1)[:, None, None, None]
-    else:
-        maps = project_signals(network, x, name, signals, _rules(rule))
-    return _as_captum_returns(inputs, maps)
+    alone = alone_in_layer(signals, node) if name else None
+    if alone is None:
+        return project_signals(network, x, name, signals, _rules(rule))
+    neurons = [Neuron(image, name, *place) for image, place in enumerate(alone)]
+    maps = project(network, x, neurons, rule, lrn="gradient", nonlinear="gradient")
+    return maps * signals.flatten(1).amax(1)[:, None, None, None]
 
 
 def _asked(model: Any, inputs: Any, more: Any) -> Asked:

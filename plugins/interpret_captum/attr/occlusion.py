@@ -191,6 +191,7 @@ def occlusion_maps(  # noqa: PLR0917 - the parts of one question
         answers = _answers(SweepTask(asked.network, image, shown, {}, batch_size), places, bar)
         after = answers.view(*answers.shape[:2], *before.shape)[(slice(None), slice(None), *index)]
         falls = (before[index].flatten() - after.reshape(*after.shape[:2], -1)).permute(2, 0, 1)
+        falls = falls.to(torch.promote_types(falls.dtype, torch.float32))
         found.append(per_pixel(falls, places.starts, places.window, (image.shape[1], image.shape[2])))
     return torch.cat(found)[:, None].repeat(1, asked.x.shape[1], 1, 1)
 

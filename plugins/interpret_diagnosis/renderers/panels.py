@@ -45,15 +45,18 @@ WHITE = (0.09, 0.26, 0.65)
 
 
 def mosaic(
-    values: Float[Tensor, "n c h w"], spec: InputSpec, scale: Float[Tensor, " n"], columns: int
+    values: Float[Tensor, "n c h w"],
+    scale: Float[Tensor, " n"],
+    columns: int,
+    spec: InputSpec | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Signed tiles side by side on white paper, zero at mid-grey, each under its own scale.
 
     Args:
         values: The tiles.
-        spec: What the network takes: it says which channels are shown.
         scale: The value of full colour of each tile.
         columns: Tiles in a row.
+        spec: What the network takes: it says which channels are shown.
     """
     shown = values[:, display.shown_channels(spec, values.shape[1])].float()
     tiles = display.signed_pixels(shown, scale).numpy()
@@ -72,7 +75,7 @@ def mosaic(
 def filters(axes: Axes, first: FirstLayer, spec: InputSpec, columns: int) -> None:
     """All first-layer filters under one scale, so that one that dominates looks dominant."""
     largest = first.weight.abs().amax().expand(len(first.weight))
-    _picture(axes, mosaic(first.weight, spec, largest, columns))
+    _picture(axes, mosaic(first.weight, largest, columns, spec))
 
 
 def filters_title(first: FirstLayer, spec: InputSpec) -> str:
@@ -180,7 +183,7 @@ def shifts(axes: Axes, network: NetworkDiagnosis, top: float) -> None:
 def projections(axes: Axes, found: Aliasing, spec: InputSpec, most: int, columns: int) -> None:
     """Projections of the second layer, each under its own scale."""
     values = found.projections.patches[:most].float()
-    _picture(axes, mosaic(values, spec, display.magnitude(values, 99.5), columns))
+    _picture(axes, mosaic(values, display.magnitude(values, 99.5), columns, spec))
 
 
 def projection_columns(count: int, wide: float) -> int:
