@@ -21,6 +21,7 @@ from interpret.graph.topdown.ways import signal_path
 from interpret.images.inputs import InputSpec
 from interpret.network.recording import Call
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
+from interpret.network.views import LayerView
 
 SCREEN = 40
 """So many layers are shown where nobody says how deep: those of the largest depth that are no more."""
@@ -48,6 +49,9 @@ class Summarized(Protocol):
     def layer(self, name: str) -> str:
         """The layer of that name or alias."""
 
+    def view(self, name: str) -> LayerView:
+        """How a layer is looked at: as maps, vectors, or as it is."""
+
     def layer_shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """The shape of what each layer makes of one image."""
 
@@ -68,7 +72,7 @@ def summarize(network: Summarized, depth: int | None, *, measure: bool) -> Summa
             engine.field(name) if engine else None,
             _parameters(parts[call.module]),
             engine.multiply_adds(name, call) if engine else 0,
-            len(shapes[name]) in (1, 3),
+            network.view(name).layout is not None,
             engine.projection(name) if engine else Working(),
             engine.occlusion(name) if engine else Working(),
         )

@@ -57,7 +57,8 @@ class LayerSummary:
         name: Its name in ``network.layers``.
         aliases: Its further names.
         kind: The class of the module, such as ``Conv2d``.
-        shape: What it makes of one image: (channels, rows, columns), (units,), or another shape.
+        shape: What it makes of one image: (channels, rows, columns) of maps, (units,) of vectors,
+            or another shape.
         field: What its neurons see; None where they have no place, or the network cannot be traced.
         parameters: How many numbers are learned in it and in what it is made of.
         multiply_adds: Those of its convolutions and linear layers for one image.

@@ -23,8 +23,8 @@ five or so at most):
   the whole image. No pixel outside of it has a gradient.
 - **projection**: by the rule `gradient` it is autograd's, to a billionth. By the deconvnet it is that of
   autograd with the modules replaced: *exact* (convolutions, pools, ReLUs), or on the way other nonlinearities
-  are *rectified* as ReLUs, *gates* scale as on the way up, and the *gradient* is taken of what is
-  neither (norms over positions, attention).
+  are *rectified* as ReLUs, *gates* scale as on the way up, and of what is neither (norms over positions,
+  attention) the *gradient* is taken.
 - **occlusion**: the engine that `sweep` chooses for an image of the network's own size, window 16 and stride 8,
   and how many times fewer multiply-adds (of convolutions and linear layers) it takes than full passes. Both
   engines answer alike.

@@ -45,7 +45,7 @@ def images(network: Network, count: int) -> Tensor:
 
 def stages(network: Network) -> list[Stage]:
     """The last layer at each size of maps, at most so many."""
-    shapes = network.layer_shapes(network.layers)
+    shapes = network.layer_shapes([name for name in network.layers if network.view(name).layout])
     sizes = {shape[1:]: Stage(name, shape) for name, shape in shapes.items() if len(shape) == 3}
     found = sorted(sizes.values(), key=lambda stage: list(shapes).index(stage.layer))
     found = [stage for stage in found if max(stage.shape[1:]) > 1] or found
