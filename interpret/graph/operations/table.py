@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 from operator import itemgetter
-
-import torch
 
 from interpret.graph.operations import (
     activation,
@@ -27,7 +26,7 @@ from interpret.graph.operations.opaque import NO_ROW
 from interpret.graph.operations.operation import Operation, linear_in
 from interpret.graph.operations.tokens import by_axes, kept_tokens, unfolded
 from interpret.graph.program.calls import OPAQUE, CanonicalCall, Form, Spelling
-from interpret.graph.program.program import Node, TokenGrid
+from interpret.graph.program.program import TRACED_BATCH, Node, TokenGrid
 
 FAMILIES = (activation, arithmetic, conv, cut, join, linear, norm, pad, pool, reduce, shape, upsample)
 """The files with rows."""
@@ -78,9 +77,10 @@ def multiply_adds(node: Node) -> int:
     row = row_of(node)
     if not row.filters:
         return 0
-    weight = node.arguments["weight"].traced
+    weight: tuple[int, ...] = node.arguments["weight"].traced
     met = node.operands[0] if row.spreads else node
-    return int(torch.Size(met.shape).numel() * torch.Size(weight[1:]).numel())
+    images = TRACED_BATCH if met.varies else 1  # also where they are counted in other axes, as by windows
+    return prod(met.traced) * prod(weight[1:]) // images
 
 
 def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[int, ...]) -> SpatialAxes:
