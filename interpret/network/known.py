@@ -39,6 +39,7 @@ class Known:
         self.module, self.snapshot, self.lock = module, Snapshot(module), RLock()
         self.findings: Findings | None = None
         self.programs: dict[Any, Graph] = {}
+        self.certain: dict[str, Layout | None] | None = None
         self.layouts: dict[Shape, dict[str, Layout | None]] = {}
         self.maps: dict[Graph, Graph] = {}
         self._layers: dict[str, Call] | None = None

@@ -87,7 +87,7 @@ class Views:
         """
         calls, real = self.known.calls(self.findings), self.aliases.get(name, name)
         base, _, token = ("", "", "") if real in calls else str(real).rpartition(AT)
-        if not base:
+        if not base or not token:
             return find_layer(self.known.module, calls, self.aliases, name), ""
         return find_layer(self.known.module, calls, self.aliases, base), token
 
@@ -128,12 +128,8 @@ class Views:
 
     def layout(self, layer: str) -> Layout | None:
         """The layout of a layer; None where it is not known."""
-        if layer not in self.given:
-            index = [*self.known.calls(self.findings)].index(layer)
-            certain = certain_layout(self._seen(index, self.findings.shapes[index]), plain=self._plain)
-            if certain is not None:
-                return certain
-        return self.layouts()[layer]
+        certain = None if layer in self.given else self._certain()[layer]
+        return certain or self.layouts()[layer]
 
     def layouts(self) -> dict[str, Layout | None]:
         """The layout of every layer."""
@@ -146,8 +142,16 @@ class Views:
     def _plain(self) -> bool:
         return not self.findings.moves_axes
 
-    def _seen(self, index: int, shape: tuple[int, ...]) -> Seen:
-        return Seen(shape, named_parts(self.known.module)[self.findings.calls[index].module])
+    def _certain(self) -> dict[str, Layout | None]:
+        """The layouts for which neither program nor other layers need be asked; found once for a module."""
+        if self.known.certain is None:
+            parts, calls = named_parts(self.known.module), self.known.calls(self.findings)
+            seen = zip(calls.items(), self.findings.shapes, strict=True)
+            self.known.certain = {
+                name: certain_layout(Seen(shape, parts[call.module]), plain=self._plain)
+                for (name, call), shape in seen
+            }
+        return self.known.certain
 
     def _found(self) -> dict[str, Layout | None]:
         shapes = self._shapes()

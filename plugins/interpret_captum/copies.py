@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
@@ -119,11 +120,17 @@ class _Neurons(nn.Module):
         return self._targets.pick(view.of(seen[call]))
 
 
+_behind: WeakKeyDictionary[nn.Module, dict[str, nn.Module]] = WeakKeyDictionary()
+"""By part of a copy: the modules that give its maps, or those of a token."""
+
+
 def _maps_behind(part: nn.Module, view: LayerView) -> nn.Module:
-    """A module that gives the maps of a layer, from which that goes on."""
-    maps = nn.Identity()
-    part.register_forward_hook(lambda _part, _inputs, output: view.put(output, maps(view.of(output))))
-    return maps
+    """A module that gives the maps of a layer, from which that goes on; each part gets one."""
+    known = _behind.setdefault(part, {})
+    if view.name not in known:
+        maps = known[view.name] = nn.Identity()
+        part.register_forward_hook(lambda _part, _inputs, output: view.put(output, maps(view.of(output))))
+    return known[view.name]
 
 
 class EachCall(nn.Module):

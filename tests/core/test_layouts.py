@@ -16,7 +16,12 @@ from interpret.graph import receptive_field
 from interpret.network import Layout, as_maps, raw_index, undecided
 from interpret_topk import mine
 
-NAMES = pytest.mark.parametrize("name", CASES)
+ALIKE = {"timm vit", "timm wide vit", "timm deit", "timm clip", "torchvision vit", "hugging face registers"}
+"""As others are: these take their time."""
+
+NAMES = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in CASES]
+)
 
 
 def returned(network, layer, x):

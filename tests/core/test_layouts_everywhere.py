@@ -14,7 +14,14 @@ from interpret_invariance import invariance
 from interpret_occlusion import sweep
 from interpret_topk import mine
 
-PROJECTED = ["timm vit", "torchvision swin", "timm swin", "torchvision convnext", "hugging face clip"]
+PROJECTED = [
+    "timm vit",
+    "timm swin",
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("torchvision swin", "torchvision convnext", "hugging face clip")
+    ),
+]
 
 
 def true_gradient(case, network, x, neuron):

@@ -196,7 +196,7 @@ def _seen(pages: UnitPages, result: Projections) -> str:
     if (height, width) == result.input.size:
         return "whole image"
     whole = f"{result.input.size[0]} {TIMES} {result.input.size[1]}"
-    return f"the {pixels} pixels around each projection's signal, of the image's {whole}"
+    return f"the {pixels} pixels around each projection's signal, of the image's {whole} that a neuron sees"
 
 
 def _legend(pages: UnitPages, result: Projections, layer: str) -> str:
