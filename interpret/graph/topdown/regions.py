@@ -31,10 +31,9 @@ def by_image(graph: Graph, layer: str) -> Graph:
     if not moving or not end.batched or any(node.batched and not _ends_part(node) for node in moving):
         return graph
     made: dict[Node, Node] = {}
-    for node in path:
-        if node in moving:
-            if node.batched:  # where a part ends
-                made[node] = _as_one(node, _part(node, moving, path), made)
+    for node in graph.nodes:  # also those that read no more than a size, such as the mask of shifted windows
+        if node in moving and node.batched:  # where a part ends
+            made[node] = _as_one(node, _part(node, moving, path), made)
         elif any(operand in made for operand in node.operands):
             made[node] = _with_operands(node, made)
     whole = replace(graph, nodes=tuple(made.get(node, node) for node in graph.nodes))
