@@ -26,7 +26,7 @@ from interpret.graph.operations.opaque import NO_ROW
 from interpret.graph.operations.operation import Operation, linear_in
 from interpret.graph.operations.tokens import by_axes, kept_tokens, unfolded
 from interpret.graph.program.calls import OPAQUE, CanonicalCall, Form, Spelling
-from interpret.graph.program.program import TRACED_BATCH, Node, TokenGrid
+from interpret.graph.program.program import Node, TokenGrid
 
 FAMILIES = (activation, arithmetic, conv, cut, join, linear, norm, pad, pool, reduce, shape, upsample)
 """The files with rows."""
@@ -79,8 +79,7 @@ def multiply_adds(node: Node) -> int:
         return 0
     weight: tuple[int, ...] = node.arguments["weight"].traced
     met = node.operands[0] if row.spreads else node
-    images = TRACED_BATCH if met.varies else 1  # also where they are counted in other axes, as by windows
-    return prod(met.traced) * prod(weight[1:]) // images
+    return met.numel * prod(weight[1:])
 
 
 def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[int, ...]) -> SpatialAxes:
