@@ -47,7 +47,8 @@ class Plain(nn.Module):
         x = x.view(count, 2, channels // 2, rows, columns).transpose(1, 2).contiguous()
         first, second = x.reshape(count, channels, rows, columns).chunk(2, dim=1)
         third, fourth = torch.split(second, 1, dim=1)
-        picked = first.select(1, 0).unsqueeze(1).expand(-1, 2, -1, -1)
+        picked = first.unbind(1)[0].unsqueeze(1).expand(-1, 2, -1, -1)
+        picked = picked + first.select(1, 0)[:, None][:, torch.tensor([0, 0])]
         return F.interpolate(torch.cat([picked, third, fourth[:, :, :]], 1), scale_factor=2)
 
     def forward(self, x: Tensor) -> Tensor:
