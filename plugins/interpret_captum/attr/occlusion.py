@@ -96,7 +96,7 @@ class Occlusion(captum.attr.Occlusion):  # type: ignore[misc]  # Captum has no t
         )
 
         def ours() -> Any:
-            if not isinstance(perturbations_per_eval, int) or perturbations_per_eval < 1:
+            if not _is_step(perturbations_per_eval):
                 raise DelegatedError("perturbations_per_eval is no positive number")
             asked = as_asked(self.forward_func, inputs, additional_forward_args)
             places = as_places(asked.x, sliding_window_shapes, strides)
@@ -136,7 +136,7 @@ def as_places(x: Float[Tensor, "n c h w"], window: Any, strides: Any) -> Places:
 
 
 def _is_step(value: Any) -> bool:
-    return isinstance(value, int) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _along(extent: int, window: int, stride: int) -> list[Slices]:
