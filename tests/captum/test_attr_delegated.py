@@ -45,6 +45,7 @@ def test_properties_are_captums(name):
 
 def test_every_other_name_is_captums():
     assert attr.IntegratedGradients is captum.attr.IntegratedGradients
+    assert set(dir(attr)) >= set(captum.attr.__all__)
     with pytest.raises(AttributeError):
         attr.Occlussion  # noqa: B018
     with pytest.raises(AttributeError):
@@ -188,9 +189,10 @@ def test_images_made_in_inference_mode_are_captums_case_with_each_warning_once()
         x = images(2).clone()
     told = []
     for source in (captum.attr, attr):
-        with warnings.catch_warnings(record=True) as caught, pytest.raises(RuntimeError, match="inference"):
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            source.Deconvolution(module).attribute(x, target=1)
+            with pytest.raises(RuntimeError, match="inference"):
+                source.Deconvolution(module).attribute(x, target=1)
         told.append([str(warning.message) for warning in caught])
     assert told[0] == told[1]
 
