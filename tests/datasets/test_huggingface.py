@@ -236,7 +236,7 @@ def test_nothing_in_a_folder_runs(tmp_path, monkeypatch):
 def test_a_broken_folder_is_said(tmp_path, content):
     rows().save_to_disk(tmp_path / "set")
     (tmp_path / "set" / "state.json").write_text(content)
-    with pytest.raises(DatasetError, match="cannot read|lies outside of it"):
+    with pytest.raises(DatasetError, match=r"cannot read|lies outside of it"):
         load(tmp_path / "set")
 
 
