@@ -15,6 +15,7 @@ from interpret.graph.operations.table import multiply_adds
 from interpret.graph.program.program import Graph, Node
 from interpret.graph.receptive import receptive_field
 from interpret.graph.topdown.naming import nonlinearities
+from interpret.graph.topdown.regions import by_image
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import save_rule
 from interpret.graph.topdown.ways import signal_path
@@ -162,7 +163,7 @@ class _Engine:
         if node is None:
             return Working("refused", {"refused": ("no image reaches it",)})
         if node not in self._projections:
-            self._projections[node] = _projection(self.graph, node)
+            self._projections[node] = _projection(by_image(self.graph, name), name)
         return self._projections[node]
 
     def occlusion(self, name: str) -> Working:
@@ -194,9 +195,9 @@ def _has_places(node: Node) -> bool:
     return prod(node.extent) > 1
 
 
-def _projection(graph: Graph, node: Node) -> Working:
-    """What the deconvnet does on the way down from a node, beside the paper's rules."""
-    rules = Rules()
+def _projection(graph: Graph, name: str) -> Working:
+    """What the deconvnet does on the way down from a layer, beside the paper's rules."""
+    rules, node = Rules(), graph.layers[name]
     try:
         for below in signal_path(graph, [node], rules):
             if below is not graph.input:

@@ -7,13 +7,14 @@ are in front again to where they still are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from interpret.graph.operations.opaque import NO_ROW
+from interpret.graph.operations.table import is_linear
 from interpret.graph.program.program import Graph, Node, apply, resolve
 from interpret.graph.topdown.saving import moves_images
 
@@ -23,24 +24,27 @@ def by_image(graph: Graph, layer: str) -> Graph:
 
     Args:
         graph: The network.
-        layer: The name of the layer; its own images must be in front.
+        layer: The name of the layer, or empty: the network's output; its own images must be in front.
     """
-    end = graph.layer(layer)
+    end = graph.layer(layer) if layer else graph.output
     path = graph.path(end)
     moving = {node for node in path if node is not graph.input and moves_images(node)}
     if not moving or not end.batched or any(node.batched and not _ends_part(node) for node in moving):
         return graph
     made: dict[Node, Node] = {}
-    for node in path:
-        if node in moving:
-            if node.batched:  # where a part ends
-                made[node] = _as_one(node, _part(node, moving, path), made)
+    for node in graph.nodes:  # also what no image reaches: constants of the size of what is inside a part
+        if node in moving and node.batched:  # where a part ends
+            made[node] = _as_one(node, _part(node, moving, path), made)
         elif any(operand in made for operand in node.operands):
             made[node] = _with_operands(node, made)
+    last = made.get(end, end)
     whole = replace(graph, nodes=tuple(made.get(node, node) for node in graph.nodes))
-    layers = {layer: made.get(end, end)}
     return replace(
-        whole, nodes=tuple(whole.needed([graph.input, *layers.values()])), layers=layers, returned={}
+        whole,
+        nodes=tuple(whole.needed([graph.input, last])),
+        layers={layer: last} if layer else {},
+        answer=graph.answer if layer else last,
+        returned={},
     )
 
 
@@ -65,24 +69,42 @@ def _as_one(end: Node, part: Sequence[Node], made: Mapping[Node, Node]) -> Node:
     return replace(
         end,
         op=NO_ROW.name,
-        target=_runs(part, names),
+        target=Part(tuple(part), names),
         arguments=dict(zip(names.values(), operands, strict=True)),
         operands=operands,
     )
 
 
-def _runs(part: Sequence[Node], names: Mapping[Node, str]) -> Callable[..., Tensor]:
-    """A function of what a part reads, which computes it."""
-    image = next(operand for operand in names if operand.varies)
+@dataclass(frozen=True)
+class Part:
+    """A function of what a part reads, which computes it.
 
-    def windows(**given: Any) -> Tensor:
-        values = {operand: given[name] for operand, name in names.items()}
-        for node in part:
-            values[node] = apply(node, resolve(node.arguments, values, given[names[image]]))
-        end: Tensor = values[part[-1]]
+    Attributes:
+        nodes: The operations of the part, in order.
+        names: What its function calls each value that it reads.
+    """
+
+    nodes: tuple[Node, ...]
+    names: Mapping[Node, str]
+
+    def __call__(self, **given: Any) -> Tensor:
+        """The value at the end of the part."""
+        values = {operand: given[name] for operand, name in self.names.items()}
+        image = next(given[name] for operand, name in self.names.items() if operand.varies)
+        for node in self.nodes:
+            values[node] = apply(node, resolve(node.arguments, values, image))
+        end: Tensor = values[self.nodes[-1]]
         return end
 
-    return windows
+    @property
+    def nonlinear(self) -> list[Node]:
+        """The operations inside that are not linear, and have a gradient."""
+        return [node for node in self.nodes if node.continuous and not is_linear(node)]
+
+    @property
+    def __name__(self) -> str:
+        """What messages call it: the first operation that is not linear."""
+        return (self.nonlinear or self.nodes[-1:])[0].operation
 
 
 def _with_operands(node: Node, made: Mapping[Node, Node]) -> Node:
