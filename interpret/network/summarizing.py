@@ -15,10 +15,8 @@ from interpret.graph.operations.table import multiply_adds
 from interpret.graph.program.program import Graph, Node
 from interpret.graph.receptive import receptive_field
 from interpret.graph.topdown.naming import nonlinearities
-from interpret.graph.topdown.regions import by_image
 from interpret.graph.topdown.rules import Rules
-from interpret.graph.topdown.saving import save_rule
-from interpret.graph.topdown.ways import signal_path
+from interpret.graph.topdown.saving import require_rules
 from interpret.images.inputs import InputSpec
 from interpret.network.recording import Call
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
@@ -163,7 +161,7 @@ class _Engine:
         if node is None:
             return Working("refused", {"refused": ("no image reaches it",)})
         if node not in self._projections:
-            self._projections[node] = _projection(by_image(self.graph, name), name)
+            self._projections[node] = _projection(self.graph, name)
         return self._projections[node]
 
     def occlusion(self, name: str) -> Working:
@@ -197,11 +195,9 @@ def _has_places(node: Node) -> bool:
 
 def _projection(graph: Graph, name: str) -> Working:
     """What the deconvnet does on the way down from a layer, beside the paper's rules."""
-    rules, node = Rules(), graph.layers[name]
+    rules, node = Rules(), graph.layer(name)
     try:
-        for below in signal_path(graph, [node], rules):
-            if below is not graph.input:
-                save_rule(below, rules)
+        require_rules(graph, node, rules)
     except ModelError as error:
         return Working("refused", {"refused": (str(error),)})
     found = nonlinearities(graph, node, rules)

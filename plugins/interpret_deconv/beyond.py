@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from interpret.graph import by_image
 from interpret.graph import nonlinearities as named
 from interpret.network import Network, takes_network
 from interpret_deconv.choices import Nonlinear, Rule, as_rules
@@ -40,10 +39,8 @@ def nonlinearities(
         >>> nonlinearities(network, "features.12")
         {'rectified': ('Hardswish x 18',), 'gated': ('hardsigmoid x 9',)}
     """
-    name = network.layer(layer) if layer else ""
-    graph = by_image(network.graph, name)
-    node = graph.layer(name) if name else graph.output
-    return named(graph, node, as_rules(rule, "sum", None, nonlinear))
+    rules, graph = as_rules(rule, "sum", None, nonlinear), network.graph
+    return named(graph, graph.layer(network.layer(layer)) if layer else graph.output, rules)
 
 
 def caption(found: Mapping[str, Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interpret.graph import Rules, by_image, save_forward, top_down
+from interpret.graph import Rules, save_forward, top_down
 from interpret.network import Network
 from interpret_deconv.derivatives import whole_gradient
 
@@ -34,6 +34,5 @@ def project_signals(
     graph, images = network.graph_for((channels, height, width)), torch.arange(len(x), device=x.device)
     if gradient := whole_gradient(network, graph, layer, rules):
         return gradient(x, signals, images)
-    graph = by_image(graph, layer)
     node = graph.layer(layer) if layer else graph.output
     return top_down(save_forward(graph, x, [node], rules), node, signals, images)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from interpret.graph.operations.signals import ends_in, is_activation
 from interpret.graph.operations.table import is_linear, row_of
 from interpret.graph.program.program import Graph, Node
-from interpret.graph.topdown.regions import Part
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.ways import Gated, Way, between, signal_path, way_of
 
@@ -29,9 +28,7 @@ def nonlinearities(graph: Graph, layer: Node, rules: Rules) -> dict[str, tuple[s
     path = () if rules.relu == "gradient" else signal_path(graph, [layer], rules)
     for node in path:
         way = way_of(node, rules)
-        if isinstance(node.target, Part):
-            found["gradient"].update(_name(inside, None) for inside in node.target.nonlinear)
-        elif way or passes_gradient(node, rules):
+        if way or passes_gradient(node, rules):
             found[_kind(way, rules)][_name(node, way)] += 1
     return {kind: tuple(_counted(names)) for kind, names in found.items() if names}
 

@@ -1,4 +1,4 @@
-"""Parts in which images are not in front go down as one operation each, and are called by what is in them."""
+"""Forwards that turn axes, mask each image or stack branches: projections, classes and fields beside autograd."""
 
 from functools import cache
 
@@ -8,9 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import interpret
-from interpret.errors import ModelError
 from interpret.graph import receptive_field
-from interpret_deconv import Neuron, nonlinearities, project
+from interpret_deconv import Neuron, project
 
 SIZE, CHANNELS = 8, 4
 NEURONS = [Neuron(0, "1", 1, 2, 3), Neuron(1, "1", 3, 6, 0), Neuron(1, "2", 2, 4, 4), Neuron(0, "3", 0, 1, 1)]
@@ -126,24 +125,6 @@ def test_classes_too(inside):
     probe = interpret.load_probe("project", nonlinear="gradient")
     wanted = torch.stack([by_autograd(network, x, Neuron(image, "5", 2, 0, 0)) for image in range(2)])
     torch.testing.assert_close(probe.attribute(network, x, [2, 2]), wanted, rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("inside", "names", "refused"),
-    [
-        (RowsByRnn, ("rnn_tanh",), "rnn_tanh"),
-        (Windows, ("matmul x 4", "softmax x 2"), "matmul"),
-        (Masked, ("scaled_dot_product_attention",), "scaled_dot_product_attention"),
-        (InFront, ("scaled_dot_product_attention", "layer_norm x 2", "gelu"), "reshape"),
-    ],
-)
-def test_they_are_called_by_what_is_inside(inside, names, refused):
-    """GELU within a part passes its gradient: it is not said to be rectified."""
-    network = wrapped(inside)
-    assert nonlinearities(network, "1") == nonlinearities(network) == {"gradient": names}
-    assert {layer.name: layer.projection.kind for layer in network.summary().layers}["3"] == "gradient"
-    with pytest.raises(ModelError, match=rf"1.*: {refused} \(.*nonlinear=\"refuse\""):
-        project(network, images(), NEURONS[:1], nonlinear="refuse")
 
 
 @pytest.mark.parametrize("inside", KINDS)
