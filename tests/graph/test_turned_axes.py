@@ -1,4 +1,4 @@
-"""Forwards that turn axes, mask each image or stack branches: projections, classes and fields beside autograd."""
+"""Forwards that turn axes, mask images or stack branches: projections and fields beside autograd."""
 
 from functools import cache
 
