@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from interpret.graph.operations.opaque import NO_ROW
-from interpret.graph.program.program import Graph, Node, apply, resolve
+from interpret.graph.program.program import Graph, Node, apply, resolve, with_operands
 from interpret.graph.topdown.saving import moves_images
 
 
@@ -36,7 +36,7 @@ def by_image(graph: Graph, layer: str) -> Graph:
             if node.batched:  # where a part ends
                 made[node] = _as_one(node, _part(node, moving, path), made)
         elif any(operand in made for operand in node.operands):
-            made[node] = _with_operands(node, made)
+            made[node] = with_operands(node, made)
     whole = replace(graph, nodes=tuple(made.get(node, node) for node in graph.nodes))
     layers = {layer: made.get(end, end)}
     return replace(
@@ -83,17 +83,3 @@ def _runs(part: Sequence[Node], names: Mapping[Node, str]) -> Callable[..., Tens
         return end
 
     return windows
-
-
-def _with_operands(node: Node, made: Mapping[Node, Node]) -> Node:
-    """A node that reads what was made in the place of its operands."""
-    operands = tuple(made.get(operand, operand) for operand in node.operands)
-    return replace(node, arguments=_replaced(dict(node.arguments), made), operands=operands)
-
-
-def _replaced(value: Any, made: Mapping[Node, Node]) -> Any:
-    if isinstance(value, Node):
-        return made.get(value, value)
-    if isinstance(value, dict):
-        return {key: _replaced(item, made) for key, item in value.items()}
-    return [_replaced(item, made) for item in value] if isinstance(value, (list, tuple)) else value
