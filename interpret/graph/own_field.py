@@ -46,7 +46,7 @@ def own_field(network: HasGraph | Graph, layer: str) -> ReceptiveField | None:
 
 def mixed_by(graph: Graph, layer: str) -> str:
     """What makes the positions of a layer depend on the whole image, in a word for captions."""
-    return "attention" if _attends(graph, graph.layer(layer)) else "a gate or another operation on whole maps"
+    return "attention" if _attends(graph, graph.layer(layer)) else "an operation on whole maps"
 
 
 def _attends(graph: Graph, end: Node) -> bool:

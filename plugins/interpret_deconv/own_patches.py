@@ -1,4 +1,4 @@
-"""The part of the image where a neuron stands, where attention or gates make it depend on all of it."""
+"""The part of the image where a neuron stands, where attention makes it depend on all of it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from interpret.network import Network
 from interpret_deconv.results import LayerProjections
 
 __all__ = ["OwnPatches", "own_patches", "own_patches_caption", "with_own_patches"]
+
+ATTENTION = "attention"
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,14 @@ class OwnPatches:
 
     @classmethod
     def of(cls, graph: Graph, layer: str) -> OwnPatches | None:
-        """Those of a layer; None where its receptive field says all, or a patch is as large as the image."""
+        """Those of a layer; None where its receptive field says all, or a patch is as large as the image.
+
+        None of a convolutional network with gates, too: these scale its signal, which stays in its window.
+        """
         if 0 not in receptive_field(graph, layer, measure=False).stride:
+            return None
+        moved = layer in graph.returned and graph.returned[layer] is not graph.layers[layer]
+        if not moved and mixed_by(graph, layer) != ATTENTION:
             return None
         own = own_field(graph, layer)
         if own is None or any(
