@@ -23,8 +23,8 @@ def is_dense(value: Any) -> TypeGuard[Tensor]:
 def layer_value(output: Any) -> Tensor | None:
     """What a layer's value is, of what its module returned; None where that is no layer.
 
-    It is the tensor, or the first map or tokens (a floating-point tensor with three or four axes) in a tuple or
-    dataclass: transformers return hidden states first, and attention or sizes behind them. Lists and
+    It is the tensor, or the first map or tokens (a floating-point tensor with three or four axes) in a tuple
+    or dataclass: transformers return hidden states first, and attention or sizes behind them. Lists and
     dictionaries hold several things of one kind, of which none is the layer's.
     """
     if is_dense(output):

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """The n-th call of a module that returns a tensor (`interpret.modules.returned.layer_value`), from 1 on."""
+    """The n-th call of a module that returns a tensor (`interpret.modules.layer_value`), from 1 on."""
 
     module: str
     number: int = 1

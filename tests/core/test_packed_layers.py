@@ -1,4 +1,4 @@
-"""Modules that return their hidden state among other things are layers: hooks, program and Captum agree on it."""
+"""Modules that return their hidden state among other things are layers, for hooks, program and Captum."""
 
 from __future__ import annotations
 

@@ -10,7 +10,9 @@ from interpret_figures.display import OUTLINE, outlined
 
 def test_the_lines_lie_around_the_part() -> None:
     tiles = np.full((1, 64, 64, 3), 100, np.uint8)
-    shown = outlined(tiles, torch.tensor([[20, 24, 28, 40]]), torch.tensor([[16, 16, 48, 48]]))  # twice as large
+    shown = outlined(
+        tiles, torch.tensor([[20, 24, 28, 40]]), torch.tensor([[16, 16, 48, 48]])
+    )  # twice as large
     dark, white = OUTLINE
     assert (shown[0, 8:24, 16:48] == 100).all()
     assert (shown[0, 7, 15:49] == white).all()
