@@ -50,7 +50,6 @@ The engines: they look up rows and name no operation
   topdown.ways              the way down through what is not linear and has no rule of its own
   topdown.naming            the same, in words
   topdown.saving            the way up, which saves what the way down needs
-  topdown.regions           parts in which images are not in front, as one operation each
   topdown.whole             the top-down pass on whole maps: the definition
   topdown.plan              where windows lie, and whether they pay
   topdown.windowed          the top-down pass on windows: the same, faster
@@ -75,9 +74,8 @@ from interpret.graph.receptive import ReceptiveField, receptive_field
 from interpret.graph.topdown.frames import Seeds
 from interpret.graph.topdown.naming import nonlinearities, passes_gradient
 from interpret.graph.topdown.plan import Plan, plan_windows
-from interpret.graph.topdown.regions import by_image
 from interpret.graph.topdown.rules import Rules
-from interpret.graph.topdown.saving import ForwardCache, moves_images, save_forward, save_rule
+from interpret.graph.topdown.saving import ForwardCache, moves_images, require_rules, save_forward, save_rule
 from interpret.graph.topdown.ways import signal_path
 from interpret.graph.topdown.whole import by_autograd, seed_signals, top_down
 from interpret.graph.topdown.windowed import window_top_down
@@ -96,7 +94,6 @@ __all__ = [
     "Slices",
     "Wanted",
     "by_autograd",
-    "by_image",
     "carried",
     "mixed_by",
     "moves_images",
@@ -107,6 +104,7 @@ __all__ = [
     "passes_gradient",
     "plan_windows",
     "receptive_field",
+    "require_rules",
     "save_forward",
     "save_rule",
     "seed_signals",

@@ -16,8 +16,7 @@ from interpret.graph.program.program import Graph, Node
 from interpret.graph.receptive import receptive_field
 from interpret.graph.topdown.naming import nonlinearities
 from interpret.graph.topdown.rules import Rules
-from interpret.graph.topdown.saving import save_rule
-from interpret.graph.topdown.ways import signal_path
+from interpret.graph.topdown.saving import require_rules
 from interpret.images.inputs import InputSpec
 from interpret.network.recording import Call
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
@@ -162,7 +161,7 @@ class _Engine:
         if node is None:
             return Working("refused", {"refused": ("no image reaches it",)})
         if node not in self._projections:
-            self._projections[node] = _projection(self.graph, node)
+            self._projections[node] = _projection(self.graph, name)
         return self._projections[node]
 
     def occlusion(self, name: str) -> Working:
@@ -194,13 +193,11 @@ def _has_places(node: Node) -> bool:
     return prod(node.extent) > 1
 
 
-def _projection(graph: Graph, node: Node) -> Working:
-    """What the deconvnet does on the way down from a node, beside the paper's rules."""
-    rules = Rules()
+def _projection(graph: Graph, name: str) -> Working:
+    """What the deconvnet does on the way down from a layer, beside the paper's rules."""
+    rules, node = Rules(), graph.layer(name)
     try:
-        for below in signal_path(graph, [node], rules):
-            if below is not graph.input:
-                save_rule(below, rules)
+        require_rules(graph, node, rules)
     except ModelError as error:
         return Working("refused", {"refused": (str(error),)})
     found = nonlinearities(graph, node, rules)

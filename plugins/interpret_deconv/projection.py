@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Literal
 
 import torch
@@ -19,12 +18,12 @@ from interpret.graph import (
     ReceptiveField,
     Rules,
     Seeds,
-    by_image,
+    moves_images,
     nonlinearities,
     plan_windows,
     receptive_field,
+    require_rules,
     save_forward,
-    save_rule,
     seed_signals,
     signal_path,
     top_down,
@@ -184,11 +183,9 @@ class LayerProjector:
                 where only windows may be used.
         """
         gradient = whole_gradient(network, graph, layer, rules)
-        graph = graph if gradient else by_image(graph, layer)
         node = graph.layer(layer)
-        for below in () if gradient else signal_path(graph, [node], rules):
-            if below is not graph.input:
-                save_rule(below, rules)
+        if not gradient:
+            require_rules(graph, node, rules)
         plan = None if engine == "full" or gradient else plan_windows(graph, node, rules)
         if plan is None and engine == "windows":
             raise ModelError(
@@ -283,26 +280,30 @@ class LayerProjector:
 
     def _by_maps(self, x: Tensor, seeds: Seeds) -> Iterator[tuple[Tensor, Tensor]]:
         """Whole projections, by a forward pass over the images and a top-down pass for the neurons."""
-        values = sum(prod(node.shape) for node in self.graph.path(self.node))
+        values = sum(node.numel for node in self.graph.path(self.node))
         count = max(1, MEMORY // (4 * values))
+        if self.gradient or any(map(moves_images, signal_path(self.graph, [self.node], self.rules))):
+            yield from self._one_by_one(x, seeds, count)
+            return
         for images in torch.split(torch.unique(seeds.image), count):
-            if self.gradient:
-                yield from self._by_autograd(self.gradient, x, seeds, images, count)
-                continue
             cache = save_forward(self.graph, x[images.to(x.device)], [self.node], self.rules)
             for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
-                mine = seeds.take(part)
-                index = torch.searchsorted(images, mine.image).to(x.device)
-                signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
-                yield part, top_down(cache, self.node, signal, index)
+                index = torch.searchsorted(images, seeds.image[part]).to(x.device)
+                yield part, top_down(cache, self.node, self._signal(seeds.take(part), x), index)
 
-    def _by_autograd(
-        self, gradient: Gradient, x: Tensor, seeds: Seeds, images: Tensor, count: int
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        for part in torch.split(torch.isin(seeds.image, images).nonzero()[:, 0], count):
-            mine = seeds.take(part)
-            signal = seed_signals(self.node, mine.channel, mine.y, mine.x, mine.value).to(x.device)
-            yield part, gradient(x, signal, mine.image.to(x.device))
+    def _one_by_one(self, x: Tensor, seeds: Seeds, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same with a forward pass for each neuron."""
+        for part in torch.split(torch.argsort(seeds.image, stable=True), count):
+            mine, image = seeds.take(part), seeds.image[part].to(x.device)
+            signal = self._signal(mine, x)
+            if self.gradient:
+                yield part, self.gradient(x, signal, image)
+                continue
+            cache = save_forward(self.graph, x[image], [self.node], self.rules)
+            yield part, top_down(cache, self.node, signal, range(len(image)))
+
+    def _signal(self, seeds: Seeds, x: Tensor) -> Tensor:
+        return seed_signals(self.node, seeds.channel, seeds.y, seeds.x, seeds.value).to(x.device)
 
 
 def _paste(pieces: Tensor, canvases: Tensor, indices: Sequence[int], shifts: Sequence[Sequence[int]]) -> None:

@@ -25,9 +25,9 @@ five or so at most):
   autograd with the modules replaced: *exact* (convolutions, pools, ReLUs), or on the way other nonlinearities
   are *rectified* as ReLUs, *gates* scale as on the way up, and of what is neither (norms over positions,
   attention) the *gradient* is taken.
-- **occlusion**: the engine that `sweep` chooses for an image of the network's own size, window 16 and stride 8,
-  and how many times fewer multiply-adds (of convolutions and linear layers) it takes than full passes. Both
-  engines answer alike.
+- **occlusion**: the engine that `sweep` chooses for an image of the network's own size, window 16 and stride
+  8, and how many times fewer multiply-adds (of convolutions and linear layers) it takes than full passes.
+  Both engines answer alike.
 
 `interpret layers --model timm:convnext_atto` says it of every layer of one network, yours too.
 """

@@ -99,7 +99,7 @@ def _quotient_gate(node: Node, rank: Callable[[Node, Node], int]) -> Gate | None
 
 def _scaled_by(node: Node, gated: Node, gate: Node, down: Callable[[Tensor, Tensor], Tensor]) -> Gate | None:
     whole = gated.traced == node.traced and gated.dtype == node.dtype
-    return Gate(gated, gate, lambda value: value, down) if whole and gate.batched else None
+    return Gate(gated, gate, lambda value: value, down) if whole and gate.varies else None
 
 
 def _scaling(name: str, linear: Linear, gate: GateRule | None = None) -> Operation:

@@ -45,7 +45,7 @@ def vector_jacobian(maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
     values = {operand: _value(maps, node, operand, signal) for operand in node.operands}
     leaves = {operand: values[operand].requires_grad_() for operand in values if takes_signal(operand)}
     with torch.enable_grad():
-        made = apply(node, resolve(node.arguments, values, signal))
+        made = apply(node, resolve(node.arguments, values, maps.start))
         if not made.requires_grad:  # a step function: no signal goes through
             return []
         try:

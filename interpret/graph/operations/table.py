@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 from operator import itemgetter
-
-import torch
 
 from interpret.graph.operations import (
     activation,
@@ -78,9 +77,9 @@ def multiply_adds(node: Node) -> int:
     row = row_of(node)
     if not row.filters:
         return 0
-    weight = node.arguments["weight"].traced
+    weight: tuple[int, ...] = node.arguments["weight"].traced
     met = node.operands[0] if row.spreads else node
-    return int(torch.Size(met.shape).numel() * torch.Size(weight[1:]).numel())
+    return met.numel * prod(weight[1:])
 
 
 def value_axes(call: CanonicalCall, operands: tuple[Node, ...], traced: tuple[int, ...]) -> SpatialAxes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -92,6 +93,11 @@ class Node:
     def shape(self) -> tuple[int, ...]:
         """Shape of the value for one image, without the batch axis."""
         return self.traced[1:] if self.batched else self.traced
+
+    @property
+    def numel(self) -> int:
+        """Numbers in the value for one image, on whichever axes images are counted."""
+        return prod(self.traced) // (TRACED_BATCH if self.varies else 1)
 
     @property
     def extent(self) -> tuple[int, int]:

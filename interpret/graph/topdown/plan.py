@@ -24,7 +24,7 @@ from interpret.graph.receptive import Box
 from interpret.graph.topdown.frames import Frame, Seeds
 from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.rules import Rules
-from interpret.graph.topdown.saving import save_rule
+from interpret.graph.topdown.saving import moves_images, save_rule
 from interpret.graph.topdown.ways import Pointwise, Way, signal_path, takers, way_of
 
 MAX_WINDOW_BYTES = 128 * 2**20
@@ -131,7 +131,11 @@ def plan_windows(graph: Graph, layer: Node, rules: Rules | None = None) -> Plan 
     rules = rules or Rules()
     path = signal_path(graph, [layer], rules)
     ways = {node: way for node in path if (way := way_of(node, rules))}
-    if rules.unpool == "overwrite" or not all(is_local(node, ways.get(node)) for node in path):
+    if (
+        any(map(moves_images, path))
+        or rules.unpool == "overwrite"
+        or not all(is_local(node, ways.get(node)) for node in path)
+    ):
         return None
     frames, reads = {layer: Frame()}, dict[Node, Frame]()
     for reader in reversed(path):

@@ -13,6 +13,7 @@ from torch import Tensor
 from interpret.errors import ModelError
 from interpret.graph.operations.opaque import save_operands
 from interpret.graph.operations.operation import SaveRule
+from interpret.graph.operations.signals import pointwise
 from interpret.graph.operations.table import is_linear, row_of
 from interpret.graph.program.program import TRACED_BATCH, Graph, Node, apply
 from interpret.graph.topdown.rules import Rules
@@ -58,6 +59,8 @@ def save_forward(
     """
     rules = rules or Rules()
     path = [node for node in signal_path(graph, layers, rules) if node is not graph.input]
+    for layer in layers:
+        require_images_in_front(layer)
     wanted = {node: save for node in path if (save := save_rule(node, rules))}
     ways = {node: way for node in path if (way := way_of(node, rules)) and way.recorded}
     fixed = dict.fromkeys(operand for node in path for operand in node.operands if not operand.varies)
@@ -85,23 +88,44 @@ def _saving(
     return compute
 
 
+def require_rules(graph: Graph, layer: Node, rules: Rules) -> None:
+    """Refuse a layer below which an operation has no rule, or in which no signal can start.
+
+    Raises:
+        ModelError: The message names the layer and the operation.
+    """
+    require_images_in_front(layer)
+    for node in signal_path(graph, [layer], rules):
+        if node is not graph.input:
+            save_rule(node, rules)
+
+
+def require_images_in_front(layer: Node) -> None:
+    """Refuse a layer whose first axis does not count images: no signal of one image can start there.
+
+    Raises:
+        ModelError: If it does not; the message names the layer and the operation.
+    """
+    if not layer.batched:
+        raise ModelError(
+            f"{layer.origin} has no image axis in front, so no signal can start there. Choose a layer "
+            "behind which each row is one image."
+        )
+
+
 def save_rule(node: Node, rules: Rules) -> SaveRule | None:
     """What the way down needs to know of the way up; None: nothing.
 
     Raises:
         ModelError: If the node has no rule; the message names the layer and the operation.
     """
-    if moves_images(node):
-        raise ModelError(
-            f"{node.origin} has no image axis in front, so no signal can go down through it. "
-            'Ask with rule="gradient".'
-        )
-    row = row_of(node)
-    if row.save:
+    row, apart = row_of(node), takes_apart(node)
+    if row.save and not apart:
         return row.save(rules)
-    if is_linear(node) or way_of(node, rules):
+    ruled = is_linear(node) or row.save is not None
+    if way_of(node, rules) or (ruled and not apart):
         return None
-    if rules.takes_gradients:
+    if ruled or rules.takes_gradients:
         return save_operands
     raise ModelError(
         f'{node.origin} has no {rules.relu} rule, and nonlinear="refuse" allows no other. Let it treat the '
@@ -110,8 +134,17 @@ def save_rule(node: Node, rules: Rules) -> SaveRule | None:
     )
 
 
+def takes_apart(node: Node) -> bool:
+    """Whether an operation moves images and their parts, so that only autograd knows the way down."""
+    return moves_images(node) and (is_linear(node) or not pointwise(node))
+
+
 def moves_images(node: Node) -> bool:
-    """Whether an operation works on images on another axis than the first, or by their numbers."""
+    """Whether an operation works on images on another axis than the first, or by their numbers.
+
+    Attention in windows works on (images x windows, tokens, channels), and some code on (tokens, images,
+    channels).
+    """
     in_front = all(item.batched for item in (node, *node.operands) if item.varies)
     counted = (item for item in node.operands if not item.varies and not item.continuous)
     return not in_front or any(item.traced[:1] == (TRACED_BATCH,) for item in counted)

@@ -12,7 +12,7 @@ from interpret.errors import InterpretError, ModelError
 from interpret.graph.operations.opaque import vector_jacobian
 from interpret.graph.operations.table import row_of
 from interpret.graph.program.program import Node
-from interpret.graph.topdown.saving import ForwardCache
+from interpret.graph.topdown.saving import ForwardCache, moves_images, takes_apart
 from interpret.graph.topdown.ways import signal_path, way_of
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
 
@@ -26,7 +26,8 @@ def top_down(
 ) -> Float[Tensor, "k c h w"]:
     """Carry signals from a layer down to the pixels (Zeiler & Fergus 2014, section 2.1).
 
-    Each signal goes down by the switches of its own image. The pass uses filters without biases, and nothing
+    Each signal goes down by the switches of its own image; where operations have images on another axis than
+    the first (`moves_images`), signal i must be of image i. The pass uses filters without biases, and nothing
     is rectified after the last filter: the values of pixels are signed.
 
     Args:
@@ -40,9 +41,15 @@ def top_down(
     """
     chosen = torch.as_tensor(images, device=signal.device)
     _check(cache, layer, signal, chosen)
-    maps = WholeMaps(cache.rules, chosen, cache.fixed, cache.saved)
+    path = signal_path(cache.graph, [layer], cache.rules)
+    moved = any(map(moves_images, path))
+    if moved and chosen.tolist() != list(range(cache.count)):
+        raise InterpretError(
+            f"Below {layer.origin} images are not in front everywhere: save a forward pass for each signal."
+        )
+    maps = WholeMaps(cache.rules, None if moved else chosen, signal, cache.fixed, cache.saved)
     signals = {cache.graph.input: signal.new_zeros(len(signal), *cache.graph.input.shape), layer: signal}
-    for node in reversed(signal_path(cache.graph, [layer], cache.rules)):
+    for node in reversed(path):
         if node is cache.graph.input or node not in signals or node.op == "detach":
             continue
         for operand, share in _down(maps, node, signals.pop(node)):
@@ -58,7 +65,7 @@ def _down(maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
         return [(way.taker, way.down(signal, known))]
     row = row_of(node)
     by_weights = row.weights and any(operand.varies for operand in node.operands[1:])
-    if row.top_down is None or not node.operands[0].varies or by_weights:
+    if row.top_down is None or not node.operands[0].varies or by_weights or takes_apart(node):
         return vector_jacobian(maps, node, signal)
     return row.top_down(maps, node, signal)
 

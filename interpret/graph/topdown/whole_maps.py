@@ -22,18 +22,23 @@ class WholeMaps:
 
     Attributes:
         rules: The choices made.
-        images: For each signal, the image by whose forward pass it goes down.
+        images: For each signal, the image by whose forward pass it goes down; None: signal i by that of image
+            i, where images are on other axes than the first, too.
+        start: The signals where they start, (k, ...): as many as images where each has its own.
         fixed: Values of the nodes that do not depend on the input: weights and constants.
         saved: What was saved of the way up, per node.
     """
 
     rules: Rules
-    images: Int[Tensor, " k"]
+    images: Int[Tensor, " k"] | None
+    start: Tensor
     fixed: Mapping[Node, Tensor]
     saved: Mapping[Node, Any]
 
     def recall(self, saved: Tensor) -> Tensor:
         """What was saved of each image, for each signal."""
+        if self.images is None:
+            return saved
         first = self.images[:1]
         if bool((self.images == first).all()):  # no copies when all signals belong to one image
             return saved[first].expand(len(self.images), *saved.shape[1:])
