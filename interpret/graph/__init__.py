@@ -46,6 +46,7 @@ The engines: they look up rows and name no operation
   perturbed                 one operation alone, on operands of which parts are replaced
   measured                  which rows and columns an opaque operation reads, by that: evidence, no proof
   receptive                 receptive fields: intervals, through the program
+  own_fields                the same without what attention mixes in: a token's patch
   topdown.ways              the way down through what is not linear and has no rule of its own
   topdown.naming            the same, in words
   topdown.saving            the way up, which saves what the way down needs
@@ -66,6 +67,7 @@ from typing import TYPE_CHECKING
 from interpret.graph.delta.incremental import Incremental, Keep, Wanted, carried
 from interpret.graph.delta.intervals import Slices
 from interpret.graph.operations.table import multiply_adds
+from interpret.graph.own_fields import mixed_by, own_field
 from interpret.graph.program.program import Graph, Node
 from interpret.graph.program.trace import number_calls, trace
 from interpret.graph.receptive import ReceptiveField, receptive_field
@@ -93,10 +95,12 @@ __all__ = [
     "Wanted",
     "by_autograd",
     "carried",
+    "mixed_by",
     "moves_images",
     "multiply_adds",
     "nonlinearities",
     "number_calls",
+    "own_field",
     "passes_gradient",
     "plan_windows",
     "receptive_field",

@@ -23,7 +23,7 @@ from interpret.modules.outputs import (
     require_output,
     require_output_kind,
 )
-from interpret.modules.returned import Key
+from interpret.modules.returned import Key, layer_value, with_layer_value
 from interpret.modules.snapshots import writes
 
 __all__ = [
@@ -38,9 +38,11 @@ __all__ = [
     "as_probabilities",
     "as_scores",
     "has_probabilities",
+    "layer_value",
     "output_kind",
     "pick_output",
     "require_output",
     "require_output_kind",
+    "with_layer_value",
     "writes",
 ]

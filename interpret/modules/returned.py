@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeAlias, TypeGuard
 
 import torch
@@ -18,6 +18,42 @@ def is_dense(value: Any) -> TypeGuard[Tensor]:
     if not isinstance(value, Tensor) or value.is_nested or value.is_quantized:
         return False
     return value.layout is torch.strided
+
+
+def layer_value(output: Any) -> Tensor | None:
+    """What a layer's value is, of what its module returned; None where that is no layer.
+
+    It is the tensor, or the first map or tokens (a floating-point tensor with three or four axes) in a tuple
+    or dataclass: transformers return hidden states first, and attention or sizes behind them. Lists and
+    dictionaries hold several things of one kind, of which none is the layer's.
+    """
+    if is_dense(output):
+        return output
+    found = (value for _, value in _items(output) if _is_activation(value))
+    return next(found, None)
+
+
+def with_layer_value(output: Any, value: Tensor) -> Any:
+    """What a module returned, with another tensor in the place of its `layer_value`."""
+    if is_dense(output):
+        return value
+    key = next(key for key, item in _items(output) if _is_activation(item))
+    if isinstance(output, tuple):
+        changed = [value if place == key else item for place, item in enumerate(output)]
+        return type(output)(*changed) if hasattr(output, "_fields") else type(output)(changed)
+    return replace(output, **{str(key): value})
+
+
+def _items(output: Any) -> Iterator[tuple[Key, Any]]:
+    """What a tuple or dataclass holds."""
+    if isinstance(output, tuple):
+        yield from enumerate(output)
+    elif is_dataclass(output) and not isinstance(output, type):
+        yield from ((item.name, getattr(output, item.name, None)) for item in fields(output))
+
+
+def _is_activation(value: Any) -> bool:
+    return is_dense(value) and value.is_floating_point() and value.dim() in {3, 4}
 
 
 def item_at(returned: Any, output: Key | Sequence[Key]) -> Any:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from interpret.graph.program.trace import number_calls
-from interpret.modules.returned import is_dense
+from interpret.modules.returned import layer_value
 from interpret.modules.wrappers import hookable_parts
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """The n-th call of a module that returns a dense tensor, counted from 1."""
+    """The n-th call of a module that returns a tensor (`interpret.modules.layer_value`), from 1 on."""
 
     module: str
     number: int = 1
@@ -41,7 +41,7 @@ class _Stop(Exception):  # noqa: N818 - ends a forward pass, is no error
 def watching(
     module: nn.Module, see: Callable[[Call, Tensor], None], names: Sequence[str] = ()
 ) -> Iterator[None]:
-    """Call ``see`` with the output tensor of every call of the named modules (of all, if none is named).
+    """Call ``see`` with the value of every call of the named modules (of all, if none is named).
 
     Args:
         module: A module that nobody else uses meanwhile: the hooks are on it.
@@ -53,9 +53,10 @@ def watching(
 
     def hook_for(name: str) -> Callable[..., None]:
         def hook(_part: nn.Module, _inputs: Any, output: Any) -> None:
-            if is_dense(output):
+            value = layer_value(output)
+            if value is not None:
                 counts[name] += 1
-                see(Call(name, counts[name]), output)
+                see(Call(name, counts[name]), value)
 
         return hook
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from interpret.errors import ModelError
+from interpret.modules import layer_value, with_layer_value
 from interpret.network import Call, LayerView, Network, watching
 from interpret.targets import Targets
 
@@ -90,7 +91,19 @@ class ModuleCopy:
         view = self.view
         part = self.inside.get_submodule(view.call.module)
         part = part.each[-1] if isinstance(part, EachCall) else part
-        return _maps_behind(part, view) if view.moves_axes else part
+        return _maps_behind(part, view) if view.moves_axes or self._packs(part) else part
+
+    def _packs(self, part: nn.Module) -> bool:
+        """Whether a module returns its layer's value among other things."""
+        if part not in _packed:
+            seen: list[Any] = []
+            handle = part.register_forward_hook(lambda _part, _inputs, output: seen.append(output))
+            try:
+                _output(self.module, self.network.to_device(torch.zeros(1, *self.network.input.shape)))
+            finally:
+                handle.remove()
+            _packed[part] = any(not isinstance(output, Tensor) for output in seen)
+        return _packed[part]
 
     @property
     def inside(self) -> nn.Module:
@@ -120,6 +133,9 @@ class _Neurons(nn.Module):
         return self._targets.pick(view.of(seen[call]))
 
 
+_packed: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+"""By part of a copy: whether it returns more than a tensor."""
+
 _behind: WeakKeyDictionary[nn.Module, dict[str, nn.Module]] = WeakKeyDictionary()
 """By part of a copy: the modules that give its maps, or those of a token."""
 
@@ -129,7 +145,14 @@ def _maps_behind(part: nn.Module, view: LayerView) -> nn.Module:
     known = _behind.setdefault(part, {})
     if view.name not in known:
         maps = known[view.name] = nn.Identity()
-        part.register_forward_hook(lambda _part, _inputs, output: view.put(output, maps(view.of(output))))
+
+        def through(_part: nn.Module, _inputs: Any, output: Any) -> Any:
+            value = layer_value(output)
+            if value is None:
+                return output
+            return with_layer_value(output, view.put(value, maps(view.of(value))))
+
+        part.register_forward_hook(through)
     return known[view.name]
 
 

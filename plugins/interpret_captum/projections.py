@@ -27,6 +27,7 @@ from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients
 from interpret_deconv import LayerProjections, Projections
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, packed
+from interpret_deconv.own_patches import OwnPatches, with_own_patches
 from interpret_deconv.projection import LayerProjector
 from interpret_topk import Exemplars
 
@@ -108,6 +109,7 @@ class _NeuronProbe(Probe):
         projector = LayerProjector(graph, tapped.layer, Rules(), None, field)
         chosen = choose(mined, layer, self.units, self.ranks)
         found = empty_projections(mined, chosen, (graph.input.shape[0], *projector.size))
+        found = with_own_patches(found, OwnPatches.of(graph, tapped.layer))
         y, x = found.position.unbind(1)
         found.box.copy_(projector.boxes(Seeds(found.image, found.unit, y, x, found.value)).reshape(-1, 4))
         return _Work(self.method(tapped), tapped.layer, found)

@@ -19,6 +19,7 @@ from interpret.progress import track
 from interpret.run import cached_pieces
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
+from interpret_deconv.own_patches import own_patches, with_own_patches
 from interpret_deconv.projection import LayerProjector
 from interpret_deconv.results import LayerProjections, Projections
 from interpret_topk import Exemplars
@@ -105,6 +106,7 @@ class Deconv(Probe):
         projector = LayerProjector.of(network, network.graph, network.layer(layer), rules, self.engine)
         chosen = choose(mined, layer, self._units(len(mined.image)), self.ranks)
         found = empty_projections(mined, chosen, (network.input.shape[0], *projector.size))
+        found = with_own_patches(found, own_patches(network, layer))
         seed = found.value if self.seed == "activation" else torch.full_like(found.value, self.seed)
         return _Work(projector, found, seed)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float, Float16, Int
+from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 
 from interpret.errors import UnknownNameError
@@ -30,6 +29,9 @@ class LayerProjections(Record):
             cut at the borders; the whole image where the receptive field is larger than that.
         patches: Its projection, cropped to the box and divided by ``scale``; zero outside the image.
         scale: The largest magnitude of each projection, or 1 for one that is zero.
+        own: The part of the image where it stands, as ``interpret.graph.own_field`` has it, in the form of
+            ``box``: a token's patch. None where the box is no more than that.
+        mixed_by: What makes it depend on the whole image all the same: ``attention``.
     """
 
     unit: Int[Tensor, " neuron"]
@@ -40,6 +42,8 @@ class LayerProjections(Record):
     box: Int[Tensor, "neuron 4"]
     patches: Float16[Tensor, "neuron channel height width"]
     scale: Float[Tensor, " neuron"]
+    own: Int[Tensor, "neuron 4"] | None = None
+    mixed_by: str = ""
 
     def projection(self, i: int) -> Float[Tensor, "channel height width"]:
         """The projection of neuron ``i`` in its own scale."""
@@ -50,8 +54,12 @@ class LayerProjections(Record):
         mine = torch.isin(self.image, torch.tensor(images, dtype=torch.int64))
         if mine.all():
             return self
-        rows: dict[str, Any] = {item.name: getattr(self, item.name)[mine] for item in fields(self)}
-        return LayerProjections(**rows)
+        return self.take(mine)
+
+    def take(self, which: Bool[Tensor, " neuron"]) -> LayerProjections:
+        """Those of some neurons, in the same order."""
+        given = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: value[which] for name, value in given.items()})  # type: ignore[arg-type]
 
     def fill(self, part: LayerProjections) -> None:
         """Put in what was found for the neurons of some images, as `of_images` gives them."""

@@ -189,9 +189,7 @@ def default_label(network: Network) -> str:
 def _visible(projections: LayerProjections) -> LayerProjections:
     """The projections that are not zero."""
     seen = projections.patches.abs().amax((1, 2, 3)) > 0
-    return LayerProjections(
-        **{name: getattr(projections, name)[seen] for name in LayerProjections.__dataclass_fields__}
-    )
+    return projections.take(seen)
 
 
 def _input_scale(network: Network, conv: nn.Conv2d) -> Float[Tensor, " channel"] | None:

@@ -23,6 +23,7 @@ __all__ = [
     "crop",
     "magnitude",
     "mark",
+    "outlined",
     "outside",
     "resize",
     "shown_channels",
@@ -33,6 +34,10 @@ __all__ = [
 
 OUTSIDE = (222, 228, 238)
 """The tone of what lies outside the image: pale and cool, neither paper nor mid-grey."""
+
+
+OUTLINE = (20, 20, 20), (255, 255, 255)
+"""The tones of the outer and the inner line around a part of a picture: one is seen on any picture."""
 
 
 def shown_channels(spec: InputSpec | None, count: int) -> list[int]:
@@ -119,6 +124,38 @@ def crop(picture: UInt8[Tensor, "h w 3"], box: Sequence[int]) -> UInt8[Tensor, "
 def mark(tiles: UInt8[Tensor, "n h w 3"], where: Bool[Tensor, "n h w"]) -> UInt8[Tensor, "n h w 3"]:
     """The tiles with the tone of ``OUTSIDE`` where ``where`` is true."""
     return torch.where(where[..., None], torch.tensor(OUTSIDE, dtype=torch.uint8), tiles)
+
+
+def outlined(
+    tiles: UInt8[np.ndarray, "n h w 3"], boxes: Int[Tensor, "n 4"], crops: Int[Tensor, "n 4"]
+) -> UInt8[np.ndarray, "n h w 3"]:
+    """The tiles with a part of each in a white and a dark line.
+
+    Args:
+        tiles: Crops of images, at any scale.
+        boxes: The part of each to outline, (top, left, bottom, right) in pixels of the image. The lines lie
+            around it, and at the border of a tile in it.
+        crops: Which part of its image each tile shows.
+    """
+    shown, (height, width) = tiles.copy(), tiles.shape[1:3]
+    line = max(round(max(height, width) / 96), 1)
+    for tile, box, crop in zip(shown, boxes.tolist(), crops.tolist(), strict=True):
+        (top, bottom), (left, right) = (
+            (
+                max(round((box[axis] - crop[axis]) * size / (crop[axis + 2] - crop[axis])), 2 * line),
+                min(
+                    round((box[axis + 2] - crop[axis]) * size / (crop[axis + 2] - crop[axis])),
+                    size - 2 * line,
+                ),
+            )
+            for axis, size in enumerate((height, width))
+        )
+        if top < bottom and left < right:
+            inside = tile[top:bottom, left:right].copy()
+            for wide, tone in zip((2 * line, line), OUTLINE, strict=True):
+                tile[top - wide : bottom + wide, left - wide : right + wide] = tone
+            tile[top:bottom, left:right] = inside
+    return shown
 
 
 def resize(

@@ -11,6 +11,7 @@ from interpret.network import Network
 from interpret.targets import Targets, find_neurons
 from interpret_deconv import LayerProjections, project_cropped
 from interpret_deconv.mined import store
+from interpret_deconv.own_patches import own_patches, with_own_patches
 from interpret_topk import Exemplars
 
 
@@ -54,7 +55,8 @@ def project_unit(
     targets = Targets(layer, torch.full_like(image, unit), position)
     pictures = [network.preprocess(images[index].image) for index in image.tolist()]
     x = torch.stack(pictures) if pictures else x[:0]
-    return _as_projections(*project_cropped(network, x, targets), targets, image, value)
+    found = _as_projections(*project_cropped(network, x, targets), targets, image, value)
+    return with_own_patches(found, own_patches(network, layer))
 
 
 def _elsewhere(

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from interpret_deconv import LayerProjections
+from interpret_deconv.own_patches import own_patches_caption
 from interpret_deconv.renderers import FeatureGrid
 from interpret_deconv.renderers.zoom import SHARE, Spot, find_spot, shares, starts, whole_images, zoomed
 from interpret_figures.page import TIMES
@@ -194,3 +195,18 @@ def test_receptive_fields_inside_the_image_are_drawn_as_ever(
     labels = text(FeatureGrid(), made, made.layer(size=size))
     assert f"receptive field {size} {TIMES} {size} pixels" in labels
     assert "outside" in labels
+
+
+def test_a_patch_of_its_own_is_in_the_middle(made: SimpleNamespace) -> None:
+    size = (32, 32)
+    layer = layer_of(made, [block(12, 12, 4, size), block(0, 20, 4, size)])
+    own = torch.tensor([[12, 12, 16, 16], [0, 20, 4, 24]])
+    layer = replace(layer, own=own, mixed_by="attention")
+    close = zoomed(layer, size)
+    assert close.box.tolist() == [[8, 8, 20, 20], [0, 16, 12, 28]]  # three patches wide, inside the image
+    astray = replace(layer, patches=torch.stack([block(26, 26, 4, size)] * 2).half())
+    assert zoomed(astray, size).box.tolist() == [[0, 0, 30, 30], [0, 2, 30, 32]]  # with what comes from afar
+    assert layer.take(torch.tensor([False, True])).own.tolist() == [[0, 20, 4, 24]]  # type: ignore[union-attr]
+    text = own_patches_caption(close)
+    assert f"own 4 {TIMES} 4 pixels; attention below" in text
+    assert own_patches_caption(replace(close, own=None)) == ""

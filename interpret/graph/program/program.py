@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
@@ -298,3 +298,17 @@ def _resolved(value: Any, values: Mapping[Node, Any], x: Tensor) -> Any:
     if isinstance(value, (list, tuple)):
         return [_resolved(item, values, x) for item in value]
     return value
+
+
+def with_operands(node: Node, made: Mapping[Node, Node]) -> Node:
+    """A node that reads what was made in the place of its operands, among its arguments, too."""
+    operands = tuple(made.get(operand, operand) for operand in node.operands)
+    return replace(node, arguments=_replaced(dict(node.arguments), made), operands=operands)
+
+
+def _replaced(value: Any, made: Mapping[Node, Node]) -> Any:
+    if isinstance(value, Node):
+        return made.get(value, value)
+    if isinstance(value, dict):
+        return {key: _replaced(item, made) for key, item in value.items()}
+    return [_replaced(item, made) for item in value] if isinstance(value, (list, tuple)) else value

@@ -23,7 +23,7 @@ from interpret.graph.program.translate import translate
 from interpret.modules.contexts import plain
 from interpret.modules.copies import eval_copy
 from interpret.modules.outputs import Output, pick_output
-from interpret.modules.returned import is_dense
+from interpret.modules.returned import layer_value
 from interpret.modules.wrappers import hookable_parts, unwrapped
 
 _LOCK = RLock()
@@ -87,9 +87,10 @@ class _Taps:
         """A forward hook that notes what the module called ``name`` returns."""
 
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if is_dense(output):
+            value = layer_value(output)
+            if value is not None:
                 self.names.append(name)
-                self.values.append(output.clone())  # a later in-place operation must not show in it
+                self.values.append(value.clone())  # a later in-place operation must not show in it
 
         return hook
 

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret_deconv.beyond import caption
+from interpret_deconv.own_patches import own_patches_caption
 from interpret_deconv.renderers.tiles import Tiles
 from interpret_deconv.renderers.unit_grid import UnitGrid
 from interpret_deconv.renderers.units import check_layers, choose_units
@@ -37,7 +38,8 @@ EMPTY = 244
 class FeatureGrid(UnitGrid[Projections]):
     """Projections of the strongest neurons beside their image patches (Zeiler & Fergus 2014, Figure 2).
 
-    Every patch is the neuron's receptive field; where that is the whole image, the part around the signal.
+    Every patch is the neuron's receptive field; where that is the whole image, the part around the signal. A
+    token's own patch is outlined.
     Zero is mid-grey, and each projection has its own scale.
     """
 
@@ -196,7 +198,8 @@ def _seen(pages: UnitPages, result: Projections) -> str:
     if (height, width) == result.input.size:
         return "whole image"
     whole = f"{result.input.size[0]} {TIMES} {result.input.size[1]}"
-    return f"the {pixels} pixels around each projection's signal, of the image's {whole} that a neuron sees"
+    around = "signal" if pages.tiles.layer.own is None else "place"
+    return f"the {pixels} pixels around each projection's {around}, of the image's {whole} that a neuron sees"
 
 
 def _legend(pages: UnitPages, result: Projections, layer: str) -> str:
@@ -205,7 +208,8 @@ def _legend(pages: UnitPages, result: Projections, layer: str) -> str:
     percentile = pages.tiles.percentile
     cut = f" (percentile {percentile:g})" if percentile < 100 else ""
     pale = "" if pages.whole else " Pale: outside the image."
-    beyond = caption(result.nonlinearities.get(layer, {}))
+    said = (own_patches_caption(pages.tiles.layer), caption(result.nonlinearities.get(layer, {})))
+    beyond = " ".join(text for text in said if text)
     return (
         f"Left: {result.rule} projections, strongest first; zero is mid-grey, each at its own "
         f"scale{cut}. Right: the same patches of the images.{pale}{channel}{beyond and ' '}{beyond}"

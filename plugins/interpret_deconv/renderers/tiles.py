@@ -54,4 +54,7 @@ class Tiles:
     ) -> UInt8[np.ndarray, "n h w 3"]:
         height, width = tiles.shape[1:3]
         beyond = display.outside(self.layer.box[list(neurons)], (height, width), self.photographs.spec.size)
-        return display.resize(display.mark(tiles, beyond).numpy(), self.size, smooth=self.smooth)
+        shown = display.resize(display.mark(tiles, beyond).numpy(), self.size, smooth=self.smooth)
+        if self.layer.own is None:
+            return shown
+        return display.outlined(shown, self.layer.own[list(neurons)], self.layer.box[list(neurons)])

@@ -1,7 +1,8 @@
 """Which part of a projection to show where the receptive field is larger than the image.
 
 Such a projection is as large as the image, but its signal is often a small spot. A square around the spot, of
-the same size for every neuron of a layer, shows it at a scale at which it can be read.
+the same size for every neuron of a layer, shows it at a scale at which it can be read. Where a neuron has a
+patch of its own (a token's), the square is around that, with some of what lies beside it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ SHARE = 0.9
 MOST = 3 / 4
 """Of how many projections it has to; the median would cut the signal of every second one."""
 
+AROUND = 3
+"""The smallest square around a neuron's own patch, in sides of that."""
+
 LEAST = 1 / 4
 """The smallest square that is shown, as a part of the image's shorter side."""
 
@@ -34,7 +38,7 @@ class Spot(NamedTuple):
     """Where the energy of a projection lies; the middle of the image and 0 where it has none.
 
     Attributes:
-        y: Its centre of mass, in pixels from the upper edge of the image.
+        y: Its centre of mass, or that of the neuron's own patch, in pixels from the upper edge of the image.
         x: The same from the left edge.
         side: Pixels on a side of the smallest square around it that holds ``SHARE`` of the energy.
     """
@@ -61,20 +65,37 @@ def zoomed(layer: LayerProjections, image: tuple[int, int]) -> LayerProjections:
         layer: Projections and their boxes; both are cropped.
         image: Height and width of the network's input in pixels.
     """
-    spots = [find_spot(patch) for patch in layer.patches] if whole_images(layer, image) else []
+    spots = _spots(layer) if whole_images(layer, image) else []
     sides = sorted(spot.side for spot in spots if spot.side)
     if not sides:
         return layer
-    side = max(sides[ceil(MOST * len(sides)) - 1], ceil(LEAST * min(image)))
+    side = max(sides[ceil(MOST * len(sides)) - 1], ceil(LEAST * min(image)), AROUND * _own_side(layer))
     return layer if side >= min(image) else _cropped(layer, _boxes(spots, side, image))
 
 
-def find_spot(patch: Shaped[Tensor, "c h w"]) -> Spot:
-    """Where the energy of a projection of a whole image lies."""
+def _spots(layer: LayerProjections) -> list[Spot]:
+    if layer.own is None:
+        return [find_spot(patch) for patch in layer.patches]
+    middles = [((top + bottom) / 2, (left + right) / 2) for top, left, bottom, right in layer.own.tolist()]
+    return [find_spot(patch, middle) for patch, middle in zip(layer.patches, middles, strict=True)]
+
+
+def _own_side(layer: LayerProjections) -> int:
+    """Pixels on a side of the neurons' own patches; 0 where they have none."""
+    return 0 if layer.own is None else int((layer.own[:, 2:] - layer.own[:, :2]).max())
+
+
+def find_spot(patch: Shaped[Tensor, "c h w"], middle: tuple[float, float] | None = None) -> Spot:
+    """Where the energy of a projection of a whole image lies.
+
+    Args:
+        patch: The projection.
+        middle: The point around which it is sought, (y, x) in pixels; None: its centre of mass.
+    """
     energy = patch.double().square().sum(0)
     if not energy.any():
-        return Spot(energy.shape[0] / 2, energy.shape[1] / 2, 0)
-    y, x = _centre(energy.sum(1)), _centre(energy.sum(0))
+        return Spot(*(middle or (energy.shape[0] / 2, energy.shape[1] / 2)), 0)
+    y, x = middle or (_centre(energy.sum(1)), _centre(energy.sum(0)))
     held = shares(energy, y, x)
     return Spot(y, x, min(int((held < SHARE).sum()) + 1, len(held)))
 

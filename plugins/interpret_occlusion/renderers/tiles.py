@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from math import ceil
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
+from torch import Tensor
 
 from interpret.modules import as_log_probabilities
 from interpret_deconv import LayerProjections
@@ -144,26 +145,27 @@ class Panels:
         where = "to pixels: here (black frame), in other images" if elsewhere else "to pixels"
         said = phrase(self.result.nonlinearities.get(layer, {}))
         beyond = f" ({said})" if said else ""
-        title, details = "What it sees", f"that map of {layer} projected {where}{beyond}"
         found = self.result.features[place].get(layer)
+        own = "" if found is None or found.own is None else "; outlined: where it stands"
+        title, details = "What it sees", f"that map of {layer} projected {where}{beyond}{own}"
         pixels = np.full((*self.tile, 3), WHITE, np.uint8)
         if found is None or not len(found.unit):
             pixels[:] = EMPTY
             note = self.result.notes.get(layer, "This unit is never positive in this image.")
             return Panel("c", title, details, pixels, f"unit {unit}", note=note)
-        mosaic(pixels, self._patches(found))
+        found = found.take(found.rank.argsort())
+        mosaic(pixels, self._patches(found), None if found.own is None else (found.own, found.box))
         others = len(found.unit) - 1
         more = f" + {others} other{'s' if others > 1 else ''}" if others else " only"
         return Panel("c", title, details, pixels, f"unit {unit}, here{more}")
 
     def _patches(self, found: LayerProjections) -> UInt8[np.ndarray, "n h w 3"]:
-        """Projections in pixels, each at its own scale, this image's first; pale outside the images."""
-        order = found.rank.argsort()
+        """Projections in pixels, each at its own scale; pale outside the images."""
         channels = display.shown_channels(self.result.input, found.patches.shape[1])
-        values = found.patches[order][:, channels].float()
+        values = found.patches[:, channels].float()
         pixels = display.signed_pixels(values, display.magnitude(values, self.percentile))
         size = (values.shape[2], values.shape[3])
-        beyond = display.outside(found.box[order], size, self.photographs.spec.size)
+        beyond = display.outside(found.box, size, self.photographs.spec.size)
         return display.mark(pixels, beyond).numpy()
 
     def _probability(self, maps: Sweep) -> Panel:
@@ -212,8 +214,18 @@ def frame(pixels: UInt8[np.ndarray, "h w 3"], colour: tuple[int, ...], width: in
     pixels[:, :width] = pixels[:, -width:] = colour
 
 
-def mosaic(pixels: UInt8[np.ndarray, "h w 3"], patches: UInt8[np.ndarray, "n ph pw 3"]) -> None:
-    """Draw patches of one size side by side, as large as fits, the first one in a black frame."""
+def mosaic(
+    pixels: UInt8[np.ndarray, "h w 3"],
+    patches: UInt8[np.ndarray, "n ph pw 3"],
+    outlined: tuple[Int[Tensor, "n 4"], Int[Tensor, "n 4"]] | None = None,
+) -> None:
+    """Draw patches of one size side by side, as large as fits, the first one in a black frame.
+
+    Args:
+        pixels: What is drawn on.
+        patches: What is drawn.
+        outlined: What to outline of each, and what of its image it shows, as `display.outlined` takes it.
+    """
     gap = max(round(0.03 * max(pixels.shape[:2])), 3)
     sizes = {
         columns: filling(patches.shape[1:3], _cell(pixels, ceil(len(patches) / columns), columns, gap))
@@ -221,7 +233,8 @@ def mosaic(pixels: UInt8[np.ndarray, "h w 3"], patches: UInt8[np.ndarray, "n ph 
     }
     columns = max(sizes, key=lambda count: sizes[count])
     height, width = sizes[columns]
-    for place, tile in enumerate(enlarged(patches, (height, width))):
+    tiles = enlarged(patches, (height, width))
+    for place, tile in enumerate(display.outlined(tiles, *outlined) if outlined else tiles):
         y, x = place // columns * (height + gap), place % columns * (width + gap)
         pixels[y : y + height, x : x + width] = tile
     frame(pixels[:height, :width], rgb(INK), 2)

@@ -184,6 +184,7 @@ def _layer(
     kept = numbers.overlap(top)
     found = [stage.projected[layer] for stage in stages if stage.projected]
     box, patches, scale = _cells(found, rows) if found else _no_cells(len(epochs))
+    own = _own_cells(found, rows)
     return LayerEvolution(
         values=values,
         image=image,
@@ -196,6 +197,8 @@ def _layer(
         patches=patches,
         scale=scale,
         similarity=numbers.similarity(patches),
+        own=own,
+        mixed_by=found[0].mixed_by if found else "",
     )
 
 
@@ -209,6 +212,16 @@ def _cells(found: Sequence[LayerProjections], rows: Sequence[int]) -> tuple[Tens
         row = [list(rows).index(unit) for unit in one.unit.tolist()]
         box[row, column], patches[row, column], scale[row, column] = one.box, one.patches, one.scale
     return box, patches, scale
+
+
+def _own_cells(found: Sequence[LayerProjections], rows: Sequence[int]) -> Tensor | None:
+    """The neurons' own patches by row and epoch, if they have any."""
+    own = torch.zeros(len(rows), len(found), 4, dtype=torch.int64)
+    for column, one in enumerate(found):
+        if one.own is None:
+            return None
+        own[[list(rows).index(unit) for unit in one.unit.tolist()], column] = one.own
+    return own if found else None
 
 
 def _no_cells(columns: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -39,6 +39,7 @@ class LayerEvolution(Record):
             zero where the unit is dead.
         scale: The largest magnitude of each projection; 1 where it is zero.
         similarity: Cosine of each projection with the one before, -1 to 1; NaN where one is missing.
+        own: The part of the image where the neuron stands, as in ``LayerProjections``; so ``mixed_by``.
     """
 
     values: Float[Tensor, "unit epoch rank"]
@@ -52,6 +53,8 @@ class LayerEvolution(Record):
     patches: Float16[Tensor, "row epoch channel height width"]
     scale: Float[Tensor, "row epoch"]
     similarity: Float[Tensor, "row epoch"]
+    own: Int[Tensor, "row epoch 4"] | None = None
+    mixed_by: str = ""
 
     @property
     def dead(self) -> Bool[Tensor, "unit epoch"]:
@@ -92,6 +95,8 @@ class LayerEvolution(Record):
             box=self.box[row, column],
             patches=self.patches[row, column],
             scale=self.scale[row, column],
+            own=None if self.own is None else self.own[row, column],
+            mixed_by=self.mixed_by,
         )
 
 

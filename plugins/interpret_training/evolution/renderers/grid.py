@@ -227,7 +227,8 @@ class LayerRows:
         elif (height, width) == self.image:
             seen = "whole image"
         else:
-            seen = f"the {pixels} pixels around each signal, of {self.image[0]} {TIMES} {self.image[1]}"
+            around = "signal" if self.tiles.layer.own is None else "place"
+            seen = f"the {pixels} pixels around each {around}, of {self.image[0]} {TIMES} {self.image[1]}"
         channels, total = self.tiles.channels, self.tiles.layer.patches.shape[1]
         named = f"channel{'s' * (len(channels) > 1)} {', '.join(map(str, channels))} of {total}"
         channel = "" if channels == list(range(total)) else f"  ·  {named}"
