@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Literal, Protocol, TypeVar
 
 from torch import nn
 
 from interpret.errors import InterpretError, ModelError
+from interpret.graph.operations.signals import is_rectifier
 from interpret.graph.program.program import Graph, Node
 from interpret.network.recording import Call
 from interpret.network.views import LayerView
@@ -76,6 +78,7 @@ def _named(network: Layered) -> list[str]:
 def _all(network: Layered) -> list[str]:
     return (
         _named(network)
+        or _blocks(network, list(network.modules_of(nn.Conv2d)))
         or _rectified(network)
         or _convolutions(network, "neither ReLUs nor convolutions that can be named")
     )
@@ -131,16 +134,24 @@ _CHOICES: dict[str, Callable[[Layered], list[str]]] = {
 
 
 def _rectified(network: Layered) -> list[str]:
-    """The layers that end in a ReLU, whether it is a module or a function; each output under one name."""
+    """The layers that end in a ReLU, or a SiLU, GELU, …, module or function; each output under one name.
+
+    Those of gates, which stand behind a global pool, are left out where there are larger ones.
+    """
     try:
         graph = network.graph
     except ModelError:  # it cannot be traced
         return list(network.modules_of(nn.ReLU))
     names: dict[Node, str] = {}
     for name, node in (graph.returned or graph.layers).items():
-        if node.op == "relu" and name in network.calls:
+        if is_rectifier(node) and name in network.calls:
             names.setdefault(node, name)
-    return list(names.values())
+    return [name for node, name in names.items() if not _is_pooled(node)] or [*names.values()]
+
+
+def _is_pooled(node: Node) -> bool:
+    """Whether it is a map (c, 1, 1)."""
+    return len(node.shape) == 3 and prod(node.shape[1:]) == 1
 
 
 def _blocks(network: Layered, convolutions: Sequence[str]) -> list[str]:

@@ -204,8 +204,9 @@ class Network:
         """The layers that an analysis looks at where nobody names any, in execution order.
 
         They are the paper's layers by their aliases ``layer1``, ``layer2``, …, else all aliases; without
-        aliases the outputs of all ReLUs, or else all convolutions; the blocks of a transformer that has
-        convolutions only to cut the image into patches.
+        aliases the blocks of a transformer that has convolutions only to cut the image into patches, or else
+        the outputs of all ReLUs and of what stands in their place (SiLU, GELU, …), but for those of gates
+        behind a global pool, or else all convolutions.
 
         Args:
             choice: ``all`` of these; ``spread``: without the paper's names at most six, at equal distances;

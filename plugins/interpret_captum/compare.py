@@ -14,7 +14,7 @@ from interpret.plugin import Probe
 from interpret.targets import Target
 from interpret_captum.comparison import Comparison, Family
 from interpret_captum.specs import ProbeSpec, build, kind, labels
-from interpret_captum.study import Settings, Study
+from interpret_captum.study import Settings, Study, usual_families
 
 BUNDLED: tuple[dict[str, Any], ...] = (
     {"probe": "project", "lrn": "gradient"},  # as autograd, and so Captum, treats response norms
@@ -56,7 +56,8 @@ class Compare(Probe):
     )
     metrics: list[Family] = Field(
         ["agreement", "faithfulness", "localisation"],
-        description="What is measured: agreement, faithfulness, sensitivity, localisation, sanity, cost.",
+        description="What is measured: agreement, faithfulness, sensitivity, localisation, sanity, cost; by "
+        "default no faithfulness where outputs are values and stand for no probabilities.",
     )
     target: Target = Field(
         None,
@@ -114,13 +115,15 @@ class Compare(Probe):
             StepError: If probes that are measured against each other answer different questions.
         """
         shared = {item.name: getattr(self, item.name) for item in fields(Settings) if item.name != "families"}
+        given = "metrics" in self.model_fields_set
+        families = frozenset(self.metrics) if given else usual_families(network)
         return compare(
             network,
             images,
             self.nested(),
             reference=self._references(),
             names=labels(self.probes),
-            settings=Settings(frozenset(self.metrics), **shared),
+            settings=Settings(families, **shared),
         )
 
     def _references(self) -> tuple[int, ...]:
@@ -148,11 +151,12 @@ def compare(
         probes: Each gives attributions, exemplars or features.
         reference: The place of the probe that each is measured against; none: the first.
         names: What the probes are called, no two alike; none: their own names, numbered.
-        settings: What is measured, and how finely.
+        settings: What is measured, and how finely; none: as ``Compare`` has it.
 
     Raises:
         StepError: If probes that are measured against each other answer different questions.
     """
     references = tuple(reference or [0] * len(probes))
     called = tuple(names or labels([{"probe": probe.name} for probe in probes]))
-    return Study(network, as_images(images), probes, references, called, settings or Settings()).comparison()
+    settings = settings or Settings(usual_families(network))
+    return Study(network, as_images(images), probes, references, called, settings).comparison()

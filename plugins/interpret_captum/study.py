@@ -30,6 +30,14 @@ from interpret_captum.methods import asked_of, attribute_of, score_of
 from interpret_topk import Exemplars
 
 FAMILIES: frozenset[Family] = frozenset(["agreement", "faithfulness", "localisation"])
+
+
+def usual_families(network: Network) -> frozenset[Family]:
+    """What is measured where nobody says it; faithfulness only where outputs stand for probabilities."""
+    known = has_probabilities(network.output_kind, network.class_count)
+    return FAMILIES if known else FAMILIES - {"faithfulness"}
+
+
 SHAKE = 0.02
 """Largest change of a pixel, in pixel units, under which a map should stay as it is."""
 

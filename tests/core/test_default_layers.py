@@ -54,6 +54,14 @@ def test_a_residual_network():
     assert network.default_layers("first and last") == ["relu", "avgpool"]
 
 
+def test_other_nonlinearities_stand_for_relus_and_gates_do_not_count():
+    """SiLUs of maps are layers; the SiLU and the sigmoid behind a global pool belong to a gate."""
+    squeezing = torchvision.ops.SqueezeExcitation(4, 2, activation=nn.SiLU)
+    parts = [nn.Conv2d(3, 4, 3), nn.SiLU(), squeezing, nn.Conv2d(4, 4, 3), nn.Hardswish(), nn.Flatten()]
+    network = wrap(nn.Sequential(*parts, nn.Linear(64, 8), nn.GELU(), nn.Linear(8, 2)), input_size=8)
+    assert network.default_layers() == ["1", "4", "7"]
+
+
 def test_a_network_without_any_says_what_to_do():
     flat = wrap(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), input_size=1)
     with pytest.raises(ModelError, match=r"neither ReLUs nor convolutions .* for example \['0', '1'\]"):

@@ -236,3 +236,16 @@ class Noise(Images):
     def fingerprint(self) -> str:
         """What they depend on."""
         return "noise"
+
+
+def test_a_comparison_leaves_out_by_itself_what_values_have_not() -> None:
+    """A regression has no probability; what is asked for by name is refused, with a cure."""
+    network = interpret.wrap(
+        nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * (SIZE - 2) ** 2, 1)),
+        input_size=SIZE,
+    )
+    probes = [{"probe": "captum.saliency"}, {"probe": "project"}]
+    found = interpret.load_probe("compare", probes=probes, steps=2).run(network, Noise())
+    assert {metric.family for metric in found.metrics} == {"agreement"}
+    with pytest.raises(ModelError, match="Leave it out"):
+        interpret.load_probe("compare", probes=probes, metrics=["faithfulness"]).run(network, Noise())

@@ -107,3 +107,15 @@ def test_right_where_captum_is_not(kind: type[nn.Module], by_autograd: Project) 
     theirs = captums(module, x, "second", (1, 2, 3), "deconvnet")
     torch.testing.assert_close(ours, right, rtol=0, atol=1e-12)
     assert (theirs - right).abs().max() > 0.05 * right.abs().max()
+
+
+@pytest.mark.parametrize("rule", ["deconvnet", "guided", "gradient"])
+def test_pixels_that_are_no_numbers_stop_no_more_of_a_signal_than_in_autograd(rule: str) -> None:
+    torch.manual_seed(0)
+    parts = [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.ReLU()]
+    module = nn.Sequential(*parts).double().eval()
+    x = torch.randn(1, 1, 12, 12, dtype=torch.float64)
+    x[..., 3] = torch.nan
+    found = neuron(trace(module, (1, 12, 12)), x, "4", (2, 1, 1), rule)
+    torch.testing.assert_close(found, captums(module, x, "4", (2, 1, 1), rule), equal_nan=True)
+    assert bool(found.nan_to_num().any())

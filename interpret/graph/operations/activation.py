@@ -46,9 +46,14 @@ def rectified(signal: Tensor, rule: str, active: Tensor | None) -> Tensor:
     return signal if active is None else signal * active
 
 
+def _active(value: Tensor) -> Tensor:
+    """Where a ReLU lets a gradient through, as in autograd: also where it is NaN."""
+    return (value <= 0).logical_not_()
+
+
 def _save_signs(node: Node, arguments: Mapping[str, Any]) -> tuple[Any, Tensor]:
     value = apply(node, arguments)
-    return value, value > 0
+    return value, _active(value)
 
 
 def _save(rules: Rules) -> SaveRule | None:
@@ -72,11 +77,11 @@ def _one_channel(windows: NeuronWindows, node: Node, signal: Tensor, channel: Te
 
 def _saved(windows: NeuronWindows, node: Node, values: WindowedValues) -> tuple[Tensor, Tensor]:
     value = windows.plain(node, values)
-    return value, value > 0
+    return value, _active(value)
 
 
 def _saved_of_maps(windows: NeuronWindows, node: Node, maps: Tensor) -> Tensor:
-    return windows.cut(maps > 0, windows.frames[node])
+    return windows.cut(_active(maps), windows.frames[node])
 
 
 def _change(batch: PlaceBatch, node: Node) -> Change:

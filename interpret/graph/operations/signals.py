@@ -110,6 +110,16 @@ def is_activation(owner: str) -> bool:
     return isinstance(kind, type) and kind is not nn.MultiheadAttention
 
 
+def is_rectifier(node: Node) -> bool:
+    """Whether a node is a ReLU, or a nonlinearity of one signal in its place: no gate, no squashing."""
+    return _is_relu(node) or (source_of(node) is not None and not any(_ranks(node)))
+
+
+def _is_relu(node: Node) -> bool:
+    row = row_of(node)
+    return pointwise(node) and row.save is not None and row.top_down is not None
+
+
 # Gates.
 
 
