@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from matplotlib import colormaps
 
 from interpret_figures.page import INK, Label
-from interpret_figures.text import category, number, text_inches
+from interpret_figures.text import category, number, numbers, text_inches
 
 __all__ = [
     "LABELS",
@@ -132,10 +132,8 @@ def draw_bar(
         left, over = x + round(scale.place(mark) * (width - thick)), round(0.03 * dpi)
         canvas[y - over : y + height + over, left : left + thick] = rgb(INK)
     below, middle = y + height + round(0.12 * dpi), (scale.low + scale.high) / 2
-    labels = [
-        Label(x, below, number(scale.low), SMALL),
-        Label(x + width, below, number(scale.high), SMALL, align="right"),
-    ]
+    low, high = numbers(scale.low, scale.high)
+    labels = [Label(x, below, low, SMALL), Label(x + width, below, high, SMALL, align="right")]
     room = width / dpi - 2 * max(text_inches(label.text, SMALL) for label in labels)
     if middle in {0.0, 0.5} and scale.high > scale.low and text_inches("  0.5  ", SMALL) < room:
         labels.append(Label(x + width / 2, below, number(middle), SMALL, align="center"))

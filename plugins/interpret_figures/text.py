@@ -5,13 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
+from math import ceil, log10
 
 from matplotlib.backends.backend_agg import RendererAgg
 
 from interpret.files import printable
 from interpret_figures.page import font
 
-__all__ = ["MINUS", "category", "chance", "fitted", "number", "paragraph", "text_inches"]
+__all__ = ["MINUS", "category", "chance", "fitted", "number", "numbers", "paragraph", "text_inches"]
 
 
 MINUS = "\N{MINUS SIGN}"
@@ -34,6 +35,20 @@ def number(value: float) -> str:
     else:
         text = f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
     return text.replace("-", MINUS)
+
+
+def numbers(*values: float) -> list[str]:
+    """Numbers that stand beside each other, in as many digits as it takes to tell them apart.
+
+    Example:
+        >>> numbers(0.1412, 0.1437)
+        ['0.1412', '0.1437']
+    """
+    largest, spread = max(map(abs, values)), max(values) - min(values)
+    if not 0 < 10 * spread < largest < 1000:
+        return [number(value) for value in values]
+    digits = min(2 + ceil(log10(largest / spread)), 7)
+    return [f"{value:.{digits}g}".replace("-", MINUS) for value in values]
 
 
 def chance(value: float) -> str:

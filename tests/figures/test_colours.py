@@ -17,7 +17,7 @@ from interpret_figures.colours import (
     scale_for,
     tint,
 )
-from interpret_figures.text import MINUS, chance, fitted, number, paragraph, text_inches
+from interpret_figures.text import MINUS, chance, fitted, number, numbers, paragraph, text_inches
 
 
 def test_a_scale_goes_from_zero_or_around_it():
@@ -93,6 +93,18 @@ def test_the_rest_of_a_legend_is_grey():
 )  # fmt: skip
 def test_numbers(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ((0.0, 1.0), ["0", "1"]), ((2.5, 2.5), ["2.5", "2.5"]), ((0.1412, 0.1437), ["0.1412", "0.1437"]),
+        ((-0.1441, -0.1352, -0.14), [f"{MINUS}0.1441", f"{MINUS}0.1352", f"{MINUS}0.14"]),
+        ((512.25, 512.5), ["512.25", "512.5"]), ((-4412.6, -4412.5), [f"{MINUS}4,413", f"{MINUS}4,412"]),
+    ],
+)  # fmt: skip
+def test_numbers_beside_each_other_are_told_apart(values, texts):
+    assert numbers(*values) == texts
 
 
 @pytest.mark.parametrize(

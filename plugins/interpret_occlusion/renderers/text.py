@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from interpret.images import Fill
 from interpret_figures.display import channel_note
 from interpret_figures.page import TIMES
-from interpret_figures.text import category, chance, number
+from interpret_figures.text import category, chance, numbers
 from interpret_occlusion.results import OcclusionMaps, Sweep
 
 
@@ -20,7 +20,8 @@ def outcome(maps: Sweep) -> str:
     """What the occluder did to the target's probability in one image, or to its output."""
     without, least = maps.unoccluded_value, float(maps.value.min())
     if not maps.has_probability:
-        return f"output {number(without)} uncovered, {number(least)} at the lowest"
+        uncovered, lowest = numbers(without, least)
+        return f"output {uncovered} uncovered, {lowest} at the lowest"
     return f"probability {chance(without)} uncovered, {chance(least)} at the lowest"
 
 

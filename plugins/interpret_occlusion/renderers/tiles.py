@@ -18,7 +18,7 @@ from interpret_figures.colours import ZERO, Entry, Scale, label_pixels, legend, 
 from interpret_figures.grid import WHITE
 from interpret_figures.page import INK
 from interpret_figures.photographs import Photographs
-from interpret_figures.text import chance, number
+from interpret_figures.text import chance, number, numbers
 from interpret_occlusion.renderers.places import occluder_box, spread
 from interpret_occlusion.results import OcclusionMaps, Sweep
 
@@ -181,7 +181,8 @@ class Panels:
         scale = Scale(float(both.min()), float(both.max()), PROBABILITY.colours)
         pixels = spread(scale.pixels(values), maps, self.tile)
         details = "its output at each place of the occluder"
-        return Panel("d", "Target", details, pixels, f"{number(without)} uncovered", scale, without)
+        uncovered, _, _ = numbers(without, scale.low, scale.high)
+        return Panel("d", "Target", details, pixels, f"{uncovered} uncovered", scale, without)
 
     def legend(self, place: int) -> list[Entry]:
         """What the colours of the labels of one image mean; none where there is one output."""
