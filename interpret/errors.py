@@ -74,8 +74,11 @@ class PipelineError(InterpretError):
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The names most like ``name``, best first."""
-    return get_close_matches(str(name), list(dict.fromkeys(known)), n=count, cutoff=0.5)
+    """The names most like ``name``, best first; where none is as it is written, without regard to case."""
+    names = list(dict.fromkeys(known))
+    folded = {item.casefold(): item for item in names}
+    found = get_close_matches(str(name).casefold(), folded, n=count, cutoff=0.5)
+    return get_close_matches(str(name), names, n=count, cutoff=0.5) or [folded[item] for item in found]
 
 
 def suggest(name: str, known: Sequence[str]) -> str:

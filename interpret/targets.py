@@ -225,7 +225,10 @@ def check_classes(logits: Tensor, least: int = 2) -> None:
         number = "each class" if least == 1 else "each of two or more classes"
         cure = "Wrap a module that returns logits (n, classes)"
         if len(shape) == 3:
-            cure = "Make it so: interpret.wrap(module, output=interpret.modules.MeanOverImage())"
+            cure = (
+                "Make it so: interpret.wrap(module, output=interpret.modules.MeanOverImage()), with of=… if "
+                "the module returns more than this map. A function ends in .mean((2, 3)) instead"
+            )
         if not shape:
             cure = "Give it an axis: interpret.wrap(module, output=lambda y: y[:, None])"
         raise ModelError(

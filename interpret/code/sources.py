@@ -33,6 +33,9 @@ MAX_SOURCE_BYTES = 4 * 2**20
 MAX_FILES = 300
 """So many source files are read at most to find out what one name means."""
 
+MAX_NAMES = 1000
+"""So many names are followed at most for that."""
+
 STARTED_IN = Path.cwd()
 """Where this process began: ``python -m`` and notebooks put it on the import path unasked."""
 
@@ -111,24 +114,39 @@ class Library:
             self.sources[module] = read_source(module) if len(self.sources) < MAX_FILES else None
         return self.sources[module]
 
-    def definitions(
-        self, name: str, seen: frozenset[str] = frozenset()
-    ) -> Iterator[tuple[Source, Definition]]:
-        """The class and function statements that a full dotted name may lead to, through re-exports."""
-        if name in seen or len(seen) > 50:
-            return
+    def definitions(self, name: str) -> Iterator[tuple[Source, Definition]]:
+        """The class and function statements that a full dotted name may lead to, through re-exports.
+
+        Each name is followed once and only ``MAX_NAMES`` are: a package that imports ``*`` from hundreds of
+        its modules offers every name through each of them.
+        """
+        left, seen = [name], {name}
+        while left and not self.full:
+            source, rest = self._nearest(left.pop())
+            if source is None:
+                continue
+            if found := source.define(rest):
+                yield source, found
+                continue
+            head, _, tail = rest.partition(".")
+            further = [f"{bound}.{tail}".rstrip(".") for bound in source.bindings(head)]
+            further = [bound for bound in dict.fromkeys(further) if bound not in seen]
+            further = further[: MAX_NAMES - len(seen)]
+            seen.update(further)
+            left += reversed(further)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further file is read: what was found so far is all."""
+        return len(self.sources) >= MAX_FILES
+
+    def _nearest(self, name: str) -> tuple[Source | None, str]:
+        """The innermost module of a full dotted name that has a source, and the rest of the name."""
         module, _, rest = name.rpartition(".")
         while module and (source := self.source(module)) is None:
             module, _, last = module.rpartition(".")
             rest = f"{last}.{rest}"
-        if not module or source is None:
-            return
-        if found := source.define(rest):
-            yield source, found
-            return
-        head, _, tail = rest.partition(".")
-        for bound in source.bindings(head):
-            yield from self.definitions(f"{bound}.{tail}".rstrip("."), seen | {name})
+        return (source, rest) if module else (None, name)
 
     def meanings(self, source: Source, name: str) -> list[str]:
         """The full dotted names that a dotted name written in ``source`` may stand for."""

@@ -28,7 +28,7 @@ def with_maps(graph: Graph, layouts: Mapping[str, Layout | None], mark: str = "@
     made: dict[tuple[Node, Layout], dict[str, Node]] = {}
     for name, node in graph.layers.items():
         layout = layouts.get(name)
-        if layout is None or layout.kind in {"nchw", "vector"} or not fits(layout, (0, *node.shape)):
+        if layout is None or not _needs_more(node, layout):
             layers[name] = node
             continue
         if (node, layout) not in made:
@@ -44,6 +44,13 @@ def with_maps(graph: Graph, layouts: Mapping[str, Layout | None], mark: str = "@
     return replace(graph, nodes=tuple(nodes), layers=layers, returned=graph.layers)
 
 
+def _needs_more(node: Node, layout: Layout) -> bool:
+    """Whether a layer is no map or vector as it is, or its rows and columns are lost on the way."""
+    if layout.kind == "nchw":
+        return node.batched and node.spatial is None and len(node.shape) == 3
+    return layout.kind != "vector" and fits(layout, (0, *node.shape))
+
+
 def _chain(node: Node, layout: Layout, token: str) -> Iterator[Node]:
     """The operations behind a layer that make its map, or one of its tokens."""
     name = f"{node.name}_{layout.kind}{layout.grid or ''}{layout.before}"
@@ -52,6 +59,9 @@ def _chain(node: Node, layout: Layout, token: str) -> Iterator[Node]:
         selected = {"self": node, "dim": 1, "index": token_index(layout, token)}
         call = CanonicalCall("select", aten.select.int, selected)
         yield _made(node, f"{name}_{token}", call, (images, shape[1]))
+        return
+    if layout.kind == "nchw":
+        yield _permuted(node, name, (0, 1, 2, 3), node.traced, spatial=(2, 3))
         return
     if layout.kind == "nhwc":
         rows, columns, channels = shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -10,7 +11,7 @@ from pydantic import AfterValidator
 
 from interpret import results
 from interpret.code.imports import allowing
-from interpret.errors import InterpretError
+from interpret.errors import InterpretError, ModelError
 from interpret.files.folders import user_path
 from interpret.images.dataset import Images
 from interpret.network.network import Network
@@ -42,6 +43,11 @@ def load_model(name: str, *, device: Device = "auto", **parameters: Any) -> Netw
     Example:
         >>> interpret.load_model("torchvision:squeezenet1_1", categories=10)  # doctest: +SKIP
     """
+    if not isinstance(name, str):
+        raise ModelError(
+            f"load_model takes a name, such as 'torchvision:resnet18', and got {type(name).__name__}. A "
+            "module that you have is wrapped: interpret.wrap(module)."
+        )
     found = read_model_name(name, registry().models)
     with allowing([found.module] if found.module else []):  # who calls this has chosen what is imported
         model: Model = _load("model", found.name, with_parameters(found, parameters))
@@ -118,4 +124,5 @@ def load_result(folder: str | Path) -> Result:
 
 
 def _load(kind: Kind, name: str, parameters: dict[str, Any]) -> Any:
-    return configure(registry().lookup(kind, name), kind, parameters)
+    paths = {key: os.fspath(item) for key, item in parameters.items() if isinstance(item, os.PathLike)}
+    return configure(registry().lookup(kind, name), kind, {**parameters, **paths})

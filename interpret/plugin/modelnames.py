@@ -54,7 +54,7 @@ def read_model_name(text: str, models: Mapping[str, type[Model]]) -> ModelName:
     taker = next((known for known, model in models.items() if model.takes_import_path), "")
     if taker and re.fullmatch(FORM, text) and module_spec(name.partition(".")[0]):
         return ModelName(taker, {models[taker].after_colon: _defined_at(text)}, name)
-    hint = f"Nor is a module {name!r} installed." if colon else ""
+    hint = f"Nor is a module {name!r} installed." if colon else _with_colon(name, models)
     raise UnknownNameError("model", name, models, hint)
 
 
@@ -71,6 +71,20 @@ def with_parameters(found: ModelName, parameters: Mapping[str, Any]) -> dict[str
             f"{parameters[key]!r}. Leave one out."
         )
     return {**found.parameters, **parameters}
+
+
+def _with_colon(name: str, models: Mapping[str, type[Model]]) -> str:
+    """That a network of a library is named behind the model that knows it."""
+    takers = [
+        f"{known}:{name}"
+        for known, model in sorted(models.items())
+        if (field := model.model_fields.get(model.after_colon)) is not None
+        and field.is_required()
+        and not model.takes_import_path
+    ]
+    return (
+        f"Is it a network of a library, or a folder? Write {' or '.join(takers)}." if takers and name else ""
+    )
 
 
 def _after_colon(model: type[Model], rest: str) -> str:

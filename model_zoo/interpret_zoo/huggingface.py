@@ -87,9 +87,10 @@ class HuggingFace(ImageModel):
         """What the processor says, and the names in ``id2label``."""
         folder = self.folder()
         config, values = read_config(folder), processor_values(folder)[1]
-        size, channels = _image_shape(config)
-        middle = None if channels == 3 else (0.5,) * channels
-        stated = processor_stated(values, size, channels) if values else Stated(size, middle, middle)
+        with _understood(folder):
+            size, channels = _image_shape(config)
+            middle = None if channels == 3 else (0.5,) * channels
+            stated = processor_stated(values, size, channels) if values else Stated(size, middle, middle)
         return stated.or_else(Stated(categories=label_names(config)))
 
     def load(self, device: Device = "auto", seed: int = 0) -> Network:
@@ -247,7 +248,13 @@ def _image_shape(config: Any) -> tuple[tuple[int, int], int]:
     """Height and width, and the number of channels, as the configuration says them."""
     vision = getattr(config, "vision_config", None) or config
     size, channels = getattr(vision, "image_size", None) or 224, getattr(vision, "num_channels", None) or 3
-    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1])), int(channels)
+    if isinstance(size, int):
+        return (size, size), int(channels)
+    if not isinstance(size, list | tuple) or len(size) != 2:
+        raise ModelError(
+            f"{CONFIG} says image_size {size!r:.100}; it must be one number, or height and width."
+        )
+    return (int(size[0]), int(size[1])), int(channels)
 
 
 def _take_red_first(module: nn.Module, folder: Path) -> None:

@@ -335,8 +335,14 @@ def _input_spec(stated: Stated) -> InputSpec:
     mean, std = stated.mean or default.mean, stated.std or default.std
     if len(mean) != len(std):
         raise ModelError(f"'mean' has {len(mean)} channels and 'std' has {len(std)}: give both.")
+    size = stated.size or default.size
+    if not 1 <= min(size) <= max(size) <= LARGEST_SIDE or not 1 <= (stated.resize or 1) <= 2 * LARGEST_SIDE:
+        raise ModelError(
+            f"The model's files say that images are scaled to {stated.resize} and cropped to {size} pixels; "
+            f"sides are 1 to {LARGEST_SIDE:,}. Say what is right: input_size and resize."
+        )
     return InputSpec(
-        stated.size or default.size,
+        size,
         *as_channels(mean, std),
         stated.resize,
         stated.interpolation or default.interpolation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Mapping
@@ -19,11 +20,14 @@ from torch import nn
 from interpret.errors import InterpretError, ModelError, clause, suggest
 from interpret.files import user_path
 from interpret.images import Interpolation
-from interpret.plugin import plain_arguments
+from interpret.network import Network
+from interpret.plugin import Device, plain_arguments
 from interpret.weights import Weights, load_into, read_weights, weights_hash
 from interpret_zoo.hub import fetched, optional
 from interpret_zoo.image_model import ImageModel, Stated
 from interpret_zoo.torchvision import download
+
+log = logging.getLogger(__name__)
 
 OWN = "pretrained"
 """What ``weights`` says to mean timm's own."""
@@ -120,6 +124,18 @@ class Timm(ImageModel):
                 f"{clause(error)!s:.500}."
             ) from error
         return module
+
+    def load(self, device: Device = "auto", seed: int = 0) -> Network:
+        """The network in eval mode."""
+        network = super().load(device, seed)
+        if self.given().resize is None and (padded := _padded(self.listed().config)):
+            log.warning(
+                "timm pads photographs with black for %s (%s); here they are scaled to fill the input. Give "
+                "tensors of timm's own transform where that matters.",
+                self.arch,
+                padded,
+            )
+        return network
 
     def listed(self) -> Listed:
         """What is said of the network where it is listed."""
@@ -316,6 +332,14 @@ def input_stated(config: Mapping[str, Any], channels: int) -> Stated:
         interpolation=interpolation,
         squash=found["crop_mode"] == "squash",
     )
+
+
+def _padded(config: Mapping[str, Any]) -> str:
+    """What in a configuration makes timm pad photographs; empty if nothing does."""
+    if config.get("crop_mode") == "border":
+        return "crop_mode: border"
+    share = float(config.get("crop_pct") or 1)
+    return f"crop_pct: {share:g}" if share > 1 and config.get("crop_mode") != "squash" else ""
 
 
 def _for_channels(values: tuple[float, ...], channels: int) -> tuple[float, ...]:

@@ -14,13 +14,16 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from interpret.errors import DatasetError, InterpretError, PluginError, UnknownNameError, clause
-from interpret.files import content_hashes, digest, printable, user_path
+from interpret.files import content_hashes, digest, parse_json, printable, read_text, user_path
 from interpret.images import Columns, Images, Sample, open_bytes, open_image
 from interpret.plugin import Dataset
 from interpret_datasets.folder import spread
 
 SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"
 """What ``save_to_disk`` writes into the folder of one split, and of several."""
+
+LARGEST = 2**24
+"""Bytes of a list of files that are read."""
 
 
 class HuggingFaceDataset(Dataset):
@@ -68,6 +71,7 @@ class HuggingFaceDataset(Dataset):
             if folder is None:
                 return datasets.load_dataset(self.path, self.subset, revision=self.revision)
             if (folder / SAVED).is_file() or (folder / SAVED_SPLITS).is_file():
+                _require_inside(folder.absolute())
                 return datasets.load_from_disk(str(folder))
             return datasets.load_dataset(_builder(folder), data_dir=str(folder.absolute()))
 
@@ -172,6 +176,22 @@ def library() -> ModuleType:
             f"The dataset huggingface needs the package datasets, which cannot be imported: {clause(error)}. "
             "Install it: pip install 'interpret-cnn[huggingface]'."
         ) from error
+
+
+def _require_inside(folder: Path) -> None:
+    """Refuse what ``save_to_disk`` wrote, if its lists of splits and files lead out of the folder."""
+    splits = _json(folder / SAVED_SPLITS).get("splits", ())
+    parts = [folder, *(folder / split for split in splits)]
+    files = [part / item["filename"] for part in parts for item in _json(part / SAVED).get("_data_files", ())]
+    for path in (*parts, *files):
+        if not Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder)):
+            raise DatasetError(f"{folder} takes rows from {path}, which lies outside of it. Save it anew.")
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    """The mapping in a file; empty where there is none."""
+    content = parse_json(read_text(path, LARGEST).encode()) if path.is_file() else {}
+    return content if isinstance(content, Mapping) else {}
 
 
 def _builder(folder: Path) -> str:

@@ -8,7 +8,7 @@ from interpret.graph import nonlinearities as named
 from interpret.network import Network, takes_network
 from interpret_deconv.choices import Nonlinear, Rule, as_rules
 
-__all__ = ["caption", "captions", "nonlinearities"]
+__all__ = ["caption", "captions", "nonlinearities", "phrase"]
 
 
 @takes_network
@@ -44,7 +44,7 @@ def nonlinearities(
 
 
 def caption(found: Mapping[str, Sequence[str]]) -> str:
-    """What was done beyond ReLUs, in a few words; empty where there was nothing.
+    """What was done beyond ReLUs, in a sentence; empty where there was nothing.
 
     Args:
         found: As `nonlinearities` gives it.
@@ -53,12 +53,26 @@ def caption(found: Mapping[str, Sequence[str]]) -> str:
         >>> caption({"rectified": ("Hardswish x 18",), "gated": ("hardsigmoid x 9",)})
         'Hardswish rectified as ReLU; 9 gates as recorded.'
     """
+    said = phrase(found)
+    begun = "G" + said[1:] if said.startswith("gradient of") else said  # names are spelt as they are
+    return f"{begun}." if said else ""
+
+
+def phrase(found: Mapping[str, Sequence[str]]) -> str:
+    """The same within a sentence.
+
+    Args:
+        found: As `nonlinearities` gives it.
+
+    Example:
+        >>> phrase({"gradient": ("layer_norm x 2",)})
+        'gradient of layer_norm'
+    """
     parts = [_listed(found.get("rectified", ()), "{} rectified as ReLU")]
     count = sum(_count(name) for name in found.get("gated", ()))
     parts += [f"{count} gates as recorded" if count > 1 else "1 gate as recorded"] if count else []
     parts += [_listed(found.get("gradient", ()), "gradient of {}")]
-    said = "; ".join(part for part in parts if part)
-    return f"{said[0].upper()}{said[1:]}." if said else ""
+    return "; ".join(part for part in parts if part)
 
 
 def captions(found: Mapping[str, Mapping[str, Sequence[str]]]) -> str:

@@ -45,6 +45,7 @@ def test_properties_are_captums(name):
 
 def test_every_other_name_is_captums():
     assert attr.IntegratedGradients is captum.attr.IntegratedGradients
+    assert set(dir(attr)) >= set(captum.attr.__all__)
     with pytest.raises(AttributeError):
         attr.Occlussion  # noqa: B018
     with pytest.raises(AttributeError):
@@ -95,6 +96,13 @@ class Unsure(nn.Module):
         return x + 0 * torch.rand_like(x)
 
 
+class Decided(nn.Module):
+    """The class, which has no gradient."""
+
+    def forward(self, x):
+        return x.argmax(1)
+
+
 class Summed(nn.Module):
     def forward(self, x):
         return x.sum()[None]
@@ -124,6 +132,8 @@ WRONG = {
     "a target too deep": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": (1, 2)},
     "too few targets": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": [1]},
     "too many targets": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": torch.tensor([1, 0, 1])},
+    "targets from the end": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": [-1, 0]},
+    "True places at once": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "perturbations_per_eval": True},
     "a list of two kinds": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": [1, (2,)]},
     "a target of a kind": {"sliding_window_shapes": (3, 5, 5), "strides": 5, "target": 1.5},
     "other images": {"inputs": images(2, torch.float32), "sliding_window_shapes": (3, 5, 5), "strides": 5},
@@ -158,6 +168,9 @@ def test_errors_of_the_others_are_captums():
         lambda source: source.Deconvolution(lambda x: x),
         lambda source: source.Deconvolution(module).attribute(x),
         lambda source: source.Deconvolution(module).attribute(x, target=9),
+        lambda source: source.Deconvolution(module).attribute(x, target=torch.tensor([0, -1])),
+        lambda source: source.GuidedBackprop(module).attribute(x, target=[-1, -2]),
+        lambda source: source.Deconvolution(nn.Sequential(module, Decided())).attribute(x),
         lambda source: source.GuidedBackprop(module).attribute([x], target=1),
         lambda source: source.NeuronDeconvolution(module, module[0]).attribute(x, 1),
         lambda source: source.NeuronDeconvolution(module, module[0]).attribute(x, (1, 2)),
@@ -168,6 +181,20 @@ def test_errors_of_the_others_are_captums():
     ]
     for call in asked:
         assert said(lambda call=call: call(attr)) == said(lambda call=call: call(captum.attr))
+
+
+def test_images_made_in_inference_mode_are_captums_case_with_each_warning_once():
+    module = built(chain)
+    with torch.inference_mode():
+        x = images(2).clone()
+    told = []
+    for source in (captum.attr, attr):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with pytest.raises(RuntimeError, match="inference"):
+                source.Deconvolution(module).attribute(x, target=1)
+        told.append([str(warning.message) for warning in caught])
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("name", ["Deconvolution", "GuidedBackprop"])

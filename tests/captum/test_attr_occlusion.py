@@ -24,8 +24,10 @@ from small_modules import (
 from torch import Tensor
 
 from interpret_captum import attr
+from interpret_captum.attr import occlusion
 from interpret_captum.attr.asking import as_asked
 from interpret_captum.attr.occlusion import as_places, occlusion_maps
+from interpret_occlusion.engines import pick_engine
 
 NETWORKS = {**ALIKE, "functional": Functional, "shared": Shared}
 
@@ -124,6 +126,26 @@ def test_outputs_of_other_shapes(build, target):
     with answered_by("us"):
         found = attr.Occlusion(module).attribute(x, (3, 6, 6), 4, target=target)
     near(found, captum.attr.Occlusion(module).attribute(x, (3, 6, 6), 4, target=target), 2e-6)
+
+
+def test_at_few_places_whole_passes_answer_and_at_many_only_what_changes(monkeypatch):
+    module, x, picked = built(chain), images(2), []
+
+    def picks(*asked):
+        picked.append(pick_engine(*asked))
+        return picked[-1]
+
+    monkeypatch.setattr(occlusion, "pick_engine", picks)
+    for window, little, engine in (
+        (6, occlusion.LITTLE, "full"),
+        (2, occlusion.LITTLE, "incremental"),
+        (6, 0, "incremental"),
+    ):
+        monkeypatch.setattr(occlusion, "LITTLE", little)
+        with answered_by("us"):
+            found = attr.Occlusion(module).attribute(x, (3, window, window), window, target=1)
+        assert picked[-1].name == engine
+        near(found, captum.attr.Occlusion(module).attribute(x, (3, window, window), window, target=1), 2e-6)
 
 
 def test_progress_is_shown_to_its_end(capsys):

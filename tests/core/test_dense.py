@@ -256,6 +256,15 @@ def test_a_map_that_is_returned_alone_names_the_cure_too() -> None:
     torch.testing.assert_close(maps.unoccluded, module(images()[:1]).mean((2, 3))[0])
 
 
+def test_a_map_that_was_chosen_names_a_cure_that_works() -> None:
+    for output in ("aux", lambda returned: returned["aux"]):
+        with pytest.raises(ModelError, match=r"MeanOverImage\(\)\), with of=… if .*\.mean\(\(2, 3\)\)"):
+            sweep(wrapped(Segmenter(), output), images()[0], 4, 4)
+    first = sweep(wrapped(Segmenter(), MeanOverImage(of="aux")), images()[0], 4, 4)
+    again = sweep(wrapped(Segmenter(), lambda returned: returned["aux"].mean((2, 3))), images()[0], 4, 4)
+    torch.testing.assert_close(first.unoccluded, again.unoccluded)
+
+
 ALL = [*(output for output, _ in OUTPUTS.values()), BestScore(classes=3, near=BOX)]
 
 

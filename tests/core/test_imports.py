@@ -112,6 +112,29 @@ def test_everything_else_is_refused_and_not_imported(bait, target, message):
     assert not (bait / "trap").exists()
 
 
+def test_a_name_is_followed_once_however_many_ways_lead_to_it(bait):
+    modules = [f"m{index}" for index in range(8)]
+    for own in modules:
+        others = "".join(f"from {other} import *\n" for other in modules if other != own)
+        (bait / f"{own}.py").write_text(others + ("class Net: pass\n" if own == "m7" else ""))
+    found = list(sources.Library().definitions("m0.Net"))  # the ways through m0 to m6 are 1,957
+    assert [(source.module, node.name) for source, node in found] == [("m7", "Net")]
+
+
+def test_a_package_that_offers_everything_ends_the_search(bait, monkeypatch):
+    monkeypatch.setattr(sources, "MAX_FILES", 8)
+    monkeypatch.setattr(sources, "MAX_NAMES", 50)
+    for name in range(12):
+        (bait / f"bait/part{name}.py").write_text("from bait import *\n")
+    stars = "".join(f"from .part{name} import *\n" for name in range(12))
+    (bait / "bait/__init__.py").write_text(stars)  # so do those of transformers, of which there are 400
+    library = sources.Library()
+    assert list(library.definitions("bait.part3.Nothing")) == []
+    assert len(library.sources) <= 8
+    with pytest.raises(ModelError, match="has no class 'Nothing'"):
+        find_import_path("bait:Nothing")
+
+
 def test_what_a_module_makes_of_its_class_is_looked_at_once_more():
     with pytest.raises(ModelError, match=r"is no nn\.Module class that is defined in bait\.swapped"):
         import_target("bait.swapped:Net")

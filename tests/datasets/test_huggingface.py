@@ -1,6 +1,7 @@
 """Data sets of Hugging Face: in Python as they are, from folders and by name in pipelines."""
 
 import io
+import json
 import pickle
 import sys
 from pathlib import Path
@@ -198,6 +199,27 @@ def test_paths_lead_nowhere_else(tmp_path):
             images[0]
 
 
+@pytest.mark.parametrize("file", ["state.json", "dataset_dict.json"])
+def test_rows_come_from_nowhere_else(tmp_path, file):
+    column = {"image": [{"bytes": png(shade), "path": None} for shade in (1, 2)]}
+    rows = datasets.Dataset.from_dict(column, features=datasets.Features({"image": datasets.Image()}))
+    rows.save_to_disk(tmp_path / "private")
+    if file == "state.json":
+        rows.save_to_disk(tmp_path / "set")
+    else:
+        datasets.DatasetDict({"train": rows}).save_to_disk(tmp_path / "set")
+    assert len(interpret.load_dataset("huggingface", path=tmp_path / "set")) == 2  # a Path, too
+    path = tmp_path / "set" / file
+    said = json.loads(path.read_text())
+    if file == "state.json":
+        said["_data_files"][0]["filename"] = "../private/" + said["_data_files"][0]["filename"]
+    else:
+        said["splits"] = ["../private"]
+    path.write_text(json.dumps(said))
+    with pytest.raises(DatasetError, match=r"private.*, which lies outside of it"):
+        interpret.load_dataset("huggingface", path=tmp_path / "set")
+
+
 def test_nothing_in_a_folder_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "set").mkdir()
@@ -214,7 +236,7 @@ def test_nothing_in_a_folder_runs(tmp_path, monkeypatch):
 def test_a_broken_folder_is_said(tmp_path, content):
     rows().save_to_disk(tmp_path / "set")
     (tmp_path / "set" / "state.json").write_text(content)
-    with pytest.raises(DatasetError, match="cannot read"):
+    with pytest.raises(DatasetError, match=r"cannot read|lies outside of it"):
         load(tmp_path / "set")
 
 

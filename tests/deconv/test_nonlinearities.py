@@ -14,7 +14,7 @@ from interpret.errors import InterpretError, UnknownNameError
 from interpret.images import as_images
 from interpret.network import Network, wrap
 from interpret_deconv import Deconv, Project, Projections, nonlinearities
-from interpret_deconv.beyond import caption, captions
+from interpret_deconv.beyond import caption, captions, phrase
 from interpret_deconv.renderers import FeatureGrid
 from interpret_topk import mine
 
@@ -65,6 +65,9 @@ def test_captions() -> None:
     assert (
         caption({"rectified": ("GELU", "Mish x 2", "a", "b")}) == "GELU, Mish and 2 more rectified as ReLU."
     )
+    assert phrase({"rectified": ("GELU",)}) == "GELU rectified as ReLU"
+    assert caption({"rectified": ("gelu",)}) == "gelu rectified as ReLU."  # names are spelt as they are
+    assert caption({"gradient": ("layer_norm",)}) == "Gradient of layer_norm."
     assert captions({"a": SAID, "b": SAID}) == TEXT
     assert captions({"a": {}, "b": SAID}) == f"b: {TEXT}"
     assert captions({}) == ""

@@ -12,7 +12,7 @@ import interpret
 from interpret.cli.options import Device as TypedDevice
 from interpret.cli.options import model_options
 from interpret.cli.shell import call
-from interpret.errors import InterpretError, PipelineError, PluginError, UnknownNameError
+from interpret.errors import InterpretError, ModelError, PipelineError, PluginError, UnknownNameError
 from interpret.pipeline import read_pipeline
 from interpret.plugin import Device, Model, read_model_name, registry
 from interpret.plugin.flaws import class_flaw
@@ -94,6 +94,12 @@ def test_a_text_loads_what_the_long_form_loads():
     [
         ("zfnett:scenes", UnknownNameError, "Did you mean 'zfnet'.*Nor is a module 'zfnett' installed"),
         ("zfnett", UnknownNameError, "Did you mean 'zfnet'"),
+        ("ZFNet", UnknownNameError, "Did you mean 'zfnet'"),
+        ("resnet18", UnknownNameError, "Write .*timm:resnet18 or torchvision:resnet18"),
+        ("microsoft/resnet-18", UnknownNameError, "Write huggingface:microsoft/resnet-18 or"),
+        ("torchvision:ResNet18", PluginError, "Did you mean 'resnet18'"),
+        (5, ModelError, "takes a name, .* and got int"),
+        (torch.nn.Identity(), ModelError, r"interpret\.wrap\(module\)"),
         ("no such: thing", UnknownNameError, "There is no model 'no such'"),
         ("zfnet:", PluginError, "Nothing stands after the colon of 'zfnet:'. Write zfnet:WEIGHTS"),
         ("torchvision:resnet19", PluginError, "Did you mean 'resnet1"),

@@ -144,6 +144,7 @@ def integers(schema, definitions, name="", seen=()):
 def test_whatever_takes_time_or_memory_has_a_limit(kind):
     """A whole number is a size with a largest value, a seed, or names what is looked up."""
     looked_up = {"target", "unit", "units", "reference", "categories", "input_size", "window", "stride"}
+    looked_up |= {"output", "of"}  # indices among what a network returns
     for name, plugin in getattr(registry(), kind).items():
         schema = plugin.model_json_schema()
         for field, found in integers(schema, schema.get("$defs", {})):

@@ -176,6 +176,30 @@ def test_processors_are_understood(kind, shape, tmp_path, caplog):
     assert min(apart) < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("file", "said", "message"),
+    [
+        ("config.json", {"image_size": [32]}, "image_size"),
+        ("config.json", {"image_size": "big"}, "image_size"),
+        ("preprocessor_config.json", {"image_mean": "x"}, "could not convert"),
+        ("preprocessor_config.json", {"resample": 99}, "not a valid Resampling"),
+        ("preprocessor_config.json", {"rescale_factor": "x"}, "could not convert"),
+        ("preprocessor_config.json", {"size": {"height": 10**6, "width": 10**6}}, "input_size"),
+        ("preprocessor_config.json", {"size": {"shortest_edge": 10**8}}, "input_size"),
+        ("preprocessor_config.json", {"size": {"height": -5, "width": 5}}, "input_size"),
+    ],
+)
+def test_a_folder_that_says_nonsense_of_the_input_is_refused(folders, tmp_path, file, said, message):
+    for each in folders("resnet").iterdir():
+        (tmp_path / each.name).write_bytes(each.read_bytes())
+    known = json.loads((tmp_path / file).read_text())
+    (tmp_path / file).write_text(json.dumps(known | said))
+    with pytest.raises(ModelError, match=message):
+        load(tmp_path)
+    if message == "input_size":  # the cure
+        assert load(tmp_path, input_size=64, resize=64).input.size == (64, 64)
+
+
 def test_a_processor_that_does_something_else_is_told(caplog):
     processor = T.ViTImageProcessor(size={"height": 32, "width": 32})
     spec = interpret.InputSpec((32, 32), (0.5,) * 3, (0.5,) * 3, 32)

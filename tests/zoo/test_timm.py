@@ -80,6 +80,25 @@ def test_photographs_become_what_timms_own_transform_makes_of_them(arch, size, s
     assert torch.allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [({"crop_mode": "border"}, "crop_mode: border"), ({"crop_pct": 1.15}, "crop_pct: 1.15"), ({}, "")],
+)
+def test_where_timm_pads_with_black_it_is_told(tmp_path, caplog, said, told):
+    module = timm.create_model("test_resnet", num_classes=3)
+    timm.models.save_for_hf(module, tmp_path, model_config={"num_classes": 3})
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["pretrained_cfg"] |= said
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    network = interpret.load_model(f"timm:local-dir:{tmp_path}", device="cpu")
+    assert (told in caplog.text) if told else not caplog.records
+    transform = timm.data.create_transform(
+        **timm.data.resolve_data_config({}, pretrained_cfg=config["pretrained_cfg"])
+    )
+    apart = (transform(photograph(400, 300)) - network.preprocess(photograph(400, 300))).abs().max()
+    assert (apart > 0.1) == bool(told)  # what is told is so
+
+
 def test_what_is_given_stands_above_timms_configuration():
     card = Timm(arch=SMALL, mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear", resize=170).card()
     assert card.input == interpret.InputSpec((160, 160), (0.0,) * 3, (1.0,) * 3, 170, "bilinear")

@@ -26,6 +26,13 @@ def _axes(arguments: Mapping[str, Any], operand: Node, traced: tuple[int, ...]) 
     return None if arguments["dim"] in spatial(operand) else aligned(arguments, operand, traced)
 
 
+def _stacked(arguments: Mapping[str, Any], operand: Node, traced: tuple[int, ...]) -> SpatialAxes:
+    """Axes from the new one on are one further back."""
+    new = arguments.get("dim", 0) % len(traced)
+    rows, columns = (axis + (axis >= new) for axis in spatial(operand))
+    return rows, columns
+
+
 def _top_down(_maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
     axis = node.arguments["dim"]
     parts = torch.split(signal, [operand.traced[axis] for operand in node.operands], dim=axis)
@@ -66,5 +73,5 @@ OPERATIONS = (
         windowed=WindowedRules(_windowed, joins=True),
         delta=DeltaRules(_change, _joins_channels, fresh=True),
     ),
-    Operation("stack", ("stack",), linear="all"),
+    Operation("stack", ("stack",), linear="all", axes=_stacked),
 )

@@ -15,7 +15,7 @@ FRESH = frozenset(
     | {"local_response_norm", "layer_norm", "mean", "sum", "gelu", "softplus", "log_softmax", "softmax"}
     | {"matmul", "scaled_dot_product_attention", "upsample_nearest2d", "upsample_bilinear2d"}
     | {"conv_transpose2d", "pad", "upsample_bicubic2d", "_upsample_nearest_exact2d", "roll", "flip"}
-    | {"_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"}
+    | {"_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "index"}
 )
 """Plain operations whose values are tensors of their own."""
 
@@ -27,7 +27,7 @@ IN_PLACE = frozenset(
 
 SHARING = frozenset(
     {"flatten", "view", "reshape", "unflatten", "contiguous", "permute", "transpose", "select", "slice"}
-    | {"unsqueeze", "squeeze", "expand", "dropout", "split", "chunk", "getitem", "alias"}
+    | {"unsqueeze", "squeeze", "expand", "dropout", "split", "chunk", "unbind", "getitem", "alias"}
     | {"pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
 )
 """Plain operations whose values may be parts of their operands under another shape."""

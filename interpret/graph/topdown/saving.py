@@ -143,8 +143,12 @@ def moves_images(node: Node) -> bool:
     """Whether an operation works on images on another axis than the first, or by their numbers.
 
     Attention in windows works on (images x windows, tokens, channels), and some code on (tokens, images,
-    channels).
+    channels). A mask of every image has no numbers: it is another constant.
     """
     in_front = all(item.batched for item in (node, *node.operands) if item.varies)
-    counted = (item for item in node.operands if not item.varies and not item.continuous)
+    counted = (
+        item
+        for item in node.operands
+        if not item.varies and not item.continuous and item.dtype is not torch.bool
+    )
     return not in_front or any(item.traced[:1] == (TRACED_BATCH,) for item in counted)

@@ -40,3 +40,7 @@ if not TYPE_CHECKING:  # or type checkers would believe any name
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(captum.attr, name)
+
+    def __dir__() -> list[str]:
+        """With Captum's names, so that a prompt completes them."""
+        return sorted({*globals(), *captum.attr.__all__})

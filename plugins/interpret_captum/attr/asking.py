@@ -106,6 +106,8 @@ def _images(inputs: Any, more: Any) -> Float[Tensor, "n c h w"]:
         raise DelegatedError("the module takes several inputs")
     if x.dim() != 4 or not x.numel() or not x.is_floating_point() or x.layout is not torch.strided:
         raise DelegatedError("the input is no batch of images (n, c, h, w)")
+    if x.is_inference():
+        raise DelegatedError("the images were made in inference mode")
     return x
 
 
@@ -170,5 +172,7 @@ def _targets(target: Any, output: Tensor) -> list[Any]:
     if isinstance(target, list) and all(isinstance(item, tuple) for item in target):
         return target
     if isinstance(target, list) and all(isinstance(item, int) for item in target) and output.dim() == 2:
+        if any(item < 0 for item in target):
+            raise DelegatedError("Captum counts no targets of single examples from the end")
         return target
     raise DelegatedError("the target is none that Captum takes")

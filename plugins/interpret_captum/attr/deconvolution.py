@@ -127,6 +127,8 @@ def _of_outputs(method: Any, rule: Rule, inputs: Any, target: Any, more: Any) ->
     if method.gradient_func is not compute_gradients:
         raise DelegatedError("gradient_func was replaced")
     network, x = _asked(method.model, inputs, more)
+    if not network.graph.output.continuous:
+        raise DelegatedError("the module returns whole numbers, which have no gradient")
     signals = x.new_zeros(len(x), *network.graph.output.shape)
     for signal, index in zip(signals, output_indices(target, signals), strict=True):
         if signal[index].numel() != 1:

@@ -24,6 +24,12 @@ from interpret_occlusion.occluder import per_pixel
 TOGETHER = 32
 """Occluded images in one forward pass, at least, where whole passes are needed."""
 
+FEW = 16
+"""At no more places whole passes answer, if they take no more than `LITTLE`."""
+
+LITTLE = 3_000_000_000
+"""Multiply-adds of whole passes in which the incremental engine has not even been prepared."""
+
 
 class Places(NamedTuple):
     """Where a window stands, as Captum slides it: from the corner on, the last ones cut at the border.
@@ -96,7 +102,7 @@ class Occlusion(captum.attr.Occlusion):  # type: ignore[misc]  # Captum has no t
         )
 
         def ours() -> Any:
-            if not isinstance(perturbations_per_eval, int) or perturbations_per_eval < 1:
+            if not _is_step(perturbations_per_eval):
                 raise DelegatedError("perturbations_per_eval is no positive number")
             asked = as_asked(self.forward_func, inputs, additional_forward_args)
             places = as_places(asked.x, sliding_window_shapes, strides)
@@ -136,7 +142,7 @@ def as_places(x: Float[Tensor, "n c h w"], window: Any, strides: Any) -> Places:
 
 
 def _is_step(value: Any) -> bool:
-    return isinstance(value, int) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _along(extent: int, window: int, stride: int) -> list[Slices]:
@@ -198,7 +204,7 @@ def occlusion_maps(  # noqa: PLR0917 - the parts of one question
 
 def _answers(task: SweepTask, places: Places, bar: Any) -> Float[Tensor, "rows columns outputs"]:
     """The outputs at every place, by the engine that suits the whole windows."""
-    engine = pick_engine("auto", task, places.rows[0], places.columns[0])
+    engine = pick_engine(_choice(task, places), task, places.rows[0], places.columns[0])
 
     def of(rows: Slices, columns: Slices) -> Tensor:
         with _heard(bar, len(rows.starts) * len(columns.starts)):
@@ -207,6 +213,15 @@ def _answers(task: SweepTask, places: Places, bar: Any) -> Float[Tensor, "rows c
     return torch.cat(
         [torch.cat([of(rows, columns) for columns in places.columns], 1) for rows in places.rows]
     )
+
+
+def _choice(task: SweepTask, places: Places) -> str:
+    """``full`` for a few small passes: each image has an engine prepared and tried, which takes longer."""
+    rows, columns = places.rows[0], places.columns[0]
+    if len(rows.starts) * len(columns.starts) > FEW:
+        return "auto"
+    passes, _ = pick_engine("full", task, rows, columns).cost(rows, columns)
+    return "full" if passes < LITTLE else "auto"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from interpret.modules import as_log_probabilities
 from interpret_deconv import LayerProjections
-from interpret_deconv.beyond import caption
+from interpret_deconv.beyond import phrase
 from interpret_figures import display
 from interpret_figures.colours import ZERO, Entry, Scale, label_pixels, legend, rgb, scale_for
 from interpret_figures.grid import WHITE
@@ -143,8 +143,8 @@ class Panels:
         unit = int(maps.followed[layer].unit[0])
         elsewhere = any(layer in item and len(item[layer].unit) > 1 for item in self.result.features)
         where = "to pixels: here (black frame), in other images" if elsewhere else "to pixels"
-        said = caption(self.result.nonlinearities.get(layer, {}))
-        beyond = f" ({said[0].lower()}{said[1:-1]})" if said else ""
+        said = phrase(self.result.nonlinearities.get(layer, {}))
+        beyond = f" ({said})" if said else ""
         found = self.result.features[place].get(layer)
         stands = any(layer in item and item[layer].own is not None for item in self.result.features)
         own = ", its own patch outlined" if stands else ""
