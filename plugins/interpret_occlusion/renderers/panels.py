@@ -106,7 +106,7 @@ class OcclusionPages:
     def page(self, rows: range, count: str = "") -> Page:
         """One page with the images of some places."""
         drawn = [self.panels.of(place) for place in rows]
-        titles = [paragraph(panel.details, self.inches, BODY, 4) for panel in drawn[0]]
+        titles = [paragraph(panel.details, self.inches, BODY, 6) for panel in drawn[0]]
         head = self.pixels(LINE * (1.6 + max(map(len, titles))))
         cell = (self._height(drawn), self._left(len(drawn[0])) + self.pixels(self.names))
         heading = Heading("Occlusion sensitivity", facts(self.result), count)

@@ -146,8 +146,9 @@ class Panels:
         said = phrase(self.result.nonlinearities.get(layer, {}))
         beyond = f" ({said})" if said else ""
         found = self.result.features[place].get(layer)
-        own = "" if found is None or found.own is None else "; outlined: where it stands"
-        title, details = "What it sees", f"that map of {layer} projected {where}{beyond}{own}"
+        stands = any(layer in item and item[layer].own is not None for item in self.result.features)
+        own = ", its own patch outlined" if stands else ""
+        title, details = "What it sees", f"that map of {layer} projected {where}{own}{beyond}"
         pixels = np.full((*self.tile, 3), WHITE, np.uint8)
         if found is None or not len(found.unit):
             pixels[:] = EMPTY
