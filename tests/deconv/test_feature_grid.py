@@ -173,10 +173,10 @@ def test_one_channel_is_grey(made: SimpleNamespace, tmp_path: Path) -> None:
     assert inked.mean() < 0.001
 
 
-def test_of_many_channels_the_strongest_is_shown(made: SimpleNamespace, tmp_path: Path) -> None:
+def test_of_many_channels_the_chosen_one_is_shown(made: SimpleNamespace, tmp_path: Path) -> None:
     layer = made.layer(channels=5, images=1)
     layer.patches[:, [0, 1, 2, 4]] *= 0.1
-    spec = InputSpec((16, 16), (0.0,) * 5, (1.0,) * 5)
+    spec = InputSpec((16, 16), (0.0,) * 5, (1.0,) * 5, shown_channels=(3,))
     x = torch.zeros(5, 16, 16)
     x[3] = 0.5
 
