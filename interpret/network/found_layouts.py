@@ -201,7 +201,7 @@ def _n(shape: Sequence[int]) -> str:
 def _like_others(layers: Mapping[str, Seen], name: str, found: Mapping[str, Layout | None]) -> Layout | None:
     """The layout of all layers of the same shape, or of as many tokens, if they have one alone."""
     shape = layers[name].shape
-    if shape[0] != 1 or len(shape) not in {3, 4}:
+    if len(shape) not in {3, 4} or shape[0] != 1:
         return None
     length = 2 if len(shape) == 3 else 4
     others = {

@@ -57,6 +57,7 @@ def brute_force(value, x, window, strides, baseline) -> Tensor:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_is_brute_force_in_float64(name):
     module, x, draw = built(NETWORKS[name]), images(2), random.Random(name)
+    torch.manual_seed(0)  # of baselines: many of them leave no ReLU of these small networks alive
     for _ in range(4):
         window = draw.randint(1, SIZE[1]), draw.randint(1, SIZE[2])
         strides = tuple(draw.randint(1, length) for length in window)

@@ -123,7 +123,7 @@ def test_what_only_decides_a_mask_is_not_refused(x: Tensor) -> None:
     torch.testing.assert_close(deconvnet, project(network, x, [Neuron(0, "1", 0)], "gradient"))
 
 
-def test_images_folded_into_channels_have_a_gradient_and_no_deconvnet(x: Tensor) -> None:
+def test_images_folded_into_channels_stay_beside_their_signals(x: Tensor) -> None:
     class Folded(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x.flatten(0, 1).unsqueeze(1).relu().view(x.shape)
@@ -131,10 +131,9 @@ def test_images_folded_into_channels_have_a_gradient_and_no_deconvnet(x: Tensor)
     torch.manual_seed(0)
     network = wrap(nn.Sequential(nn.Conv2d(3, 4, 3), Folded(), nn.Conv2d(4, 2, 3)).double(), input_size=8)
     neurons = [Neuron(1, "2", 1, 2, 3), Neuron(0, "2", 0, 1, 1), Neuron(1, "2", 0)]
-    with pytest.raises(
-        ModelError, match=r'1: reshape \(Folded\) has no image axis .* Ask with rule="gradient"'
-    ):
-        project(network, x, neurons)
+    plain = wrap(nn.Sequential(network.module[0], nn.ReLU(), network.module[2]), input_size=8)
+    for rule in ("deconvnet", "guided"):
+        torch.testing.assert_close(project(network, x, neurons, rule), project(plain, x, neurons, rule))
     leaf = x.clone().requires_grad_()
     maps = network.module(leaf)
     expected = [

@@ -76,7 +76,11 @@ def check_project(network: Network, chain: Chain, layer: str, x: Tensor) -> None
         with pytest.raises(ModelError, match="has no gradient in PyTorch"):
             project(network, x[None], neurons, "gradient")
         return
-    close(project(network, x[None], neurons, "gradient"), torch.stack(expected))
+    right = torch.stack(expected)
+    if right.isnan().any():  # no signal times no derivative is no number, also outside of what a neuron sees
+        close(project(network, x[None], neurons, "gradient", engine="full"), right)
+    found = project(network, x[None], neurons, "gradient")
+    close(found.where(~right.isnan(), right), right)
 
 
 def check_field(network: Network, chain: Chain, layer: str, x: Tensor) -> None:

@@ -106,6 +106,7 @@ def test_odd_spellings_become_few_words() -> None:
         torch.testing.assert_close(graph.run(x)[graph.output], module(x)["out"], rtol=0, atol=0)
     assert list(graph.layers) == [
         "conv:1", "act:1", "even", "act:2", "conv:2", "act:3", "norm", "gone.0", "gone.1", "gone",
+        "pool",
     ]  # fmt: skip
     assert {node.op for node in graph.path(graph.output)} == {
         "input", "conv2d", "pad", "relu", "local_response_norm", "max_pool2d",

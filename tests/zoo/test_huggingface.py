@@ -258,8 +258,9 @@ def test_stages_are_the_largest_list_of_blocks(folders, kind, stages):
     assert found["stage1"].shape[0] == 1
 
 
-def test_blocks_that_are_no_layers_get_no_name(folders):
-    assert load(folders("swin")).aliases == {}  # they return tuples
+def test_blocks_that_return_tuples_are_stages_too(folders):
+    stages = {f"stage{index}": f"swin.encoder.layers.{index}" for index in range(2)}
+    assert load(folders("swin")).aliases == stages
 
 
 def test_its_units_are_mined(folders):
