@@ -247,7 +247,7 @@ def test_outputs_that_nobody_named_have_no_names():
         ("vit", [f"vit.layers.{i}" for i in range(2)]),
         ("convnext", [f"convnext.encoder.stages.{i}" for i in range(4)]),
         ("resnet", [f"resnet.encoder.stages.{i}" for i in range(4)]),
-        ("mobilevit", [f"mobilevit.encoder.layer.{i}" for i in range(5)]),
+        pytest.param("mobilevit", [f"mobilevit.encoder.layer.{i}" for i in range(5)], marks=pytest.mark.slow),
     ],
 )
 def test_stages_are_the_largest_list_of_blocks(folders, kind, stages):
