@@ -75,7 +75,7 @@ from interpret.graph.topdown.frames import Seeds
 from interpret.graph.topdown.naming import nonlinearities, passes_gradient
 from interpret.graph.topdown.plan import Plan, plan_windows
 from interpret.graph.topdown.rules import Rules
-from interpret.graph.topdown.saving import ForwardCache, moves_images, require_rules, save_forward, save_rule
+from interpret.graph.topdown.saving import ForwardCache, moves_images, require_rules, save_forward
 from interpret.graph.topdown.ways import signal_path
 from interpret.graph.topdown.whole import by_autograd, seed_signals, top_down
 from interpret.graph.topdown.windowed import window_top_down
@@ -106,7 +106,6 @@ __all__ = [
     "receptive_field",
     "require_rules",
     "save_forward",
-    "save_rule",
     "seed_signals",
     "signal_path",
     "top_down",

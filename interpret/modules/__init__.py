@@ -21,7 +21,6 @@ from interpret.modules.outputs import (
     output_kind,
     pick_output,
     require_output,
-    require_output_kind,
 )
 from interpret.modules.returned import Key, layer_value, with_layer_value
 from interpret.modules.snapshots import writes
@@ -42,7 +41,6 @@ __all__ = [
     "output_kind",
     "pick_output",
     "require_output",
-    "require_output_kind",
     "with_layer_value",
     "writes",
 ]

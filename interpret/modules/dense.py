@@ -250,8 +250,9 @@ def as_box(name: str, value: Any) -> Box:
     Raises:
         ModelError: If it is anything else.
     """
-    whole = all(isinstance(edge, int) and not isinstance(edge, bool) for edge in value)
-    if not whole or len(value) != 4 or not (0 <= value[0] < value[2] and 0 <= value[1] < value[3]):
+    listed = isinstance(value, list | tuple) and len(value) == 4
+    whole = listed and all(isinstance(edge, int) and not isinstance(edge, bool) for edge in value)
+    if not whole or not (0 <= value[0] < value[2] and 0 <= value[1] < value[3]):
         raise ModelError(
             f"{name} is {value!r}; a box is (left, top, right, bottom) in whole pixels, such as "
             "(0, 0, 32, 32)."

@@ -66,16 +66,23 @@ def output_kind(outputs: Float[Tensor, "n classes"], operation: str = "") -> Out
     return "logits"
 
 
-NO_PROBABILITIES = (
-    "The network's outputs are values: one number has no probability, nor have means of maps or what was "
-    "wrapped with output_kind='values'. If they are logits of several classes: "
-    "interpret.wrap(module, output_kind='logits')."
-)
-
-
 def has_probabilities(kind: OutputKind, classes: int) -> bool:
     """Whether outputs stand for probabilities: the softmax of one number is 1, whatever it is."""
     return kind != "values" and (classes > 1 or kind != "logits")
+
+
+def require_probabilities(kind: OutputKind, classes: int) -> None:
+    """Refuse outputs that stand for no probabilities.
+
+    Raises:
+        ModelError: If they stand for none.
+    """
+    if not has_probabilities(kind, classes):
+        raise ModelError(
+            "The network's outputs are values: one number has no probability, nor have means of maps or what "
+            "was wrapped with output_kind='values'. If they are logits of several classes: "
+            "interpret.wrap(module, output_kind='logits')."
+        )
 
 
 def as_scores(
@@ -106,8 +113,7 @@ def as_probabilities(
     Raises:
         ModelError: If they stand for none.
     """
-    if not has_probabilities(kind, outputs.shape[axis]):
-        raise ModelError(NO_PROBABILITIES)
+    require_probabilities(kind, outputs.shape[axis])
     if kind == "probabilities":
         return outputs
     return outputs.exp() if kind == "log_probabilities" else outputs.softmax(axis)
@@ -121,8 +127,7 @@ def as_log_probabilities(
     Raises:
         ModelError: If they stand for none.
     """
-    if not has_probabilities(kind, outputs.shape[axis]):
-        raise ModelError(NO_PROBABILITIES)
+    require_probabilities(kind, outputs.shape[axis])
     if kind == "log_probabilities":
         return outputs
     if kind == "probabilities":

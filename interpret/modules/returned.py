@@ -29,7 +29,7 @@ def layer_value(output: Any) -> Tensor | None:
     """
     if is_dense(output):
         return output
-    found = (value for _, value in _items(output) if _is_activation(value))
+    found = (value for _, value in _items(output) if _is_hidden_state(value))
     return next(found, None)
 
 
@@ -37,7 +37,7 @@ def with_layer_value(output: Any, value: Tensor) -> Any:
     """What a module returned, with another tensor in the place of its `layer_value`."""
     if is_dense(output):
         return value
-    key = next(key for key, item in _items(output) if _is_activation(item))
+    key = next(key for key, item in _items(output) if _is_hidden_state(item))
     if isinstance(output, tuple):
         changed = [value if place == key else item for place, item in enumerate(output)]
         return type(output)(*changed) if hasattr(output, "_fields") else type(output)(changed)
@@ -52,7 +52,7 @@ def _items(output: Any) -> Iterator[tuple[Key, Any]]:
         yield from ((item.name, getattr(output, item.name, None)) for item in fields(output))
 
 
-def _is_activation(value: Any) -> bool:
+def _is_hidden_state(value: Any) -> bool:
     return is_dense(value) and value.is_floating_point() and value.dim() in {3, 4}
 
 

@@ -44,7 +44,7 @@ class Rise(NeuronAttribution):
         description="Take the mean answer from each: zero is then where covering changes nothing. False: the "
         "paper's sum (eq. 6), which is this and nearly the mean answer at every pixel.",
     )
-    masks_per_eval: int = Field(
+    perturbations_per_eval: int = Field(
         32, ge=1, le=4096, description="Masked copies of each image in one forward pass."
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Start of the masks.")
@@ -73,10 +73,10 @@ class Rise(NeuronAttribution):
     ) -> Float[Tensor, "1 1 h w"]:
         score = score_of(network, targets, self._value_of(network))
         total, seen = (torch.zeros(x.shape[2:], dtype=torch.float64) for _ in range(2))
-        answered, starts = 0.0, range(0, len(masks), self.masks_per_eval)
+        answered, starts = 0.0, range(0, len(masks), self.perturbations_per_eval)
         with torch.no_grad():
             for start in track(starts):
-                part = masks[start : start + self.masks_per_eval]
+                part = masks[start : start + self.perturbations_per_eval]
                 shown = part.to(x)
                 answers = score(x * shown + fill * (1 - shown)).double().cpu()
                 total += torch.einsum("m,mhw->hw", answers, part[:, 0])

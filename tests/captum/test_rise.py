@@ -75,7 +75,7 @@ def test_equal_to_the_sum_over_masks_one_by_one(value: str) -> None:
         total[image] += answer * mask
         seen_at, answers[image] = seen_at + mask / 3, answers[image] + answer / 30
     question = NEURON if value == "neuron" else {"target": 1, "value": value}
-    options = {"masks": 30, "grid": 4, "keep": 0.4, "seed": 7, "masks_per_eval": 8}
+    options = {"masks": 30, "grid": 4, "keep": 0.4, "seed": 7, "perturbations_per_eval": 8}
     found = ask("rise", centred=False, **options, **question).maps
     equal(found.sum(1), total / 30 / 0.4)
     assert torch.equal(found[:, 0], found[:, 1])
@@ -103,7 +103,7 @@ def test_the_expectation_on_a_linear_network() -> None:
         "masks": 20_000,
         "grid": 2,
         "keep": keep,
-        "masks_per_eval": 2000,
+        "perturbations_per_eval": 2000,
         "value": "output",
         "centred": False,
     }
@@ -127,7 +127,9 @@ def test_what_the_network_does_not_look_at_has_no_weight() -> None:
 
 
 def test_memory_is_a_choice_that_changes_nothing() -> None:
-    few, many = (ask("rise", masks=50, grid=4, masks_per_eval=size, target=1).maps for size in (7, 50))
+    few, many = (
+        ask("rise", masks=50, grid=4, perturbations_per_eval=size, target=1).maps for size in (7, 50)
+    )
     equal(few, many)
 
 

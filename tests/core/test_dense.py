@@ -208,6 +208,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no classes": (lambda: BestScore(classes=0), "classes is 0"),
     "iou": (lambda: BestScore(classes=2, iou=2), "iou is 2; it must be a share from 0 to 1"),
     "near": (lambda: BestScore(classes=2, near=(0, 0, 1)), "near is"),  # type: ignore[arg-type]
+    "a number": (lambda: BestScore(classes=2, near=5), "near is 5; a box"),  # type: ignore[arg-type]
 }
 
 

@@ -18,7 +18,7 @@ import interpret
 from interpret.cli.shell import call
 from interpret.errors import ModelError, PluginError, UnknownNameError
 from interpret_zoo import Timm
-from interpret_zoo.timm import category_names, input_stated, stage_aliases
+from interpret_zoo.timm_configs import category_names, input_stated, stage_aliases
 
 SMALL = "test_vit"
 

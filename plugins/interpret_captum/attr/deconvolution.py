@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import captum.attr
 from captum._utils.gradient import apply_gradient_requirements, compute_gradients, undo_gradient_requirements
@@ -27,15 +27,10 @@ HOOKS = (
 """What Captum warns of, to the letter, since programs filter it; here no hooks are set."""
 
 
-class Deconvolution(captum.attr.Deconvolution):  # type: ignore[misc]  # Captum has no types
-    """The deconvnet of an output (captum ``Deconvolution``), right where Captum is not.
+class _OfOutputs:
+    """``attribute`` of the methods that ask about outputs."""
 
-    ReLUs rectify the signal; every other operation passes its gradient, as in Captum. ReLUs are found as
-    operations, so that ``F.relu`` counts, and one whose input something else reads too is itself alone.
-
-    Example:
-        >>> Deconvolution(model).attribute(x, target=281)
-    """
+    rule: ClassVar[Rule]
 
     @log_usage(part_of_slo=True)  # type: ignore[untyped-decorator]  # others of Captum's ask for __wrapped__
     def attribute(self, inputs: Any, target: Any = None, additional_forward_args: object = None) -> Any:
@@ -50,31 +45,37 @@ class Deconvolution(captum.attr.Deconvolution):  # type: ignore[misc]  # Captum 
             Signed maps in the shape of the inputs; a tuple for a tuple.
         """
         arguments = inputs, target, additional_forward_args
-        captums = partial(super().attribute.__wrapped__, self, *arguments)
-        return answer(self, partial(_of_outputs, self, "deconvnet", *arguments), captums)
+        captums = partial(super().attribute.__wrapped__, self, *arguments)  # type: ignore[misc]
+        return answer(self, partial(_of_outputs, self, self.rule, *arguments), captums)
 
 
-class GuidedBackprop(captum.attr.GuidedBackprop):  # type: ignore[misc]
+class Deconvolution(_OfOutputs, captum.attr.Deconvolution):  # type: ignore[misc]  # Captum has no types
+    """The deconvnet of an output (captum ``Deconvolution``), right where Captum is not.
+
+    ReLUs rectify the signal; every other operation passes its gradient, as in Captum. ReLUs are found as
+    operations, so that ``F.relu`` counts, and one whose input something else reads too is itself alone.
+
+    Example:
+        >>> Deconvolution(model).attribute(x, target=281)
+    """
+
+    rule: ClassVar[Rule] = "deconvnet"
+
+
+class GuidedBackprop(_OfOutputs, captum.attr.GuidedBackprop):  # type: ignore[misc]
     """Guided backpropagation of an output (captum ``GuidedBackprop``), right where Captum is not.
 
     Example:
         >>> GuidedBackprop(model).attribute(x, target=281)
     """
 
-    @log_usage(part_of_slo=True)  # type: ignore[untyped-decorator]
-    def attribute(self, inputs: Any, target: Any = None, additional_forward_args: object = None) -> Any:
-        """As Captum's, argument for argument; see `Deconvolution`."""
-        arguments = inputs, target, additional_forward_args
-        captums = partial(super().attribute.__wrapped__, self, *arguments)
-        return answer(self, partial(_of_outputs, self, "guided", *arguments), captums)
+    rule: ClassVar[Rule] = "guided"
 
 
-class NeuronDeconvolution(captum.attr.NeuronDeconvolution):  # type: ignore[misc]
-    """The deconvnet of a neuron (captum ``NeuronDeconvolution``): only what it sees is computed.
+class _OfNeurons:
+    """``attribute`` of the methods that ask about neurons: only what they see is computed."""
 
-    Example:
-        >>> NeuronDeconvolution(model, model.layer3).attribute(x, (17, 6, 6))
-    """
+    rule: ClassVar[Rule]
 
     @log_usage(part_of_slo=True)  # type: ignore[untyped-decorator]
     def attribute(
@@ -97,29 +98,28 @@ class NeuronDeconvolution(captum.attr.NeuronDeconvolution):  # type: ignore[misc
             Signed maps in the shape of the inputs; a tuple for a tuple.
         """
         arguments = inputs, neuron_selector, additional_forward_args, attribute_to_neuron_input
-        captums = partial(super().attribute.__wrapped__, self, *arguments)
-        return answer(self, partial(_of_neurons, self, "deconvnet", *arguments), captums)
+        captums = partial(super().attribute.__wrapped__, self, *arguments)  # type: ignore[misc]
+        return answer(self, partial(_of_neurons, self, self.rule, *arguments), captums)
 
 
-class NeuronGuidedBackprop(captum.attr.NeuronGuidedBackprop):  # type: ignore[misc]
+class NeuronDeconvolution(_OfNeurons, captum.attr.NeuronDeconvolution):  # type: ignore[misc]
+    """The deconvnet of a neuron (captum ``NeuronDeconvolution``): only what it sees is computed.
+
+    Example:
+        >>> NeuronDeconvolution(model, model.layer3).attribute(x, (17, 6, 6))
+    """
+
+    rule: ClassVar[Rule] = "deconvnet"
+
+
+class NeuronGuidedBackprop(_OfNeurons, captum.attr.NeuronGuidedBackprop):  # type: ignore[misc]
     """Guided backpropagation of a neuron (captum ``NeuronGuidedBackprop``): only what it sees is computed.
 
     Example:
         >>> NeuronGuidedBackprop(model, model.layer3).attribute(x, (17, 6, 6))
     """
 
-    @log_usage(part_of_slo=True)  # type: ignore[untyped-decorator]
-    def attribute(
-        self,
-        inputs: Any,
-        neuron_selector: Any,
-        additional_forward_args: object = None,
-        attribute_to_neuron_input: bool = False,
-    ) -> Any:
-        """As Captum's, argument for argument; see `NeuronDeconvolution`."""
-        arguments = inputs, neuron_selector, additional_forward_args, attribute_to_neuron_input
-        captums = partial(super().attribute.__wrapped__, self, *arguments)
-        return answer(self, partial(_of_neurons, self, "guided", *arguments), captums)
+    rule: ClassVar[Rule] = "guided"
 
 
 def _of_outputs(method: Any, rule: Rule, inputs: Any, target: Any, more: Any) -> Any:
