@@ -151,13 +151,22 @@ def describe(name: str, as_json: bool) -> None:
 @interpret.command()
 @model_options
 @click.option("--input-size", type=Size(), help="Of the images, in place of the model's own: 96 or 96x128.")
-@click.option("--depth", type=click.IntRange(1), help="How deep: 1 for the network's own children.")
-@click.option("--all", "depth", flag_value=0, help="All layers. [as deep as a screen shows]")
+@click.option(
+    "--depth",
+    type=click.IntRange(0),
+    help="How deep: 1 for the network's own children, 0 for all. [as deep as a screen shows]",
+)
+@click.option("--all", "every", is_flag=True, help="All layers: --depth 0.")
 @click.option("--measure", is_flag=True, help="Measure what operations without a rule read; takes longer.")
 @_json
 @_traceback
-def layers(
-    model: ModelChoice, input_size: tuple[int, int] | None, depth: int | None, measure: bool, as_json: bool
+def layers(  # noqa: PLR0917 - click names them
+    model: ModelChoice,
+    input_size: tuple[int, int] | None,
+    depth: int | None,
+    every: bool,
+    measure: bool,
+    as_json: bool,
 ) -> None:
     """List the layers of a network, and what works on each.
 
@@ -166,9 +175,11 @@ def layers(
     """
     from interpret.cli import show  # noqa: PLC0415 - imports torch
 
+    if every and depth:
+        raise click.UsageError(f"--all and --depth {depth} say different things. Leave one out.")
     if input_size:
         model = replace(model, parameters={**model.parameters, "input_size": input_size})
-    summary = model.load().summary(depth, measure=measure)
+    summary = model.load().summary(0 if every else depth, measure=measure)
     show.json(asdict(summary)) if as_json else show.layer_table(summary)
 
 

@@ -218,6 +218,18 @@ def test_typed_it_prints_the_table(capsys):
     assert "features.0" not in said
 
 
+@pytest.mark.parametrize("asked", [["--all"], ["--depth", "0"], ["--all", "--depth", "0"]])
+def test_typed_all_of_them_are_shown(asked, capsys):
+    given = ["layers", "--model", "torchvision:squeezenet1_1", "--input-size", "64", "--json", *asked]
+    assert call(given) == 0
+    found = json.loads(capsys.readouterr().out)["layers"]
+    assert [row["name"] for row in found] == list(
+        interpret.load_model("torchvision:squeezenet1_1", input_size=64).layers
+    )
+    assert call(["layers", "--model", "torchvision:squeezenet1_1", "--all", "--depth", "2"]) == 2
+    assert "--all and --depth 2" in capsys.readouterr().err
+
+
 def test_typed_it_writes_json(capsys):
     assert call(["layers", "--model", "torchvision:squeezenet1_1", "--input-size", "64", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
