@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,12 +89,18 @@ def stirred(module: nn.Module) -> nn.Module:
 def _torchvision() -> list[Specimen]:
     """Every classifier there."""
     names = torchvision.models.list_models(module=torchvision.models)
-    return [_of_torchvision(name, name.rstrip("0123456789").rstrip("_")) for name in names]
+    return [_of_torchvision(name, _family(name)) for name in names]
+
+
+def _family(arch: str) -> str:
+    """``resnext`` of ``resnext50_32x4d``, ``swin v2`` of ``swin_v2_t``."""
+    found = re.match(r"(wide_)?[a-z]+(_v\d|_[xy](?=_))?", arch)
+    return found[0].replace("_", " ") if found else arch
 
 
 def _of_torchvision(arch: str, family: str) -> Specimen:
     size = {"inception_v3": 96, "vit_h_14": 28}.get(arch, 64)
-    if family.startswith("vit"):
+    if family == "vit":
         return Specimen("torchvision", arch, family, size, {"image_size": size})
     small = {"input_size": (64, 64), "partition_size": 2} if arch == "maxvit_t" else {}
     return Specimen("torchvision", arch, family, size, small)
@@ -172,3 +179,4 @@ def _sized(arch: str, family: str) -> Specimen:
 TORCHVISION = _torchvision()
 TIMM = _timm()
 ALL = {specimen.name: specimen for specimen in (*TORCHVISION, *TIMM)}
+FAMILIES = {name: specimen.family for name, specimen in ALL.items()}
