@@ -29,6 +29,7 @@ from interpret_deconv import LayerProjections, Projections
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, packed
 from interpret_deconv.own_patches import OwnPatches, with_own_patches
 from interpret_deconv.projection import LayerProjector
+from interpret_deconv.signed import signed_layers
 from interpret_topk import Exemplars
 
 
@@ -67,6 +68,7 @@ class _NeuronProbe(Probe):
             unpool="sum",
             engine="captum",
             dead={layer: exemplars[layer].dead for layer in works},
+            signed=signed_layers(network, exemplars, list(works)),
         )
 
     def _project(

@@ -78,24 +78,42 @@ def fitted(text: str, inches: float, size: float, *, bold: bool = False) -> str:
     if text_inches(text, size, bold=bold) <= inches:
         return text
 
-    def shorter(length: int) -> str:
-        return f"{text[:length].rstrip()}…"
+    return f"{text[: _fitting(text, inches, size, '…', bold=bold)].rstrip()}…"
 
+
+def _fitting(text: str, inches: float, size: float, end: str = "", *, bold: bool = False) -> int:
+    """How many letters of a text, with what ends it, fit their place; at least one, and never all."""
     # a further letter makes no text shorter: a kern takes less than the narrowest letter adds
     lengths = range(1, len(text))
-    most = bisect_right(lengths, inches, key=lambda length: text_inches(shorter(length), size, bold=bold))
-    return shorter(most)
+    return max(
+        bisect_right(
+            lengths, inches, key=lambda length: text_inches(text[:length].rstrip() + end, size, bold=bold)
+        ),
+        1,
+    )
 
 
-def paragraph(text: str, inches: float, size: float, most: int) -> list[str]:
-    """A text in lines that fit; the last of at most ``most`` lines is cut with an ellipsis."""
+def paragraph(text: str, inches: float, size: float, most: int, *, bold: bool = False) -> list[str]:
+    """A text in lines that fit; the last of at most ``most`` lines is cut with an ellipsis.
+
+    A word that is longer than a line, such as the name of a layer, goes on in the next one.
+    """
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_inches(longer, size) <= inches:
+        if lines and text_inches(longer, size, bold=bold) <= inches:
             lines[-1] = longer
         else:
-            lines.append(word)
+            lines += _broken(word, inches, size, bold=bold)
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return [fitted(line, inches, size) for line in lines]
+    return [fitted(line, inches, size, bold=bold) for line in lines]
+
+
+def _broken(word: str, inches: float, size: float, *, bold: bool) -> list[str]:
+    """A word in as many lines as it needs."""
+    parts: list[str] = []
+    while text_inches(word, size, bold=bold) > inches and len(word) > 1:
+        end = _fitting(word, inches, size, bold=bold)
+        parts, word = [*parts, word[:end]], word[end:]
+    return [*parts, word]
