@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
-from math import ceil, log10
+from math import ceil, inf, log10
 
 from matplotlib.backends.backend_agg import RendererAgg
 
@@ -45,8 +45,11 @@ def numbers(*values: float) -> list[str]:
         ['0.1412', '0.1437']
     """
     largest, spread = max(map(abs, values)), max(values) - min(values)
-    if not 0 < 10 * spread < largest < 1000:
+    if not 0 < 10 * spread < largest < inf:
         return [number(value) for value in values]
+    if 1000 <= largest < 1e9:
+        decimals = min(ceil(1 - log10(spread)), 6) if spread < 1 else 0
+        return [f"{value:,.{decimals}f}".replace("-", MINUS) for value in values]
     digits = min(2 + ceil(log10(largest / spread)), 7)
     return [f"{value:.{digits}g}".replace("-", MINUS) for value in values]
 
@@ -81,16 +84,14 @@ def fitted(text: str, inches: float, size: float, *, bold: bool = False) -> str:
     return f"{text[: _fitting(text, inches, size, '…', bold=bold)].rstrip()}…"
 
 
-def _fitting(text: str, inches: float, size: float, end: str = "", *, bold: bool = False) -> int:
-    """How many letters of a text, with what ends it, fit their place; at least one, and never all."""
+def _fitting(text: str, inches: float, size: float, end: str, *, bold: bool) -> int:
+    """How many letters of a text, with what ends it, fit their place; never all."""
+
+    def length_of(length: int) -> float:
+        return text_inches(text[:length].rstrip() + end, size, bold=bold)
+
     # a further letter makes no text shorter: a kern takes less than the narrowest letter adds
-    lengths = range(1, len(text))
-    return max(
-        bisect_right(
-            lengths, inches, key=lambda length: text_inches(text[:length].rstrip() + end, size, bold=bold)
-        ),
-        1,
-    )
+    return bisect_right(range(1, len(text)), inches, key=length_of)
 
 
 def paragraph(text: str, inches: float, size: float, most: int, *, bold: bool = False) -> list[str]:
@@ -114,6 +115,6 @@ def _broken(word: str, inches: float, size: float, *, bold: bool) -> list[str]:
     """A word in as many lines as it needs."""
     parts: list[str] = []
     while text_inches(word, size, bold=bold) > inches and len(word) > 1:
-        end = _fitting(word, inches, size, bold=bold)
+        end = max(_fitting(word, inches, size, "", bold=bold), 1)
         parts, word = [*parts, word[:end]], word[end:]
     return [*parts, word]
