@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from interpret.errors import ModelError
+from interpret.errors import InterpretError
 from interpret.graph import Node, is_rectifier, read_by_relus
 from interpret.network import Network
 from interpret_topk import Exemplars
@@ -50,5 +50,5 @@ def _node(network: Network, layer: str) -> Node | None:
     try:
         graph, name = network.graph, network.layer(layer)
         return graph.returned.get(name) or graph.layer(name)
-    except ModelError:
+    except InterpretError:
         return None

@@ -196,14 +196,15 @@ def _notes(result: Evolution) -> str:
         f"{result.count} images; two random sets of {result.k} share {result.chance:.2%}. "
         f"A unit has settled when it keeps {result.threshold:.0%} of its final top {result.k} from then on. "
         f"At the last epoch all is found by definition: settled at {result.epochs[-1]} means not before. "
-        f"{_left_out(result)} are left out. {MISSING}: nothing can be said."
+        f"{_left_out(result)} {MISSING}: nothing can be said."
     )
 
 
 def _left_out(result: Evolution) -> str:
-    signed = [name for name, layer in result.layers.items() if layer.signed]
-    beyond = f"; of {', '.join(signed)}, without a ReLU, those that are never positive" if signed else ""
-    return f"Dead units (never positive){beyond}"
+    signed = ", ".join(name for name, layer in result.layers.items() if layer.signed)
+    if not signed:
+        return "Dead units (never positive) are left out."
+    return f"Units that are never positive are left out; in {signed}, without a ReLU, they are not dead."
 
 
 def _spread(middle: float, low: float, high: float) -> str:
