@@ -44,11 +44,15 @@ class UnknownNameError(InterpretError):
         name: The name that was given.
         known: Every valid name.
         hint: What else helps, in a sentence.
+        instead: What to write instead, where it is known, in a sentence; else the nearest names are shown.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], hint: str = "", *, instead: str = ""
+    ) -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        super().__init__(f"There is no {kind} {name!r}. {suggest(name, self.known)} {hint}".rstrip())
+        self.advice = instead or suggest(name, self.known)
+        super().__init__(f"There is no {kind} {name!r}. {self.advice} {hint}".rstrip())
 
 
 @dataclass(frozen=True)

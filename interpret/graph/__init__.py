@@ -66,6 +66,7 @@ from typing import TYPE_CHECKING
 
 from interpret.graph.delta.incremental import Incremental, Keep, Wanted, carried
 from interpret.graph.delta.intervals import Slices
+from interpret.graph.operations.signals import is_rectifier, read_by_relus
 from interpret.graph.operations.table import multiply_adds
 from interpret.graph.own_fields import mixed_by, own_field
 from interpret.graph.program.program import Graph, Node
@@ -95,6 +96,7 @@ __all__ = [
     "Wanted",
     "by_autograd",
     "carried",
+    "is_rectifier",
     "mixed_by",
     "moves_images",
     "multiply_adds",
@@ -103,6 +105,7 @@ __all__ = [
     "own_field",
     "passes_gradient",
     "plan_windows",
+    "read_by_relus",
     "receptive_field",
     "require_rules",
     "save_forward",

@@ -13,16 +13,13 @@ from torch import Tensor
 
 from interpret.errors import ModelError
 from interpret.modules.outputs import OutputKind, require_output
-from interpret.modules.returned import Key, describe_returned, item_at
+from interpret.modules.returned import MAP, Key, describe_returned, item_at
 
 Box: TypeAlias = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels, half-open."""
 
 Where: TypeAlias = Literal["image", "predicted"] | Box | Bool[Tensor, "h w"]
 """The whole map, a box of it, a mask of it, or each pixel that the network gives to the class itself."""
-
-MAP = ("logits", "out")
-"""What Hugging Face and torchvision call the map of a segmenter."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -12,6 +12,9 @@ from torch import Tensor
 Key: TypeAlias = str | int
 """A key, the name of an attribute, or an index."""
 
+MAP = ("logits", "out")
+"""What Hugging Face and torchvision call the map of a segmenter."""
+
 
 def is_dense(value: Any) -> TypeGuard[Tensor]:
     """Whether it is a tensor with all of its numbers in memory: not sparse, nested or quantised."""
@@ -119,7 +122,7 @@ def example_output(returned: Any) -> str:
     found = [(path, leaf) for path, leaf in leaves if leaf.dim() in {2, 4}]
     if not found:
         return "lambda returned: ..."
-    path, best = max(found, key=lambda item: item[1].dim() == 2)
+    path, best = max(found, key=lambda item: (item[1].dim() == 2, item[0][-1] in MAP))
     key = path[0] if len(path) == 1 else path
     return f"interpret.modules.MeanOverImage(of={key!r})" if best.dim() == 4 else repr(key)
 

@@ -193,9 +193,7 @@ class _Checker:
         fields = {key: value for key, value in values.items() if key not in RESERVED[kind]}
         strange = [key for key in fields if key not in cls.model_fields]
         for key in strange:
-            hint = cls.removed_parameters.get(key) or suggest(
-                key, [*cls.model_fields, *sorted(RESERVED[kind])]
-            )
+            hint = cls.parameter_hint(key) or suggest(key, [*cls.model_fields, *sorted(RESERVED[kind])])
             self.report((*spot, key), f"{cls.name} has no parameter {key!r}. {hint}", key=True)
             del fields[key]
         try:

@@ -127,7 +127,8 @@ class Registry:
         shelf = self.of(kind)
         if name in shelf:
             return shelf[name]
-        error = UnknownNameError(kind, name, shelf)
+        other_names = (cls.also_called.get(name, "") for cls in shelf.values())
+        error = UnknownNameError(kind, name, shelf, instead=next(filter(None, other_names), ""))
         for other in (other for other in KINDS if name in self.of(other)):
             error.add_note(f"There is a {other} of that name.")
         if self.problems:

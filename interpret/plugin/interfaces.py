@@ -57,7 +57,11 @@ class Plugin(BaseModel, ABC):
     """What users write to choose it: a word in snake_case, or a family and a word (``captum.saliency``)."""
 
     removed_parameters: ClassVar[Mapping[str, str]] = {}
-    """Parameters that it had once, each with a sentence on what became of it."""
+    """What it is given by mistake: parameters that it had once, or that others have for the same; each with a
+    sentence on what to write. Those of its bases count too."""
+
+    also_called: ClassVar[Mapping[str, str]] = {}
+    """Names by which others know what it does, each with a sentence on how to write it."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -66,6 +70,12 @@ class Plugin(BaseModel, ABC):
         if message := value_flaw(value):
             raise ValueError(message)
         return value
+
+    @classmethod
+    def parameter_hint(cls, name: str) -> str:
+        """What to write in place of a parameter that it does not have; empty where nothing is known."""
+        given = (vars(base).get("removed_parameters", {}) for base in cls.__mro__)
+        return next((known[name] for known in given if name in known), "")
 
     @classmethod
     def summary(cls) -> str:

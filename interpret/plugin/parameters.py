@@ -20,6 +20,8 @@ LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "multiple_of": "a mult
 WORDS = {"path_type": "must be a path", "model_type": "must be a mapping", "dict_type": "must be a mapping"}
 """What pydantic would say in the words of a programmer."""
 
+LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -132,12 +134,21 @@ def _problem(plugin: type[Plugin], error: dict[str, Any]) -> ParameterProblem:
         field = plugin.model_fields.get(str(path[0])) if len(path) == 1 else None
         meaning = f" ({field.description.rstrip('.')})" if field and field.description else ""
         return ParameterProblem(path, f"{label!r} is missing{meaning}.")
-    message = WORDS.get(error["type"]) or re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
-    message = re.sub(r"^Input should be", "must be", message).rstrip(".")
+    message = _said(error)
     if not path:
         return ParameterProblem(path, f"{message}.")
     stop = "" if message.endswith("?") else "."
     return ParameterProblem(path, f"{label!r} {_clause(message)}{stop} Got {_short(error['input'])}.")
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """What pydantic says, in the words of its user."""
+    if error["type"] in LENGTHS:
+        word, key = LENGTHS[error["type"]]
+        count = error["ctx"][key]
+        return f"must have {word} {count} item{'s' * (count != 1)}"
+    message = WORDS.get(error["type"]) or re.sub(r"^(Value error|Assertion failed), ", "", error["msg"])
+    return re.sub(r"^Input should be", "must be", message).rstrip(".")
 
 
 def _clause(message: str) -> str:
@@ -147,7 +158,7 @@ def _clause(message: str) -> str:
 
 def _known(plugin: type[Plugin], name: str) -> str:
     names = list(plugin.model_fields)
-    return plugin.removed_parameters.get(name) or (suggest(name, names) if names else "It has none.")
+    return plugin.parameter_hint(name) or (suggest(name, names) if names else "It has none.")
 
 
 def _short(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -14,7 +14,7 @@ from interpret.plugin import Probe
 from interpret.targets import Target
 from interpret_captum.comparison import Comparison, Family
 from interpret_captum.specs import ProbeSpec, build, kind, labels
-from interpret_captum.study import Settings, Study, usual_families
+from interpret_captum.study import Settings, Study, usual_settings
 
 BUNDLED: tuple[dict[str, Any], ...] = (
     {"probe": "project", "lrn": "gradient"},  # as autograd, and so Captum, treats response norms
@@ -114,16 +114,17 @@ class Compare(Probe):
         Raises:
             StepError: If probes that are measured against each other answer different questions.
         """
-        shared = {item.name: getattr(self, item.name) for item in fields(Settings) if item.name != "families"}
+        own = type(self).model_fields
+        shared = {item.name: getattr(self, item.name) for item in fields(Settings) if item.name in own}
         given = "metrics" in self.model_fields_set
-        families = frozenset(self.metrics) if given else usual_families(network)
+        settings = Settings(frozenset(self.metrics)) if given else usual_settings(network)
         return compare(
             network,
             images,
             self.nested(),
             reference=self._references(),
             names=labels(self.probes),
-            settings=Settings(families, **shared),
+            settings=replace(settings, **shared),
         )
 
     def _references(self) -> tuple[int, ...]:
@@ -158,5 +159,5 @@ def compare(
     """
     references = tuple(reference or [0] * len(probes))
     called = tuple(names or labels([{"probe": probe.name} for probe in probes]))
-    settings = settings or Settings(usual_families(network))
+    settings = settings or usual_settings(network)
     return Study(network, as_images(images), probes, references, called, settings).comparison()

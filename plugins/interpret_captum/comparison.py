@@ -126,6 +126,7 @@ class Comparison(Result):
         stages: The lowest layer that is random at each stage of the sanity check.
         randomised: Spearman's correlation of the maps' magnitudes with those of the network at each stage.
         covered: The share of each image that the object takes; NaN where the dataset does not say.
+        notes: What must be known of the whole comparison: what was left out, and why.
     """
 
     probes: tuple[str, ...]
@@ -139,6 +140,7 @@ class Comparison(Result):
     stages: tuple[str, ...] = ()
     randomised: dict[str, Float[Tensor, "stage image"]] = field(default_factory=dict)
     covered: Float[Tensor, " image"] | None = None
+    notes: tuple[str, ...] = ()
 
     def value(self, probe: str, metric: str) -> float:
         """One number of the table; NaN where the metric was not measured or does not apply."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -61,14 +61,15 @@ class ModuleCopy:
 
         Raises:
             UnknownNameError: If there is no such layer.
-            ModelError: If its module is called again later: Captum keeps the last call only.
+            ModelError: If its module is called again later: Captum keeps the last call only, unless
+                `separate_calls` has made a module of each.
         """
         if not layer:
             return ModuleCopy(self.network, self.module)
         name = self.network.layer(layer)
         call = self.network.view(name).call
-        last = max(other.number for other in self.network.calls.values() if other.module == call.module)
-        if call.number < last:
+        last = last_call(self.network, call)
+        if call.number < last and not isinstance(self.inside.get_submodule(call.module), EachCall):
             raise ModelError(
                 f"{call.module!r} is called {last} times, and Captum sees the last call only: ask about "
                 f"'{call.module}:{last}', or use the probes project and deconv."
@@ -87,10 +88,10 @@ class ModuleCopy:
 
     @property
     def tap(self) -> nn.Module:
-        """The module whose output is asked about: the layer's maps; of several calls of a module the last."""
+        """The module whose output is asked about: the layer's maps; of several calls of a module one."""
         view = self.view
         part = self.inside.get_submodule(view.call.module)
-        part = part.each[-1] if isinstance(part, EachCall) else part
+        part = part.each[view.call.number - 1] if isinstance(part, EachCall) else part
         return _maps_behind(part, view) if view.moves_axes or self._packs(part) else part
 
     def _packs(self, part: nn.Module) -> bool:
@@ -113,6 +114,11 @@ class ModuleCopy:
     def neurons(self, targets: Targets) -> nn.Module:
         """A module from images to the values of the neurons that are asked about, for Captum to explain."""
         return _Neurons(self, targets)
+
+
+def last_call(network: Network, call: Call) -> int:
+    """The number of the last call of a call's module, from 1."""
+    return max(other.number for other in network.calls.values() if other.module == call.module)
 
 
 class _Neurons(nn.Module):
@@ -247,9 +253,22 @@ def warn_of_plain_gradients(copy: ModuleCopy, instead: str) -> None:
             "Captum has its rules at nn.ReLU modules only; %s has other nonlinearities, where Captum takes "
             "the plain gradient: %s. Where they are ReLUs, %s has the rule.",
             type(copy.network.module).__name__,
-            ", ".join(f"{count} x {name}" for name, count in sorted(found.items())),
+            listed(found),
             instead,
         )
+
+
+def plain_gradient_note(copy: ModuleCopy) -> str:
+    """The same for a result and its figures; empty where there is nothing to say."""
+    found = plain_gradients(copy)
+    return (
+        f"Captum takes the plain gradient of {listed(found)}, which are no nn.ReLU modules." if found else ""
+    )
+
+
+def listed(found: Mapping[str, int]) -> str:
+    """How often each operation is there, for a message."""
+    return ", ".join(f"{count} x {name}" for name, count in sorted(found.items()))
 
 
 def plain_gradients(copy: ModuleCopy) -> dict[str, int]:

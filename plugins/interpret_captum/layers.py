@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
@@ -12,7 +13,7 @@ from interpret.errors import StepError
 from interpret.network import Network
 from interpret.targets import Targets
 from interpret_captum import library as captum
-from interpret_captum.copies import ModuleCopy
+from interpret_captum.copies import ModuleCopy, last_call
 from interpret_captum.method import CaptumMethod
 
 Upsampling = Literal["bilinear", "nearest"]
@@ -21,6 +22,11 @@ Upsampling = Literal["bilinear", "nearest"]
 class LayerMethod(CaptumMethod):
     """A method that weighs the maps of one layer."""
 
+    removed_parameters: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("unit", "position"),
+        "It asks about a class, and 'layer' is the one whose maps are weighed; probes that ask about a "
+        "neuron, such as captum.lrp and captum.saliency, have 'unit' and 'position'.",
+    )
     over: ClassVar[Literal["sum", "mean"]] = "sum"
     """What is made of the values of a layer's channels at one place."""
 
@@ -59,7 +65,7 @@ def map_layer(network: Network, layer: str | None, kinds: tuple[type[nn.Module],
     """The layer whose maps are weighed.
 
     By default it is the last whose maps are as large as the last convolution's: what comes later is pooled,
-    and says less about where.
+    and says less about where. Of several calls of a module only the last will do: Captum sees no other.
 
     Args:
         network: The network.
@@ -89,7 +95,9 @@ def map_layer(network: Network, layer: str | None, kinds: tuple[type[nn.Module],
 
 
 def _last_maps(network: Network, kinds: tuple[type[nn.Module], ...] = ()) -> str:
-    shapes = network.layer_shapes(network.layers)
+    calls = {name: network.view(name).call for name in network.layers}
+    seen = [name for name, call in calls.items() if call.number == last_call(network, call)]
+    shapes = network.layer_shapes(seen)
     parts = network.modules_of(nn.Module).items()
     fitting = {name for name, part in parts if isinstance(part, kinds)} if kinds else set(shapes)
     sizes = {

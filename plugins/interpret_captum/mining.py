@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from interpret.errors import ModelError
 from interpret.images import Images, as_images
@@ -17,7 +17,7 @@ from interpret.network import Network, batches, takes_network
 from interpret.plugin import Probe
 from interpret.run import cached_pieces
 from interpret_captum import library as captum
-from interpret_captum.copies import ModuleCopy
+from interpret_captum.copies import ModuleCopy, last_call, separate_calls
 from interpret_topk import Exemplars, LayerExemplars
 
 
@@ -34,7 +34,7 @@ def layer_features(
 
     Raises:
         UnknownNameError: If there is no such layer.
-        ModelError: If the module cannot be copied, or a layer's module is called again later.
+        ModelError: If the module cannot be copied, or a layer's module has parts and is called again later.
     """
     return _Features.of(network, layers)(network.to_device(x))
 
@@ -48,6 +48,7 @@ class _Features:
     @classmethod
     def of(cls, network: Network, layers: Sequence[str]) -> _Features:
         copy = ModuleCopy.of(network)
+        separate_calls(copy, _called_again(copy, layers))
         return cls({layer: copy.at(layer) for layer in layers})
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
@@ -56,6 +57,15 @@ class _Features:
         copies = list(self.copies.values())
         method = captum.LayerActivation(copies[0].module, [copy.tap for copy in copies])
         return dict(zip(self.copies, method.attribute(x), strict=True))
+
+
+def _called_again(copy: ModuleCopy, layers: Sequence[str]) -> tuple[type[nn.Module], ...]:
+    """The classes of modules without parts of which some layers are calls that others follow."""
+    network = copy.network
+    calls = [network.view(network.layer(layer)).call for layer in layers]
+    again = [call.module for call in calls if call.number < last_call(network, call)]
+    parts = [copy.inside.get_submodule(name) for name in again]
+    return tuple({type(part) for part in parts if not any(True for _ in part.children())})
 
 
 class LayerActivation(Probe):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from interpret.errors import StepError
 from interpret.network import Network
 from interpret.targets import Targets
 from interpret_captum import rules
-from interpret_captum.copies import ModuleCopy, separate_calls, warn_of_plain_gradients
+from interpret_captum.copies import ModuleCopy, plain_gradient_note, separate_calls, warn_of_plain_gradients
 from interpret_captum.method import CaptumMethod, CaptumProbe
 from interpret_captum.pixels import check_block, check_fill, colour_image, grid
 
@@ -27,8 +27,15 @@ ACROSS = 7
 """Squares along the shorter side of an image, where nobody says how large they are."""
 
 
+SQUARES = "The features are squares of a grid: 'patch' says their side in pixels."
+
+
 class FromBaseline(CaptumMethod):
     """A method that compares with a baseline image."""
+
+    removed_parameters: ClassVar[Mapping[str, str]] = {
+        "fill": "The image of one colour that it compares with is its 'baseline'."
+    }
 
     baseline: Colour = Field(
         0.5, description="The image of one colour to compare with, in pixel units: a grey or one per channel."
@@ -43,6 +50,11 @@ class FromBaseline(CaptumMethod):
 
 class FromBaselines(CaptumMethod):
     """A method that compares with several baseline images."""
+
+    removed_parameters: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("baseline", "fill"),
+        "It compares with several images of one colour: 'baselines', such as [0.0, 0.5, 1.0].",
+    )
 
     baselines: list[Colour] = Field(
         [0.0, 0.5, 1.0],
@@ -78,6 +90,10 @@ class InSteps(FromBaseline):
 
 class Covering(CaptumMethod):
     """A method that covers parts of the image."""
+
+    removed_parameters: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("baseline", "baselines"), "What covers parts of the image is its 'fill', a grey or a colour."
+    )
 
     fill: Colour = Field(
         0.5, description="What covers the image, in pixel units: a grey or one value per channel."
@@ -136,6 +152,8 @@ class DrawnPoints(Sampled, FromBaselines):
 class CoveringSquares(Sampled, Covering):
     """A method that covers chosen squares of a grid."""
 
+    removed_parameters: ClassVar[Mapping[str, str]] = {"feature_mask": SQUARES}
+
     samples: int = Field(500, ge=3, le=100_000, description="Random sets of squares that are covered.")
 
     patch: int | None = Field(
@@ -175,6 +193,10 @@ class ReLURule(CaptumProbe):
         """Warn where Captum's rule does nothing."""
         warn_of_plain_gradients(copy, "the probe project")
 
+    def note(self, network: Network) -> str:
+        """Where Captum's rule does nothing."""
+        return plain_gradient_note(ModuleCopy.of(network))
+
 
 class Rescaled(CaptumMethod):
     """A method by DeepLIFT's rescale rule, which Captum has for modules that are called once."""
@@ -190,6 +212,10 @@ class Rescaled(CaptumMethod):
     def check(self, copy: ModuleCopy) -> None:
         """Warn where Captum has no rule."""
         rules.warn_of_no_rescaling(copy)
+
+    def note(self, network: Network) -> str:
+        """Where Captum has no rule."""
+        return rules.no_rescaling_note(ModuleCopy.of(network))
 
 
 class Relevance(CaptumMethod):
@@ -211,6 +237,10 @@ class Relevance(CaptumMethod):
     def check(self, copy: ModuleCopy) -> None:
         """Refuse modules without a rule."""
         rules.check_relevance(copy)
+
+    def note(self, network: Network) -> str:
+        """Where relevance is not kept."""
+        return rules.relevance_note(ModuleCopy.of(network))
 
     def arguments(self, copy: ModuleCopy, x: Float[Tensor, "n c h w"]) -> dict[str, Any]:
         """Nothing more; the rules are put on the modules."""

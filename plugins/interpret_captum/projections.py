@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float16, Int
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from interpret.graph import Rules, Seeds, receptive_field
 from interpret.images import Images, as_images
@@ -24,11 +25,12 @@ from interpret.results import Result
 from interpret.run import cached_pieces
 from interpret.targets import Targets
 from interpret_captum import library as captum
-from interpret_captum.copies import ModuleCopy, quiet, warn_of_plain_gradients
+from interpret_captum.copies import NONLINEAR, ModuleCopy, quiet, warn_of_plain_gradients
 from interpret_deconv import LayerProjections, Projections
 from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, packed
 from interpret_deconv.own_patches import OwnPatches, with_own_patches
 from interpret_deconv.projection import LayerProjector
+from interpret_deconv.signed import signed_layers
 from interpret_topk import Exemplars
 
 
@@ -67,6 +69,8 @@ class _NeuronProbe(Probe):
             unpool="sum",
             engine="captum",
             dead={layer: exemplars[layer].dead for layer in works},
+            nonlinearities={layer: plain_gradients_below(copy, work.layer) for layer, work in works.items()},
+            signed=signed_layers(network, exemplars, list(works)),
         )
 
     def _project(
@@ -113,6 +117,16 @@ class _NeuronProbe(Probe):
         y, x = found.position.unbind(1)
         found.box.copy_(projector.boxes(Seeds(found.image, found.unit, y, x, found.value)).reshape(-1, 4))
         return _Work(self.method(tapped), tapped.layer, found)
+
+
+def plain_gradients_below(copy: ModuleCopy, layer: str) -> dict[str, tuple[str, ...]]:
+    """The nonlinearities below a layer where Captum's rules do nothing, as `Projections` has them."""
+    graph, found = copy.network.graph, Counter[str]()
+    for node in graph.path(graph.layer(layer)):
+        outside = not isinstance(copy.inside.get_submodule(node.layer), nn.ReLU)
+        found[node.operation] += outside and node.operation in NONLINEAR
+    names = tuple(f"{name} x {count}" for name, count in sorted(found.items()) if count)
+    return {"gradient": names} if names else {}
 
 
 class NeuronDeconvolution(_NeuronProbe):

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from torch import nn
 
 from interpret.errors import StepError
-from interpret_captum.copies import NONLINEAR, ModuleCopy, calls_outside
+from interpret_captum.copies import NONLINEAR, ModuleCopy, calls_outside, listed
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,7 @@ NO_RESCALING = (
 
 def warn_of_no_rescaling(copy: ModuleCopy) -> None:
     """Log the operations at which DeepLIFT has no rule, so that Captum takes the plain gradient."""
-    found = calls_outside(copy, RESCALED)
-    plain = {name: count for name, count in found.items() if name in NO_RESCALING}
+    plain = _unscaled(copy)
     if plain:
         log.warning(
             "Captum has DeepLIFT's rule at modules only, of the kinds %s; %s has other nonlinearities, where "
@@ -72,6 +71,17 @@ def warn_of_no_rescaling(copy: ModuleCopy) -> None:
             type(copy.network.module).__name__,
             ", ".join(overlapping),
         )
+
+
+def no_rescaling_note(copy: ModuleCopy) -> str:
+    """Those operations for a result and its figures; empty where there are none."""
+    plain = _unscaled(copy)
+    return f"Captum takes the plain gradient of {listed(plain)}, for which it has no rule." if plain else ""
+
+
+def _unscaled(copy: ModuleCopy) -> dict[str, int]:
+    found = calls_outside(copy, RESCALED)
+    return {name: count for name, count in found.items() if name in NO_RESCALING}
 
 
 def overlaps(part: nn.Module) -> bool:
@@ -99,8 +109,7 @@ def check_relevance(copy: ModuleCopy) -> None:
                 f"{', '.join(kind.__name__ for kind in (*RELEVANT, *PASSED))}. Ask a method that goes "
                 "through any module: captum.input_x_gradient or captum.integrated_gradients."
             )
-    found = calls_outside(copy, (*RELEVANT, *PASSED, *SHAPING))
-    lost = {name: count for name, count in found.items() if name not in HARMLESS}
+    lost = _lost(copy)
     if lost:
         log.warning(
             "Captum's LRP has rules at modules only; %s computes with functions as well, at which relevance "
@@ -110,6 +119,17 @@ def check_relevance(copy: ModuleCopy) -> None:
             type(copy.network.module).__name__,
             listed(lost),
         )
+
+
+def relevance_note(copy: ModuleCopy) -> str:
+    """Those functions for a result and its figures; empty where there are none."""
+    lost = _lost(copy)
+    return f"Relevance is not kept at {listed(lost)}, which are no modules." if lost else ""
+
+
+def _lost(copy: ModuleCopy) -> dict[str, int]:
+    found = calls_outside(copy, (*RELEVANT, *PASSED, *SHAPING))
+    return {name: count for name, count in found.items() if name not in HARMLESS}
 
 
 def set_rules(copy: ModuleCopy, rule: Rule, epsilon: float) -> None:
@@ -132,8 +152,3 @@ def own_weights(copy: ModuleCopy) -> ModuleCopy:
 def leaves(module: nn.Module) -> dict[str, nn.Module]:
     """The parts without parts of their own, by name."""
     return {name: part for name, part in module.named_modules() if not any(part.children())}
-
-
-def listed(found: dict[str, int]) -> str:
-    """How often each operation is there, for a message."""
-    return ", ".join(f"{count} x {name}" for name, count in sorted(found.items()))

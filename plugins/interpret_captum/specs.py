@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
@@ -23,8 +23,7 @@ class ProbeSpec(dict[str, Any]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
-        text = core_schema.dict_schema(core_schema.str_schema())
-        return core_schema.no_info_after_validator_function(checked, text)
+        return _checked_by(checked)
 
 
 class MethodSpec(ProbeSpec):
@@ -32,8 +31,26 @@ class MethodSpec(ProbeSpec):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
-        text = core_schema.dict_schema(core_schema.str_schema())
-        return core_schema.no_info_after_validator_function(checked_method, text)
+        return _checked_by(checked_method)
+
+
+def _checked_by(check: Callable[[dict[str, Any]], dict[str, Any]]) -> CoreSchema:
+    text = core_schema.dict_schema(core_schema.str_schema())
+    mapping = core_schema.no_info_before_validator_function(_as_mapping, text)
+    return core_schema.no_info_after_validator_function(check, mapping)
+
+
+def _as_mapping(given: Any) -> Any:
+    """What is given, if it says which probe and may say more.
+
+    Raises:
+        PydanticCustomError: If it is the name alone, or nothing of the kind.
+    """
+    if isinstance(given, Mapping):
+        return given
+    name = given if isinstance(given, str) and given in registry().of("probe") else "captum.saliency"
+    message = f"must be a probe with its parameters, as in a step: {{probe: {name}}}"
+    raise PydanticCustomError("probe", "{message}", {"message": message})
 
 
 def checked_method(spec: dict[str, Any]) -> dict[str, Any]:
@@ -64,15 +81,16 @@ def checked(spec: dict[str, Any]) -> dict[str, Any]:
     try:
         cls = registry().lookup("probe", name)
     except UnknownNameError as error:
-        raise _mistake(("probe",), f"must be a probe ({_hint(name, error.known)})", name) from None
+        raise _mistake(("probe",), f"must be a probe ({_within(error.advice)})", name) from None
     if reason := unfit(cls):
         raise _mistake(("probe",), f"must be a probe that can be compared: {reason}", name)
     parameters = _parameters(spec)
     for key in parameters:
         if key not in cls.model_fields:
             known = [*cls.model_fields]
-            hint = f" ({_hint(key, known)})" if known and key not in RESERVED["probe"] else ""
-            hint = f". {cls.removed_parameters[key].rstrip('.')}" if key in cls.removed_parameters else hint
+            hint = f" ({_within(suggest(key, known))})" if known and key not in RESERVED["probe"] else ""
+            if said := cls.parameter_hint(key):
+                hint = f". {said.rstrip('.')}"
             raise _mistake((key,), f"must be a parameter of {name}{hint}", parameters[key])
     cls.model_validate(parameters)
     return spec
@@ -142,6 +160,6 @@ def _mistake(location: tuple[str, ...], message: str, found: Any) -> ValidationE
     )
 
 
-def _hint(name: str, known: Sequence[str]) -> str:
-    text = suggest(name, known).rstrip(".")
-    return text[0].lower() + text[1:]
+def _within(sentence: str) -> str:
+    """A sentence as a part of another."""
+    return sentence[0].lower() + sentence[1:].rstrip(".")

@@ -31,11 +31,7 @@ from interpret_topk import Exemplars
 
 FAMILIES: frozenset[Family] = frozenset(["agreement", "faithfulness", "localisation"])
 
-
-def usual_families(network: Network) -> frozenset[Family]:
-    """What is measured where nobody says it; faithfulness only where outputs stand for probabilities."""
-    known = has_probabilities(network.output_kind, network.class_count)
-    return FAMILIES if known else FAMILIES - {"faithfulness"}
+UNFAITHFUL = "Without faithfulness: the network's outputs are values, and have no probability."
 
 
 SHAKE = 0.02
@@ -47,7 +43,7 @@ BLUR, SQUARE = 1 / 16, 1 / 4
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured, and how finely; see the parameters of ``Compare``."""
+    """What is measured, and how finely; see the parameters of ``Compare``; and what to say of it."""
 
     families: frozenset[Family] = FAMILIES
     steps: int = 20
@@ -56,6 +52,13 @@ class Settings:
     repeats: int = 5
     seed: int = 0
     batch_size: int = 32
+    notes: tuple[str, ...] = ()
+
+
+def usual_settings(network: Network) -> Settings:
+    """What is measured where nobody says it; faithfulness only where outputs stand for probabilities."""
+    known = has_probabilities(network.output_kind, network.class_count)
+    return Settings() if known else Settings(FAMILIES - {"faithfulness"}, notes=(UNFAITHFUL,))
 
 
 Measure: TypeAlias = Callable[[tuple[int, int]], dict[str, Tensor]]
@@ -321,6 +324,7 @@ class Study:
             table=_stack([self.column(metric) for metric in columns], len(self.probes)),
             each=torch.stack(each, 1) if each else empty[:, None][:, :0],
             attributions={self.names[index]: found for index, found in self.found.items()},
+            notes=self.settings.notes,
             **self.parts,
         )
 

@@ -5,6 +5,7 @@ A row says which of Captum's classes is asked, for a class and for a neuron; its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
@@ -13,10 +14,11 @@ from torch import Tensor
 
 from interpret.network import Network
 from interpret_captum import rules
-from interpret_captum.copies import ModuleCopy, warn_of_plain_gradients
+from interpret_captum.copies import ModuleCopy, plain_gradient_note, warn_of_plain_gradients
 from interpret_captum.layers import LayerMethod, map_layer
 from interpret_captum.method import CaptumMethod, CaptumProbe, Row
 from interpret_captum.options import (
+    SQUARES,
     Covering,
     CoveringSquares,
     DrawnPoints,
@@ -117,6 +119,10 @@ class Occlusion(Covering, CaptumProbe):
 
     name: ClassVar[str] = "captum.occlusion"
     row: ClassVar[Row] = Row("Occlusion", "Zeiler & Fergus 2014", "1 forward for each position")
+    removed_parameters: ClassVar[Mapping[str, str]] = {
+        "sliding_window_shapes": "The side of the square occluder is its 'window', over all channels.",
+        "strides": "The step of the occluder is its 'stride', the same down and across.",
+    }
 
     window: int = Field(16, ge=1, description="Side of the square occluder in pixels.")
     stride: int = Field(8, ge=1, description="Pixels from one position to the next; at most the window.")
@@ -148,6 +154,7 @@ class FeatureAblation(Covering, CaptumProbe):
     row: ClassVar[Row] = Row(
         "FeatureAblation", "Zeiler & Fergus 2014", "1 forward for each square", "NeuronFeatureAblation"
     )
+    removed_parameters: ClassVar[Mapping[str, str]] = {"feature_mask": SQUARES}
 
     patch: int = Field(
         16, ge=1, le=16_384, description="Side of the squares in pixels; the last ones are cut off."
@@ -224,6 +231,10 @@ class GuidedGradCam(LayerMethod):
     def check(self, copy: ModuleCopy) -> None:
         """Warn where Captum's rule for ReLUs does nothing."""
         warn_of_plain_gradients(copy, "the probe project")
+
+    def note(self, network: Network) -> str:
+        """Where Captum's rule for ReLUs does nothing."""
+        return plain_gradient_note(ModuleCopy.of(network))
 
     def arguments(self, copy: ModuleCopy, x: Float[Tensor, "n c h w"]) -> dict[str, Any]:
         """How the map is scaled up."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ClassVar, Literal, cast
 
@@ -25,6 +25,18 @@ class NoiseTunnel(NeuronAttribution):
     """The mean, mean square or variance of a method's answers under noise (captum ``NoiseTunnel``)."""
 
     name: ClassVar[str] = "captum.noise_tunnel"
+    also_called: ClassVar[Mapping[str, str]] = {
+        f"{family}{kind}": f"It is captum.noise_tunnel over another probe, with kind: {kind} and, "
+        "for example, method: {probe: captum.saliency}."
+        for family in ("", "captum.")
+        for kind in ("smoothgrad", "smoothgrad_sq", "vargrad")
+    }
+    removed_parameters: ClassVar[Mapping[str, str]] = {
+        "stdevs": "The standard deviation of the noise is its 'noise', in pixel units.",
+        "nt_type": "The mean, the mean of squares or the variance is its 'kind'.",
+        "nt_samples": "The number of noisy copies is its 'samples'.",
+        "nt_samples_batch_size": "How many noisy copies are asked at once is its 'internal_batch_size'.",
+    }
 
     method: MethodSpec = Field(
         MethodSpec(probe="captum.saliency"),
@@ -52,6 +64,10 @@ class NoiseTunnel(NeuronAttribution):
     def inner(self) -> ClassAttribution:
         """The probe whose answers are smoothed."""
         return cast(ClassAttribution, build(self.method))  # the specification is checked
+
+    def note(self, network: Network) -> str:
+        """What must be known of the probe whose answers are smoothed."""
+        return self.inner().note(network)
 
     def nested(self) -> list[Probe]:
         """The probe whose answers are smoothed."""

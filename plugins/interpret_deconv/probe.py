@@ -22,6 +22,7 @@ from interpret_deconv.mined import check_images, choose, empty_projections, mine
 from interpret_deconv.own_patches import own_patches, with_own_patches
 from interpret_deconv.projection import LayerProjector
 from interpret_deconv.results import LayerProjections, Projections
+from interpret_deconv.signed import signed_layers
 from interpret_topk import Exemplars
 
 
@@ -70,6 +71,7 @@ class Deconv(Probe):
         images = as_images(images)
         local = {index: place for place, index in enumerate(images.indices)}
         check_images(images, exemplars)
+        signed = signed_layers(network, exemplars, layers)
         used = torch.unique(torch.cat([work.found.image for work in works.values()])).tolist()
 
         def project(piece: range) -> Projections:
@@ -92,6 +94,7 @@ class Deconv(Probe):
                 engine=_described({layer: work.projector.engine for layer, work in works.items()}),
                 dead={layer: exemplars[layer].dead for layer in works},
                 nonlinearities={layer: work.projector.nonlinearities for layer, work in works.items()},
+                signed=signed,
             )
 
         pieces = cached_pieces(project, range(len(used)), self.batch_size, kind=Projections)

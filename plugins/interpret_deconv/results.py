@@ -84,6 +84,8 @@ class Projections(Result):
         dead: The units of each layer that were left out because they are never positive.
         nonlinearities: What was done in each layer at other nonlinearities than ReLUs, as
             ``interpret_deconv.nonlinearities`` says it.
+        signed: The layers without a ReLU in which values below zero go on: their units in ``dead`` are never
+            positive, but not dead.
     """
 
     layers: dict[str, LayerProjections]
@@ -94,6 +96,7 @@ class Projections(Result):
     engine: str
     dead: dict[str, Tensor]
     nonlinearities: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    signed: tuple[str, ...] = ()
 
     def __getitem__(self, layer: str) -> LayerProjections:
         if layer not in self.layers:

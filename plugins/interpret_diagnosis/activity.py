@@ -16,6 +16,7 @@ from interpret.network import Network, OnError, batches, takes_network
 from interpret.records import Record
 from interpret.results import Result
 from interpret.run import cached_pieces
+from interpret_deconv.signed import before_relu
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,22 @@ class Activity(Record):
         images: Share of the images in which a unit is active anywhere, 0 to 1.
         positions: Share of all positions of all images at which it is active, 0 to 1.
         count: Images that were seen.
+        signed: Whether values go below zero and on from there: of a layer without a ReLU. Where it is so,
+            a unit that is never above zero is not dead.
     """
 
     images: Float[Tensor, " unit"]
     positions: Float[Tensor, " unit"]
     count: int
+    signed: bool = False
 
     @property
     def dead(self) -> Bool[Tensor, " unit"]:
-        """Units that are active in no image."""
+        """Units that are above zero in no image."""
         return self.images == 0
 
     def nearly_dead(self, share: float) -> Bool[Tensor, " unit"]:
-        """Units that are active, but in fewer than this share of the images."""
+        """Units that are above zero, but in fewer than this share of the images."""
         return (self.images > 0) & (self.images < share)
 
 
@@ -88,7 +92,7 @@ def count_activity(
     counters = {name: _sum([piece.layers[name] for piece in pieces]) for name in names}
     if not counters[names[0]].seen:
         raise DatasetError(f"None of the {len(images)} images can be read. The first: {skipped[0]}.")
-    return {name: counter.activity() for name, counter in counters.items()}, skipped
+    return {name: counter.activity(network) for name, counter in counters.items()}, skipped
 
 
 @dataclass
@@ -98,6 +102,7 @@ class _Counter(Record):
     layer: str
     seen: int = 0
     positions: int = 0
+    below: bool = False
     active: Int[Tensor, "2 unit"] = field(default_factory=lambda: torch.zeros(2, 0, dtype=torch.int64))
 
     def see(self, output: Tensor) -> None:
@@ -109,16 +114,18 @@ class _Counter(Record):
                 "be active: choose another layer."
             )
         above = (output if output.dim() == 4 else output[:, :, None]).flatten(2) > 0
+        self.below = self.below or bool((output < 0).any())
         found = torch.stack([above.any(2).sum(0), above.sum((0, 2))]).cpu()
         self.active = found if self.seen == 0 else self.active + found
         self.seen += len(above)
         self.positions += len(above) * above.shape[2]
 
-    def activity(self) -> Activity:
+    def activity(self, network: Network) -> Activity:
         """The shares."""
         whole = torch.tensor([[self.seen], [self.positions]])
         images, positions = (self.active.double() / whole).float()
-        return Activity(images, positions, self.seen)
+        signed = self.below and not before_relu(network, self.layer)
+        return Activity(images, positions, self.seen, signed)
 
 
 @dataclass(frozen=True)
@@ -136,5 +143,6 @@ def _sum(parts: Sequence[_Counter]) -> _Counter:
         read[0].layer,
         sum(part.seen for part in read),
         sum(part.positions for part in read),
+        any(part.below for part in read),
         torch.stack([part.active for part in read]).sum(0),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from interpret.errors import InterpretError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, batches, takes_network
 from interpret_deconv import Deconv, LayerProjections
-from interpret_diagnosis.activity import count_activity
+from interpret_deconv.signed import ends_in_activation
+from interpret_diagnosis.activity import Activity, count_activity
 from interpret_diagnosis.aliasing import alias_energy
 from interpret_diagnosis.filters import duplicates, filter_rms, relative_size
 from interpret_diagnosis.findings import find
@@ -88,13 +89,21 @@ def diagnose(
         shifts=shifts,
         aliasing=aliasing,
         notes=notes,
-        findings=find(first, counted, shifts, aliasing, limits),
+        findings=find(first, _judged(network, counted), shifts, aliasing, limits),
         thresholds=limits,
         count=next(iter(counted.values())).count,
         tried=(len(x), len(_some(images, mined))),
         skipped=skipped,
         input=network.input,
     )
+
+
+def _judged(network: Network, counted: Mapping[str, Activity]) -> dict[str, Activity]:
+    """The layers whose units should be above zero now and then: all that end in an activation.
+
+    A block of a transformer, or a norm, adds what is below zero as well as what is above it.
+    """
+    return {name: one for name, one in counted.items() if not one.signed or ends_in_activation(network, name)}
 
 
 def first_layer(network: Network, duplicate: float = Thresholds.duplicate) -> FirstLayer | None:

@@ -24,11 +24,21 @@ HELPS = {
     "for dead filters of the first layer also smaller filters and a smaller stride.",
     "nearly dead units": "Look at what drives them (topk, deconv): a rare feature is fine. Else as for dead "
     "units.",
+    "never positive units": "Most activations pass on little of what is below zero: as for dead units.",
+    "rarely positive units": "Look at what drives them (topk, deconv): a rare feature is fine. Else as for "
+    "dead units.",
     "aliasing": "A smaller stride in the first layer (the paper goes from 4 to 2), or a blur before it.",
     "not equivariant to shifts": "A smaller stride, in the first layer first; or a blur before each stride "
     "and pool.",
 }
 """What usually helps, by the name of the finding. Filter size, stride and RMS clipping are the paper's."""
+
+
+WORDS = {
+    False: ("active", "dead units", "nearly dead units"),
+    True: ("above zero", "never positive units", "rarely positive units"),
+}
+"""What units that are rarely above zero are called, by whether values of the layer go below zero and on."""
 
 
 def find(
@@ -96,22 +106,24 @@ def _shapes(first: FirstLayer, limits: Thresholds) -> Iterator[Finding]:
 
 
 def _rarely_active(layer: str, counted: Activity, limits: Thresholds) -> Iterator[Finding]:
-    """Units that are never, or hardly ever, active."""
+    """Units that are never, or hardly ever, active; of a layer without a ReLU: above zero."""
     count, images = len(counted.images), f"{counted.count} image{'s' if counted.count > 1 else ''}"
     dead = counted.dead.nonzero()[:, 0].tolist()
+    word, never, rarely = WORDS[counted.signed]
     if dead:
-        evidence = f"{len(dead)} of {count} units are active in none of {images}: {_named(dead)}."
+        evidence = f"{len(dead)} of {count} units are {word} in none of {images}: {_named(dead)}."
         if len(dead) == count:
-            evidence = f"All {count} units are active in none of {images}: nothing passes this layer."
-        yield _finding("dead units", layer, (len(dead) / count, 0.0), evidence, dead)
+            nothing = "" if counted.signed else ": nothing passes this layer"
+            evidence = f"All {count} units are {word} in none of {images}{nothing}."
+        yield _finding(never, layer, (len(dead) / count, 0.0), evidence, dead)
     nearly = counted.nearly_dead(limits.nearly_dead).nonzero()[:, 0].tolist()
     if nearly:
         evidence = (
-            f"{len(nearly)} of {count} units are active in fewer than {100 * limits.nearly_dead:.3g} % of "
+            f"{len(nearly)} of {count} units are {word} in fewer than {100 * limits.nearly_dead:.3g} % of "
             f"{images}: {_named(nearly)}."
         )
         value = float(counted.images[nearly].min())
-        yield _finding("nearly dead units", layer, (value, limits.nearly_dead), evidence, nearly)
+        yield _finding(rarely, layer, (value, limits.nearly_dead), evidence, nearly)
 
 
 def _aliasing(found: Aliasing, limits: Thresholds) -> Iterator[Finding]:

@@ -23,13 +23,14 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.ticker import Formatter
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from interpret.files import printable, write_atomically
 from interpret_figures.grid import LINE, Heading
 from interpret_figures.page import INK, NAMELESS, QUIET, STABLE, Format, font, png_bytes
-from interpret_figures.text import paragraph, text_inches
+from interpret_figures.text import number, numbers, paragraph, text_inches
 
 __all__ = [
     "BODY",
@@ -40,6 +41,7 @@ __all__ = [
     "FAINT",
     "OURS",
     "PAPER",
+    "TickNumbers",
     "apart",
     "by_depth",
     "finish",
@@ -228,8 +230,8 @@ def _write_heading(figure: Figure, heading: Heading, lines: Sequence[str]) -> No
     left, right = EDGE / width, 1 - EDGE / width
     figure.text(left, 1 - 0.3 / height, heading.title, **text_style(11, INK, bold=True))
     figure.text(right, 1 - 0.3 / height, heading.number, ha="right", **text_style(BODY))
-    for number, line in enumerate(lines, start=1):
-        figure.text(left, 1 - (0.34 + LINE * number) / height, printable(line), **text_style(BODY))
+    for place, line in enumerate(lines, start=1):
+        figure.text(left, 1 - (0.34 + LINE * place) / height, printable(line), **text_style(BODY))
 
 
 def text_style(size: float, colour: str = QUIET, *, bold: bool = False) -> dict[str, Any]:
@@ -245,6 +247,21 @@ def quiet_axes(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_fontproperties(font(6))
+
+
+class TickNumbers(Formatter):
+    """The numbers at an axis in as many digits as it takes to tell them apart, as everywhere in figures.
+
+    Matplotlib would write what they have in common beside the axis.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: ARG002 - matplotlib gives it
+        """One number."""
+        return number(x)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """All numbers of the axis."""
+        return numbers(*values) if len(values) else []
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:

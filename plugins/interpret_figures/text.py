@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
-from math import ceil, log10
+from math import ceil, inf, log10
 
 from matplotlib.backends.backend_agg import RendererAgg
 
@@ -45,8 +45,11 @@ def numbers(*values: float) -> list[str]:
         ['0.1412', '0.1437']
     """
     largest, spread = max(map(abs, values)), max(values) - min(values)
-    if not 0 < 10 * spread < largest < 1000:
+    if not 0 < 10 * spread < largest < inf:
         return [number(value) for value in values]
+    if 1000 <= largest < 1e9:
+        decimals = min(ceil(1 - log10(spread)), 6) if spread < 1 else 0
+        return [f"{value:,.{decimals}f}".replace("-", MINUS) for value in values]
     digits = min(2 + ceil(log10(largest / spread)), 7)
     return [f"{value:.{digits}g}".replace("-", MINUS) for value in values]
 
@@ -78,24 +81,40 @@ def fitted(text: str, inches: float, size: float, *, bold: bool = False) -> str:
     if text_inches(text, size, bold=bold) <= inches:
         return text
 
-    def shorter(length: int) -> str:
-        return f"{text[:length].rstrip()}…"
+    return f"{text[: _fitting(text, inches, size, '…', bold=bold)].rstrip()}…"
+
+
+def _fitting(text: str, inches: float, size: float, end: str, *, bold: bool) -> int:
+    """How many letters of a text, with what ends it, fit their place; never all."""
+
+    def length_of(length: int) -> float:
+        return text_inches(text[:length].rstrip() + end, size, bold=bold)
 
     # a further letter makes no text shorter: a kern takes less than the narrowest letter adds
-    lengths = range(1, len(text))
-    most = bisect_right(lengths, inches, key=lambda length: text_inches(shorter(length), size, bold=bold))
-    return shorter(most)
+    return bisect_right(range(1, len(text)), inches, key=length_of)
 
 
-def paragraph(text: str, inches: float, size: float, most: int) -> list[str]:
-    """A text in lines that fit; the last of at most ``most`` lines is cut with an ellipsis."""
+def paragraph(text: str, inches: float, size: float, most: int, *, bold: bool = False) -> list[str]:
+    """A text in lines that fit; the last of at most ``most`` lines is cut with an ellipsis.
+
+    A word that is longer than a line, such as the name of a layer, goes on in the next one.
+    """
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_inches(longer, size) <= inches:
+        if lines and text_inches(longer, size, bold=bold) <= inches:
             lines[-1] = longer
         else:
-            lines.append(word)
+            lines += _broken(word, inches, size, bold=bold)
     if len(lines) > most:
         lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return [fitted(line, inches, size) for line in lines]
+    return [fitted(line, inches, size, bold=bold) for line in lines]
+
+
+def _broken(word: str, inches: float, size: float, *, bold: bool) -> list[str]:
+    """A word in as many lines as it needs."""
+    parts: list[str] = []
+    while text_inches(word, size, bold=bold) > inches and len(word) > 1:
+        end = max(_fitting(word, inches, size, "", bold=bold), 1)
+        parts, word = [*parts, word[:end]], word[end:]
+    return [*parts, word]

@@ -120,6 +120,39 @@ def test_where_captum_is_wrong_ours_is_right(method, build):
     assert float((theirs - right).abs().max()) > 0.1 * float(right.abs().max())
 
 
+def test_two_relus_in_a_row_are_one():
+    """In Captum the second undoes what the first does to the signal."""
+
+    def twice():
+        relus = nn.ReLU(), nn.ReLU()
+        return nn.Sequential(
+            nn.Conv2d(3, 6, 3), *relus, nn.Conv2d(6, 6, 3), nn.Flatten(), nn.Linear(6 * 8 * 10, 4)
+        )
+
+    module, x = built(twice), images(2)
+    right = rectified_gradient(lambda leaf: module(leaf)[:, 2], x)
+    with answered_by("us"):
+        near(attr.Deconvolution(module).attribute(x, target=2), right)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = captum.attr.Deconvolution(module).attribute(x, target=2)
+    assert float((theirs - right).abs().max()) > 0.1 * float(right.abs().max())
+
+
+@pytest.mark.parametrize("method", OUTPUTS)
+def test_no_hook_is_left_on_the_users_tensor(method):
+    """Captum leaves one where a ReLU reads the image itself; later gradients of it are then wrong."""
+    module, left = built(lambda: nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(3 * 12 * 14, 4))), {}
+    for library in (captum.attr, attr):
+        x = images(2).requires_grad_()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            getattr(library, method)(module).attribute(x, target=2)
+        (gradient,) = torch.autograd.grad(-x.sum(), x)
+        left[library] = (len(x._backward_hooks or ()), bool((gradient == -1).all()))
+    assert left == {captum.attr: (1, False), attr: (0, True)}
+
+
 @pytest.mark.parametrize("method", NEURONS)
 def test_so_it_is_with_neurons(method):
     module, x = built(Functional), images(3)

@@ -307,7 +307,11 @@ steps:
             42,
             "'probes.1.images' must be a parameter of captum.saliency.",
         ),
-        ("captum.saliency", 9, "'probes.1' must be a mapping"),
+        (
+            "captum.lrp",
+            9,
+            r"'probes.1' must be a probe with its parameters, .*: \{probe: captum.lrp\}",
+        ),
         (
             "{probe: occlusion, tolerance: 1}",
             39,

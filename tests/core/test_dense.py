@@ -241,7 +241,7 @@ def test_outputs_that_do_not_fit_say_what_was_returned(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("module", "shown"),
-    [(Segmenter(), r"output=interpret\.modules\.MeanOverImage\(of='aux'\)"),
+    [(Segmenter(), r"output=interpret\.modules\.MeanOverImage\(of='out'\)"),
      (Detector(), r"output=interpret\.modules\.BestScore\(classes=…\)")],
 )  # fmt: skip
 def test_without_a_choice_the_ready_ones_are_named(module: nn.Module, shown: str) -> None:

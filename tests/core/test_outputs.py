@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import interpret
 from interpret.errors import InterpretError, ModelError
 from interpret.images import Images, Sample
-from interpret.modules import as_log_probabilities, as_probabilities
+from interpret.modules import MeanOverImage, as_log_probabilities, as_probabilities
 from interpret.network import IMAGENET_MEAN, IMAGENET_STD, Network
 from interpret_captum.compare import compare
 from interpret_captum.study import Settings
@@ -236,6 +236,19 @@ class Noise(Images):
     def fingerprint(self) -> str:
         """What they depend on."""
         return "noise"
+
+
+@pytest.mark.parametrize("name", ["out", "logits"])
+def test_the_example_for_a_segmenter_is_its_own_map(name: str) -> None:
+    class Segmenter(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"aux": x, name: x[:, :2], "boundary": x[:, :1]}
+
+    network = interpret.wrap(Segmenter(), input_size=SIZE, output="features")
+    with pytest.raises(ModelError, match=rf"MeanOverImage\(of='{name}'\)"):
+        network(torch.zeros(1, 3, SIZE, SIZE))
+    chosen = interpret.wrap(Segmenter(), input_size=SIZE, output=MeanOverImage(of=name))
+    assert chosen(torch.zeros(1, 3, SIZE, SIZE)).shape == (1, 2)
 
 
 def test_a_comparison_leaves_out_by_itself_what_values_have_not() -> None:

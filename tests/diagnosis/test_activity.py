@@ -32,6 +32,31 @@ def test_activity_by_hand():
     assert found.count == 4
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+def test_values_that_go_on_below_zero_are_signed(batch_size):
+    """Those of the last image only; what a ReLU reads ends at zero."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 3, 1), nn.ReLU(), nn.Conv2d(3, 2, 1), nn.GELU(), nn.Conv2d(2, 2, 1))
+    for part in module[::2]:
+        nn.init.ones_(part.weight)
+        nn.init.zeros_(part.bias)
+    module[2].weight.data.neg_()
+    images = [torch.full((1, 2, 2), value) for value in (-0.5, -1.0, 1.0)]
+    found = activity(
+        interpret.wrap(module.eval(), input_size=2, mean=[0], std=[1]),
+        images,
+        list("01234"),
+        batch_size=batch_size,
+    )
+    assert {layer: counted.signed for layer, counted in found.items()} == {
+        "0": False,
+        "1": False,
+        "2": True,
+        "3": True,
+        "4": True,
+    }
+
+
 @pytest.mark.parametrize("batch_size", [1, 4, 32])
 def test_activity_against_plain_counting(batch_size):
     network, images = small_network(), small_images()

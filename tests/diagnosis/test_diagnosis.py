@@ -89,6 +89,29 @@ def test_a_filter_that_is_as_good_as_missing_is_named():
     assert set(only(quick(network, layers=["layer1"]), "faint filters").units) == {5, 9}
 
 
+def signed_network():
+    """Unit 1 of every layer is below zero: of a GELU, a layer norm, and what a ReLU follows."""
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.GELU(), nn.LayerNorm(30), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3)
+    ).eval()
+    with torch.no_grad():
+        for conv in (module[0], module[3], module[5]):
+            conv.weight[1], conv.bias[1] = 0.0, -1.0
+        module[2].bias -= 100.0
+    return interpret.wrap(module, input_size=32)
+
+
+def test_units_of_layers_without_a_relu_are_not_called_dead():
+    layers = list("012345")
+    found = quick(signed_network(), scenes()[:5], layers=layers)
+    assert [found.activity[layer].signed for layer in layers] == [True, True, True, False, False, True]
+    said = {(item.name, item.layer) for item in found.findings if item.name.endswith("units")}
+    assert said == {("never positive units", "1"), ("dead units", "3"), ("dead units", "4")}
+    evidence = only(found, "never positive units").evidence
+    assert evidence == "1 of 4 units are above zero in none of 5 images: 1."
+
+
 def test_units_set_to_zero_are_dead_and_named():
     network = trained()
     with torch.no_grad():

@@ -1,6 +1,7 @@
 """The picture of a diagnosis: one scale for all filters, nothing beyond the page, the same bytes."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -100,6 +101,43 @@ def test_networks_share_their_scales(strided, small):
     ]
     assert len(limits) == 2
     assert limits[0] == limits[1]
+
+
+def test_what_no_network_has_leaves_no_hole(bare, strided):
+    """Neither aliasing nor shifts: their reasons stand close above what follows."""
+    figure = draw(Diagnosis((bare,)))
+    written = texts(figure)
+    heads = [
+        next(box for text, box in written if text.startswith(head)) for head in ("Shift", "Alias", "Find")
+    ]
+    for upper, lower in pairwise(heads):
+        assert 0 < (upper.y0 - lower.y1) / figure.dpi < 0.6
+    assert len(draw(Diagnosis((strided,))).axes) == len(figure.axes) + 1
+
+
+def test_long_names_and_facts_are_told_in_full(bare, strided):
+    first = replace(strided.first, layer="vision_model.embeddings.patch_embedding.projection.convolution")
+    long = replace(
+        strided, first=first, label="timm:vit_base_patch16_clip_quickgelu_224.openai_ft_in12k 7 / 2"
+    )
+    figure = draw(Diagnosis((long, bare)))
+    check_texts(figure, tight=(0.9, 0.8))
+    written = "".join(text for text, _ in texts(figure)).replace(" ", "")
+    assert long.label.replace(" ", "") in written
+    assert f"{first.layer}:8filtersof7\N{MULTIPLICATION SIGN}7,stride2" in written
+    assert "findingson3images" in written
+
+
+def test_the_bars_of_layers_without_a_relu_are_not_called_dead(strided):
+    some = dict(strided.activity)
+    some["1"] = replace(some["1"], signed=True)
+    every = {layer: replace(counted, signed=True) for layer, counted in some.items()}
+    said = [
+        panels.rarely_active_title(replace(strided, activity=activity))
+        for activity in (strided.activity, some, every)
+    ]
+    assert [title.startswith("Dead units") for title in said] == [True, False, False]
+    assert ["with a ReLU, dead" in title for title in said] == [False, True, False]
 
 
 def test_many_findings_are_cut(small):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -58,6 +59,15 @@ def test_thresholds_are_ours_and_reasons_are_given(result):
     assert "They are ours: the paper judges by eye." in text
     assert "- `dominant: 4`: a filter dominates" in text
     assert "- aliasing: The first convolution has no stride that could alias." in text
+
+
+def test_units_without_a_relu_are_not_called_dead(result):
+    alone = result.networks[1]
+    signed = {**alone.activity, "relu2": replace(alone.activity["relu2"], signed=True)}
+    titles = [line.title for line in numbers(Diagnosis((replace(alone, activity=signed),)))]
+    assert "relu2: never positive units" in titles
+    assert "relu2: rarely positive units" in titles
+    assert "relu1: dead units" in titles
 
 
 def test_csv_has_all_digits(result):

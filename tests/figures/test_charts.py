@@ -15,6 +15,7 @@ from interpret.files import printable
 from interpret_figures.charts import (
     DOT,
     DPI,
+    TickNumbers,
     finish,
     name_rows,
     panel_grid,
@@ -60,6 +61,21 @@ def test_panels_over_several_columns() -> None:
     assert (wide.x0, wide.x1) == (left.x0, right.x1)
     assert wide.height == pytest.approx(0.5 * DPI, abs=1.01)
     assert left.width == pytest.approx(DPI, abs=1.01)
+
+
+@pytest.mark.parametrize("values", [(12344.991, 12344.998), (-0.13967, -0.1396), (0.0, 3e-7), (-2.0, 1e7)])
+def test_the_numbers_of_ticks_are_told_apart(values: tuple[float, float]) -> None:
+    """Where matplotlib writes what they have in common beside the axis, out of sight or over a title."""
+    figure, panels = subplots([1.0], [1.0])
+    axes = panels[0, 0]
+    axes.set_ylim(*values)
+    axes.yaxis.set_major_formatter(TickNumbers())
+    figure.draw_without_rendering()
+    assert axes.yaxis.get_offset_text().get_text() == ""
+    low, high = values
+    ticks = [label for label in axes.get_yticklabels() if low <= label.get_position()[1] <= high]
+    assert len(ticks) > 2
+    assert len({label.get_text() for label in ticks}) == len(ticks)
 
 
 def test_names_are_no_formulas_and_stand_where_there_is_room() -> None:

@@ -100,7 +100,11 @@ def test_numbers(value, text):
     [
         ((0.0, 1.0), ["0", "1"]), ((2.5, 2.5), ["2.5", "2.5"]), ((0.1412, 0.1437), ["0.1412", "0.1437"]),
         ((-0.1441, -0.1352, -0.14), [f"{MINUS}0.1441", f"{MINUS}0.1352", f"{MINUS}0.14"]),
-        ((512.25, 512.5), ["512.25", "512.5"]), ((-4412.6, -4412.5), [f"{MINUS}4,413", f"{MINUS}4,412"]),
+        ((512.25, 512.5), ["512.25", "512.5"]),
+        ((-4412.6, -4412.5), [f"{MINUS}4,412.60", f"{MINUS}4,412.50"]),
+        ((12344.9961, 12344.9971), ["12,344.9961", "12,344.9971"]), ((2000.0, 2050.0), ["2,000", "2,050"]),
+        ((2e7 + 1, 2e7 + 4), ["20,000,001", "20,000,004"]), ((1000.0, 4000.0), ["1,000", "4,000"]),
+        ((5e-7, 5.001e-7), [f"5e{MINUS}07", f"5.001e{MINUS}07"]), ((2e9, 2.001e9), ["2e+09", "2.001e+09"]),
     ],
 )  # fmt: skip
 def test_numbers_beside_each_other_are_told_apart(values, texts):
@@ -129,3 +133,12 @@ def test_text_is_cut_where_its_place_ends():
     assert len(lines) == 3
     assert lines[0] == "one two three"
     assert all(text_inches(line, 6) <= 1 for line in lines)
+
+
+def test_a_word_that_is_longer_than_a_line_goes_on_in_the_next():
+    word = "vision_model.encoder.layers.11.self_attn.out_proj"
+    for bold in (False, True):
+        lines = paragraph(f"in {word} too", 1, 6, 9, bold=bold)
+        assert "".join(lines).replace(" ", "") == f"in{word}too"
+        assert all(text_inches(line, 6, bold=bold) <= 1 for line in lines)
+    assert paragraph("wide", 0.01, 6, 9) == ["…"] * 4

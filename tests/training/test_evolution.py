@@ -145,6 +145,17 @@ def test_numbers_alone_need_no_network_that_can_be_projected(tmp_path):
     assert evolve(made, Noise(), checkpoints, ["2"], units=1, nonlinear="gradient")["2"].patches.any()
 
 
+@pytest.mark.parametrize(("activation", "signed"), [(nn.ReLU, False), (nn.GELU, True)])
+def test_layers_without_a_relu_are_told(tmp_path, activation, signed):
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), activation(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2)).eval()
+    with torch.no_grad():
+        module[0].weight[1], module[0].bias[1] = 0.0, -1.0
+    made = interpret.wrap(module, input_size=16)
+    layer = evolve(made, Noise(), [write_checkpoint(made, 1, tmp_path)], ["1"], units=1)["1"]
+    assert layer.dead[:, 0].tolist() == [False, True, False, False]
+    assert layer.signed == signed
+
+
 def test_a_unit_that_is_born_late_has_no_projection_before(tmp_path):
     made = network()
     with torch.no_grad():

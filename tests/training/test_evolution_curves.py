@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,6 +73,10 @@ def test_no_text_touches_another_or_leaves_the_figure(names: list[str], epochs: 
 def test_what_is_said_above() -> None:
     said = " ".join(text for text, _ in texts(curves._figure(evolution(conv=layer(dead=[(2, 2)])), 6)))
     assert "4 units, 1 dead" in said
+    signed = replace(layer(dead=[(2, 2)]), signed=True)
+    said = " ".join(text for text, _ in texts(curves._figure(evolution(conv=signed), 6)))
+    assert "4 units, 1 never positive" in said
+    assert "dead" not in said
     assert "Over 12 images" in said
     assert "random images (33.3%)" in said
     assert "The last epoch, 5, is left out" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,6 +99,13 @@ def test_dead_units_say_so(made: SimpleNamespace, tmp_path: Path) -> None:
     assert 0.9 * 96 * 96 < empty.sum() < 96 * 96
     page = page_of(EvolutionGrid(), result, made.Squares())
     assert [label.text for label in page.labels].count("dead") == 1
+
+
+def test_units_of_layers_without_a_relu_are_not_called_dead(made: SimpleNamespace) -> None:
+    result = evolution(conv=replace(layer(dead=[(3, 0)]), signed=True))
+    said = [label.text for label in page_of(EvolutionGrid(), result, made.Squares()).labels]
+    assert "dead" not in said
+    assert said.count("\N{LESS-THAN OR EQUAL TO} 0") == 1
 
 
 def test_labels_name_epochs_and_units_in_order_and_fit(made: SimpleNamespace) -> None:

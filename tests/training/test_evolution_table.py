@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,15 @@ from interpret_training.evolution.results import Evolution
 
 def number(text: str) -> float:
     return float(text) if text else np.nan
+
+
+def test_units_of_layers_without_a_relu_are_not_called_dead() -> None:
+    said = document(evolution(conv=layer())).markdown()
+    assert "| dead at the end |" in said
+    assert "Dead units (never positive) are left out." in said
+    said = document(evolution(conv=replace(layer(), signed=True), other=layer(seed=1))).markdown()
+    assert "| never positive at the end |" in said
+    assert "Units that are never positive are left out; in conv, without a ReLU, they are not dead." in said
 
 
 def test_csv_holds_every_number() -> None:

@@ -15,7 +15,7 @@ from torch import nn
 from interpret.graph.operations.axes import is_pointwise
 from interpret.graph.operations.operation import Gate
 from interpret.graph.operations.table import is_linear, row_of
-from interpret.graph.program.program import Node, apply, resolve
+from interpret.graph.program.program import Graph, Node, apply, resolve
 
 BROADCAST, POSITIVE, SIGNED = 3, 2, 1
 """How much an operand is a gate: one for many elements; never negative; of both signs. 0: not at all."""
@@ -118,6 +118,19 @@ def is_rectifier(node: Node) -> bool:
 def _is_relu(node: Node) -> bool:
     row = row_of(node)
     return pointwise(node) and row.save is not None and row.top_down is not None
+
+
+def read_by_relus(graph: Graph, node: Node) -> bool:
+    """Whether all that reads a node cuts off what is below zero."""
+    readers = [reader for reader in graph.nodes if node in reader.operands]
+    return bool(readers) and node is not graph.answer and all(map(_cuts_off, readers))
+
+
+def _cuts_off(node: Node) -> bool:
+    """Whether a node is a ReLU, or one with an upper end as ReLU6 has it."""
+    bounds = row_of(node).bounds
+    clamped = bounds(node) if bounds and node.op in {"relu6", "hardtanh", "clamp"} else None
+    return _is_relu(node) or (clamped is not None and clamped[0] == 0)
 
 
 # Gates.

@@ -236,8 +236,10 @@ class ComparisonPages:
         )
 
     def _notes(self) -> list[str]:
-        """What must be known of each method on this network, if anything."""
-        return [f"{name}: {found.note}" for name, found in self.result.attributions.items() if found.note]
+        """What must be known of all, and of each method on this network, if anything."""
+        return [*self.result.notes] + [
+            f"{name}: {found.note}" for name, found in self.result.attributions.items() if found.note
+        ]
 
 
 def _name_lines(name: str, inches: float) -> list[tuple[str, str]]:

@@ -119,7 +119,8 @@ def _text(result: Comparison, metric: Metric, row: int, value: float) -> str:
 
 def _caption(result: Comparison) -> str:
     count = result.each.shape[2]
-    return f"{count} image{'s' if count > 1 else ''}. {key(result)} {MISSING}: does not apply."
+    images = f"{count} image{'s' if count > 1 else ''}."
+    return " ".join([images, key(result), *result.notes, f"{MISSING}: does not apply."])
 
 
 def key(result: Comparison) -> str:

@@ -86,6 +86,7 @@ class FeatureGrid(UnitGrid[Projections]):
             frozenset(dead.nonzero().flatten().tolist()),
             len(dead),
             whole_images(result[layer], result.input.size),
+            "never positive" if layer in result.signed else "never active",
         )
 
 
@@ -132,9 +133,10 @@ class UnitPages:
         tiles: Their pixels.
         cell: The place of one unit.
         neurons: The neurons of each unit, by unit.
-        dead: Units that were never active.
+        dead: Units without projections.
         count: Units of the layer, projected or not.
         whole: Whether they see the whole image, whatever part of it is shown.
+        why: Why units have no projections, in a word or two.
     """
 
     tiles: Tiles
@@ -143,6 +145,7 @@ class UnitPages:
     dead: frozenset[int]
     count: int
     whole: bool
+    why: str
 
     @property
     def units(self) -> list[int]:
@@ -168,7 +171,7 @@ class UnitPages:
         labels = [Label(x, y - 0.045 * self.cell.dpi, str(unit), 6.5, INK if neurons else QUIET)]
         if not neurons:
             canvas[y : y + height, x : x + width] = EMPTY
-            return [*labels, Label(x + width / 2, y + height / 2, "never active", align="center")]
+            return [*labels, Label(x + width / 2, y + height / 2, self.why, align="center")]
         ranks = self.tiles.layer.rank[neurons].tolist()
         put(canvas, self.tiles.projections(neurons), self.cell.corners(ranks, origin, right=False))
         put(canvas, self.tiles.patches(neurons), self.cell.corners(ranks, origin, right=True))
@@ -186,7 +189,7 @@ def by_unit(layer: LayerProjections) -> dict[int, list[int]]:
 def _facts(pages: UnitPages, units: Sequence[int], result: Projections) -> str:
     """What is on the pages, in numbers."""
     dead = len(pages.dead.intersection(units))
-    return f"{len(units)} units" + (f", {dead} never active" if dead else "") + f"  ·  {_seen(pages, result)}"
+    return f"{len(units)} units" + (f", {dead} {pages.why}" if dead else "") + f"  ·  {_seen(pages, result)}"
 
 
 def _seen(pages: UnitPages, result: Projections) -> str:

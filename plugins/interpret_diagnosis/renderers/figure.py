@@ -18,7 +18,7 @@ from interpret_diagnosis.results import Diagnosis, NetworkDiagnosis
 from interpret_figures.charts import finish, panel_grid, save_chart, text_style, write_above
 from interpret_figures.grid import Heading
 from interpret_figures.page import INK, QUIET, TIMES, Format
-from interpret_figures.text import fitted, paragraph
+from interpret_figures.text import fitted, paragraph, text_inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +28,12 @@ HALVES = (1.9, 1.4)
 
 COLUMN = sum(HALVES)
 
-PLOT, TILES, SPECTRUM, FOOT = 0.72, 0.86, 0.86, 0.05
-"""Inches of the height of a plot, of the projections, of their spectrum, and of what the findings hang on."""
+PLOT, TILES, SPECTRUM, NOTE, FOOT = 0.72, 0.86, 0.86, 0.3, 0.05
+"""Inches of the height of a plot, of the projections, of their spectrum, of what stands in place of both
+where no network has them, and of what the findings hang on."""
+
+NAME, FACTS = 11, 8.4
+"""Points from one line of a network's name to the next, and of what it is."""
 
 FINDINGS = 8
 """So many findings are listed under a network; the report has all."""
@@ -56,26 +60,41 @@ def draw(result: Diagnosis, projections: int = 16) -> Figure:
         projections: So many projections of the second layer are shown, at most.
     """
     filters = max(_sheet_height(network) for network in result.networks)
-    heights = [filters, PLOT, PLOT, PLOT, TILES, SPECTRUM, FOOT]
+    aliasing = any(network.aliasing for network in result.networks)
+    shifts = PLOT if any(map(panels.has_shifts, result.networks)) else NOTE
+    heights = [filters, PLOT, PLOT, shifts, *([TILES, SPECTRUM] if aliasing else [NOTE]), FOOT]
     figure, grid = panel_grid(HALVES * len(result.networks), heights)
+    lines = max(len(_fact_lines(network)) for network in result.networks)
     for network, left in zip(result.networks, range(0, grid.ncols, 2), strict=True):
-        sheet, dead, shifts, tiles, spectrum, findings = (
-            figure.add_subplot(grid[row, left : left + 2]) for row in (0, 2, 3, 4, 5, 6)
+        sheet, dead, moved, *below, findings = (
+            figure.add_subplot(grid[row, left : left + 2]) for row in range(len(heights)) if row != 1
         )
         sizes, bands = (figure.add_subplot(grid[1, column]) for column in (left, left + 1))
-        _name(sheet, network)
+        _name(sheet, network, lines)
         _first_layer(result.networks, network, (sheet, sizes, bands))
-        _layers(result.networks, network, dead, shifts)
-        _aliasing(network, projections, tiles, spectrum)
+        _layers(result.networks, network, dead, moved)
+        _aliasing(network, projections, below)
         _findings(findings, network)
     return finish(figure, Heading("Diagnosis", ()))
 
 
-def _name(axes: Axes, network: NetworkDiagnosis) -> None:
-    """The network, and what it is, above its first panel."""
-    label = fitted(network.label, COLUMN, 8.5, bold=True)
-    write_above(axes, label, 35, **text_style(8.5, INK, bold=True))
-    write_above(axes, fitted(_facts(network), COLUMN, 6), 24, **text_style(6))
+def _name(axes: Axes, network: NetworkDiagnosis, lines: int) -> None:
+    """The network, and what it is in so many lines, above its first panel."""
+    above = 24 + FACTS * (lines - 1)
+    names = paragraph(network.label, COLUMN, 8.5, 3, bold=True)
+    for index, text in enumerate(names):
+        write_above(axes, text, above + NAME * (len(names) - index), **text_style(8.5, INK, bold=True))
+    for index, text in enumerate(_fact_lines(network)):
+        write_above(axes, text, above - FACTS * index, **text_style(6))
+
+
+def _fact_lines(network: NetworkDiagnosis) -> list[str]:
+    """What a network is, in a line, or more where it is long."""
+    facts = _facts(network)
+    whole = "  ·  ".join(facts)
+    if text_inches(whole, 6) <= COLUMN:
+        return [whole]
+    return [line for fact in facts for line in paragraph(fact, COLUMN, 6, 2)]
 
 
 def _first_layer(
@@ -104,19 +123,26 @@ def _layers(
     networks: Sequence[NetworkDiagnosis], network: NetworkDiagnosis, dead: Axes, shifts: Axes
 ) -> None:
     """What is counted in each layer."""
-    _title(dead, "Dead units (blue), and nearly dead ones (orange)")
+    _title(dead, panels.rarely_active_title(network))
     panels.rarely_active(dead, network, panels.activity_limit(networks))
+    reasons = {one.reason for one in network.shifts.values()}
+    if not panels.has_shifts(network) and len(reasons) == 1:
+        reason = reasons.pop()
+        _title(shifts, "Shift-equivariance error")
+        panels.missing(shifts, f"Measured in no layer: {reason[:1].lower()}{reason[1:]}", COLUMN)
+        return
     _title(shifts, "Shift-equivariance error (0: maps move along; dashed: threshold)")
     panels.shifts(shifts, network, _shift_limit(networks))
 
 
-def _aliasing(network: NetworkDiagnosis, projections: int, tiles: Axes, spectrum: Axes) -> None:
-    """The projections of the second layer, and their spectrum."""
-    found = network.aliasing
+def _aliasing(network: NetworkDiagnosis, projections: int, places: Sequence[Axes]) -> None:
+    """The projections of the second layer, and their spectrum below them."""
+    found, tiles = network.aliasing, places[0]
     if found is None:
         _title(tiles, "Aliasing in the second layer")
         panels.missing(tiles, network.notes["aliasing"], COLUMN)
-        spectrum.set_axis_off()
+        for other in places[1:]:
+            other.set_axis_off()
         return
     most = min(projections, len(found.projections.unit))
     said = caption(found.nonlinearities)
@@ -125,8 +151,8 @@ def _aliasing(network: NetworkDiagnosis, projections: int, tiles: Axes, spectrum
     columns = panels.projection_columns(most, COLUMN / TILES)
     panels.projections(tiles, found, network.input, most, columns)
     shares = f"{found.share:.1%} at the first stride's, {found.expected:.1%} expected"
-    _title(spectrum, f"Their spectrum, cycles per pixel: {shares}")
-    panels.spectrum(spectrum, found)
+    _title(places[1], f"Their spectrum, cycles per pixel: {shares}")
+    panels.spectrum(places[1], found)
 
 
 def _findings(axes: Axes, network: NetworkDiagnosis) -> None:
@@ -137,7 +163,9 @@ def _findings(axes: Axes, network: NetworkDiagnosis) -> None:
 
 
 def _title(axes: Axes, text: str) -> None:
-    axes.set_title(printable(fitted(text, COLUMN + 0.25, 6)), loc="left", pad=5, **text_style(6, INK))
+    """In two lines where it is long."""
+    lines = map(printable, paragraph(text, COLUMN + 0.25, 6, 2))
+    axes.set_title("\n".join(lines), loc="left", pad=5, **text_style(6, INK))
 
 
 def _sheet_height(network: NetworkDiagnosis) -> float:
@@ -155,20 +183,15 @@ def _shift_limit(networks: Sequence[NetworkDiagnosis]) -> float:
     return 1.25 * max([*errors, *(network.thresholds.shift for network in networks)])
 
 
-def _facts(network: NetworkDiagnosis) -> str:
-    first, count = network.first, len(network.findings)
-    found = f"{count} finding{'' if count == 1 else 's'} on {network.count:,} images"
+def _facts(network: NetworkDiagnosis) -> list[str]:
+    """Its first layer, if it is known, and how much was found."""
+    first, count, images = network.first, len(network.findings), network.count
+    found = f"{count} finding{'s' * (count != 1)} on {images:,} image{'s' * (images != 1)}"
     if first is None:
-        return found
-    rows, columns = first.kernel
-    step = (
-        str(first.stride[0])
-        if first.stride[0] == first.stride[1]
-        else f"{first.stride[0]} {TIMES} {first.stride[1]}"
-    )
-    return (
-        f"{first.layer}: {len(first.weight)} filters of {rows} {TIMES} {columns}, stride {step}  ·  {found}"
-    )
+        return [found]
+    (rows, columns), (down, across) = first.kernel, first.stride
+    step = str(down) if down == across else f"{down} {TIMES} {across}"
+    return [f"{first.layer}: {len(first.weight)} filters of {rows} {TIMES} {columns}, stride {step}", found]
 
 
 def _listed(network: NetworkDiagnosis) -> list[tuple[str, str, bool]]:

@@ -98,9 +98,11 @@ def _layer(networks: tuple[NetworkDiagnosis, ...], layer: str) -> list[Number]:
     )
     moved = [network.shifts.get(layer) for network in networks]
     errors = tuple(None if one is None else one.error for one in moved)
+    rectified = any(one is not None and not one.signed for one in counted)
+    never, rarely = ("dead", "nearly dead") if rectified else ("never positive", "rarely positive")
     return [
         Number(f"units {layer}", f"{layer}: units", units, "count"),
-        Number(f"dead {layer}", f"{layer}: dead units", dead, "count"),
-        Number(f"nearly_dead {layer}", f"{layer}: nearly dead units", nearly, "count"),
+        Number(f"dead {layer}", f"{layer}: {never} units", dead, "count"),
+        Number(f"nearly_dead {layer}", f"{layer}: {rarely} units", nearly, "count"),
         Number(f"shift_error {layer}", f"{layer}: shift-equivariance error", errors),
     ]

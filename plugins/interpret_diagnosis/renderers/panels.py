@@ -17,7 +17,7 @@ from interpret_diagnosis.results import Aliasing, FirstLayer, NetworkDiagnosis
 from interpret_figures import display
 from interpret_figures.colours import LABELS
 from interpret_figures.page import INK, QUIET, font
-from interpret_figures.text import fitted, paragraph
+from interpret_figures.text import fitted, paragraph, text_inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,6 +151,16 @@ def rarely_active(axes: Axes, network: NetworkDiagnosis, top: float) -> None:
     _layer_ticks(axes, layers)
 
 
+def rarely_active_title(network: NetworkDiagnosis) -> str:
+    """What the bars count: where values below zero go on, a unit that is never above it is not dead."""
+    signed = [counted.signed for counted in network.activity.values()]
+    if not any(signed):
+        return "Dead units (blue), and nearly dead ones (orange)"
+    if all(signed):
+        return "Units never above zero (blue), and rarely (orange); no layer has a ReLU"
+    return "Units never above zero (blue), and rarely (orange); with a ReLU, dead"
+
+
 def activity_limit(networks: Sequence[NetworkDiagnosis]) -> float:
     """One upper end for the shares of all networks, at least a tenth."""
     shares = [
@@ -159,6 +169,11 @@ def activity_limit(networks: Sequence[NetworkDiagnosis]) -> float:
         for counted in network.activity.values()
     ]
     return min(max(1.3 * max(shares), 0.1), 1.15)
+
+
+def has_shifts(network: NetworkDiagnosis) -> bool:
+    """Whether the shift-equivariance error of any layer could be measured."""
+    return any(one.error is not None for one in network.shifts.values())
 
 
 def shifts(axes: Axes, network: NetworkDiagnosis, top: float) -> None:
@@ -232,9 +247,9 @@ def _picture(axes: Axes, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
 def _layer_ticks(axes: Axes, layers: Sequence[str]) -> None:
     """Names where there is room, else the numbers of the first, the last and a few between."""
     axes.set_xlim(-0.6, len(layers) - 0.4)
-    if len(layers) <= NAMED:
-        room = 3.0 / len(layers)
-        _ticks(axes, range(len(layers)), [fitted(layer, room * 0.95, SMALL) for layer in layers])
+    room = 3.0 / len(layers) * 0.95
+    if len(layers) <= NAMED and all(text_inches(layer, SMALL) <= room for layer in layers):
+        _ticks(axes, range(len(layers)), layers)
         return
     step = ceil(len(layers) / 12)
     positions = [*range(0, len(layers), step)]

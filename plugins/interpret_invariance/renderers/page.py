@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from interpret.files import printable
-from interpret_figures.charts import BODY, DOTTED, DPI, finish, quiet_axes, subplots, text_style
+from interpret_figures.charts import BODY, DOTTED, DPI, TickNumbers, finish, quiet_axes, subplots, text_style
 from interpret_figures.colours import LABELS, rgb
 from interpret_figures.grid import Heading
 from interpret_figures.page import INK, QUIET, font
@@ -119,6 +119,9 @@ class Sheet:
             angles = curves.transform == "rotation" and high - low > 180
             axes.xaxis.set_major_locator(MultipleLocator(90) if angles else MaxNLocator(5))
             axes.yaxis.set_major_locator(MaxNLocator(5))
+            shares = self.result.asked == "probability" if axes is panels[-1] else self.relative
+            if not shares:
+                axes.yaxis.set_major_formatter(TickNumbers())
             quiet_axes(axes)
             axes.set_xlabel(AXES[curves.transform], labelpad=2, **text_style(BODY))
             said = printable(fitted(title, WIDTH, BODY))

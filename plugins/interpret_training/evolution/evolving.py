@@ -17,6 +17,7 @@ from interpret.progress import track_long
 from interpret.run import parts_for
 from interpret_deconv import Deconv, LayerProjections, Projections
 from interpret_deconv.choices import Nonlinear, Rule
+from interpret_deconv.signed import signed_layers
 from interpret_topk import Exemplars
 from interpret_training.checkpoints import Checkpoint, load_checkpoint
 from interpret_training.evolution import numbers
@@ -161,7 +162,13 @@ def _assembled(
     last = stages[-1].mined
     return Evolution(
         epochs=epochs,
-        layers={layer: _layer(stages, layer, rows[layer], epochs, threshold) for layer in rows},
+        layers={
+            layer: replace(
+                _layer(stages, layer, rows[layer], epochs, threshold),
+                signed=_is_signed(network, stages, layer),
+            )
+            for layer in rows
+        },
         ids={index: ids[index] for index in sorted(ids, key=int)},
         input=network.input,
         rule=rule,
@@ -171,6 +178,10 @@ def _assembled(
         skipped=last.skipped,
         nonlinearities=stages[-1].projected.nonlinearities if stages[-1].projected else {},
     )
+
+
+def _is_signed(network: Network, stages: Sequence[_Stage], layer: str) -> bool:
+    return any(signed_layers(network, stage.mined, [layer]) for stage in stages)
 
 
 def _layer(

@@ -40,6 +40,8 @@ class LayerEvolution(Record):
         scale: The largest magnitude of each projection; 1 where it is zero.
         similarity: Cosine of each projection with the one before, -1 to 1; NaN where one is missing.
         own: The part of the image where the neuron stands, as in ``LayerProjections``; so ``mixed_by``.
+        signed: Whether it has no ReLU and values below zero go on: then units that are never positive have no
+            projections, but are not dead.
     """
 
     values: Float[Tensor, "unit epoch rank"]
@@ -55,6 +57,7 @@ class LayerEvolution(Record):
     similarity: Float[Tensor, "row epoch"]
     own: Int[Tensor, "row epoch 4"] | None = None
     mixed_by: str = ""
+    signed: bool = False
 
     @property
     def dead(self) -> Bool[Tensor, "unit epoch"]:

@@ -147,8 +147,8 @@ def _marks(axes: Axes, epochs: Sequence[int], *, bottom: bool) -> None:
 
 def _title(axes: Axes, name: str, layer: LayerEvolution, colour: str) -> None:
     """The layer, and how many of its units are in the curves."""
-    dead = int((layer.settled < 0).sum())
-    count = f"{len(layer.settled) - dead} units" + (f", {dead} dead" if dead else "")
+    dead, why = int((layer.settled < 0).sum()), "never positive" if layer.signed else "dead"
+    count = f"{len(layer.settled) - dead} units" + (f", {dead} {why}" if dead else "")
     shown = fitted(name, CURVE_WIDTH, 8, bold=True)
     write_above(axes, shown, 14, 0.5, ha="center", **text_style(8, colour, bold=True))
     write_above(axes, count, 4, 0.5, ha="center", **text_style(6))
@@ -163,8 +163,10 @@ def _by_chance(axes: Axes, result: Evolution) -> None:
 def _details(result: Evolution) -> tuple[str, str]:
     """How to read the figure."""
     chance = f" Dotted: random images ({result.chance:.1%})." if result.chance >= 0.01 else ""
+    signed = any(layer.signed for layer in result.layers.values())
+    alive = "positive in some image" if signed else "not dead"
     return (
-        f"Over {result.count} images; median and quartiles over the units of a layer that are not dead; "
+        f"Over {result.count} images; median and quartiles over the units of a layer that are {alive}; "
         f"grey: other layers.{chance}",
         f"The last epoch, {result.epochs[-1]}, is left out where all is found and settled by definition.",
     )

@@ -189,7 +189,8 @@ class LayerRows:
             if column not in neurons:
                 canvas[top : top + self.cell[0], left : left + width] = EMPTY
                 middle = (left + width / 2, top + self.cell[0] / 2 + 0.03 * DPI)
-                labels.append(Label(*middle, "dead", align="center"))
+                why = "\N{LESS-THAN OR EQUAL TO} 0" if self.layer.signed else "dead"
+                labels.append(Label(*middle, why, align="center"))
         self._join(canvas, row, corners)
         return labels
 

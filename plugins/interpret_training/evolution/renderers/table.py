@@ -159,7 +159,13 @@ def _measures(result: Evolution, found: Sequence[Row]) -> list[Block]:
 def _settling(result: Evolution) -> Table:
     """A line for each layer: how many units, and when they settle."""
     last = result.epochs[-1]
-    head = ["layer", "units", "dead at the end", "settled at epoch: median (quartiles)", f"not before {last}"]
+    head = [
+        "layer",
+        "units",
+        _dead_head(result),
+        "settled at epoch: median (quartiles)",
+        f"not before {last}",
+    ]
     lines = []
     for name, layer in result.layers.items():
         alive = layer.settled[layer.settled >= 0].double()
@@ -173,6 +179,12 @@ def _settling(result: Evolution) -> Table:
     return Table(head, lines)
 
 
+def _dead_head(result: Evolution) -> str:
+    """Of layers without a ReLU: values below zero go on there, and nothing is dead."""
+    signed = any(layer.signed for layer in result.layers.values())
+    return "never positive at the end" if signed else "dead at the end"
+
+
 def _by_epoch(result: Evolution, title: str, cells: dict[tuple[str, int], str]) -> list[Block]:
     head = ["layer", *(f"epoch {epoch}" for epoch in result.epochs)]
     lines = [[name, *(cells[name, epoch] for epoch in result.epochs)] for name in result.layers]
@@ -184,8 +196,15 @@ def _notes(result: Evolution) -> str:
         f"{result.count} images; two random sets of {result.k} share {result.chance:.2%}. "
         f"A unit has settled when it keeps {result.threshold:.0%} of its final top {result.k} from then on. "
         f"At the last epoch all is found by definition: settled at {result.epochs[-1]} means not before. "
-        f"Dead units (never positive) are left out. {MISSING}: nothing can be said."
+        f"{_left_out(result)} {MISSING}: nothing can be said."
     )
+
+
+def _left_out(result: Evolution) -> str:
+    signed = ", ".join(name for name, layer in result.layers.items() if layer.signed)
+    if not signed:
+        return "Dead units (never positive) are left out."
+    return f"Units that are never positive are left out; in {signed}, without a ReLU, they are not dead."
 
 
 def _spread(middle: float, low: float, high: float) -> str:
