@@ -121,10 +121,11 @@ def test_projections_are_those_of_autograd(name):
     layout = network.view("block").layout
     assert (layout.names, layout.grid) == (("class",), receptive_field(network, "embed").extent)
     neurons = [Neuron(1, "block", 3, 1, 2), Neuron(0, "embed", 2, 0, 1)]
-    wanted = [
-        by_autograd(network, neuron.layer, x, (neuron.image, before + neuron.y * layout.grid[1] + neuron.x, neuron.channel))[neuron.image]
-        for neuron, before in zip(neurons, (1, 0), strict=True)
-    ]  # fmt: skip
+    wanted = []
+    for neuron, before in zip(neurons, (1, 0), strict=True):
+        token = before + neuron.y * layout.grid[1] + neuron.x
+        found = by_autograd(network, neuron.layer, x, (neuron.image, token, neuron.channel))
+        wanted.append(found[neuron.image])
     for choice in ({"rule": "gradient"}, {"nonlinear": "gradient"}):
         found = project(network, x, neurons, **choice)
         torch.testing.assert_close(found, torch.stack(wanted), rtol=0, atol=1e-9)

@@ -29,7 +29,21 @@ from interpret.graph.operations.tokens import by_axes, kept_tokens, unfolded
 from interpret.graph.program.calls import OPAQUE, CanonicalCall, Form, Spelling
 from interpret.graph.program.program import Node, TokenGrid
 
-FAMILIES = (activation, arithmetic, conv, cut, join, linear, norm, pad, pool, reduce, shape, upsample, windows)
+FAMILIES = (
+    activation,
+    arithmetic,
+    conv,
+    cut,
+    join,
+    linear,
+    norm,
+    pad,
+    pool,
+    reduce,
+    shape,
+    upsample,
+    windows,
+)
 """The files with rows."""
 
 TABLE: dict[str, Operation] = {}

@@ -29,7 +29,8 @@ def _cut_axes(arguments: Mapping[str, Any], operand: Node, _traced: tuple[int, .
 def _cut_geometry(node: Node) -> Geometry:
     given = node.arguments
     kernel, stride = (
-        [given[key] if axis == given["dimension"] else 1 for axis in spatial(node)] for key in ("size", "step")
+        [given[key] if axis == given["dimension"] else 1 for axis in spatial(node)]
+        for key in ("size", "step")
     )
     return Geometry(pair(kernel), pair(stride))
 
