@@ -90,12 +90,21 @@ class Torchvision(ImageModel):
         names = None if self.weights is None else _names(self._default_weights())
         return super().known().or_else(Stated(categories=names))
 
+    def given(self) -> Stated:
+        """What the parameters say; segmenters and detectors see all of the shorter side."""
+        return self._uncropped(super().given())
+
     def usual(self) -> Stated:
         """224 pixels, ImageNet's mean and deviation; detectors have other sizes and normalise themselves."""
         usual, side = super().usual(), usual_side(self.arch)
         if self.kind == "detector":
             usual = replace(usual, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-        return replace(usual, size=(side, side)) if side else usual
+        return self._uncropped(replace(usual, size=(side, side)) if side else usual)
+
+    def _uncropped(self, stated: Stated) -> Stated:
+        if self.kind == "classifier" or stated.resize or not stated.size:
+            return stated
+        return replace(stated, resize=min(stated.size))
 
     @property
     def kind(self) -> Kind:
