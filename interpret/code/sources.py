@@ -224,7 +224,7 @@ def _below(name: str, folders: Sequence[str]) -> ModuleSpec | None:
     """A module inside the folders of a package, as Python's own finder of files sees it."""
     portions: list[str] = []
     for folder in folders:
-        spec = FileFinder(folder, *_LOADERS).find_spec(name)
+        spec = FileFinder(str(folder), *_LOADERS).find_spec(name)
         if spec and spec.loader:
             return spec
         portions += list(spec.submodule_search_locations or ()) if spec else []

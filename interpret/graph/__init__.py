@@ -34,6 +34,7 @@ One row for each operation: every engine's rule of it, in the file of its family
   operations.cut            slices, selections, other orders
   operations.shape          reshapes, permutations, casts, copies
   operations.upsample       larger maps
+  operations.windows        windows cut out of maps
   operations.table          the rows, and the questions they answer
   operations.signals        what is one nonlinearity of one signal, however it is written, and what is a gate
 

@@ -322,12 +322,12 @@ def sampling(reader: Node, operand: Node, axis: int, reads: Measured) -> Samplin
 
 def _rule(reader: Node, operand: Node, axis: int) -> Sampling | None:
     """The same, as far as a rule says it."""
-    if (reader.tokens or operand.tokens) and keeps_tokens(reader, operand):
-        return by_kernel(Axis())
     row = row_of(reader)
     found = row.positions(reader, operand, axis) if row.positions else None
     if found is not None:
         return found
+    if (reader.tokens or operand.tokens) and keeps_tokens(reader, operand):
+        return by_kernel(Axis())
     shape = geometry(reader, operand)
     spread = operand.extent[axis] == 1 < reader.extent[axis] and not row.maps  # one value serves all
     return None if shape is None or spread else by_kernel(shape.axes[axis])

@@ -20,7 +20,7 @@ from interpret.files.contents import content_hashes, digest
 from interpret.images.arrays import as_picture
 from interpret.images.columns import Columns
 from interpret.images.inputs import InputSpec
-from interpret.images.items import item_hash, item_id, split
+from interpret.images.items import PICTURE_KEYS, item_hash, item_id, split
 from interpret.images.labels import as_categories, as_label, as_labels
 from interpret.images.loaders import Collated, collates, require_indexed, yielded
 from interpret.images.pictures import MAX_PIXELS, Picture, open_image, turn_asked, upright
@@ -314,13 +314,25 @@ def as_images(images: Any) -> Images:
             f"Images must be a sequence of paths, PIL images or tensors. Got {type(images).__name__}."
         )
     if isinstance(images, Mapping):
-        raise DatasetError(
-            f"A {type(images).__name__} holds {', '.join(map(repr, list(images)[:5]))}. Give one sequence of "
-            "images, such as that of one split: images['train']."
-        )
+        raise DatasetError(_of_mapping(images))
     if len(images) == 0:
         raise DatasetError("There are no images: the sequence is empty.")
     return _Given(images)
+
+
+def _of_mapping(images: Mapping[Any, Any]) -> str:
+    """What to do about several things by name: splits, or the columns of a batch."""
+    if not images:
+        return f"There are no images: the {type(images).__name__} is empty."
+    columns = [key for key, held in images.items() if isinstance(held, list)]
+    pictures = [key for key in columns if isinstance(next(iter(images[key]), None), Image.Image)]
+    found = next((key for key in ("train", *PICTURE_KEYS, *pictures) if key in images), next(iter(images)))
+    held = f"A {type(images).__name__} holds {', '.join(map(repr, [*images][:5]))}."
+    cure = f"Give one sequence of images, such as images[{found!r}]."
+    sliced = (
+        "A part of a data set of Hugging Face has labels, too: data.select(range(5)) in place of data[:5]."
+    )
+    return f"{held} {cure} {sliced}" if found in columns else f"{held} {cure}"
 
 
 def _of_loader(loader: torch.utils.data.DataLoader[Any]) -> Images:

@@ -15,6 +15,7 @@ from interpret.modules.returned import (
     Key,
     describe_returned,
     example_output,
+    example_parameter,
     is_dense,
     item_at,
     item_of,
@@ -153,9 +154,11 @@ def pick_output(returned: Any, output: Output = None) -> Float[Tensor, "n classe
     if isinstance(found, Tensor):
         raise ModelError(_not_dense(found, returned, output))
     if output is None:
+        parameter = example_parameter(returned)
+        by_name = f"; of a model by name, output: {parameter}" if parameter else ""
         raise ModelError(
             f"The module returns {describe_returned(returned)}, and it is not known what of it is the output "
-            f"(n, classes). Say so: interpret.wrap(module, output={example_output(returned)}). "
+            f"(n, classes). Say so: interpret.wrap(module, output={example_output(returned)}){by_name}. "
             "Layers work without it."
         )
     raise ModelError(

@@ -15,6 +15,9 @@ Key: TypeAlias = str | int
 MAP = ("logits", "out")
 """What Hugging Face and torchvision call the map of a segmenter."""
 
+MEAN = "interpret.modules.MeanOverImage"
+"""How users write what makes classes of maps."""
+
 
 def is_dense(value: Any) -> TypeGuard[Tensor]:
     """Whether it is a tensor with all of its numbers in memory: not sparse, nested or quantised."""
@@ -114,17 +117,41 @@ def _parts(returned: Any) -> Iterator[tuple[Key, Any]]:
 def example_output(returned: Any) -> str:
     """An ``output`` that works: the part that looks most like (n, classes)."""
     if isinstance(returned, Tensor):
-        maps = returned.dim() == 4
-        return "interpret.modules.MeanOverImage()" if maps else "lambda returned: returned.flatten(1)"
+        return f"{MEAN}()" if returned.dim() == 4 else "lambda returned: returned.flatten(1)"
     if _is_detections(returned):
         return "interpret.modules.BestScore(classes=…)"
-    leaves = ((path, leaf) for path, leaf in _leaves(returned) if leaf.is_floating_point())
+    key = _likest(returned)
+    if key is None:
+        return "lambda returned: ..."
+    return f"{MEAN}(of={key!r})" if _is_map(returned, key) else repr(key)
+
+
+def example_parameter(returned: Any) -> str:
+    """The same as the parameter of a model that is loaded by its name; empty where a function is needed."""
+    if _is_detections(returned):
+        return "{name: best_score, classes: …}"
+    if isinstance(returned, Tensor):
+        return "{name: mean_over_image}" if returned.dim() == 4 else ""
+    key = _likest(returned)
+    if key is None:
+        return ""
+    written = f"[{', '.join(map(str, key))}]" if isinstance(key, list) else str(key)
+    return f"{{name: mean_over_image, of: {written}}}" if _is_map(returned, key) else written
+
+
+def _likest(returned: Any) -> Key | list[Key] | None:
+    """What leads to the part that looks most like (n, classes)."""
+    leaves = [(path, leaf) for path, leaf in _leaves(returned) if leaf.is_floating_point()]
     found = [(path, leaf) for path, leaf in leaves if leaf.dim() in {2, 4}]
     if not found:
-        return "lambda returned: ..."
-    path, best = max(found, key=lambda item: (item[1].dim() == 2, item[0][-1] in MAP))
-    key = path[0] if len(path) == 1 else path
-    return f"interpret.modules.MeanOverImage(of={key!r})" if best.dim() == 4 else repr(key)
+        return None
+    path, _ = max(found, key=lambda item: (item[1].dim() == 2, item[0][-1] in MAP))
+    return path[0] if len(path) == 1 else path
+
+
+def _is_map(returned: Any, key: Key | list[Key]) -> bool:
+    found = item_at(returned, key)
+    return isinstance(found, Tensor) and found.dim() == 4
 
 
 def _is_detections(returned: Any) -> bool:

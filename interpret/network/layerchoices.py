@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Literal, Protocol, TypeVar
@@ -21,6 +22,9 @@ LayerChoice = Literal["all", "spread", "maps", "first and last", "late", "convol
 
 SPREAD = 6
 """So many layers of a network without the paper's names, at equal distances."""
+
+LISTS = (nn.Sequential, nn.ModuleList)
+"""Modules that are nothing but a list of others."""
 
 LATE = ("layer5", "layer7")
 """The layers that the paper compares in its section 4.4."""
@@ -79,6 +83,7 @@ def _all(network: Layered) -> list[str]:
     return (
         _named(network)
         or _blocks(network, list(network.modules_of(nn.Conv2d)))
+        or _stages(network)
         or _rectified(network)
         or _convolutions(network, "neither ReLUs nor convolutions that can be named")
     )
@@ -95,7 +100,13 @@ def _spread(network: Layered) -> list[str]:
 def _maps(network: Layered) -> list[str]:
     names = _named(network)
     shapes = network.layer_shapes(names) if names else {}
-    return [name for name in names if len(shapes[name]) == 3] or _convolutions(network)
+    maps = [name for name in names if len(shapes[name]) == 3]
+    return (
+        maps
+        or _blocks(network, list(network.modules_of(nn.Conv2d)))
+        or _stages(network)
+        or _convolutions(network)
+    )
 
 
 def _first_and_last(network: Layered) -> list[str]:
@@ -158,26 +169,77 @@ def _blocks(network: Layered, convolutions: Sequence[str]) -> list[str]:
     """The repeated parts of a transformer whose convolutions, if any, only cut the image into patches.
 
     They are the outermost modules of which several of one class follow each other, hold no convolution, and
-    give maps with channels last or tokens; or else the last layer with such maps in each.
+    give maps with channels last or tokens.
     """
     order = list(network.calls)
     last = max((order.index(name) for name in convolutions), default=-1)
     repeated = _repeated(network.module)
-    if not repeated or last >= len(order) // 2:
+    if (
+        not repeated
+        or last >= len(order) // 2
+        or any(network.view(name).moves_axes for name in order[: last + 1])
+    ):
         return []
-    above = order[last + 1 :]
-    inside = {part: [name for name in above if _is_in(name, part)] for part in repeated}
-    maps = {part: [name for name in names if _moves_axes(network, name)] for part, names in inside.items()}
-    return [names[-1] for names in maps.values() if names]
+    return _ends(order[last + 1 :], repeated, lambda name: network.view(name).moves_axes)
+
+
+def _stages(network: Layered) -> list[str]:
+    """The repeated parts of a network with convolutions in them where tokens or channels last are, too.
+
+    They are the members of the list that holds most of these layers, the outermost of several.
+    """
+    lists = _lists(network.module)
+    moving = [name for name in network.calls if network.view(name).moves_axes] if lists else []
+    members = [_members(prefix, listed, moving) for prefix, listed in lists.items()]
+    held = [sum(_is_in(layer, part) for part in parts for layer in moving) for parts in members]
+    found = members[held.index(max(held))] if moving else []
+    return _ends(list(network.calls), found, lambda name: _is_map(network, name))
+
+
+def _members(prefix: str, listed: nn.Module, moving: Sequence[str]) -> list[str]:
+    """All of a class that stands in a list more than once, and its plain lists that hold certain layers.
+
+    None, if fewer than two hold any.
+    """
+    parts = {f"{prefix}{name}": part for name, part in listed.named_children() if [*part.children()]}
+    holding = {name for name in parts if any(_is_in(layer, name) for layer in moving)}
+    classes = Counter(type(part) for part in parts.values())
+    chosen = [
+        name
+        for name, part in parts.items()
+        if (name in holding if type(part) in LISTS else classes[type(part)] > 1)
+    ]
+    return chosen if len(holding.intersection(chosen)) > 1 else []
+
+
+def _ends(order: Sequence[str], parts: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
+    """The layer that each part is, or the last one that fits in what is none; those that fit alone."""
+    inside = {part: [name for name in order if _is_in(name, part)] for part in parts}
+    own = {part: [name for name in names if _is_call(name, part)] for part, names in inside.items()}
+    fitting = ([name for name in own[part] or inside[part] if fits(name)] for part in parts)
+    return [names[-1] for names in fitting if names]
 
 
 def _is_in(name: str, part: str) -> bool:
     """Whether a layer is a part or in it."""
-    return name == part or name.startswith((f"{part}.", f"{part}:"))
+    return name.startswith(f"{part}.") or _is_call(name, part)
 
 
-def _moves_axes(network: Layered, name: str) -> bool:
-    return network.view(name).moves_axes
+def _is_call(name: str, part: str) -> bool:
+    """Whether a layer is a part."""
+    return name == part or name.startswith(f"{part}:")
+
+
+def _is_map(network: Layered, name: str) -> bool:
+    layout = network.view(name).layout
+    return layout is not None and layout.kind != "vector"
+
+
+def _lists(module: nn.Module, prefix: str = "") -> dict[str, nn.Module]:
+    """The lists of modules by what their members' names begin with, those further out first."""
+    found = {prefix: module} if isinstance(module, LISTS) else {}
+    inner = [_lists(part, f"{prefix}{name}.") for name, part in module.named_children()]
+    return found | dict(item for each in inner for item in each.items())
 
 
 def _repeated(module: nn.Module, prefix: str = "") -> list[str]:
@@ -186,7 +248,7 @@ def _repeated(module: nn.Module, prefix: str = "") -> list[str]:
     for name, part in module.named_children():
         dotted = f"{prefix}{name}"
         beside = [other for other in module.children() if type(other) is type(part)]
-        listed = isinstance(module, nn.Sequential | nn.ModuleList)
+        listed = isinstance(module, LISTS)
         plain = not any(isinstance(item, nn.Conv2d) for item in part.modules())
         if listed and plain and len(beside) > 1 and any(True for _ in part.children()):
             found.append(dotted)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -20,6 +22,8 @@ from interpret.plugin import Device
 from interpret_zoo.hub import fetched, optional
 from interpret_zoo.image_model import ImageModel, Stated
 from interpret_zoo.processors import flips_channels, processor_stated, tell_difference
+
+log = logging.getLogger(__name__)
 
 CONFIG, PROCESSOR, WEIGHTS = "config.json", "preprocessor_config.json", "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"
@@ -212,11 +216,25 @@ def read_classifier(folder: Path, *, pretrained: bool = True) -> nn.Module:
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # what differs is said below
+        )
+    if differing := sorted(found.get("mismatched_keys", ()), key=itemgetter(0)):
+        name, there, wanted = differing[0]
+        raise ModelError(
+            f"{len(differing)} tensors in {folder} have another shape than {CONFIG} says, such as {name}: "
+            f"{tuple(there)} in the file, {tuple(wanted)} by {CONFIG}. Put the files of one model there."
         )
     if missing := sorted(found.get("missing_keys", ())):
         raise ModelError(
             f"{folder} lacks {len(missing)} of the classifier's tensors, such as {missing[0]}: nobody "
             f"trained them. {HEADLESS}"
+        )
+    if spare := sorted(found.get("unexpected_keys", ())):
+        log.warning(
+            "%s holds %d tensors that the classifier does not have, such as %s: they are left out.",
+            folder,
+            len(spare),
+            spare[0],
         )
     ready: nn.Module = module.float()
     return ready
@@ -290,12 +308,14 @@ def _understood(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _quiet(transformers: ModuleType) -> Iterator[None]:
-    """No bar for the reading of weights: whose terminal it is draws its own."""
+    """No bar and no report on the reading of weights: what it finds is said in words of our own."""
     settings = transformers.utils.logging
-    shown = settings.is_progress_bar_enabled()
+    shown, level = settings.is_progress_bar_enabled(), settings.get_verbosity()
     settings.disable_progress_bar()
+    settings.set_verbosity_error()
     try:
         yield
     finally:
+        settings.set_verbosity(level)
         if shown:
             settings.enable_progress_bar()

@@ -15,6 +15,12 @@ from interpret.network import Network
 from interpret.plugin import Device, plain_arguments
 from interpret_zoo.image_model import ImageModel
 
+LOADED_ELSEWHERE = {
+    "transformers": "a folder that save_pretrained wrote is loaded as huggingface:FOLDER, and a model of the "
+    "Hugging Face Hub as huggingface:OWNER/NAME"
+}
+"""How networks of libraries are named whose classes are not made of plain arguments."""
+
 
 class Module(ImageModel):
     """A network of your own: any installed ``nn.Module`` class, such as ``target: "package.nets:Net"``.
@@ -41,7 +47,7 @@ class Module(ImageModel):
         try:
             check_import_path(value)
         except InterpretError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(clause(error) + _elsewhere(value)) from error
         return value
 
     def imports(self) -> Sequence[ImportPath]:
@@ -58,7 +64,7 @@ class Module(ImageModel):
         except Exception as error:
             raise ModelError(
                 f"{self.target}{signature(maker)} cannot be made with the arguments {self.arguments!s:.200}: "
-                f"{type(error).__name__}: {clause(error):.500}."
+                f"{type(error).__name__}: {clause(error):.500}{_elsewhere(self.target)}."
             ) from error
         if not isinstance(module, nn.Module):
             raise ModelError(f"{self.target} returned a {type(module).__name__}, not an nn.Module.")
@@ -71,3 +77,9 @@ class Module(ImageModel):
         if self.categories and outputs != self.count(0):
             raise ModelError(f"{self.target} has {outputs} outputs, but 'categories' says {self.count(0)}.")
         return network
+
+
+def _elsewhere(target: str) -> str:
+    """How a network of another library is loaded, as the end of a sentence."""
+    cure = LOADED_ELSEWHERE.get(target.partition(":")[0].partition(".")[0])
+    return f". Of {target.partition('.')[0].partition(':')[0]}, {cure}" if cure else ""

@@ -26,10 +26,12 @@ from interpret_zoo.timm_configs import (
     category_names,
     config_size,
     input_stated,
+    labels_flaw,
     library,
     look_up,
     own_weights,
     padding,
+    require_channels,
     stage_aliases,
 )
 
@@ -116,6 +118,11 @@ class Timm(ImageModel):
                 self.arch,
                 padded,
             )
+        flaw = labels_flaw(self.listed().config)
+        if flaw and self.weights is not None and self.categories is None:
+            log.warning(
+                "The configuration of %s has %s: its names are left out. Give 'categories'.", self.arch, flaw
+            )
         return network
 
     def listed(self) -> Listed:
@@ -142,6 +149,8 @@ class Timm(ImageModel):
 
     def usual(self) -> Stated:
         """Size, mean, crop and interpolation of timm's configuration."""
+        if self.mean is None or self.std is None:
+            require_channels(self.listed().config)
         return input_stated(self.listed().config, self._channels())
 
     def weights_names(self) -> list[str]:

@@ -156,6 +156,30 @@ def padding(config: Mapping[str, Any]) -> str:
     return f"crop_pct: {share:g}" if share > 1 and config.get("crop_mode") != "squash" else ""
 
 
+def require_channels(config: Mapping[str, Any]) -> None:
+    """Refuse a mean or deviation that is neither one number nor one for each channel of the configuration.
+
+    Raises:
+        ModelError: If it is.
+    """
+    channels = config.get("input_size", (3,))[0]
+    for name in ("mean", "std"):
+        values = config.get(name)
+        if isinstance(values, list | tuple) and len(values) not in {1, channels}:
+            raise ModelError(
+                f"The configuration of timm says {name} {tuple(values)!s:.200} for {channels} channels. "
+                "Give mean and std as parameters, one number for each channel."
+            )
+
+
+def labels_flaw(config: Mapping[str, Any]) -> str:
+    """What is wrong with the names of the outputs in a configuration; empty if nothing is."""
+    names, count = config.get("label_names"), config.get("num_classes")
+    if not isinstance(names, list | tuple) or len(names) == count:
+        return ""
+    return f"{len(names)} label_names for num_classes {count}"
+
+
 def _for_channels(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     """One value for each channel; where there are others than the configuration has, the middle of its."""
     return tuple(values) if len(values) == channels else (sum(values) / len(values),) * channels

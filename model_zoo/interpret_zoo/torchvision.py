@@ -1,4 +1,4 @@
-"""Any of torchvision's classification networks by name."""
+"""Any of torchvision's classifiers, segmenters and detectors by name."""
 
 from __future__ import annotations
 
@@ -6,35 +6,38 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import torch
 from pydantic import AfterValidator, Field, JsonValue, field_validator
 from torch import nn
 
-from interpret.errors import ModelError, clause, suggest
+from interpret.errors import ModelError, clause
 from interpret.plugin import plain_arguments
 from interpret.weights import Weights, load_into, read_weights
 from interpret_zoo.image_model import ImageModel, Stated
+from interpret_zoo.torchvision_kinds import (
+    ZERO_EPSILON,
+    Kind,
+    arch_flaw,
+    kind_of,
+    networks,
+    take_zero_epsilon,
+    usual_side,
+)
 
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
 
-AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-"""Heads that GoogLeNet and Inception have for training only."""
-
-
-def networks() -> ModuleType:
-    """``torchvision.models``; importing it takes seconds, which only its users should wait."""
-    from torchvision import models  # noqa: PLC0415
-
-    module: ModuleType = models
-    return module
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.", "aux_classifier.")
+"""Heads that GoogLeNet, Inception and segmenters have for training only."""
 
 
 class Torchvision(ImageModel):
-    """Any of torchvision's classification networks, such as ``arch: resnet50``.
+    """Any of torchvision's networks of images, such as ``arch: resnet50`` or ``arch: fcn_resnet50``.
+
+    Layers of segmenters and detectors need nothing else; who asks about a class says by ``output`` what of
+    their maps or boxes is meant.
 
     ``weights`` is a file (safetensors or .pth), or the name of torchvision's own, such as IMAGENET1K_V1,
     which are downloaded once. A file that torchvision published is known by its name, which holds its hash.
@@ -51,14 +54,14 @@ class Torchvision(ImageModel):
     @field_validator("arch")
     @classmethod
     def _known_arch(cls, value: str) -> str:
-        names = networks().list_models(module=networks())
-        if value not in names:
-            raise ValueError(f"must be a classification network of torchvision. {suggest(value, names)}")
+        if flaw := arch_flaw(value):
+            raise ValueError(flaw)
         return value
 
     def build(self) -> nn.Module:
         """The network as torchvision initialises it."""
-        arguments = self._usual_arguments() | {"num_classes": self.count(1000)} | self.arguments
+        usual = len(_names(self._default_weights())) if self.kind != "classifier" else 1000
+        arguments = self._usual_arguments() | {"num_classes": self.count(usual)} | self.arguments
         try:
             module: nn.Module = networks().get_model(self.arch, weights=None, **arguments)
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
@@ -69,6 +72,8 @@ class Torchvision(ImageModel):
 
     def _usual_arguments(self) -> dict[str, Any]:
         """What torchvision passes itself where it loads weights, and what depends on the input size."""
+        if self.kind != "classifier":
+            return {"weights_backbone": None}
         if self.arch in {"googlenet", "inception_v3"}:
             published = self.published() is not None
             return {"aux_logits": False, "init_weights": self.weights is None, "transform_input": published}
@@ -82,13 +87,35 @@ class Torchvision(ImageModel):
         published = self.published()
         if published:
             return stated_by(published)
-        imagenet = None if self.weights is None else _names(networks().AlexNet_Weights.IMAGENET1K_V1)
-        return super().known().or_else(Stated(categories=imagenet))
+        names = None if self.weights is None else _names(self._default_weights())
+        return super().known().or_else(Stated(categories=names))
+
+    def given(self) -> Stated:
+        """What the parameters say; segmenters and detectors see all of the shorter side."""
+        return self._uncropped(super().given())
 
     def usual(self) -> Stated:
-        """224 pixels (299 for Inception), ImageNet's mean and deviation."""
-        usual = super().usual()
-        return replace(usual, size=(299, 299)) if self.arch == "inception_v3" else usual
+        """224 pixels, ImageNet's mean and deviation; detectors have other sizes and normalise themselves."""
+        usual, side = super().usual(), usual_side(self.arch)
+        if self.kind == "detector":
+            usual = replace(usual, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+        return self._uncropped(replace(usual, size=(side, side)) if side else usual)
+
+    def _uncropped(self, stated: Stated) -> Stated:
+        if self.kind == "classifier" or stated.resize or not stated.size:
+            return stated
+        return replace(stated, resize=min(stated.size))
+
+    @property
+    def kind(self) -> Kind:
+        """What the network is."""
+        return kind_of(self.arch) or "classifier"
+
+    def _default_weights(self) -> WeightsEnum:
+        """The weights of torchvision's own whose categories are the usual ones of the kind."""
+        if self.kind == "classifier":
+            return networks().AlexNet_Weights.IMAGENET1K_V1
+        return networks().get_model_weights(self.arch).DEFAULT
 
     def weights_names(self) -> list[str]:
         """The names of torchvision's own weights for this network."""
@@ -113,12 +140,16 @@ class Torchvision(ImageModel):
         load_into(
             module, _renamed(weights) if self.arch.startswith("densenet") else weights, ignore=AUXILIARY
         )
+        if published and published.name == "COCO_V1" and self.arch in ZERO_EPSILON:
+            take_zero_epsilon(module)
 
 
 def stated_by(published: WeightsEnum) -> Stated:
     """What torchvision says about the input and the categories of its own weights."""
     transforms = published.transforms()
-    side = transforms.crop_size[0]
+    if not hasattr(transforms, "mean"):  # a detector normalises itself
+        return Stated(categories=_names(published))
+    side = getattr(transforms, "crop_size", transforms.resize_size)[0]
     mean, std = tuple(transforms.mean), tuple(transforms.std)
     resize, interpolation = transforms.resize_size[0], transforms.interpolation.value
     return Stated((side, side), mean, std, resize, _names(published), interpolation)

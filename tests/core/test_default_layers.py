@@ -1,7 +1,9 @@
 """The layers that are looked at where nobody names any, of networks with and without names of their own."""
 
 import pytest
+import torch
 import torchvision
+import transformers
 from torch import nn
 
 import interpret
@@ -73,3 +75,35 @@ def test_a_network_without_any_says_what_to_do():
 def test_a_choice_that_does_not_exist():
     with pytest.raises(InterpretError, match="choice is 'every'; it must be one of 'all', 'spread'"):
         ZFNET.default_layers("every")
+
+
+SMALL = {"depths": [1, 2], "hidden_sizes": [8, 16]}
+PYRAMID = {**SMALL, "num_encoder_blocks": 2, "num_attention_heads": [1, 2], "sr_ratios": [2, 1]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "layers"),
+    [
+        ("ConvNext", {**SMALL, "num_stages": 2}, ["convnext.encoder.stages.0", "convnext.encoder.stages.1"]),
+        ("Segformer", PYRAMID, ["segformer.stages.0", "segformer.stages.1"]),
+        (
+            "Pvt",
+            {**PYRAMID, "sequence_reduction_ratios": [2, 1], "patch_sizes": [4, 2], "strides": [4, 2]},
+            ["pvt.encoder.block.0.0", "pvt.encoder.block.1.1"],
+        ),
+    ],
+)
+def test_stages_that_mix_convolutions_with_tokens_stand_for_their_inside(kind, given, layers):
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{kind}Config")(image_size=32, **given)
+    module = getattr(transformers, f"{kind}ForImageClassification")(config)
+    network = wrap(module.eval(), input_size=32)
+    assert network.default_layers() == network.default_layers("maps") == layers
+
+
+def test_stages_of_plain_lists():
+    settings = [
+        torchvision.models.convnext.CNBlockConfig(width, after, 2) for width, after in ((8, 16), (16, None))
+    ]
+    network = wrap(torchvision.models.ConvNeXt(settings, num_classes=3), input_size=32)
+    assert network.default_layers() == ["features.1", "features.3"]

@@ -332,6 +332,9 @@ def test_mappings_of_paths_have_these_as_ids(tmp_path):
         ),
         ([{}], "An item has nothing"),
         (datasets.DatasetDict(train=rows(), test=rows()), r"holds 'train', 'test'.*images\['train'\]"),
+        (datasets.DatasetDict(test=rows()), r"holds 'test'.*images\['test'\]"),
+        (rows()[:2], r"holds .*images\['photo'\]. A part of .* has labels, too: data.select\(range\(5\)\)"),
+        ({}, "There are no images: the dict is empty"),
         ({"image": [picture(0)]}, "A dict holds 'image'"),
     ],
 )

@@ -14,6 +14,7 @@ from rectified_networks import WRITTEN, Blocks, Gate, Nonlinear, by_autograd, ga
 from torch import Tensor, nn
 
 from interpret.errors import ModelError
+from interpret.graph import receptive_field
 from interpret.network import Network, wrap
 from interpret_deconv import Neuron, Project, nonlinearities, project
 
@@ -156,6 +157,8 @@ def test_gated_linear_units(part: nn.Module) -> None:
         found = project(network, IMAGES, neurons, rule)  # type: ignore[arg-type]
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-9 * float(expected.abs().max()))
     assert sum_of(nonlinearities(network, "5")["gated"]) == 1
+    field = receptive_field(network, "1")
+    assert (field.size, field.measured) == (receptive_field(network, "0").size, False)
 
 
 class RecordedHalf(nn.Module):

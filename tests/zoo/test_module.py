@@ -9,7 +9,7 @@ from torch import nn
 
 import interpret
 from interpret.code import import_target
-from interpret.errors import ModelError, PluginError
+from interpret.errors import InterpretError, ModelError, PluginError
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
 
@@ -194,6 +194,14 @@ def test_categories_must_be_as_many_as_outputs():
     with pytest.raises(ModelError, match="2 categories, but the network has 3 outputs"):
         load("mynets:Net", categories=["cat", "dog"])
     assert load("mynets:Net", categories=3).categories == ()
+
+
+@pytest.mark.parametrize("module", ["transformers", "transformers.models.vit.modeling_vit"])
+def test_a_class_of_transformers_names_what_loads_its_networks(module):
+    with pytest.raises(InterpretError, match=r"Of transformers, .* is loaded as huggingface:FOLDER"):
+        interpret.load_model(f"{module}:ViTForImageClassification")
+    with pytest.raises(InterpretError, match="huggingface:FOLDER"):
+        interpret.load_model("transformers:Nothing")
 
 
 @pytest.mark.data

@@ -179,6 +179,28 @@ def saved_folder(folder, arch=SMALL, **arguments):
     return module
 
 
+def test_a_mean_of_another_number_of_channels_is_refused_with_a_cure(tmp_path):
+    saved_folder(tmp_path, num_classes=2)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["pretrained_cfg"]["mean"] = [0.2, 0.6]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"says mean \(0.2, 0.6\) for 3 channels. Give mean and std"):
+        load(f"local-dir:{tmp_path}")
+    given = {"mean": (0.1, 0.2, 0.3), "std": (1, 1, 1)}
+    assert load(f"local-dir:{tmp_path}", **given).input.mean == (0.1, 0.2, 0.3)
+
+
+def test_names_that_are_not_as_many_as_outputs_are_told(tmp_path, caplog):
+    saved_folder(tmp_path, num_classes=2)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"label_names": ["one", "two", "three"]}))
+    assert load(f"local-dir:{tmp_path}", weights="pretrained").categories == ()
+    assert "has 3 label_names for num_classes 2: its names are left out" in caplog.text
+    caplog.clear()
+    load(f"local-dir:{tmp_path}", weights="pretrained", categories=["cat", "dog"])
+    assert "label_names" not in caplog.text
+
+
 def test_a_folder_of_timm_loads_with_its_names(tmp_path):
     module = saved_folder(tmp_path, num_classes=2)
     config = json.loads((tmp_path / "config.json").read_text())

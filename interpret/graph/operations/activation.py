@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,11 +10,19 @@ import torch
 from torch import Tensor
 
 from interpret.graph.delta.changes import Change, PlaceBatch
-from interpret.graph.operations.axes import AxesRule, aligned, channelwise, first_aligned
+from interpret.graph.operations.axes import (
+    AxesRule,
+    aligned,
+    channelwise,
+    first_aligned,
+    named_axes,
+    surviving,
+)
 from interpret.graph.operations.opaque import change_by_value
 from interpret.graph.operations.operation import (
     DeltaRules,
     Gate,
+    Linear,
     Operation,
     SaveRule,
     WindowedRules,
@@ -98,10 +106,10 @@ def _change(batch: PlaceBatch, node: Node) -> Change:
     return Change(delta, windows)
 
 
-def _untagged(name: str, axes: AxesRule) -> Operation:
+def _untagged(name: str, axes: AxesRule, linear: Linear = "never") -> Operation:
     """A pointwise function that PyTorch does not tag as one."""
     by_value = DeltaRules(change_by_value, keeps_bits=True)
-    return Operation(name, (name,), pointwise=True, axes=axes, delta=by_value)
+    return Operation(name, (name,), linear=linear, pointwise=True, axes=axes, delta=by_value)
 
 
 # Functions with bounds: what they make gates the map that it is multiplied with.
@@ -124,6 +132,12 @@ def _clamped(node: Node) -> tuple[float, float] | None:
 # Gated linear units: one half of the channels is scaled by the sigmoid of the other.
 
 
+def _mixed(arguments: Mapping[str, Any], count: int) -> Sequence[int]:
+    """Every axis but the one that is halved."""
+    halved = named_axes(arguments, count)
+    return [-1 if axis in halved else axis for axis in range(count)]
+
+
 def _linear_unit(node: Node, _rank: Any) -> Gate:
     axis = node.arguments["dim"] % len(node.traced)
 
@@ -144,10 +158,16 @@ OPERATIONS = (
     _squashing("relu6", 0, 6),
     Operation("hardtanh", ("hardtanh",), bounds=_clamped),
     Operation("clamp", bounds=_clamped),
-    Operation("glu", ("glu",), gate=_linear_unit),
+    Operation(
+        "glu",
+        ("glu",),
+        gate=_linear_unit,
+        axes=surviving(_mixed),
+        delta=DeltaRules(change_by_value, keeps_bits=True),
+    ),
     _untagged("hardswish", first_aligned),
     _untagged("log_sigmoid", first_aligned),
-    _untagged("where", aligned),
+    _untagged("where", aligned, "values"),
     Operation(
         "relu",
         forms={"relu": _relu, "clamp": _relu, "clamp_min": _relu, "threshold": _relu},

@@ -257,6 +257,4 @@ OPERATIONS = (
         positions=_transposed,
         delta=DeltaRules(_transposed_change, fresh=True),
     ),
-    Operation("unfold", ("im2col",), linear="first"),
-    Operation("fold", ("col2im",), linear="first", maps=True),
 )

@@ -22,8 +22,11 @@ from interpret.graph.topdown.neuron_windows import NeuronWindows
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.whole_maps import Share, WholeMaps
 
-Linear = Literal["never", "first", "either", "all"]
-"""In which operands a value is linear: the first alone, any one of them, or all of them together."""
+Linear = Literal["never", "first", "either", "values", "all"]
+"""In which operands a value is linear: the first alone, any one of them, or all of them together.
+
+``values`` is all of them, unless a mask or an index depends on the image.
+"""
 
 PositionsRule = Callable[[Node, Node, int], "Sampling | None"]
 """From a node, its operand, and 0 (rows) or 1 (columns): which positions it reads; None: not known."""
@@ -190,6 +193,8 @@ def linear_in(linear: Linear, node: Node) -> bool:
     if node.arguments.get("rounding_mode") is not None:
         return False
     varying = [operand for operand in node.operands if operand.varies]
+    if linear == "values":
+        return all(operand.continuous for operand in varying)
     if linear == "either":
         return len(varying) == 1
     return linear == "first" and varying == [node.operands[0]]

@@ -67,6 +67,8 @@ def _factor(node: Node) -> float | None:
     """By what numbers alone scale the one operand of a linear pointwise operation; None if others do."""
     if len(node.operands) != 1 or not node.continuous or not is_pointwise(node.target):
         return None
+    if node.dtype is not None and node.dtype.is_complex:
+        return None
     start, end = _at(node, (0.0, 1.0))
     return end - start
 

@@ -19,6 +19,7 @@ from interpret.graph.operations import (
     reduce,
     shape,
     upsample,
+    windows,
 )
 from interpret.graph.operations.axes import SpatialAxes, aligned, is_pointwise, kept_by_shape
 from interpret.graph.operations.geometry import IDENTITY_GEOMETRY, Geometry, takes_map
@@ -28,7 +29,21 @@ from interpret.graph.operations.tokens import by_axes, kept_tokens, unfolded
 from interpret.graph.program.calls import OPAQUE, CanonicalCall, Form, Spelling
 from interpret.graph.program.program import Node, TokenGrid
 
-FAMILIES = (activation, arithmetic, conv, cut, join, linear, norm, pad, pool, reduce, shape, upsample)
+FAMILIES = (
+    activation,
+    arithmetic,
+    conv,
+    cut,
+    join,
+    linear,
+    norm,
+    pad,
+    pool,
+    reduce,
+    shape,
+    upsample,
+    windows,
+)
 """The files with rows."""
 
 TABLE: dict[str, Operation] = {}
