@@ -218,7 +218,16 @@ def copy_of(network: Network) -> nn.Module:
         _set_inplace(parts, value=False)
         if not torch.equal(right, _output(copied, x)):
             _set_inplace(parts, value=True)
+    for part in copied.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.register_forward_hook(_with_contiguous_gradient)
     return copied
+
+
+def _with_contiguous_gradient(_part: nn.Module, _inputs: Any, output: Tensor) -> None:
+    """Keep PyTorch 2.14 from a wrong gradient: of one image, of maps that become tokens, in eval mode."""
+    if output.requires_grad:
+        output.register_hook(Tensor.contiguous)
 
 
 def _set_inplace(parts: Sequence[nn.Module], *, value: bool) -> None:

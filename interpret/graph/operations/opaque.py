@@ -49,7 +49,8 @@ def vector_jacobian(maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
         if not made.requires_grad:  # a step function: no signal goes through
             return []
         try:
-            parts = torch.autograd.grad(made, list(leaves.values()), signal, allow_unused=True)
+            # contiguous: PyTorch 2.14 reads a batch norm's gradient of one image in the order of its axes
+            parts = torch.autograd.grad(made, list(leaves.values()), signal.contiguous(), allow_unused=True)
         except (RuntimeError, NotImplementedError) as error:
             raise ModelError(f"{node.origin} has no gradient in PyTorch: {error}") from error
     return [(operand, part) for operand, part in zip(leaves, parts, strict=True) if part is not None]

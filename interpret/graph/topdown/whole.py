@@ -90,15 +90,24 @@ def by_autograd(
         ModelError: If autograd cannot follow the way.
     """
     with torch.enable_grad():
-        leaf = x[images].detach().requires_grad_()
+        leaf = _two(x[images]).detach().requires_grad_()
         made = value(leaf)
         if not made.requires_grad:
-            return torch.zeros_like(leaf)
+            return torch.zeros_like(x[images])
         try:
-            (found,) = torch.autograd.grad(made, leaf, signal, allow_unused=True)
+            (found,) = torch.autograd.grad(made, leaf, _two(signal), allow_unused=True)
         except (RuntimeError, NotImplementedError) as error:
             raise ModelError(f"The way to {origin} has no gradient in PyTorch: {error}") from error
-    return torch.zeros_like(leaf) if found is None else found.detach()
+    return torch.zeros_like(x[images]) if found is None else found[: len(images)].detach()
+
+
+def _two(values: Tensor) -> Tensor:
+    """The same values, one alone twice.
+
+    For one image PyTorch 2.14 finds a wrong gradient at a batch norm in eval mode whose maps become tokens: it
+    takes gradients in another order of axes for contiguous ones.
+    """
+    return values.repeat(2, *[1] * (values.dim() - 1)) if len(values) == 1 else values
 
 
 def seed_signals(
