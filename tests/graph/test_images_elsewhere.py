@@ -10,7 +10,7 @@ from interpret.graph import Rules, save_forward, top_down, trace
 
 
 class Folded(nn.Module):
-    """Channels as images of their own: a convolution, nonlinearities and a pool, alike for each."""
+    """Channels as images of their own: a convolution, nonlinearities, gates and a pool, alike for each."""
 
     def __init__(self, fold: bool) -> None:
         super().__init__()
@@ -29,6 +29,7 @@ class Folded(nn.Module):
             weight = weight.expand(4, 1, 3, 3)
         x = F.relu(F.conv2d(x, weight, padding=1, groups=len(weight)))
         x = F.silu(F.conv2d(x, weight, padding=1, groups=len(weight)))
+        x = x * torch.sigmoid(x.mean((2, 3), keepdim=True)) / x.norm(dim=(2, 3), keepdim=True)
         x = F.max_pool2d(x, 3, 2, 1)
         return x.view(shape[0], shape[1], *x.shape[2:]) if self.fold else x
 

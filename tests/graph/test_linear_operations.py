@@ -44,6 +44,9 @@ def written(x):
 LINEAR = {
     "einsum": lambda x: torch.einsum("nchw,dc->ndhw", x, WEIGHT),
     "einsum, weight first": lambda x: torch.einsum("d c, n c ... -> n d ...", WEIGHT, x),
+    "einsum of tokens": lambda x: (
+        torch.einsum("ntc,dc->ndt", x.flatten(2).transpose(1, 2), WEIGHT).view(x.shape)
+    ),
     "linear of tokens first": lambda x: by_tokens(x, lambda tokens: F.linear(tokens, WEIGHT)),
     "bmm": lambda x: torch.bmm(WEIGHT.expand(len(x), -1, -1), x.flatten(2)).view(x.shape),
     "tensordot": lambda x: torch.tensordot(x, WEIGHT, ([1], [0])).permute(0, 3, 1, 2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,7 +15,7 @@ def activations(module: nn.Module, layers: Sequence[str], x: Tensor) -> dict[str
     seen: dict[str, list[Tensor]] = {layer.partition(":")[0]: [] for layer in layers}
 
     def see(name: str) -> Callable[..., None]:
-        return lambda _module, _given, output: seen[name].append(output.clone())
+        return lambda _module, _given, output: seen[name].append(maps_of(output).clone())
 
     handles = [module.get_submodule(name).register_forward_hook(see(name)) for name in seen]
     try:
@@ -24,6 +25,13 @@ def activations(module: nn.Module, layers: Sequence[str], x: Tensor) -> dict[str
             handle.remove()
     numbered = {layer: layer.partition(":") for layer in layers}
     return {layer: seen[name][int(number or 0) - 1] for layer, (name, _, number) in numbered.items()}
+
+
+def maps_of(output: Any) -> Tensor:
+    """The maps in what a module returned, which may hold them beside other things."""
+    parts = [output] if isinstance(output, Tensor) else output
+    found: Tensor = parts[0] if len(parts) == 1 else next(part for part in parts if part.dim() in {3, 4})
+    return found
 
 
 def as_maps(raw: Tensor, shape: tuple[int, ...]) -> Float[Tensor, "n c h w"]:

@@ -99,11 +99,10 @@ def _family(arch: str) -> str:
 
 
 def _of_torchvision(arch: str, family: str) -> Specimen:
-    size = {"inception_v3": 96, "vit_h_14": 28}.get(arch, 64)
+    size = {"inception_v3": 96, "vit_h_14": 28, "maxvit_t": 224}.get(arch, 64)
     if family == "vit":
         return Specimen("torchvision", arch, family, size, {"image_size": size})
-    small = {"input_size": (64, 64), "partition_size": 2} if arch == "maxvit_t" else {}
-    return Specimen("torchvision", arch, family, size, small)
+    return Specimen("torchvision", arch, family, size)
 
 
 PLAIN = """

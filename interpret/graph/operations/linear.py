@@ -27,7 +27,8 @@ def _top_down(maps: WholeMaps, node: Node, signal: Tensor) -> list[Share]:
 def _lettered(arguments: Mapping[str, Any], operand: Node, _traced: tuple[int, ...]) -> SpatialAxes:
     """The axes of an einsum whose letters are in its result, ``nchw,dc->ndhw``."""
     read, arrow, made = arguments["equation"].replace(" ", "").partition("->")
-    letters = read.split(",")[arguments["tensors"].index(operand)]
+    names = [getattr(tensor, "name", None) for tensor in arguments["tensors"]]
+    letters = read.split(",")[names.index(operand.name)]
     rows, columns = (letters[axis : axis + 1] for axis in spatial(operand))
     plain = arrow and "." not in read and letters.count(rows) == letters.count(columns) == 1
     return (made.index(rows), made.index(columns)) if plain and {rows, columns} <= set(made) else None

@@ -142,7 +142,7 @@ def gate_of(node: Node) -> Gate | None:
     """What gates what in a node; None where no operand of it is a gate, or where both are alike."""
     rule = row_of(node).gate
     varying = all(operand.varies for operand in node.operands)
-    return rule(node, rank) if rule and varying and node.batched and not is_linear(node) else None
+    return rule(node, rank) if rule and varying and not is_linear(node) else None
 
 
 def rank(operand: Node, node: Node) -> int:
