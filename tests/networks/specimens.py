@@ -106,7 +106,7 @@ def _of_torchvision(arch: str, family: str) -> Specimen:
 
 
 PLAIN = """
-resnet: resnet18, resnext: resnext50_32x4d, seresnet: legacy_seresnet18, ecaresnet: ecaresnet26t, resnet-
+resnet: resnet18, resnext: resnext50_32x4d, seresnet: legacy_seresnet18, ecaresnet: ecaresnet26t, resnet
 aa: resnetaa34d, resnetblur: resnetblur18, resnetv2: resnetv2_18, res2net: res2net50_14w_8s, resnest:
 resnest14d, sknet: skresnet18, regnet x: regnetx_002, regnet y: regnety_002, densenet: densenet121, vgg:
 vgg11, xception: legacy_xception, xception aligned: xception41, mobilenet v1: mobilenetv1_100, mobilenet
@@ -166,7 +166,7 @@ def _timm() -> list[Specimen]:
     return [
         *(Specimen("timm", arch, family) for family, arch in _pairs(PLAIN)),
         *(_sized(arch, family) for family, arch in _pairs(SIZED)),
-        *(Specimen("timm", arch, arch.partition("_")[0], size) for arch, size in FIXED.items()),
+        *(Specimen("timm", arch, _family(arch), size) for arch, size in FIXED.items()),
     ]
 
 
