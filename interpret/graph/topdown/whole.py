@@ -104,8 +104,8 @@ def by_autograd(
 def _two(values: Tensor) -> Tensor:
     """The same values, one alone twice.
 
-    For one image PyTorch 2.14 finds a wrong gradient at a batch norm in eval mode whose maps become tokens: it
-    takes gradients in another order of axes for contiguous ones.
+    For one image PyTorch 2.14 finds a wrong gradient at a batch norm in eval mode whose maps become tokens:
+    it takes gradients in another order of axes for contiguous ones.
     """
     return values.repeat(2, *[1] * (values.dim() - 1)) if len(values) == 1 else values
 
