@@ -227,7 +227,7 @@ def copy_of(network: Network) -> nn.Module:
 def _with_contiguous_gradient(_part: nn.Module, _inputs: Any, output: Tensor) -> None:
     """Keep PyTorch 2.14 from a wrong gradient: of one image, of maps that become tokens, in eval mode."""
     if output.requires_grad:
-        output.register_hook(Tensor.contiguous)
+        output.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
 
 
 def _set_inplace(parts: Sequence[nn.Module], *, value: bool) -> None:
