@@ -23,7 +23,8 @@ five or so at most):
 - **mining**: the strongest neurons of every unit are those that hooks find.
 - **field**: at how many sizes the receptive field is exact, measured (by what changes: evidence, no proof) or
   the whole image. No pixel outside of it has a gradient.
-- **projection**: by the rule `gradient` it is autograd's, to a billionth. By the deconvnet it is that of
+- **projection**: by the rule `gradient` it is autograd's, to a billionth (to a millionth where a network
+  takes its attention in 32 bits whatever it is given). By the deconvnet it is that of
   autograd with the modules replaced: *exact* (convolutions, pools, ReLUs), or on the way other nonlinearities
   are *rectified* as ReLUs, *gates* scale as on the way up, and of what is neither (norms over positions,
   attention) the *gradient* is taken.
