@@ -1,6 +1,7 @@
 """The gallery: any run as a site that opens from the file system, and the kit its pages are written with.
 
 - ``exporter``, ``building``: runs -> a site. It knows no analysis: every plugin brings its own pages.
+- ``site``: the pages of every step; ``writing``: their files and what frames them.
 - ``overview``, ``networks``, ``unshown``: the pages that belong to no analysis.
 - ``context``: what a page is given; ``names``: strangers' names as names of files.
 - The kit: ``templates`` (HTML with everything escaped), ``charts``, ``tables``, ``data`` (pictures;

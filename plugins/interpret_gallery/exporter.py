@@ -12,8 +12,8 @@ from pydantic import Field
 
 from interpret.plugin import Exporter, registry
 from interpret.run import open_run
-from interpret_gallery.building import ASSETS, build_page, build_site
-from interpret_gallery.templates import OWN
+from interpret_gallery.building import build_page, build_site
+from interpret_gallery.templates import ASSETS, OWN
 
 __all__ = ["Gallery"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from markupsafe import Markup
@@ -11,24 +11,28 @@ from markupsafe import Markup
 from interpret.run import OpenedRun
 from interpret_gallery.templates import render
 
-if TYPE_CHECKING:
-    from interpret_gallery.building import Site
-
 __all__ = ["overview_body", "recipe"]
 
 
-def overview_body(site: Site, cards: Sequence[Mapping[str, Any]]) -> Markup:
-    """The body of the first page."""
+def overview_body(
+    runs: Sequence[OpenedRun], cards: Sequence[Mapping[str, Any]], unreadable: Mapping[str, str]
+) -> Markup:
+    """The body of the first page.
+
+    Args:
+        runs: What the gallery shows.
+        cards: What is said of each step.
+        unreadable: Why photographs of a dataset cannot be shown, by its name.
+    """
     return render(
         "interpret_gallery",
         "overview.html",
-        site=site,
         cards=cards,
-        models=_models(site),
-        datasets=_datasets(site),
-        versions=[(run.folder.name, _mapping(run.manifest.get("versions"))) for run in site.runs],
-        recipes=[recipe(run) for run in site.runs],
-        unreadable=site.photos.refused,
+        models=_models(runs),
+        datasets=_datasets(runs),
+        versions=[(run.folder.name, _mapping(run.manifest.get("versions"))) for run in runs],
+        recipes=[recipe(run) for run in runs],
+        unreadable=unreadable,
     )
 
 
@@ -38,21 +42,21 @@ def recipe(run: OpenedRun) -> dict[str, str]:
     return {"run": run.folder.name, "yaml": text, "command": "interpret run pipeline.yaml --out runs/again"}
 
 
-def _models(site: Site) -> list[dict[str, str]]:
+def _models(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
     return [
         {
             "name": name,
             "what": _parameters(choice.model.model_dump(mode="json"), type(choice.model).name),
             "hash": str(_mapping(_mapping(run.manifest.get("models")).get(name)).get("weights", ""))[:12],
         }
-        for run in site.runs
+        for run in runs
         for name, choice in run.pipeline.models.items()
     ]
 
 
-def _datasets(site: Site) -> list[dict[str, str]]:
+def _datasets(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
     found = []
-    for run in site.runs:
+    for run in runs:
         for name, dataset in run.pipeline.datasets.items():
             said = _mapping(_mapping(run.manifest.get("datasets")).get(name))
             found.append(

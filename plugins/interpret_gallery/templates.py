@@ -14,7 +14,7 @@ from interpret_figures.text import number
 
 __all__ = ["render"]
 
-OWN = Path(__file__).parent / "templates"
+OWN, ASSETS = Path(__file__).parent / "templates", Path(__file__).parent / "assets"
 
 
 def render(package: str, template: str, /, **values: Any) -> Markup:
