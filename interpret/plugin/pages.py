@@ -113,6 +113,10 @@ class PageContext(ABC):
         """
 
     @abstractmethod
+    def page_url(self, sheet: Sheet) -> str:
+        """The address that a sheet of this step will have, seen from the others."""
+
+    @abstractmethod
     def url(self, path: Path) -> str:
         """The address of a file in ``folder``, seen from the pages of the step."""
 

@@ -10,6 +10,7 @@
 
 from interpret.plugin import Exporter, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
+from interpret_gallery.context import photographs
 from interpret_gallery.data import Picture, save_picture, write_data
 from interpret_gallery.exporter import Gallery
 from interpret_gallery.tables import Link, Table, table
@@ -27,6 +28,7 @@ __all__ = [
     "UnitTile",
     "WindowMap",
     "chart",
+    "photographs",
     "render",
     "save_picture",
     "table",

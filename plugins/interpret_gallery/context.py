@@ -12,19 +12,24 @@ from urllib.parse import quote
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, InputSpec
 from interpret.network import Network
-from interpret.plugin import PageContext, Photo, Probe
+from interpret.plugin import PageContext, Photo, Probe, Sheet
 from interpret.results import Result
 from interpret.run import OpenedStep
 from interpret_figures.photographs import Photographs
 from interpret_gallery.data import picture_bytes
 from interpret_gallery.names import file_name
 
-__all__ = ["Context", "Photos", "relative_url"]
+__all__ = ["Context", "Photos", "photographs", "relative_url", "sheet_file"]
 
 
 def relative_url(path: Path, start: Path) -> str:
     """The address of a file, seen from a folder."""
     return quote(Path(os.path.relpath(path, start)).as_posix())
+
+
+def sheet_file(folder: Path, sheet: Sheet) -> Path:
+    """The file of a page in the folder of its step."""
+    return folder / f"{file_name(sheet.name) if sheet.name else 'index'}.html"
 
 
 @dataclass
@@ -63,16 +68,21 @@ class Photos:
         return known[dataset, spec]
 
     def _write(self, context: Context, index: int, result: Result, spec: InputSpec, place: Path) -> Path:
+        pixels = self.reader(context, result, spec).read(index, spec.displayed)
+        blob, ending = picture_bytes(pixels.numpy())
+        path = place.with_suffix(f".{ending}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(blob)
+        return path
+
+    def reader(self, context: Context, result: Result, spec: InputSpec) -> Photographs:
+        """Reads the photographs of a result, each once while its pages are made."""
         key = (context.dataset, spec, id(result))
         if key not in self._readers:
             self._readers.clear()  # one result at a time: photographs take memory
             ids: Mapping[str, str] = getattr(result, "ids", {})
             self._readers[key] = Photographs(context.images, ids, spec)
-        blob, ending = picture_bytes(self._readers[key].read(index, spec.displayed).numpy())
-        path = place.with_suffix(f".{ending}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(blob)
-        return path
+        return self._readers[key]
 
 
 @dataclass
@@ -131,7 +141,7 @@ class Context(PageContext):
 
     def photo(self, index: int, result: Result) -> Photo:
         """The photograph at that place of the dataset, stored once for all pages."""
-        spec = getattr(result, "input", None) or self.network.input
+        spec = self._input(result)
         path = self.photos.write(self, index, result, spec)
         ids: Mapping[str, str] = getattr(result, "ids", {})
         return Photo(
@@ -140,6 +150,13 @@ class Context(PageContext):
             ids.get(str(index), str(index)),
             self._category(index),
         )
+
+    def _input(self, result: Result) -> InputSpec:
+        return getattr(result, "input", None) or self.network.input
+
+    def photographs(self, result: Result) -> Photographs:
+        """What reads the photographs of a result, shared with `photo`."""
+        return self.photos.reader(self, result, self._input(result))
 
     def _category(self, index: int) -> str:
         labels, names = self._labels
@@ -159,6 +176,23 @@ class Context(PageContext):
         """The page about a layer of a step that took this one's result; empty where there is none."""
         return self.later.get(layer, "")
 
+    def page_url(self, sheet: Sheet) -> str:
+        """The address that a sheet of this step will have."""
+        return relative_url(sheet_file(self.folder, sheet), self.base)
+
     def url(self, path: Path) -> str:
         """The address of a file, seen from the pages of the step."""
         return relative_url(path, self.base)
+
+
+def photographs(context: PageContext, result: Result) -> Photographs:
+    """What reads the photographs of a result as the network saw them, each once for all of its pages.
+
+    Args:
+        context: The step.
+        result: It has the ids of its images by place in the dataset, and ``input`` if it knows it.
+    """
+    if isinstance(context, Context):
+        return context.photographs(result)
+    spec = getattr(result, "input", None) or context.network.input
+    return Photographs(context.images, getattr(result, "ids", {}), spec)

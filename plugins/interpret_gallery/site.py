@@ -13,7 +13,7 @@ from interpret.plugin import Page, PageContext, Sheet, page_input
 from interpret.progress import track
 from interpret.results import Result
 from interpret.run import OpenedRun, OpenedStep
-from interpret_gallery.context import Context, Photos, relative_url
+from interpret_gallery.context import Context, Photos, relative_url, sheet_file
 from interpret_gallery.names import file_name
 from interpret_gallery.unshown import result_body, step_body
 
@@ -46,7 +46,7 @@ class Chapter:
 
     def file(self, sheet: Sheet) -> Path:
         """Where a page of it goes."""
-        return self.folder / f"{file_name(sheet.name, ('index',)) if sheet.name else 'index'}.html"
+        return sheet_file(self.folder, sheet)
 
 
 @dataclass
