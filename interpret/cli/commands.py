@@ -1,4 +1,4 @@
-"""What can be typed: run, check, list, describe, layers, schema, plugins."""
+"""What can be typed: run, view, check, list, describe, layers, schema, plugins."""
 
 from __future__ import annotations
 
@@ -97,6 +97,22 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
     if options["out"] is None:
         options["out"] = default_folder(path)
     run_and_tell(path, _registry(), as_json=as_json, **options)
+
+
+@interpret.command()
+@click.argument("run", metavar="RUN")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to serve it. [any free one]")
+@_traceback
+def view(run: str, port: int, *, no_browser: bool) -> None:
+    """Look at the gallery of a run.
+
+    RUN is the folder of a run, or of a gallery. Its pages, and nothing else, are served to browsers on this
+    machine until Ctrl-C; they also open without it, from the file system.
+    """
+    from interpret.cli import viewing  # noqa: PLC0415 - only where pages are served
+
+    viewing.view(viewing.find_site(run), port, browser=not no_browser)
 
 
 @interpret.command()

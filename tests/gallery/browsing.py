@@ -147,11 +147,12 @@ def _split(place: str) -> tuple[str, str, str]:
 def settle(page: Any) -> None:
     """Wait until a page has loaded, decoded its images and drawn them, and said what it had to say."""
     page.wait_for_load_state("load")
-    page.evaluate(
+    page.wait_for_function(
         """async () => {
         const seen = [...document.images].filter(image => image.loading !== "lazy" || image.complete)
         await Promise.all(seen.map(image => image.decode().catch(() => 0)))
         await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+        return true
     }"""
     )
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,16 @@ from typing import Any
 
 import pytest
 from browsing import address, chromium, find_browser, opened, settle
+
+LONGEST = 300
+"""Seconds after which a page that hangs ends the process of its test: nothing else could."""
+
+
+@pytest.fixture(autouse=True)
+def _limited() -> Iterator[None]:
+    faulthandler.dump_traceback_later(LONGEST, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")
