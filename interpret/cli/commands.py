@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 BUNDLED_PIPELINES = Path(__file__).parent / "pipelines"
-PLURALS = ("models", "datasets", "probes", "renderers", "executors")
+PLURALS = ("models", "datasets", "probes", "renderers", "pages", "exporters", "executors")
 WELCOME = """See inside convolutional networks.
 
   interpret run quickstart      a first run without any download; says where its pictures are
@@ -28,6 +28,7 @@ WELCOME = """See inside convolutional networks.
   interpret describe topk       what one of them does, and its parameters
   interpret layers --model M    the layers of a network, such as torchvision:resnet18, and what works on each
   interpret check my.yaml       find the mistakes in a pipeline, with line and column
+  interpret gallery RUN         make a site of what a run found, to look at in a browser
   interpret run my.yaml         run it; a run that was stopped continues
 
 interpret --help shows all commands, interpret run --help what one of them takes."""
@@ -100,19 +101,38 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
 
 
 @interpret.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the gallery. [RUN/gallery]")
+@click.option("--title", default="", help="What stands above. [the name of the run]")
+@click.option("--force", is_flag=True, help="Write it again, even if nothing has changed.")
+@_allow
+@_json
+@_traceback
+def gallery(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Make a gallery of a run: a site that opens from the file system.
+
+    RUN is the folder of a run; of several, pages show them side by side.
+    """
+    from interpret.cli.exporting import export_and_tell  # noqa: PLC0415 - imports torch
+
+    export_and_tell(runs, _registry(), as_json=as_json, **options)
+
+
+@interpret.command()
 @click.argument("run", metavar="RUN")
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to serve it. [any free one]")
+@_allow
 @_traceback
-def view(run: str, port: int, *, no_browser: bool) -> None:
+def view(run: str, port: int, allow: tuple[str, ...], *, no_browser: bool) -> None:
     """Look at the gallery of a run.
 
-    RUN is the folder of a run, or of a gallery. Its pages, and nothing else, are served to browsers on this
-    machine until Ctrl-C; they also open without it, from the file system.
+    RUN is the folder of a run, or of a gallery. A gallery that is missing, or older than its run, is made
+    first. Its pages, and nothing else, are served to browsers on this machine until Ctrl-C.
     """
-    from interpret.cli import viewing  # noqa: PLC0415 - only where pages are served
+    from interpret.cli.viewing import find_site, view_site  # noqa: PLC0415 - may import torch
 
-    viewing.view(viewing.find_site(run), port, browser=not no_browser)
+    view_site(find_site(run, _registry, allow), port, browser=not no_browser)
 
 
 @interpret.command()
@@ -141,7 +161,7 @@ def check(context: click.Context, pipeline: str | None, allow: tuple[str, ...], 
 def list_(kinds: tuple[str, ...], as_json: bool) -> None:
     """List models, datasets, probes and renderers.
 
-    KIND is models, datasets, probes, renderers or executors; without it, all are listed.
+    KIND is models, datasets, probes, renderers, pages, exporters or executors; without it, all are listed.
     """
     from interpret.cli import show  # noqa: PLC0415 - imports torch
 
@@ -156,7 +176,7 @@ def list_(kinds: tuple[str, ...], as_json: bool) -> None:
 def describe(name: str, as_json: bool) -> None:
     """Show what NAME does, and its parameters.
 
-    NAME is a model, dataset, probe, renderer or executor: interpret list shows them.
+    NAME is a model, dataset, probe, renderer, page, exporter or executor: interpret list shows them.
     """
     from interpret.cli import show  # noqa: PLC0415 - imports torch
 

@@ -399,8 +399,8 @@ def test_a_port_that_is_taken(site, capsys):
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        ("gone", "is no folder"),
-        ("other/empty", "has no gallery"),
+        ("gone", "There is no folder gone. `interpret run PIPELINE --out FOLDER` makes one."),
+        ("other/empty", "has no manifest.json and no index.html"),
         ("", "empty text is no path"),
         ("a\0b", "no path"),
     ],
@@ -426,7 +426,9 @@ def test_the_command_needs_no_torch(site):
 
 
 def test_python_without_our_ctrl_c_is_stopped_by_its_own(site):
-    code = "import pathlib, sys; from interpret.cli import viewing; viewing.view(pathlib.Path(sys.argv[1]))"
+    code = (
+        "import pathlib, sys; from interpret.cli import viewing; viewing.view_site(pathlib.Path(sys.argv[1]))"
+    )
     command = [sys.executable, "-u", "-c", code, str(site)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as started:
         assert started.stdout.readline().startswith(b"http://")
