@@ -46,7 +46,7 @@ def find_site(path: str, registry: Callable[[], Registry], allow: Sequence[str] 
     if not folder.is_dir():
         raise InterpretError(f"There is no folder {path}. {_suggest(folder)}")
     raise InterpretError(
-        f"{path} has no manifest.json and no {FIRST}: it is neither a run nor a gallery. Give the folder that "
+        f"{path} has no manifest.json and no {FIRST}: neither a run nor a gallery. Give the folder that "
         "`interpret run PIPELINE --out FOLDER` wrote."
     )
 
