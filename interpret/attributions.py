@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -52,6 +52,21 @@ class Attributions(Result):
     def attributions(self) -> Attributions:
         """Itself: a result of any probe that can be compared has this method."""
         return self
+
+    def numbers(self, place: int) -> dict[str, Any]:
+        """Who was asked about in the image at a place of the dataset, and what the method says of it."""
+        rows = (self.image == place).nonzero().flatten().tolist()
+        return {"attributions": list(map(self._row, rows))} if rows else {}
+
+    def _row(self, row: int) -> dict[str, Any]:
+        target, where = int(self.target[row]), dict[str, Any]()
+        if self.layer:
+            where = {"layer": self.layer, "unit": target, "position": self.position[row].tolist()}
+        else:
+            name = self.categories[target] if target < len(self.categories) else f"class {target}"
+            where = {"target": {"category": name, "index": target}}
+        note = {"note": self.note} if self.note else {}
+        return {"method": self.method, **where, "score": float(self.score[row]), **note}
 
     @property
     def targets(self) -> Targets:

@@ -57,6 +57,13 @@ class Result(Record):
         """What `load_result` gives for it: another result where the class had another role once."""
         return self
 
+    def numbers(self, place: int) -> dict[str, Any]:  # noqa: ARG002 - for results that tell of single images
+        """What it holds of the image at a place of the dataset, as plain values for programs (JSON).
+
+        Empty where it says nothing of this image.
+        """
+        return {}
+
 
 def replace(folder: Path, result: Result) -> None:
     """Save a result where an earlier one may be; files of the earlier one that are not this one's go."""
