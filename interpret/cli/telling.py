@@ -57,9 +57,8 @@ class Talking(Telling):
         if made.page:
             _say(f"The page is {printable(str(made.page))}")
         if made.file:
-            _say(
-                f"To go on from here: interpret run {printable(str(made.file))} --out {printable(str(made.folder))}"
-            )
+            file, folder = printable(str(made.file)), printable(str(made.folder))
+            _say(f"To go on from here: interpret run {file} --out {folder}")
 
 
 def as_data(made: Explanation) -> dict[str, Any]:
