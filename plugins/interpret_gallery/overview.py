@@ -67,6 +67,7 @@ def _datasets(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
     for run in runs:
         for name, dataset in run.pipeline.datasets.items():
             said = _mapping(_mapping(run.manifest.get("datasets")).get(name))
+            given = dataset.model_dump(mode="json", exclude_defaults=True)
             found.append(
                 {
                     "name": name,
