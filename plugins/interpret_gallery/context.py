@@ -9,6 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+from jaxtyping import UInt8
+
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, InputSpec
 from interpret.network import Network
@@ -17,7 +20,7 @@ from interpret.results import Result
 from interpret.run import OpenedStep
 from interpret_figures.photographs import Photographs
 from interpret_gallery.data import picture_bytes
-from interpret_gallery.names import file_name
+from interpret_gallery.names import anchor, file_name, sheet_file
 
 __all__ = ["Context", "Photos", "relative_url"]
 
@@ -62,13 +65,20 @@ class Photos:
             known[dataset, spec] = self.folder / (f"{base}-{count + 1}" if count else base)
         return known[dataset, spec]
 
-    def _write(self, context: Context, index: int, result: Result, spec: InputSpec, place: Path) -> Path:
+    def read(
+        self, context: Context, index: int, result: Result, spec: InputSpec
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """The pixels of a photograph; raises DatasetError or OSError where it cannot be read."""
         key = (context.dataset, spec, id(result))
         if key not in self._readers:
             self._readers.clear()  # one result at a time: photographs take memory
             ids: Mapping[str, str] = getattr(result, "ids", {})
             self._readers[key] = Photographs(context.images, ids, spec)
-        blob, ending = picture_bytes(self._readers[key].read(index, spec.displayed).numpy())
+        pixels: UInt8[np.ndarray, "h w 3"] = self._readers[key].read(index, spec.displayed).numpy()
+        return pixels
+
+    def _write(self, context: Context, index: int, result: Result, spec: InputSpec, place: Path) -> Path:
+        blob, ending = picture_bytes(self.read(context, index, result, spec))
         path = place.with_suffix(f".{ending}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(blob)
@@ -131,7 +141,7 @@ class Context(PageContext):
 
     def photo(self, index: int, result: Result) -> Photo:
         """The photograph at that place of the dataset, stored once for all pages."""
-        spec = getattr(result, "input", None) or self.network.input
+        spec = self._spec(result)
         path = self.photos.write(self, index, result, spec)
         ids: Mapping[str, str] = getattr(result, "ids", {})
         return Photo(
@@ -140,6 +150,17 @@ class Context(PageContext):
             ids.get(str(index), str(index)),
             self._category(index),
         )
+
+    def pixels(self, index: int, result: Result) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The same photograph as pixels; None where it cannot be read."""
+        spec = self._spec(result)
+        if self.photos.write(self, index, result, spec) is None:
+            return None
+        return self.photos.read(self, index, result, spec)
+
+    def _spec(self, result: Result) -> InputSpec:
+        found: InputSpec = getattr(result, "input", None) or self.network.input
+        return found
 
     def _category(self, index: int) -> str:
         labels, names = self._labels
@@ -154,6 +175,12 @@ class Context(PageContext):
             return list(self.images.labels), self.images.categories
         except (InterpretError, OSError):
             return [], ()
+
+    def sheet_url(self, name: str) -> str:
+        """The address of another sheet of the step: a file, or its place where all are on one page."""
+        if self.base != self.folder:
+            return f"#{anchor(self.folder.name, name)}"
+        return self.url(self.folder / sheet_file(name))
 
     def later_page(self, layer: str) -> str:
         """The page about a layer of a step that took this one's result; empty where there is none."""
