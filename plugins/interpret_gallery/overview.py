@@ -71,9 +71,7 @@ def _datasets(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
             found.append(
                 {
                     "name": name,
-                    "what": _parameters(
-                        dataset.model_dump(mode="json", exclude_defaults=True), type(dataset).name
-                    ),
+                    "what": _parameters(given, type(dataset).name),
                     "images": str(said.get("images", "")),
                     "hash": str(said.get("fingerprint", ""))[:12],
                 }

@@ -39,7 +39,7 @@ class ProjectionPages(Page[Projections]):
             for name in result.layers
         ]
         pages = {
-            sheet.layer: (units[sheet.layer], _quiet(result, sheet.layer), context.page_url(sheet))
+            sheet.layer: (units[sheet.layer], _quiet(result, sheet.layer), context.sheet_url(sheet.name))
             for sheet in sheets
         }
         cover = sheets[len(sheets) // 2].cover if sheets else ""

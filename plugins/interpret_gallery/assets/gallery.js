@@ -531,7 +531,7 @@
     const edge = svg("rect", { width: set.window[1], height: set.window[0], class: "box" });
     const back = svg("rect", { width: set.window[1], height: set.window[0], class: "box-back" });
     const stage = make("div", { class: "stage", tabindex: "0", role: "application", "aria-label": "The photograph. The pointer or the arrow keys move the occluder; the values are in the table beside it." },
-      make("img", { src: set.photo, alt: set.alt, width: w, height: h }), heat,
+      photograph(set), heat,
       svg("svg", { viewBox: `0 0 ${w} ${h}`, preserveAspectRatio: "none", "aria-hidden": "true" }, cover, back, edge));
     const readout = make("div", { class: "readout", role: "status" });
     const scale = make("div", { class: "scale" });
@@ -582,6 +582,40 @@
     show();
   }
 
+  /* ---- one of several maps over a photograph ---- */
+  function photograph(set) {
+    const [h, w] = set.size;
+    if (set.photo) return make("img", { src: set.photo, alt: set.alt, width: w, height: h });
+    const blank = make("div", { class: "blank", role: "img", "aria-label": `${set.alt}: it cannot be read here` }, "The photograph cannot be read here");
+    blank.style.aspectRatio = `${w} / ${h}`;
+    return blank;
+  }
+  function mountOverlay(host, set) {
+    const heat = make("img", { class: "heat", alt: "" });
+    const scale = make("div", { class: "scale" });
+    const name = make("h3", { role: "status" });
+    const note = make("p", { class: "quiet" });
+    const strength = make("input", { type: "range", min: 0, max: 100, value: set.photo ? 65 : 100, "aria-label": "Strength of the map over the photograph" });
+    const fade = () => { heat.style.opacity = Number(strength.value) / 100; };
+    strength.addEventListener("input", fade);
+    const buttons = set.maps.map((map, place) => make("button", { type: "button", onclick: () => choose(place) },
+      make("img", { src: map.url, alt: map.alt, loading: "lazy" }), make("b", {}, bdi(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
+    function choose(place) {
+      const map = set.maps[place];
+      buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === place)));
+      heat.src = map.url;
+      name.replaceChildren(bdi(map.name));
+      note.replaceChildren(bdi(map.note));
+      scale.replaceChildren(make("span", {}, map.low), make("img", { src: map.bar, alt: `Colours from ${map.low} to ${map.high}` }), make("span", {}, map.high));
+    }
+    host.classList.add("overlay");
+    host.replaceChildren(
+      make("div", {}, make("div", { class: "stage" }, photograph(set), heat), name, scale, make("label", { class: "scale" }, "photograph", strength, "map"), note),
+      make("div", { class: "choices", role: "group", "aria-label": "Map over the photograph" }, ...buttons));
+    choose(0);
+    fade();
+  }
+
   /* ---- everything on this page ---- */
   document.addEventListener("DOMContentLoaded", () => {
     mountTheme();
@@ -598,6 +632,10 @@
     document.querySelectorAll("[data-window]").forEach((host) => {
       const set = data.get(host.dataset.window);
       if (set) mountWindow(host, set);
+    });
+    document.querySelectorAll("[data-overlay]").forEach((host) => {
+      const set = data.get(host.dataset.overlay);
+      if (set) mountOverlay(host, set);
     });
   });
 })();

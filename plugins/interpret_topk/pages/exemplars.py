@@ -39,7 +39,7 @@ class ExemplarPages(Page[Exemplars]):
             for name, found in result.layers.items()
             if not context.later_page(name)
         ]
-        urls = {sheet.layer: context.page_url(sheet) for sheet in own}
+        urls = {sheet.layer: context.sheet_url(sheet.name) for sheet in own}
         pages = {
             name: (found, "never positive", urls.get(name) or context.later_page(name))
             for name, found in units.items()
