@@ -4,15 +4,16 @@
 - ``site``: the pages of every step; ``writing``: their files and what frames them.
 - ``overview``, ``networks``, ``unshown``: the pages that belong to no analysis.
 - ``context``: what a page is given; ``names``: strangers' names as names of files.
-- The kit: ``templates`` (HTML with everything escaped), ``charts``, ``tables``, ``data`` (pictures;
-  numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a photograph).
+- The kit: ``templates`` (HTML with everything escaped), ``charts`` and their ``axes``, ``tables``, ``data``
+  (pictures; numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a
+  photograph).
 """
 
 from interpret.plugin import Exporter, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
 from interpret_gallery.data import Picture, save_picture, write_data
 from interpret_gallery.exporter import Gallery
-from interpret_gallery.tables import Link, Table, table
+from interpret_gallery.tables import Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
 from interpret_gallery.units import UnitTile, tile_size, write_units
 from interpret_gallery.windows import WindowMap, write_window
@@ -22,11 +23,13 @@ __all__ = [
     "Gallery",
     "Link",
     "Picture",
+    "Quantity",
     "Series",
     "Table",
     "UnitTile",
     "WindowMap",
     "chart",
+    "from_file",
     "render",
     "save_picture",
     "table",
