@@ -19,9 +19,9 @@ from interpret_gallery.templates import render
 
 __all__ = ["Chart", "Series", "chart"]
 
-WIDTH, HEIGHT = 640, 300
+WIDTH, HEIGHT = 560, 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 18, 46
-BAR, GAP, NAMES = 16, 10, 190
+BAR, GAP, NAMES = 16, 10, 170
 MARKS = ("circle", "square", "triangle", "diamond", "cross", "ring", "bar")
 """One for each colour; after seven, colours and marks come again."""
 
@@ -269,7 +269,7 @@ def _row(shown: Chart, place: int, told: Mapping[str, str], axis: Axis, height: 
         for index, series in enumerate(shown.series)
         if known(series.values[place])
     ]
-    short = name if len(name) <= 28 else f"{name[:27]}…"
+    short = name if len(name) <= 24 else f"{name[:23]}…"
     return {**told, "short": short, "y": top + height / 2, "top": top, "height": height, "bars": bars}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import NamedTuple, TypeAlias
 
@@ -68,8 +68,9 @@ def table(shown: Table) -> Markup:
         >>> str(table(Table(["layer", "units"], [["conv1", 96]], "layers"))).count("<tr>")
         2
     """
-    numeric = [_is_numeric([row[place] for row in shown.rows]) for place in range(len(shown.columns))]
-    rows = [[_cell(cell) for cell in row] for row in shown.rows]
+    columns = [[row[place] for row in shown.rows] for place in range(len(shown.columns))]
+    numeric = [_is_numeric(cells) for cells in columns]
+    rows = list(zip(*map(_column, columns), strict=True))
     return render("interpret_gallery", "table.html", shown=shown, rows=rows, numeric=numeric)
 
 
@@ -106,6 +107,22 @@ def _is_numeric(cells: Sequence[Cell]) -> bool:
 
 def _is_number(cell: Cell) -> bool:
     return isinstance(cell, int | float | Quantity) and not isinstance(cell, bool)
+
+
+def _column(cells: Sequence[Cell]) -> list[_Shown]:
+    """What is shown of a column: numbers below each other in as many decimals, where none is far smaller."""
+    found = [_cell(cell) for cell in cells]
+    values = [abs(cell) for cell in cells if isinstance(cell, float) and isfinite(cell) and cell]
+    texts = [shown.text for cell, shown in zip(cells, found, strict=True) if isinstance(cell, float)]
+    if not values or max(values) > 1000 * min(values) or any("e" in text for text in texts):
+        return found
+    decimals = max(len(text.partition(".")[2]) for text in texts)
+    return [
+        replace(shown, text=f"{cell:,.{decimals}f}".replace("-", MINUS))
+        if isinstance(cell, float) and isfinite(cell)
+        else shown
+        for cell, shown in zip(cells, found, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class EvaluationPage(Page[Evaluation]):
     def compose(self, result: Evaluation, context: PageContext) -> Iterable[Sheet]:
         """One page."""
         counts = confusions(result)
+        pairs = _pairs(result, counts)
         body = render(
             "interpret_training",
             "evaluation.html",
@@ -44,7 +45,7 @@ class EvaluationPage(Page[Evaluation]):
             matching=result.matching,
             chart=chart(_bars(result)),
             categories=table(_categories(result, counts)),
-            pairs=table(_pairs(result, counts)),
+            pairs=table(pairs) if pairs.rows else "",
             confusion=_grid(result, counts),
         )
         yield Sheet(context.step, body, summary="How well the network classifies, category by category.")
@@ -104,7 +105,7 @@ def _categories(result: Evaluation, counts: Int[Tensor, "category category"]) ->
         taken = f"{names[most]} ({int(others[most])})" if int(others[most]) else ""
         sure = float(own[result.labels == place].mean())
         rows.append([names[place], int(counts[place].sum()), errors[place], sure, taken])
-    head = ["category", "images", "error, %", "mean probability", "most often taken for"]
+    head = ["category", "images", "error, %", "probability", "taken for"]
     return Table(head, rows, "Every category")
 
 

@@ -29,7 +29,7 @@ class TrainingPage(Page[Training]):
         body = render(
             "interpret_training",
             "training.html",
-            facts=result.summary(),
+            facts=_facts(result),
             warnings=result.warnings(),
             charts=[chart(_losses(result.history)), chart(_errors(result.history)), chart(_steps(result))],
             epochs=table(_epochs(result.history)),
@@ -65,6 +65,13 @@ def labels(contexts: Sequence[PageContext]) -> list[str]:
 def listed(values: Float[Tensor, " n"], factor: float = 1.0) -> list[float | None]:
     """Numbers for a chart or a table; None where they are not known."""
     return [None if isnan(value) else factor * value for value in values.double().tolist()]
+
+
+def _facts(result: Training) -> dict[str, str]:
+    """How much was trained; what came of it is in the table."""
+    told = result.summary()
+    recipe = {name: str(result.recipe[name]) for name in ("batch", "rate", "seed") if name in result.recipe}
+    return {name: told[name] for name in told if name not in result.scores} | recipe
 
 
 def _known(values: Float[Tensor, " n"]) -> bool:
@@ -130,10 +137,8 @@ def _epochs(history: History) -> Table:
 
 def _scores(scores: Sequence[tuple[str, Scores]]) -> Table:
     """What the trained networks reach."""
-    rows = [
-        [name, 100 * one.error, 100 * one.error5, one.loss, one.images, one.crops] for name, one in scores
-    ]
-    head = ["images", "top-1 error, %", "top-5 error, %", "loss", "how many", "views of each"]
+    rows = [[name, one.images, 100 * one.error, 100 * one.error5, one.loss] for name, one in scores]
+    head = ["of", "images", "top-1 error, %", "top-5, %", "loss"]
     return Table(head, rows, "Errors of the trained network")
 
 
