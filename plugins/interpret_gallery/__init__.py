@@ -4,9 +4,9 @@
 - ``site``: the pages of every step; ``writing``: their files and what frames them.
 - ``overview``, ``networks``, ``unshown``: the pages that belong to no analysis.
 - ``context``: what a page is given; ``names``: strangers' names as names of files.
-- The kit: ``templates`` (HTML with everything escaped), ``charts``, ``tables``, ``data`` (pictures;
-  numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a photograph),
-  ``overlays`` (maps over a photograph).
+- The kit: ``templates`` (HTML with everything escaped), ``charts`` and their ``axes``, ``tables``, ``data``
+  (pictures; numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a
+  photograph), ``overlays`` (maps over a photograph).
 """
 
 from interpret.plugin import Exporter, hookimpl
@@ -15,7 +15,7 @@ from interpret_gallery.context import photographs
 from interpret_gallery.data import Picture, save_picture, write_data
 from interpret_gallery.exporter import Gallery
 from interpret_gallery.overlays import OverlayMap, write_overlay
-from interpret_gallery.tables import Link, Table, table
+from interpret_gallery.tables import Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
 from interpret_gallery.units import UnitTile, tile_size, write_units
 from interpret_gallery.windows import WindowMap, write_window
@@ -26,11 +26,13 @@ __all__ = [
     "Link",
     "OverlayMap",
     "Picture",
+    "Quantity",
     "Series",
     "Table",
     "UnitTile",
     "WindowMap",
     "chart",
+    "from_file",
     "photographs",
     "render",
     "save_picture",
