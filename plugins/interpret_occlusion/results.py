@@ -15,7 +15,7 @@ from interpret.errors import InterpretError
 from interpret.images import Fill, InputSpec
 from interpret.modules import OutputKind, as_probabilities, as_scores, has_probabilities
 from interpret.records import Record
-from interpret.results import Result
+from interpret.results import Result, remember_images, remembered_images
 from interpret.wording import listed
 from interpret.wording import value as number
 from interpret_deconv import LayerProjections
@@ -236,13 +236,16 @@ class OcclusionMaps(Result):
         features = self.features[place : place + 1]
         shown = {*self.image[place : place + 1].tolist()}
         shown |= {index for layer in features for found in layer.values() for index in found.image.tolist()}
-        return replace(
+        one = replace(
             self,
             maps=self.maps[place : place + 1],
             image=self.image[place : place + 1],
             ids={index: name for index, name in self.ids.items() if int(index) in shown},
             features=features,
         )
+        if (images := remembered_images(self)) is not None:
+            remember_images(one, images)
+        return one
 
     def summary(self) -> dict[str, str]:
         """What was asked about, and what the occluder did to it, of one image or of several together."""

@@ -112,6 +112,7 @@ def facts(maps: Sweep, photo: Photo, target: str, lowest: tuple[int, int]) -> Ma
         **({"category": photo.category} if photo.category not in {"", target} else {}),
         f"{what} uncovered": before,
         f"lowest {what}": after,
-        "lowest with the occluder on": f"rows {top} to {top + height - 1}, columns {left} to {left + width - 1}",
+        "lowest with the occluder on": f"rows {top} to {top + height - 1}, "
+        f"columns {left} to {left + width - 1}",
         "covered by": occluder(maps).removeprefix("occluder "),
     }

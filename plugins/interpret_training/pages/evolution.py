@@ -181,8 +181,11 @@ def _numbers(layer: LayerEvolution, own: Sequence[Row]) -> Table:
         "other strongest image", "cosine with the projection before",
     ]  # fmt: skip
     lines = [
-        [row.epoch, row.dead, *map(_known, (row.overlap, row.turnover, row.settled, row.jumps))]
-        + [_known(row.similarity)]
+        [
+            row.epoch,
+            row.dead,
+            *map(_known, (row.overlap, row.turnover, row.settled, row.jumps, row.similarity)),
+        ]
         for row in own
     ]
     return Table(head, lines, "Every checkpoint")
