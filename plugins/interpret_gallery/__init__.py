@@ -17,11 +17,12 @@ from interpret_gallery.exporter import Gallery
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
-from interpret_gallery.units import UnitTile, tile_size, write_units
+from interpret_gallery.units import Draw, UnitTile, tile_size, write_units
 from interpret_gallery.windows import WindowMap, write_window
 
 __all__ = [
     "Chart",
+    "Draw",
     "Gallery",
     "Link",
     "OverlayMap",

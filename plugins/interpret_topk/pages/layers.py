@@ -9,8 +9,7 @@ from statistics import fmean
 
 from interpret.plugin import PageContext, Sheet
 from interpret.results import Result
-from interpret_gallery import Chart, Link, Series, Table, UnitTile, chart, render, table, write_units
-from interpret_gallery.units import Draw
+from interpret_gallery import Chart, Draw, Link, Series, Table, UnitTile, chart, render, table, write_units
 
 __all__ = ["LayerPage", "layer_sheet", "layers_sheet", "purities"]
 
