@@ -53,6 +53,14 @@ class Result(Record):
         """
         _save(self, folder)
 
+    def summary(self) -> dict[str, str]:
+        """Its main numbers as text, by name, in the order in which they are read."""
+        return {}
+
+    def warnings(self) -> tuple[str, ...]:
+        """What a person who reads it should know, in sentences."""
+        return ()
+
     def as_loaded(self) -> Result:
         """What `load_result` gives for it: another result where the class had another role once."""
         return self

@@ -2,7 +2,7 @@
 
 - ``shell``: runs a command; every error ends in one block; ``pipes``: whether somebody still reads.
 - ``commands``: what can be typed; ``options``: what options take, ``--model`` among them.
-- ``work``: running and checking pipelines; ``show``: what is installed.
+- ``exporting``: galleries; ``work``: running and checking pipelines; ``show``: what is installed.
 - ``progress``: how far a run is; ``remarks``: what the core has to say meanwhile.
 """
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 BUNDLED_PIPELINES = Path(__file__).parent / "pipelines"
-PLURALS = ("models", "datasets", "probes", "renderers", "executors")
+PLURALS = ("models", "datasets", "probes", "renderers", "pages", "exporters", "executors")
 WELCOME = """See inside convolutional networks.
 
   interpret run quickstart      a first run without any download; says where its pictures are
@@ -28,6 +28,7 @@ WELCOME = """See inside convolutional networks.
   interpret describe topk       what one of them does, and its parameters
   interpret layers --model M    the layers of a network, such as torchvision:resnet18, and what works on each
   interpret check my.yaml       find the mistakes in a pipeline, with line and column
+  interpret gallery RUN         make a site of what a run found, to look at in a browser
   interpret run my.yaml         run it; a run that was stopped continues
 
 interpret --help shows all commands, interpret run --help what one of them takes."""
@@ -100,6 +101,24 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
 
 
 @interpret.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the gallery. [RUN/gallery]")
+@click.option("--title", default="", help="What stands above. [the name of the run]")
+@click.option("--force", is_flag=True, help="Write it again, even if nothing has changed.")
+@_allow
+@_json
+@_traceback
+def gallery(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Make a gallery of a run: a site that opens from the file system.
+
+    RUN is the folder of a run; of several, pages show them side by side.
+    """
+    from interpret.cli.exporting import export_and_tell  # noqa: PLC0415 - imports torch
+
+    export_and_tell(runs, _registry(), as_json=as_json, **options)
+
+
+@interpret.command()
 @click.argument("pipeline", required=False)
 @_allow
 @_json
@@ -125,7 +144,7 @@ def check(context: click.Context, pipeline: str | None, allow: tuple[str, ...], 
 def list_(kinds: tuple[str, ...], as_json: bool) -> None:
     """List models, datasets, probes and renderers.
 
-    KIND is models, datasets, probes, renderers or executors; without it, all are listed.
+    KIND is models, datasets, probes, renderers, pages, exporters or executors; without it, all are listed.
     """
     from interpret.cli import show  # noqa: PLC0415 - imports torch
 
@@ -140,7 +159,7 @@ def list_(kinds: tuple[str, ...], as_json: bool) -> None:
 def describe(name: str, as_json: bool) -> None:
     """Show what NAME does, and its parameters.
 
-    NAME is a model, dataset, probe, renderer or executor: interpret list shows them.
+    NAME is a model, dataset, probe, renderer, page, exporter or executor: interpret list shows them.
     """
     from interpret.cli import show  # noqa: PLC0415 - imports torch
 

@@ -19,6 +19,7 @@ from interpret.network.summary import Summary
 from interpret.plugin.discovery import Registry
 from interpret.plugin.flaws import KINDS, Kind
 from interpret.plugin.interfaces import Plugin, Probe, Renderer, probe_inputs, probe_output, renderer_input
+from interpret.plugin.pages import Page, page_input
 from interpret.plugin.parameters import describe
 
 IN_YAML = {
@@ -26,6 +27,8 @@ IN_YAML = {
     "dataset": "datasets: {{val: {{name: {name}{given}}}}}",
     "probe": "steps:\n  my_{step}: {{probe: {name}{given}}}",
     "renderer": "render: [{{name: {name}{given}}}]",
+    "page": "interpret gallery RUN",
+    "exporter": "interpret gallery RUN",
     "executor": "interpret run my.yaml --executor {name}{given}",
 }
 
@@ -166,6 +169,13 @@ def _wiring(registry: Registry, cls: type[Plugin]) -> dict[str, str]:
         return {
             "draws": _named(
                 drawn, (n for n, p in registry.probes.items() if issubclass(probe_output(p), drawn))
+            )
+        }
+    if issubclass(cls, Page):
+        shown = page_input(cls)
+        return {
+            "shows": _named(
+                shown, (n for n, p in registry.probes.items() if issubclass(probe_output(p), shown))
             )
         }
     if not issubclass(cls, Probe):

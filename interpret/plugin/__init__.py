@@ -1,6 +1,7 @@
 """Plugins: what they implement, how they are found, and how their parameters are checked.
 
 - ``interfaces``: `Model`, `Dataset`, `Probe`, `Renderer`, `Executor`; ``shards``: the cut of a dataset.
+- ``pages``: `Page`, `Exporter` and what they are given: runs for people who look in a browser.
 - ``hookspecs``: the hooks a plugin can implement.
 - ``discovery``: which plugins there are, what each offers, and what went wrong; ``flaws`` finds the faults.
 - ``parameters``, ``values``: what users write for a plugin, checked and explained.
@@ -34,6 +35,7 @@ from interpret.plugin.library import (
     load_result,
 )
 from interpret.plugin.modelnames import ModelName, read_model_name
+from interpret.plugin.pages import Exporter, Page, PageContext, Photo, Sheet, page_input
 from interpret.plugin.parameters import ParameterProblem, configure, explain
 from interpret.plugin.shards import Job, shard_grid
 from interpret.plugin.values import plain_arguments
@@ -45,14 +47,19 @@ __all__ = [
     "Dataset",
     "Device",
     "Executor",
+    "Exporter",
     "Job",
     "Model",
     "ModelName",
+    "Page",
+    "PageContext",
     "ParameterProblem",
+    "Photo",
     "Plugin",
     "Probe",
     "Renderer",
     "ShardedProbe",
+    "Sheet",
     "WeightsResult",
     "configure",
     "dataset_of",
@@ -63,6 +70,7 @@ __all__ = [
     "load_probe",
     "load_renderer",
     "load_result",
+    "page_input",
     "plain_arguments",
     "probe_inputs",
     "probe_output",

@@ -20,6 +20,7 @@ import pluggy
 from interpret.errors import UnknownNameError
 from interpret.plugin.flaws import KINDS, RESERVED, Kind, class_flaw, hook_flaws, new_manager, shown
 from interpret.plugin.interfaces import Dataset, Executor, Model, Plugin, Probe, Renderer
+from interpret.plugin.pages import Exporter, Page
 
 __all__ = [
     "BUNDLED_DISTRIBUTION",
@@ -96,7 +97,8 @@ class Registry:
     """Everything that installed plugins offer.
 
     Attributes:
-        models: Model classes by name; so do ``datasets``, ``probes``, ``renderers`` and ``executors``.
+        models: Model classes by name; so do ``datasets``, ``probes``, ``renderers``, ``pages``,
+            ``exporters`` and ``executors``.
         origins: Where each class comes from.
         plugins: The plugins that were loaded.
         problems: What is wrong with plugins.
@@ -107,6 +109,8 @@ class Registry:
     datasets: Mapping[str, type[Dataset]]
     probes: Mapping[str, type[Probe]]
     renderers: Mapping[str, type[Renderer[Any]]]
+    pages: Mapping[str, type[Page[Any]]]
+    exporters: Mapping[str, type[Exporter]]
     executors: Mapping[str, type[Executor]]
     origins: Mapping[type[Plugin], Origin]
     plugins: tuple[Origin, ...]

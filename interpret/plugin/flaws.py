@@ -23,18 +23,21 @@ from interpret.plugin.interfaces import (
     probe_output,
     renderer_input,
 )
+from interpret.plugin.pages import Exporter, Page, page_input
 from interpret.results import Result
 
 WORD = r"[a-z][a-z0-9_]*"
 """A name is such a word, or two with a dot between them: the family and the member."""
 
-Kind: TypeAlias = Literal["model", "dataset", "probe", "renderer", "executor"]
+Kind: TypeAlias = Literal["model", "dataset", "probe", "renderer", "page", "exporter", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 BASES: Mapping[Kind, type[Plugin]] = {
     "model": Model,
     "dataset": Dataset,
     "probe": Probe,
     "renderer": Renderer,
+    "page": Page,
+    "exporter": Exporter,
     "executor": Executor,
 }
 RESERVED: Mapping[Kind, frozenset[str]] = {
@@ -42,6 +45,8 @@ RESERVED: Mapping[Kind, frozenset[str]] = {
     "dataset": frozenset({"name"}),
     "probe": frozenset({"probe", "inputs", "render", "model", "weights", "dataset", "images"}),
     "renderer": frozenset({"name"}),
+    "page": frozenset({"name"}),
+    "exporter": frozenset({"name"}),
     "executor": frozenset({"name"}),
 }
 """Keys that mean something else in a pipeline: no parameter can have these names."""
@@ -131,6 +136,8 @@ def _annotation_flaw(plugin: type[Plugin]) -> str | None:
             return _result_flaw(probe_output(plugin))
         if issubclass(plugin, Renderer):
             renderer_input(plugin)
+        if issubclass(plugin, Page):
+            page_input(plugin)
     except PluginError as error:
         return str(error)
     return None

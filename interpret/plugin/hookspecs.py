@@ -9,6 +9,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from interpret.plugin.interfaces import Dataset, Executor, Model, Probe, Renderer
+    from interpret.plugin.pages import Exporter, Page
     from interpret.results import Result
 
 hookspec = pluggy.HookspecMarker("interpret")
@@ -33,6 +34,16 @@ def register_probes() -> list[type[Probe]]:  # type: ignore[empty-body]
 @hookspec
 def register_renderers() -> list[type[Renderer[Any]]]:  # type: ignore[empty-body]
     """Return the renderers this plugin offers."""
+
+
+@hookspec
+def register_pages() -> list[type[Page[Any]]]:  # type: ignore[empty-body]
+    """Return the pages of a gallery that this plugin offers, for results of its own or of others."""
+
+
+@hookspec
+def register_exporters() -> list[type[Exporter]]:  # type: ignore[empty-body]
+    """Return the exporters this plugin offers: what makes files for others of a run, such as a gallery."""
 
 
 @hookspec

@@ -343,7 +343,16 @@ def probe_partial(probe: type[ShardedProbe]) -> type[Result]:
 
 def renderer_input(renderer: type[Renderer[Any]]) -> type[Result]:
     """The type of result a renderer draws."""
-    return _result_type(renderer, "result", _hints(renderer, renderer.render).get("result"))
+    return result_of(renderer, renderer.render)
+
+
+def result_of(owner: type, method: Callable[..., Any]) -> type[Result]:
+    """The type of result that a method of a plugin takes as ``result``.
+
+    Raises:
+        PluginError: If its annotation does not say.
+    """
+    return _result_type(owner, "result", _hints(owner, method).get("result"))
 
 
 def _hints(owner: type, method: Callable[..., Any]) -> dict[str, Any]:

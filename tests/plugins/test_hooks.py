@@ -26,7 +26,7 @@ from interpret import (
     hookimpl,
 )
 from interpret.errors import StepError
-from interpret.plugin import hookspecs
+from interpret.plugin import Exporter, Page, PageContext, Sheet, hookspecs
 from interpret.plugin.discovery import Registry, load_registry
 from interpret.run import run_pipeline
 from interpret.testing import small_images, small_network
@@ -126,6 +126,28 @@ def test_register_probes():
 
 def test_register_renderers():
     assert offering("register_renderers", SomeRenderer).renderers["some"] is SomeRenderer
+
+
+class SomePage(Page[Answer]):
+    name: ClassVar[str] = "some"
+
+    def compose(self, result: Answer, context: PageContext) -> list[Sheet]:
+        return []
+
+
+class SomeExporter(Exporter):
+    name: ClassVar[str] = "some"
+
+    def export(self, runs, folder):
+        return folder / "index.html"
+
+
+def test_register_pages():
+    assert offering("register_pages", SomePage).pages["some"] is SomePage
+
+
+def test_register_exporters():
+    assert offering("register_exporters", SomeExporter).exporters["some"] is SomeExporter
 
 
 def test_register_executors():

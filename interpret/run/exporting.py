@@ -1,0 +1,109 @@
+"""What an exporter makes of runs, put into a folder whole or not at all, and kept while nothing changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from interpret.code.dependencies import code_files
+from interpret.errors import InterpretError
+from interpret.files.contents import digest
+from interpret.files.folders import inside, is_inside, remove_tree, require_kind, temporary_folder
+from interpret.files.sealed import read_sealed, write_sealed
+from interpret.pipeline.steps import written
+from interpret.plugin.pages import Exporter
+from interpret.run.opened import OpenedRun, open_run
+
+__all__ = ["Exported", "default_folder_of", "export_runs"]
+
+MARK = "exported.json"
+"""Tells a folder that an exporter wrote from a folder of the user's, which is never replaced."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an exporter wrote.
+
+    Attributes:
+        folder: Where.
+        first: The file that a person opens first.
+        kept: Whether it was there already, of the same runs.
+    """
+
+    folder: Path
+    first: Path
+    kept: bool = False
+
+
+def export_runs(
+    runs: Sequence[Path], exporter: Exporter, folder: Path | None = None, *, anew: bool = False
+) -> Exported:
+    """Let an exporter make files of runs; what is there of the same runs is kept.
+
+    Args:
+        runs: Run folders.
+        exporter: What makes the files.
+        folder: Where they go; None: a folder of the first run that is called after the exporter.
+        anew: Write it again even if nothing has changed.
+
+    Raises:
+        InterpretError: If there is no run, or the folder holds files that no exporter wrote.
+    """
+    allow = tuple(getattr(exporter, "allow", ()))
+    opened = [open_run(path, allow=allow) for path in runs]
+    target = folder or default_folder_of(opened[0], exporter)
+    key = _key(opened, exporter)
+    if not anew and (first := _kept(target, key)):
+        return Exported(target, first, kept=True)
+    _require_ours(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(target.parent) as made:
+        first = exporter.export([run.folder for run in opened], made)
+        name = first.relative_to(made).as_posix()
+        write_sealed(made / MARK, {"exporter": exporter.name, "key": key, "first": name})
+        remove_tree(target)
+        made.rename(target)
+    return Exported(target, target / name)
+
+
+def default_folder_of(run: OpenedRun, exporter: Exporter) -> Path:
+    """A folder of the run that is called after the exporter, and is no step's."""
+    name = exporter.name
+    while name in run.pipeline.steps:
+        name += "-of-run"
+    return inside(run.folder, name)
+
+
+def _key(runs: Sequence[OpenedRun], exporter: Exporter) -> str:
+    """What changes when the files would: the runs, the exporter, and the code of all pages."""
+    pages = [cls for run in runs[:1] for cls in run.registry.pages.values()]
+    code = sorted(code_files(type(exporter), *pages).items())
+    names = [run.folder.resolve().name for run in runs]
+    return digest(
+        *(run.key() for run in runs),
+        *names,
+        json.dumps(written(exporter), sort_keys=True),
+        exporter.content(),
+        *code,
+    )
+
+
+def _kept(folder: Path, key: str) -> Path | None:
+    """The first page of what is there, if it was made of the same."""
+    require_kind(folder, folder=True)
+    known = read_sealed(folder / MARK)
+    first = known.get("first")
+    if known.get("key") != key or not isinstance(first, str) or not is_inside(first):
+        return None
+    return folder / first if (folder / first).is_file() else None
+
+
+def _require_ours(folder: Path) -> None:
+    require_kind(folder, folder=True)
+    if folder.exists() and any(folder.iterdir()) and not read_sealed(folder / MARK):
+        raise InterpretError(
+            f"The folder {folder} holds files that no exporter wrote, and they would be replaced. Choose "
+            "another folder, or one that does not exist yet."
+        )

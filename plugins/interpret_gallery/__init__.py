@@ -1,0 +1,43 @@
+"""The gallery: any run as a site that opens from the file system, and the kit its pages are written with.
+
+- ``exporter``, ``building``: runs -> a site. It knows no analysis: every plugin brings its own pages.
+- ``site``: the pages of every step; ``writing``: their files and what frames them.
+- ``overview``, ``networks``, ``unshown``: the pages that belong to no analysis.
+- ``context``: what a page is given; ``names``: strangers' names as names of files.
+- The kit: ``templates`` (HTML with everything escaped), ``charts``, ``tables``, ``data`` (pictures;
+  numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a photograph).
+"""
+
+from interpret.plugin import Exporter, hookimpl
+from interpret_gallery.charts import Chart, Series, chart
+from interpret_gallery.data import Picture, save_picture, write_data
+from interpret_gallery.exporter import Gallery
+from interpret_gallery.tables import Link, Table, table
+from interpret_gallery.templates import render
+from interpret_gallery.units import UnitTile, tile_size, write_units
+from interpret_gallery.windows import WindowMap, write_window
+
+__all__ = [
+    "Chart",
+    "Gallery",
+    "Link",
+    "Picture",
+    "Series",
+    "Table",
+    "UnitTile",
+    "WindowMap",
+    "chart",
+    "render",
+    "save_picture",
+    "table",
+    "tile_size",
+    "write_data",
+    "write_units",
+    "write_window",
+]
+
+
+@hookimpl
+def register_exporters() -> list[type[Exporter]]:
+    """The exporter ``gallery``."""
+    return [Gallery]

@@ -1,0 +1,164 @@
+"""What the pages of one step are given: the run, the photographs, and a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+from interpret.errors import DatasetError, InterpretError
+from interpret.images import Images, InputSpec
+from interpret.network import Network
+from interpret.plugin import PageContext, Photo, Probe
+from interpret.results import Result
+from interpret.run import OpenedStep
+from interpret_figures.photographs import Photographs
+from interpret_gallery.data import picture_bytes
+from interpret_gallery.names import file_name
+
+__all__ = ["Context", "Photos", "relative_url"]
+
+
+def relative_url(path: Path, start: Path) -> str:
+    """The address of a file, seen from a folder."""
+    return quote(Path(os.path.relpath(path, start)).as_posix())
+
+
+@dataclass
+class Photos:
+    """The photographs of a gallery, each written once as a network sees it.
+
+    Attributes:
+        folder: Where they go.
+        refused: Why photographs of a dataset cannot be shown, by its name.
+    """
+
+    folder: Path
+    refused: dict[str, str] = field(default_factory=dict)
+    _folders: dict[tuple[str, InputSpec], Path] = field(default_factory=dict)
+    _readers: dict[tuple[str, InputSpec, int], Photographs] = field(default_factory=dict)
+    _written: dict[Path, Path | None] = field(default_factory=dict)
+
+    def write(self, context: Context, index: int, result: Result, spec: InputSpec) -> Path | None:
+        """The file of a photograph; None where it cannot be read."""
+        place = self._folder(context.dataset, spec) / f"{index}.webp"
+        if place not in self._written:
+            try:
+                self._written[place] = self._write(context, index, result, spec, place)
+            except (DatasetError, OSError) as error:
+                self.refused.setdefault(context.dataset, str(error))
+                self._written[place] = None
+        return self._written[place]
+
+    def _folder(self, dataset: str, spec: InputSpec) -> Path:
+        height, width = spec.size
+        known = self._folders
+        if (dataset, spec) not in known:
+            base = f"{file_name(dataset)}-{width}x{height}"
+            count = sum(path.name.startswith(base) for path in known.values())
+            known[dataset, spec] = self.folder / (f"{base}-{count + 1}" if count else base)
+        return known[dataset, spec]
+
+    def _write(self, context: Context, index: int, result: Result, spec: InputSpec, place: Path) -> Path:
+        key = (context.dataset, spec, id(result))
+        if key not in self._readers:
+            self._readers.clear()  # one result at a time: photographs take memory
+            ids: Mapping[str, str] = getattr(result, "ids", {})
+            self._readers[key] = Photographs(context.images, ids, spec)
+        blob, ending = picture_bytes(self._readers[key].read(index, spec.displayed).numpy())
+        path = place.with_suffix(f".{ending}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(blob)
+        return path
+
+
+@dataclass
+class Context(PageContext):
+    """One step of one run in a gallery; see `PageContext`.
+
+    Attributes:
+        opened: The step.
+        folder: Where its pages go.
+        base: The folder from which addresses count: that of the pages.
+        photos: The photographs of the gallery.
+        later: Pages of steps that took this one's result, by layer: what need not be shown twice.
+    """
+
+    opened: OpenedStep
+    folder: Path
+    base: Path
+    photos: Photos
+    later: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def step(self) -> str:  # type: ignore[override]
+        """The name of the step."""
+        return self.opened.name
+
+    @property
+    def model(self) -> str:  # type: ignore[override]
+        """The name of its model in the pipeline."""
+        return self.opened.asked.model
+
+    @property
+    def dataset(self) -> str:  # type: ignore[override]
+        """The name of its dataset."""
+        return self.opened.asked.dataset
+
+    @property
+    def probe(self) -> Probe:  # type: ignore[override]
+        """Its probe, with its parameters."""
+        return self.opened.asked.probe
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Result]:  # type: ignore[override]
+        """The results of earlier steps that it took, by parameter."""
+        steps = self.opened.run.steps
+        return {name: steps[step].result() for name, step in self.opened.asked.inputs.items()}
+
+    @property
+    def images(self) -> Images:
+        """The whole dataset of the step."""
+        return self.opened.images()
+
+    @cached_property
+    def network(self) -> Network:
+        """The model of the step."""
+        return self.opened.network()
+
+    def photo(self, index: int, result: Result) -> Photo:
+        """The photograph at that place of the dataset, stored once for all pages."""
+        spec = getattr(result, "input", None) or self.network.input
+        path = self.photos.write(self, index, result, spec)
+        ids: Mapping[str, str] = getattr(result, "ids", {})
+        return Photo(
+            "" if path is None else relative_url(path, self.base),
+            spec.size,
+            ids.get(str(index), str(index)),
+            self._category(index),
+        )
+
+    def _category(self, index: int) -> str:
+        labels, names = self._labels
+        label = labels[index] if index < len(labels) else None
+        if label is None:
+            return ""
+        return names[label] if label < len(names) else f"class {label}"
+
+    @cached_property
+    def _labels(self) -> tuple[list[int | None], tuple[str, ...]]:
+        try:
+            return list(self.images.labels), self.images.categories
+        except (InterpretError, OSError):
+            return [], ()
+
+    def later_page(self, layer: str) -> str:
+        """The page about a layer of a step that took this one's result; empty where there is none."""
+        return self.later.get(layer, "")
+
+    def url(self, path: Path) -> str:
+        """The address of a file, seen from the pages of the step."""
+        return relative_url(path, self.base)

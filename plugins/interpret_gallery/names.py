@@ -1,0 +1,36 @@
+"""Names of strangers as names of files: whatever they hold, they lead to one file of their own."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+__all__ = ["file_name"]
+
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*")
+_DEVICES = frozenset(
+    {"aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
+_LONGEST = 48
+
+
+def file_name(name: str, taken: tuple[str, ...] = ("index",)) -> str:
+    """What a file or folder of that name is called: small letters, digits, ``_``, ``-`` and single dots.
+
+    A name that is such already stays as it is; of another the letters stay and a hash is added, so that two
+    names never share a file, also where small and capital letters are the same.
+
+    Args:
+        name: Any text.
+        taken: Names that mean something else there.
+
+    Example:
+        >>> file_name("features.3"), file_name("../Cats & dogs")
+        ('features.3', 'cats-dogs-0181c173')
+    """
+    first = name.partition(".")[0]
+    if _PLAIN.fullmatch(name) and len(name) <= _LONGEST and name not in taken and first not in _DEVICES:
+        return name
+    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST].strip("-")
+    mark = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{words}-{mark}" if words else mark

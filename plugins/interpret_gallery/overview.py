@@ -1,0 +1,80 @@
+"""The first page: what was asked, of what, with which software, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from markupsafe import Markup
+
+from interpret.run import OpenedRun
+from interpret_gallery.templates import render
+
+__all__ = ["overview_body", "recipe"]
+
+
+def overview_body(
+    runs: Sequence[OpenedRun], cards: Sequence[Mapping[str, Any]], unreadable: Mapping[str, str]
+) -> Markup:
+    """The body of the first page.
+
+    Args:
+        runs: What the gallery shows.
+        cards: What is said of each step.
+        unreadable: Why photographs of a dataset cannot be shown, by its name.
+    """
+    return render(
+        "interpret_gallery",
+        "overview.html",
+        cards=cards,
+        models=_models(runs),
+        datasets=_datasets(runs),
+        versions=[(run.folder.name, _mapping(run.manifest.get("versions"))) for run in runs],
+        recipes=[recipe(run) for run in runs],
+        unreadable=unreadable,
+    )
+
+
+def recipe(run: OpenedRun) -> dict[str, str]:
+    """The YAML that makes a run again, and the command."""
+    text = yaml.safe_dump(run.pipeline.resolved(), sort_keys=False, allow_unicode=True, width=100)
+    return {"run": run.folder.name, "yaml": text, "command": "interpret run pipeline.yaml --out runs/again"}
+
+
+def _models(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
+    return [
+        {
+            "name": name,
+            "what": _parameters(choice.model.model_dump(mode="json"), type(choice.model).name),
+            "hash": str(_mapping(_mapping(run.manifest.get("models")).get(name)).get("weights", ""))[:12],
+        }
+        for run in runs
+        for name, choice in run.pipeline.models.items()
+    ]
+
+
+def _datasets(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
+    found = []
+    for run in runs:
+        for name, dataset in run.pipeline.datasets.items():
+            said = _mapping(_mapping(run.manifest.get("datasets")).get(name))
+            found.append(
+                {
+                    "name": name,
+                    "what": _parameters(dataset.model_dump(mode="json"), type(dataset).name),
+                    "images": str(said.get("images", "")),
+                    "hash": str(said.get("fingerprint", ""))[:12],
+                }
+            )
+    return found
+
+
+def _parameters(given: Mapping[str, Any], name: str) -> str:
+    """A plugin as one line: its name, and the parameters that are set."""
+    told = ", ".join(f"{key}: {value}" for key, value in given.items() if value not in (None, "", [], {}))
+    return f"{name} ({told})" if told else name
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

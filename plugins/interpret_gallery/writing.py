@@ -1,0 +1,136 @@
+"""The files of a gallery: its pages with their frame, the first page, and what all pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+from interpret.plugin import Sheet
+from interpret_gallery.context import relative_url
+from interpret_gallery.data import script_text
+from interpret_gallery.names import file_name
+from interpret_gallery.overview import overview_body, recipe
+from interpret_gallery.site import Chapter, Site
+from interpret_gallery.templates import ASSETS, render
+
+__all__ = ["Writer"]
+
+
+@dataclass
+class Writer:
+    """Writes the pages of a site."""
+
+    site: Site
+    comparisons: Sequence[Sheet]
+    networks: Sequence[tuple[int, str]]
+
+    def network_file(self, place: int, model: str) -> Path:
+        """Where the page of a model of one of the runs goes."""
+        prefix = f"{place + 1}-" if len(self.site.runs) > 1 else ""
+        return self.site.folder / "networks" / f"{prefix}{file_name(model)}.html"
+
+    def page(self, path: Path, sheet: Sheet, chapter: Chapter | None = None) -> Path:
+        """Write one page."""
+        html = render(
+            "interpret_gallery",
+            "page.html",
+            root=relative_url(self.site.folder, path.parent),
+            site=self.site,
+            sheet=sheet,
+            chapter=chapter,
+            navigation=self._navigation(path),
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(html, encoding="utf-8", newline="\n")
+        return path
+
+    def _navigation(self, path: Path) -> list[tuple[str, list[dict[str, Any]]]]:
+        """The groups of pages at the side, each page with its name, address and whether it is this one."""
+        groups: list[tuple[str, list[dict[str, Any]]]] = []
+        networks = [
+            (
+                model if len(self.site.runs) == 1 else f"{self.site.runs[place].folder.name}: {model}",
+                self.network_file(place, model),
+            )
+            for place, model in self.networks
+        ]
+        compared = [
+            (sheet.title, self.site.folder / "compare" / f"{file_name(sheet.name or sheet.title)}.html")
+            for sheet in self.comparisons
+        ]
+        steps = [(chapter.name, chapter.file(chapter.sheets[0])) for chapter in self.site.chapters]
+        for title, entries in (("Network", networks), ("Steps", steps), ("Side by side", compared)):
+            if entries:
+                groups.append((title, [self._entry(name, file, path) for name, file in entries]))
+        return groups
+
+    def _entry(self, name: str, file: Path, path: Path) -> dict[str, Any]:
+        return {
+            "name": name,
+            "url": relative_url(file, path.parent),
+            "here": file == path,
+            "within": file.parent == path.parent and file.name == "index.html" and file != path,
+        }
+
+    def overview(self) -> Path:
+        """Write the first page."""
+        cards = [self._card(chapter) for chapter in self.site.chapters]
+        body = overview_body(self.site.runs, cards, self.site.photos.refused)
+        return self.page(self.site.folder / "index.html", Sheet(self.site.title, body))
+
+    def _card(self, chapter: Chapter) -> dict[str, Any]:
+        base = self.site.folder
+        cover = next((sheet.cover for sheet in chapter.sheets if sheet.cover), "")
+        return {
+            "chapter": chapter,
+            "url": relative_url(chapter.file(chapter.sheets[0]), base),
+            "cover": relative_url(chapter.folder / cover, base) if cover else "",
+            "sheets": [
+                (sheet.title, relative_url(chapter.file(sheet), base)) for sheet in chapter.sheets[1:]
+            ],
+        }
+
+    def single(self) -> Path:
+        """Write everything on one page: what is about a photograph below it, the rest at the end."""
+        about: dict[int | None, list[tuple[Chapter, Sheet]]] = {}
+        for chapter in self.site.chapters:
+            for sheet in chapter.sheets:
+                about.setdefault(sheet.image, []).append((chapter, sheet))
+        rest = about.pop(None, [])
+        body = render(
+            "interpret_gallery",
+            "single.html",
+            site=self.site,
+            photographs=sorted(about.items()),
+            rest=rest,
+            recipes=[recipe(run) for run in self.site.runs],
+        )
+        scripts = tuple(name for chapter in self.site.chapters for s in chapter.sheets for name in s.scripts)
+        return self.page(
+            self.site.folder / "index.html",
+            Sheet(self.site.title, body, scripts=tuple(dict.fromkeys(scripts))),
+        )
+
+    def shared(self) -> None:
+        """Copy what all pages use, and write the list of pages by what they are about."""
+        assets = self.site.folder / "assets"
+        assets.mkdir(parents=True, exist_ok=True)
+        for file in sorted(ASSETS.iterdir()):
+            copyfile(file, assets / file.name)
+        index = [
+            {
+                "title": sheet.title,
+                "step": chapter.name,
+                "model": chapter.step.asked.model,
+                "url": relative_url(chapter.file(sheet), self.site.folder),
+                "layer": sheet.layer,
+                "units": list(sheet.units),
+                "image": sheet.image,
+            }
+            for chapter in self.site.chapters
+            for sheet in chapter.sheets
+        ]
+        (assets / "pages.js").write_text(script_text("pages", index), encoding="ascii", newline="\n")
