@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from interpret.cli.explaining import explaining_pipeline, find_questions
+from interpret.cli.explaining import explaining_pipeline, find_questions, first_steps, further_steps
 from interpret.cli.folders import own_folder
 from interpret.cli.options import ModelChoice
 from interpret.cli.photographs import Photographs, default_folder, find_photographs
@@ -18,13 +19,16 @@ from interpret.cli.progress import Bars
 from interpret.cli.remarks import remarks
 from interpret.cli.telling import Talking, Telling
 from interpret.cli.written import write_pipeline
-from interpret.errors import StepError
+from interpret.errors import InterpretError, StepError
 from interpret.files.folders import user_path
+from interpret.network.network import Network
 from interpret.plugin.discovery import Registry
 from interpret.plugin.modelnames import read_model_name
+from interpret.plugin.parameters import configure
 from interpret.progress import Progress
 from interpret.results import load
 from interpret.run import runner
+from interpret.run.exporting import export_runs
 from interpret.run.store import read_json
 
 WHOLE = frozenset({"done", "kept", "drawn"})
@@ -39,20 +43,31 @@ class Explanation:
 
     Attributes:
         folder: The run.
+        model: The model as it was typed.
         photographs: What was explained.
         pipeline: What was asked, as YAML holds it.
         input_size: Rows and columns of what the network takes.
+        allow: Packages that the pipeline may import from.
         page: The page; None where none could be made.
         file: The pipeline as a file.
     """
 
     folder: Path
+    model: str
     photographs: Photographs
     pipeline: Mapping[str, Any]
     input_size: tuple[int, int]
+    allow: tuple[str, ...] = ()
     page: Path | None = None
     file: Path | None = None
     found: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What stands above the page: the names of the first photographs, and the model's."""
+        names = self.photographs.names
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        return f"{shown} \N{MIDDLE DOT} {self.model}"
 
     def read(self, step: str) -> None:
         """Take in what a step says of each photograph."""
@@ -97,26 +112,39 @@ def explain(
         bars.started("model", 0)
         network = model.load()
         questions = find_questions(network, targets)
-        pipeline = explaining_pipeline(model, network, photographs, questions, registry)
         bars.finished("model", "loaded")
-        made = Explanation(folder, photographs, pipeline, network.input.size)
+        allow = tuple(filter(None, [read_model_name(model.name, registry.models).module]))
+        made = Explanation(folder, model.name, photographs, {}, network.input.size, allow)
         growing = _Growing(bars, made, registry, telling)
-        module = read_model_name(model.name, registry.models).module
-        try:
-            runner.run_pipeline(
-                pipeline,
-                folder,
-                registry=registry,
-                allow=[module] if module else [],
-                progress=growing,
-                force=force,
-                networks={"net": network},
-            )
-        except StepError:
-            if not made.found:
-                raise
-        made.page = growing.write_page()
+        failed: StepError | None = None
+        steps: dict[str, Any] = {}
+        for more in (first_steps, partial(further_steps, questions=questions)):
+            steps |= more(network)
+            made.pipeline = explaining_pipeline(model, photographs, steps, registry)
+            failed = _run(made, network, registry, growing, force=force) if steps else None
+        if failed and not made.found:
+            raise failed
+        made.page, made.file = growing.write_page(), write_pipeline(folder, made.pipeline)
     return made
+
+
+def _run(
+    made: Explanation, network: Network, registry: Registry, progress: Progress, *, force: bool
+) -> StepError | None:
+    """Run the pipeline as far as it goes; returns what failed, if anything did."""
+    try:
+        runner.run_pipeline(
+            made.pipeline,
+            made.folder,
+            registry=registry,
+            allow=made.allow,
+            progress=progress,
+            force=force,
+            networks={"net": network},
+        )
+    except StepError as error:
+        return error
+    return None
 
 
 @dataclass
@@ -142,11 +170,11 @@ class _Growing(Progress):
         self.bars.advanced(step, parts)
 
     def finished(self, step: str, status: str) -> None:
+        if step in self.made.found:
+            return  # it was the first one
         self.bars.finished(step, status)
         if status not in WHOLE:
             return
-        if self.made.file is None:
-            self.made.file = write_pipeline(self.made.folder, self.made.pipeline)
         self.made.read(step)
         first, self.made.page = self.made.page is None, self.write_page()
         with self.bars.paused():
@@ -156,7 +184,13 @@ class _Growing(Progress):
 
     def write_page(self) -> Path | None:
         """The page; None where none can be made, which is said once."""
-        return None
+        parameters = {"layout": "page", "title": self.made.title, "allow": self.made.allow}
+        try:
+            exporter = configure(self.registry.lookup("exporter", "gallery"), "exporter", parameters)
+            return export_runs([self.made.folder], exporter, self.made.folder / "page").first
+        except InterpretError as error:
+            logger.warning("There is no page: %s", error)
+            return None
 
 
 def explain_and_tell(

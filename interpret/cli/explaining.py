@@ -6,7 +6,7 @@ and none is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,26 +65,20 @@ def _class(network: Network, target: str) -> int:
 
 
 def explaining_pipeline(
-    model: ModelChoice,
-    network: Network,
-    photographs: Photographs,
-    questions: Sequence[Question],
-    registry: Registry,
+    model: ModelChoice, photographs: Photographs, steps: Mapping[str, Any], registry: Registry
 ) -> dict[str, Any]:
     """The pipeline, as YAML holds it; steps whose probe is not installed are left out.
 
     Args:
         model: The model as it was typed.
-        network: The same, loaded.
         photographs: What is explained.
-        questions: The classes that are asked about.
+        steps: What is asked about them.
         registry: What is installed.
     """
     found = read_model_name(model.name, registry.models)
     given = {} if model.weights is None else {"weights": model.weights}
     parameters = with_parameters(found, {**model.parameters, **given})
-    some = {} if photographs.all_readable else {"images": list(photographs.places)}
-    steps = dict(_steps(network, questions))
+    some = {"images": list(photographs.places)} if photographs.unreadable else {}
     return {
         "version": 1,
         "models": {"net": {"name": found.name, **parameters, "device": model.device}},
@@ -93,17 +87,20 @@ def explaining_pipeline(
     }
 
 
-def _steps(network: Network, questions: Sequence[Question]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What is asked, what is quick first; without classes only what asks about none."""
-    if network.class_count:
-        yield "predict", {"probe": "predict"}
-    yield "strongest", {"probe": "strongest"}
-    if not network.class_count:
-        return
-    for question in questions:
-        yield f"occlusion{question.name}", {**_occlusion(network), "target": question.target}
-        yield f"grad_cam{question.name}", {"probe": "captum.layer_grad_cam", "target": question.target}
-    yield "deconvolution", {"probe": "captum.deconvolution", "target": "predicted"}
+def first_steps(network: Network) -> dict[str, Any]:
+    """What is known at once; the network need not be traced for it."""
+    return {"predict": {"probe": "predict"}} if network.class_count else {}
+
+
+def further_steps(network: Network, questions: Sequence[Question]) -> dict[str, Any]:
+    """The rest, what is quick first; of a network without classes only what asks about none."""
+    steps: dict[str, Any] = {"strongest": {"probe": "strongest"}}
+    for question in questions if network.class_count else ():
+        about = {"target": question.target}
+        steps[f"occlusion{question.name}"] = {**_occlusion(network), **about}
+        steps[f"grad_cam{question.name}"] = {"probe": "captum.layer_grad_cam", **about}
+        steps[f"deconvolution{question.name}"] = {"probe": "captum.deconvolution", **about}
+    return steps
 
 
 def _occlusion(network: Network) -> dict[str, Any]:

@@ -37,9 +37,10 @@ class Photographs:
     unreadable: tuple[tuple[str, str], ...] = ()
 
     @property
-    def all_readable(self) -> bool:
-        """Whether none has to be left out."""
-        return not self.unreadable
+    def names(self) -> list[str]:
+        """The ids of those that can be read."""
+        ids = self.images.ids
+        return [ids[place] for place in self.places]
 
 
 def find_photographs(registry: Registry, paths: Sequence[str]) -> Photographs:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_explain.predicting import predict
 from interpret_explain.probe import Predict, Strongest
 from interpret_explain.results import Predictions, StrongestUnits
@@ -23,3 +23,11 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     from interpret_explain.renderers import PredictionTable, StrongestGrid  # noqa: PLC0415 - matplotlib takes time
 
     return [PredictionTable, StrongestGrid]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows the results of ``predict`` and ``strongest`` in a gallery."""
+    from interpret_explain.pages import PredictionPage, StrongestPage  # noqa: PLC0415 - takes time
+
+    return [PredictionPage, StrongestPage]

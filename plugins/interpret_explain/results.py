@@ -63,6 +63,17 @@ class Predictions(Result):
         """The name of an output; ``class 3`` where it has none."""
         return self.categories[output] if output < len(self.categories) else f"class {output}"
 
+    def summary(self) -> dict[str, str]:
+        """Images, outputs, and how many labelled images are predicted as their label says."""
+        known = self.label >= 0
+        right = int((self.label_rank[known] == 0).sum())
+        labelled = {"predicted as labelled": f"{right:,} of {int(known.sum()):,}"} if known.any() else {}
+        return {"images": f"{len(self):,}", "outputs": f"{self.class_count:,}", **labelled}
+
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out."""
+        return _unreadable(self.skipped)
+
     def numbers(self, place: int) -> dict[str, Any]:
         """The predictions of the image at a place of the dataset, as plain values."""
         rows = (self.image == place).nonzero().flatten().tolist()
@@ -110,12 +121,26 @@ class StrongestUnits(Result):
             raise UnknownNameError("layer", layer, self.layers)
         return self.layers[layer]
 
+    def summary(self) -> dict[str, str]:
+        """Images, layers and neurons."""
+        neurons = sum(len(layer.unit) for layer in self.layers.values())
+        return {"images": f"{len(self.ids):,}", "layers": f"{len(self.layers):,}", "neurons": f"{neurons:,}"}
+
+    def warnings(self) -> tuple[str, ...]:
+        """What could not be projected, and what was left out."""
+        notes = (f"{layer} could not be projected: {note}" for layer, note in self.notes.items())
+        return (*notes, *_unreadable(self.skipped))
+
     def numbers(self, place: int) -> dict[str, Any]:
         """The neurons of the image at a place of the dataset, as plain values."""
         found = {name: layer.of_images([place]) for name, layer in self.layers.items()}
         strongest = {name: list(map(_neuron, *_columns(layer))) for name, layer in found.items()}
         notes = {"not_projected": self.notes} if self.notes else {}
         return {"strongest": strongest, **notes} if any(strongest.values()) else {}
+
+
+def _unreadable(skipped: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    return tuple(f"{name} was left out: {reason}" for name, reason in skipped[:20])
 
 
 def _columns(layer: LayerProjections) -> tuple[list[Any], ...]:

@@ -16,17 +16,16 @@ from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_deconv import LayerProjections
 from interpret_deconv.beyond import captions
-from interpret_deconv.renderers.tiles import Tiles
-from interpret_deconv.renderers.zoom import zoomed
+from interpret_explain.cells import fit, layer_cells
 from interpret_explain.results import StrongestUnits
 from interpret_figures import display
-from interpret_figures.grid import WHITE, Grid, Heading, put
+from interpret_figures.grid import Grid, Heading, put
 from interpret_figures.page import INK, TIMES, Format, Label, Page, save_page
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import fitted, number
 
-SIDE, GAP, TILE = 96, 4, 0.55
-"""Pixels of a tile's side and between two tiles, and the side's length on paper in inches."""
+SIDE, TILE = 96, 0.55
+"""Pixels of a tile's side, and its length on paper in inches."""
 
 
 class StrongestGrid(Renderer[StrongestUnits]):
@@ -88,15 +87,14 @@ class StrongestGrid(Renderer[StrongestUnits]):
     ) -> _Row:
         channels = display.shown_channels(result.input, len(result.input.mean))
         photograph = _outlined(photographs.read(place, channels), layer)
-        shown = zoomed(layer, result.input.size)
-        neurons = list(range(len(shown.unit)))
-        drawn = []
-        if neurons:
-            size = _fit(*(shown.box[0, 2:] - shown.box[0, :2]).tolist())
-            tiles = Tiles(shown, photographs, channels, size, self.percentile, smooth=False)
-            drawn = [] if name in result.notes else [tiles.projections(neurons)]
-            drawn.append(tiles.patches(neurons))
-        cells = [_beside(*pair) for pair in zip(*drawn, strict=True)]
+        cells = layer_cells(
+            layer,
+            result.input,
+            photographs,
+            side=SIDE,
+            projected=name not in result.notes,
+            percentile=self.percentile,
+        )
         names = [
             f"{unit}  \N{MIDDLE DOT}  {number(value)}"
             for unit, value in zip(layer.unit.tolist(), layer.value.tolist(), strict=True)
@@ -132,7 +130,7 @@ def _outlined(
     """The photograph in a tile, with the boxes of the neurons that see a part of it."""
     height, width = photograph.shape[:2]
     tile: UInt8[np.ndarray, "1 h w 3"] = display.resize(
-        photograph.numpy()[None], _fit(height, width), smooth=True
+        photograph.numpy()[None], fit(height, width, SIDE), smooth=True
     )
     whole = torch.tensor([[0, 0, height, width]])
     for box in layer.box:
@@ -140,20 +138,6 @@ def _outlined(
             tile = display.outlined(tile, box[None], whole)
     shown: UInt8[np.ndarray, "h w 3"] = tile[0]
     return shown
-
-
-def _fit(height: int, width: int) -> tuple[int, int]:
-    """Height and width of a picture that fills a tile along its longer side."""
-    longer = max(height, width)
-    return max(round(SIDE * height / longer), 1), max(round(SIDE * width / longer), 1)
-
-
-def _beside(*tiles: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "side w 3"]:
-    """Tiles side by side, each at the top left of a square, with a little white between them."""
-    paper = np.full((SIDE, len(tiles) * (SIDE + GAP) - GAP, 3), WHITE, np.uint8)
-    for index, tile in enumerate(tiles):
-        put(paper, tile[None], [(0, index * (SIDE + GAP))])
-    return paper
 
 
 def _facts(name: str, layer: LayerProjections, result: StrongestUnits) -> str:
