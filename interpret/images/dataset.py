@@ -17,6 +17,7 @@ from torch import Tensor
 
 from interpret.errors import DatasetError, clause
 from interpret.files.contents import content_hashes, digest
+from interpret.files.reading import printable
 from interpret.images.arrays import as_picture
 from interpret.images.columns import Columns
 from interpret.images.inputs import InputSpec
@@ -25,6 +26,7 @@ from interpret.images.labels import as_categories, as_label, as_labels
 from interpret.images.loaders import Collated, collates, require_indexed, yielded
 from interpret.images.pictures import MAX_PIXELS, Picture, open_image, turn_asked, upright
 from interpret.images.turns import Turn
+from interpret.wording import as_text, listed
 
 __all__ = [
     "MAX_PIXELS",
@@ -160,6 +162,11 @@ class Images(ABC):
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        """Its class, how many images, their categories, and the first ids."""
+        name = type(self).__name__
+        return as_text("Images" if name.startswith("_") else name, _rows(self))
 
     def subset(self, places: Sequence[int]) -> Images:
         """The images at ``places``, in that order; they remember their place in this dataset.
@@ -349,6 +356,17 @@ def _require_several(x: Tensor | np.ndarray) -> None:
             f"Images of shape {tuple(x.shape)} are one image or several grey ones. Give [x] for one image, "
             f"{channel} for several."
         )
+
+
+def _rows(images: Images) -> dict[str, str]:
+    """What a dataset is, for people; of one that is half made or fails, its class alone."""
+    try:
+        rows = {"images": f"{len(images):,}", "categories": listed(images.categories)}
+        first = [images.ids[place] for place in range(min(len(images), 3))]
+    except Exception:  # noqa: BLE001 - who looks at a thing must not get an error in its place
+        return {}
+    rows["ids"] = ", ".join(map(printable, first)) + (", …" if len(images) > len(first) else "")
+    return {name: printable(text) for name, text in rows.items() if text}
 
 
 def require_unique(ids: Sequence[str]) -> None:
