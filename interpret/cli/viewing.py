@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from interpret.cli.serving import serving
-from interpret.errors import InterpretError, suggest
+from interpret.errors import InterpretError, nearest, suggest
 from interpret.files.folders import user_path
 from interpret.files.reading import printable_lines
 from interpret.interrupts import until_interrupt
@@ -69,9 +69,10 @@ def _gallery_of(run: Path, registry: Callable[[], Registry], allow: Sequence[str
 
 def _suggest(folder: Path) -> str:
     """The runs that were perhaps meant."""
-    runs = [str(found.parent) for found in sorted(Path("runs").glob("*/manifest.json"))]
-    near = [run for run in runs if Path(run).name == folder.name]
-    return suggest(str(folder), near or runs) if runs else "`interpret run PIPELINE --out FOLDER` makes one."
+    runs = {found.parent.name: str(found.parent) for found in sorted(Path("runs").glob("*/manifest.json"))}
+    if not runs:
+        return "`interpret run PIPELINE --out FOLDER` makes one."
+    return suggest(str(folder), [runs[name] for name in nearest(folder.name, runs) or runs])
 
 
 def view_site(folder: Path, port: int = 0, *, browser: bool = True) -> None:
