@@ -87,6 +87,13 @@ class Result(Record):
         """The same as its ``repr``, with its warnings, as a notebook shows it."""
         return as_html(type(self).__name__, rows_of(self), warnings_of(self))
 
+    def numbers(self, place: int) -> dict[str, Any]:  # noqa: ARG002 - for results that tell of single images
+        """What it holds of the image at a place of the dataset, as plain values for programs (JSON).
+
+        Empty where it says nothing of this image.
+        """
+        return {}
+
 
 def remember_images(result: Result, images: Any) -> None:
     """Let a result know the images it was computed from, for as long as this process holds it.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from interpret.errors import StepError, UnknownNameError
 from interpret.images import Images, Matching
+from interpret_deconv.cutting import MAX_MB, cut, kept_size
 from interpret_deconv.results import LayerProjections
 from interpret_topk import Exemplars, LayerExemplars
 
@@ -86,7 +87,10 @@ def _moved(exemplars: Exemplars, moved: Mapping[int, int], ids: dict[str, str]) 
 
 
 def empty_projections(
-    mined: LayerExemplars, chosen: Bool[Tensor, "unit rank"], shape: Sequence[int]
+    mined: LayerExemplars,
+    chosen: Bool[Tensor, "unit rank"],
+    shape: tuple[int, int, int],
+    max_mb: int = MAX_MB,
 ) -> LayerProjections:
     """Projections of the chosen neurons that are still to be computed: zeros, which `store` fills.
 
@@ -94,9 +98,12 @@ def empty_projections(
         mined: The layer's strongest neurons.
         chosen: Which of them.
         shape: Channels, height and width of a projection.
+        max_mb: Megabytes that they may take: larger ones are cut.
     """
     unit, rank = chosen.nonzero(as_tuple=True)
     count = len(unit)
+    size = kept_size(count, shape, max_mb)
+    part = size != shape[1:]
     return LayerProjections(
         unit=unit,
         rank=rank,
@@ -104,13 +111,34 @@ def empty_projections(
         position=mined.position[chosen],
         value=mined.values[chosen].float(),
         box=torch.zeros(count, 4, dtype=torch.int64),
-        patches=torch.zeros(count, *shape, dtype=torch.float16),
+        patches=torch.zeros(count, shape[0], *size, dtype=torch.float16),
         scale=torch.ones(count),
+        field=torch.zeros(count, 4, dtype=torch.int64) if part else None,
+        kept=torch.ones(count) if part else None,
     )
 
 
-def store(into: LayerProjections, which: Int[Tensor, " m"], patches: Float[Tensor, "m c h w"]) -> None:
-    """Put projections into their places, as `packed` gives them."""
+def store(
+    into: LayerProjections,
+    which: Int[Tensor, " m"],
+    patches: Float[Tensor, "m c h w"],
+    box: Int[Tensor, "m 4"],
+    image: tuple[int, int],
+) -> None:
+    """Put projections into their places, cut where these are smaller, as `packed` gives them.
+
+    Args:
+        into: Where they belong.
+        which: Their places.
+        patches: The projections.
+        box: Where they lie in the image.
+        image: Its height and width.
+    """
+    if into.field is not None and into.kept is not None:
+        own = None if into.own is None else into.own[which]
+        into.field[which] = box
+        patches, box, into.kept[which] = cut(patches, box, into.size, image, own)
+    into.box[which] = box
     into.patches[which], into.scale[which] = packed(patches)
 
 
