@@ -142,8 +142,8 @@ class Projections(Result):
         beyond = captions(self.nonlinearities)
         told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
         cut = (
-            f"Of each projection of {name} a part is stored, which holds {percent(float(layer.kept.median()))} "
-            "of its energy at the median."
+            f"Of each projection of {name} only a part is stored, with "
+            f"{percent(float(layer.kept.median()))} of its energy at the median."
             for name, layer in self.layers.items()
             if layer.kept is not None and len(layer.kept)
         )
