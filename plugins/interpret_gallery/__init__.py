@@ -17,7 +17,7 @@ from interpret_gallery.exporter import Gallery
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
-from interpret_gallery.units import Draw, UnitTile, tile_size, write_units
+from interpret_gallery.units import Draw, UnitsSource, UnitTile, tile_size, units_source, write_units
 from interpret_gallery.windows import WindowMap, write_window
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Series",
     "Table",
     "UnitTile",
+    "UnitsSource",
     "WindowMap",
     "chart",
     "from_file",
@@ -39,6 +40,7 @@ __all__ = [
     "save_picture",
     "table",
     "tile_size",
+    "units_source",
     "write_data",
     "write_overlay",
     "write_units",
