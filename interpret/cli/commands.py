@@ -1,4 +1,4 @@
-"""What can be typed: run, check, list, describe, layers, schema, plugins."""
+"""What can be typed: run, view, check, list, describe, layers, schema, plugins."""
 
 from __future__ import annotations
 
@@ -147,6 +147,23 @@ def gallery(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     from interpret.cli.exporting import export_and_tell  # noqa: PLC0415 - imports torch
 
     export_and_tell(runs, _registry(), as_json=as_json, **options)
+
+
+@interpret.command()
+@click.argument("run", metavar="RUN")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to serve it. [any free one]")
+@_allow
+@_traceback
+def view(run: str, port: int, allow: tuple[str, ...], *, no_browser: bool) -> None:
+    """Look at the gallery of a run.
+
+    RUN is the folder of a run, or of a gallery. A gallery that is missing, or older than its run, is made
+    first. Its pages, and nothing else, are served to browsers on this machine until Ctrl-C.
+    """
+    from interpret.cli.viewing import find_site, view_site  # noqa: PLC0415 - may import torch
+
+    view_site(find_site(run, _registry, allow), port, browser=not no_browser)
 
 
 @interpret.command()

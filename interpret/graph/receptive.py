@@ -89,6 +89,15 @@ class ReceptiveField:
         )
 
     @property
+    def edges(self) -> tuple[tuple[Positions, Positions], tuple[Positions, Positions]]:
+        """Tops and bottoms of the boxes of every row of neurons, lefts and rights of those of every column.
+
+        Both are 0 where no pixel is read.
+        """
+        rows, columns = self._edges
+        return rows, columns
+
+    @property
     def largest(self) -> tuple[int, int]:
         """Rows and columns that any box fits into, those at a border that is wrapped around too."""
         rows, columns = (int((ends - starts).max()) for starts, ends in self._edges)

@@ -29,7 +29,7 @@ READERS = min(4, os.cpu_count() or 1)
 AHEAD = 2
 """Batches that are read while the network works on an earlier one; what bounds the memory."""
 
-_Picture: TypeAlias = Tensor | DatasetError
+_Picture: TypeAlias = tuple[Tensor, int | None] | DatasetError
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,13 @@ class Batch:
         x: The images that could be read; of length 0 where none could.
         indices: The place of each in the whole dataset (see ``Images.indices``).
         skipped: The id of each image that could not be read, and the reason.
+        labels: The category of each image, where the dataset knows it.
     """
 
     x: Float[Tensor, "n c h w"]
     indices: tuple[int, ...]
     skipped: tuple[tuple[str, str], ...] = ()
+    labels: tuple[int | None, ...] = ()
 
 
 def batches(
@@ -98,7 +100,8 @@ def _collect(indices: range, futures: Sequence[Future[_Picture]]) -> tuple[range
 
 def _read(network: Network, images: Images, index: int) -> _Picture:
     try:
-        return network.preprocess(images[index].image)
+        sample = images[index]
+        return network.preprocess(sample.image), sample.label
     except DatasetError as error:
         return error
     except OSError as error:  # of a data set that opens its pictures itself
@@ -123,8 +126,13 @@ def _batch(
             f"Image {bad[0][0]!r} cannot be used. {bad[0][1]} "
             "To leave out such images and list them, use on_error: skip."
         )
-    good = [(i, x) for i, x in zip(indices, pictures, strict=True) if isinstance(x, Tensor)]
-    return Batch(_stacked(network, [x for _, x in good]), tuple(index for index, _ in good), bad)
+    good = [
+        (index, *found)
+        for index, found in zip(indices, pictures, strict=True)
+        if not isinstance(found, DatasetError)
+    ]
+    kept, x, labels = zip(*good, strict=True) if good else ((), (), ())
+    return Batch(_stacked(network, x), kept, bad, labels)
 
 
 def _stacked(network: Network, pictures: Sequence[Tensor]) -> Float[Tensor, "n c h w"]:

@@ -8,13 +8,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from interpret.graph import Graph, ReceptiveField, mixed_by, own_field, receptive_field
+from interpret.graph import Graph, ReceptiveField
 from interpret.network import Network
 from interpret_deconv.results import LayerProjections
+from interpret_topk import own_patch
 
 __all__ = ["OwnPatches", "own_patches", "own_patches_caption", "with_own_patches"]
-
-ATTENTION = "attention"
 
 
 @dataclass(frozen=True)
@@ -31,21 +30,9 @@ class OwnPatches:
 
     @classmethod
     def of(cls, graph: Graph, layer: str) -> OwnPatches | None:
-        """Those of a layer; None where its receptive field says all, or a patch is as large as the image.
-
-        None of a convolutional network with gates, too: these scale its signal, which stays in its window.
-        """
-        if 0 not in receptive_field(graph, layer, measure=False).stride:
-            return None
-        moved = layer in graph.returned and graph.returned[layer] is not graph.layers[layer]
-        if not moved and mixed_by(graph, layer) != ATTENTION:
-            return None
-        own = own_field(graph, layer)
-        if own is None or any(
-            mine >= whole for mine, whole in zip(own.largest, graph.input.extent, strict=True)
-        ):
-            return None
-        return cls(own, mixed_by(graph, layer))
+        """Those of a layer, as `interpret_topk.own_patch` has them."""
+        found = own_patch(graph, layer)
+        return None if found is None else cls(*found)
 
     def boxes(self, position: Int[Tensor, "k 2"]) -> Int[Tensor, "k 4"]:
         """(top, left, bottom, right) of the patch at each row and column, not cut at the borders."""

@@ -15,8 +15,11 @@ from interpret.errors import InterpretError
 from interpret.images import Fill, InputSpec
 from interpret.modules import OutputKind, as_probabilities, as_scores, has_probabilities
 from interpret.records import Record
-from interpret.results import Result
+from interpret.results import Result, remember_images, remembered_images
+from interpret.wording import listed
+from interpret.wording import value as number
 from interpret_deconv import LayerProjections
+from interpret_deconv.beyond import captions
 from interpret_occlusion.occluder import per_pixel
 
 T = TypeVar("T")
@@ -76,6 +79,25 @@ class Sweep(Result):
     output_kind: OutputKind = "logits"
     engine: str = "full"
     multiply_adds: tuple[int, int] = (0, 0)
+
+    def summary(self) -> dict[str, str]:
+        """What was asked about, and what the occluder did to it."""
+        return self.told(f"class {self.target}")
+
+    def told(self, target: str) -> dict[str, str]:
+        """The same, where the target has a name."""
+        asked = "probability" if self.has_probability else "output"
+        place = int(self.value.argmin())
+        row, column = divmod(place, len(self.columns))
+        top, left = int(self.rows[row]), int(self.columns[column])
+        return {
+            "target": target,
+            f"{asked} uncovered": number(self.unoccluded_value),
+            f"lowest {asked}": f"{number(float(self.value.min()))}, occluder at row {top}, column {left}",
+            "places": f"{len(self.rows)} x {len(self.columns)}",
+            "occluder": f"{self.window[0]} x {self.window[1]} of {self.size[0]} x {self.size[1]} pixels",
+            "engine": self.engine,
+        }
 
     def as_loaded(self) -> OcclusionMaps:
         """`sweep` once returned the maps of one image by themselves."""
@@ -214,13 +236,39 @@ class OcclusionMaps(Result):
         features = self.features[place : place + 1]
         shown = {*self.image[place : place + 1].tolist()}
         shown |= {index for layer in features for found in layer.values() for index in found.image.tolist()}
-        return replace(
+        one = replace(
             self,
             maps=self.maps[place : place + 1],
             image=self.image[place : place + 1],
             ids={index: name for index, name in self.ids.items() if int(index) in shown},
             features=features,
         )
+        if (images := remembered_images(self)) is not None:
+            remember_images(one, images)
+        return one
+
+    def summary(self) -> dict[str, str]:
+        """What was asked about, and what the occluder did to it, of one image or of several together."""
+        if len(self.maps) == 1:
+            (place,) = self.image.tolist()
+            return {"image": self.ids[str(place)], **self.maps[0].told(self._category(self.maps[0].target))}
+        targets = dict.fromkeys(self._category(maps.target) for maps in self.maps)
+        return {
+            "images": listed([self.ids[str(place)] for place in self.image.tolist()]),
+            "targets": listed(targets),
+            "largest drop": number(max((float(maps.drop.max()) for maps in self.maps), default=0.0)),
+            "engine": listed(dict.fromkeys(maps.engine for maps in self.maps)),
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """Why there is no projection of a layer, and what projections did beyond ReLUs."""
+        notes = (f"{layer} is not projected: {note}" for layer, note in self.notes.items())
+        beyond = captions(self.nonlinearities)
+        told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
+        return (*super().warnings(), *notes, *told)
+
+    def _category(self, target: int) -> str:
+        return self.categories[target] if target < len(self.categories) else f"class {target}"
 
     @property
     def only(self) -> Sweep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,8 @@ from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, batches, takes_network, undecided
 from interpret.run import cached_pieces
+from interpret_topk.fields import layer_fields
+from interpret_topk.maxima import count_maxima, no_maxima, sum_maxima
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
 
@@ -37,6 +40,7 @@ def mine(
     batch_size: int = 32,
     per_image: int = 1,
     on_error: OnError = "raise",
+    fields: bool = True,
 ) -> Exemplars:
     """The k strongest neurons of every unit of some layers over a dataset (paper, figure 2).
 
@@ -52,6 +56,8 @@ def mine(
         batch_size: Images in one forward pass. Equal sizes give equal bits on one kind of processor.
         per_image: How many neurons of one unit a single image may give.
         on_error: ``skip`` leaves out images that cannot be read and lists them in ``Exemplars.skipped``.
+        fields: Whether to keep receptive fields, by which patches are cut later on. The network is traced for
+            them, once, in about a second; one that cannot be traced has none.
 
     Raises:
         UnknownNameError: If there is no such layer.
@@ -69,9 +75,10 @@ def mine(
             batch_size=batch_size,
             per_image=per_image,
             on_error=on_error,
+            fields=fields,
         )
 
-    about = ("mining", str(layers), k, per_image)
+    about = ("mining", str(layers), k, per_image, fields)
     return merge(cached_pieces(some, range(len(images)), batch_size, *about, kind=Exemplars))
 
 
@@ -84,6 +91,7 @@ def scan(
     batch_size: int,
     per_image: int,
     on_error: OnError,
+    fields: bool = True,
 ) -> Exemplars:
     """The part of ``mine`` that sees the images; its results over parts of a dataset can be merged."""
     require_count("k", k)
@@ -92,16 +100,32 @@ def scan(
     boards = {name: _Board(name, k, per_image, maps=network.view(name).layout is not None) for name in names}
     order = _Order(dict(zip(images.indices, images.ids, strict=True)))
     skipped: list[tuple[str, str]] = []
+    labels: dict[int, int] = {}
     count = 0
     for batch in batches(network, images, batch_size, on_error=on_error):
         if batch.indices:
             indices = order.places[list(batch.indices)].to(batch.x.device)
             network.record(batch.x, {name: partial(board.see, indices) for name, board in boards.items()})
         skipped.extend(batch.skipped)
+        labels |= {
+            i: label for i, label in zip(batch.indices, batch.labels, strict=True) if label is not None
+        }
         count += len(batch.indices)
     found = {name: board.exemplars(order) for name, board in boards.items()}
+    if fields:
+        found = {name: _with_fields(network, name, layer) for name, layer in found.items()}
     broken = {order.name(index) for board in boards.values() for index in board.broken}
-    return Exemplars(found, order.winners(found), tuple(sorted(skipped)), count, tuple(sorted(broken)))
+    ids = order.winners(found)
+    return Exemplars(
+        found,
+        ids,
+        tuple(sorted(skipped)),
+        count,
+        tuple(sorted(broken)),
+        network.input,
+        images.categories,
+        {index: labels[int(index)] for index in ids if int(index) in labels},
+    )
 
 
 def merge(partials: Sequence[Exemplars]) -> Exemplars:
@@ -133,8 +157,20 @@ def join(partials: Sequence[Exemplars]) -> Exemplars:
     order = _Order({int(index): name for part in seen for index, name in part.ids.items()})
     layers = {name: _merge_layer([part[name] for part in seen], order) for name in seen[0].layers}
     broken = {name for part in seen for name in part.nan_images}
-    count = sum(part.count for part in seen)
-    return Exemplars(layers, order.winners(layers), skipped, count, tuple(sorted(broken)))
+    ids, labels = (
+        order.winners(layers),
+        {index: label for part in seen for index, label in part.labels.items()},
+    )
+    return Exemplars(
+        layers,
+        ids,
+        skipped,
+        sum(part.count for part in seen),
+        tuple(sorted(broken)),
+        next((part.input for part in seen if part.input), None),
+        next((part.categories for part in seen if part.categories), ()),
+        {index: labels[index] for index in ids if index in labels},
+    )
 
 
 class _Order:
@@ -168,6 +204,7 @@ class _Board:
         self.layer, self.k, self.per_image, self.maps = layer, k, per_image, maps
         self.ranking: Ranking | None = None
         self.nan = torch.zeros(0, dtype=torch.int64)
+        self.maxima = no_maxima(0, self.nan.device)
         self.broken: set[int] = set()
 
     def see(self, images: Tensor, output: Tensor) -> None:
@@ -177,10 +214,13 @@ class _Board:
         if self.ranking is None:
             self.ranking = empty(maps.shape[1], self.k, maps)
             self.nan = torch.zeros(maps.shape[1], dtype=torch.int64, device=maps.device)
+            self.maxima = no_maxima(maps.shape[1], maps.device)
         best, lost = peaks(maps)
-        if lost.any():
+        broken = bool(lost.any())
+        if broken:
             self.nan += lost.sum(0)
             self.broken.update(images[lost.any(1)].tolist())
+        count_maxima(self.maxima, best, lost < maps.shape[2] if broken else None)
         width = output.shape[3] if output.dim() == 4 else 1
         update(self.ranking, maps, best, images, width=width, per_image=self.per_image)
 
@@ -196,12 +236,24 @@ class _Board:
 
     def exemplars(self, order: _Order) -> LayerExemplars:
         """What was found."""
-        return _exemplars(self.ranking or empty(0, self.k, torch.empty(0)), self.nan, order)
+        ranking = self.ranking or empty(0, self.k, torch.empty(0))
+        return _exemplars(ranking, self.nan, self.maxima, order)
 
 
-def _exemplars(ranking: Ranking, nan: Tensor, order: _Order) -> LayerExemplars:
+def _exemplars(ranking: Ranking, nan: Tensor, maxima: Tensor | None, order: _Order) -> LayerExemplars:
     index, y, x = unpack(ranking.keys.cpu())
-    return LayerExemplars(ranking.values.cpu(), order.indices[index], torch.stack([y, x], -1), nan.cpu())
+    return LayerExemplars(
+        ranking.values.cpu(),
+        order.indices[index],
+        torch.stack([y, x], -1),
+        nan.cpu(),
+        None if maxima is None else maxima.cpu(),
+    )
+
+
+def _with_fields(network: Network, name: str, layer: LayerExemplars) -> LayerExemplars:
+    field, own, mixed_by = layer_fields(network, name)
+    return replace(layer, field=field, own=own, mixed_by=mixed_by)
 
 
 def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExemplars:
@@ -211,7 +263,12 @@ def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExempla
     )
     keys = pack(order.places[image.clamp(min=0)], *position.unbind(-1)).masked_fill(image < 0, NOWHERE)
     ranking = first(values, keys, parts[0].values.shape[1])
-    return _exemplars(ranking, torch.stack([part.nan for part in parts]).sum(0), order)
+    nan, maxima = torch.stack([part.nan for part in parts]).sum(0), [part.maxima for part in parts]
+    known = [counts for counts in maxima if counts is not None]
+    total = sum_maxima(known) if len(known) == len(parts) else None  # mined before they were counted
+    found = _exemplars(ranking, nan, total, order)
+    seen = next((part for part in parts if part.field or part.own), parts[0])
+    return replace(found, field=seen.field, own=seen.own, mixed_by=seen.mixed_by)
 
 
 def _names(network: Network, layers: Sequence[str]) -> list[str]:

@@ -27,6 +27,10 @@ class TopK(ShardedProbe):
     on_error: OnError = Field(
         "raise", description="What to do with images that cannot be read: raise, or skip and list them."
     )
+    fields: bool = Field(
+        True,
+        description="Keep receptive fields, by which patches are cut; the network is traced for them.",
+    )
 
     def run_shard(self, network: Network, images: Images) -> Exemplars:
         """The strongest neurons over one part of the dataset."""
@@ -38,6 +42,7 @@ class TopK(ShardedProbe):
             batch_size=self.batch_size,
             per_image=self.per_image,
             on_error=self.on_error,
+            fields=self.fields,
         )
 
     def join(self, pieces: Sequence[Exemplars]) -> Exemplars:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -53,7 +53,13 @@ class Miner:
         missing = [layer for layer, found in known.items() if found is None]
         if missing:
             mined = mine(
-                network, self.images, missing, self.k, batch_size=self.batch_size, on_error=self.on_error
+                network,
+                self.images,
+                missing,
+                self.k,
+                batch_size=self.batch_size,
+                on_error=self.on_error,
+                fields=False,
             )
             for layer in missing:
                 _only(mined, layer).save(rooms[layer])
@@ -84,12 +90,16 @@ def joined(parts: dict[str, Exemplars]) -> Exemplars:
     ids = {index: name for part in parts.values() for index, name in part.ids.items()}
     broken = {name for part in parts.values() for name in part.nan_images}
     first = next(iter(parts.values()))
+    labels = {index: label for part in parts.values() for index, label in part.labels.items()}
     return Exemplars(
         {layer: next(iter(part.layers.values())) for layer, part in parts.items()},
         {index: ids[index] for index in sorted(ids, key=int)},
         first.skipped,
         first.count,
         tuple(sorted(broken)),
+        first.input,
+        first.categories,
+        {index: labels[index] for index in sorted(labels, key=int)},
     )
 
 
@@ -98,4 +108,5 @@ def _only(found: Exemplars, layer: str) -> Exemplars:
     own = found[layer]
     indices = sorted(set(own.image.flatten().tolist()) - {-1})
     ids = {str(index): found.ids[str(index)] for index in indices}
-    return Exemplars({layer: own}, ids, found.skipped, found.count, found.nan_images)
+    labels = {index: found.labels[index] for index in ids if index in found.labels}
+    return replace(found, layers={layer: own}, ids=ids, labels=labels)
