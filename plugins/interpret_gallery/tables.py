@@ -12,7 +12,7 @@ from markupsafe import Markup
 from interpret_figures.text import number
 from interpret_gallery.templates import render
 
-__all__ = ["Link", "Table", "table"]
+__all__ = ["Cell", "Link", "Table", "table"]
 
 
 class Link(NamedTuple):
@@ -25,6 +25,7 @@ class Link(NamedTuple):
 UNKNOWN = "\N{EN DASH}"
 
 Cell: TypeAlias = str | float | Link | None
+"""None: nothing is known."""
 
 
 @dataclass(frozen=True)
