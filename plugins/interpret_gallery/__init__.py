@@ -4,35 +4,40 @@
 - ``site``: the pages of every step; ``writing``: their files and what frames them.
 - ``overview``, ``networks``, ``unshown``, ``attributions``: the pages that belong to no analysis.
 - ``context``: what a page is given; ``names``: strangers' names as names of files.
-- The kit: ``templates`` (HTML with everything escaped), ``charts``, ``tables``, ``data`` (pictures;
-  numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a photograph),
-  ``overlays`` (maps over a photograph).
+- The kit: ``templates`` (HTML with everything escaped), ``charts`` and their ``axes``, ``tables``, ``data``
+  (pictures; numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a
+  photograph), ``overlays`` (maps over a photograph).
 """
 
 from typing import Any
 
 from interpret.plugin import Exporter, Page, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
+from interpret_gallery.context import photographs
 from interpret_gallery.data import Picture, save_picture, strip, write_data
 from interpret_gallery.exporter import Gallery
 from interpret_gallery.overlays import OverlayMap, write_overlay
-from interpret_gallery.tables import Cell, Link, Table, table
+from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
-from interpret_gallery.units import UnitTile, tile_size, write_units
+from interpret_gallery.units import Draw, UnitTile, tile_size, write_units
 from interpret_gallery.windows import WindowMap, write_window
 
 __all__ = [
     "Cell",
     "Chart",
+    "Draw",
     "Gallery",
     "Link",
     "OverlayMap",
     "Picture",
+    "Quantity",
     "Series",
     "Table",
     "UnitTile",
     "WindowMap",
     "chart",
+    "from_file",
+    "photographs",
     "render",
     "save_picture",
     "strip",

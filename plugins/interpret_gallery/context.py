@@ -22,7 +22,7 @@ from interpret_figures.photographs import Photographs
 from interpret_gallery.data import picture_bytes
 from interpret_gallery.names import anchor, file_name, sheet_file
 
-__all__ = ["Context", "Photos", "relative_url"]
+__all__ = ["Context", "Photos", "photographs", "relative_url"]
 
 
 def relative_url(path: Path, start: Path) -> str:
@@ -69,13 +69,19 @@ class Photos:
         self, context: Context, index: int, result: Result, spec: InputSpec
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The pixels of a photograph; raises DatasetError or OSError where it cannot be read."""
+        pixels: UInt8[np.ndarray, "h w 3"] = (
+            self.reader(context, result, spec).read(index, spec.displayed).numpy()
+        )
+        return pixels
+
+    def reader(self, context: Context, result: Result, spec: InputSpec) -> Photographs:
+        """Reads the photographs of a result, each once while its pages are made."""
         key = (context.dataset, spec, id(result))
         if key not in self._readers:
             self._readers.clear()  # one result at a time: photographs take memory
             ids: Mapping[str, str] = getattr(result, "ids", {})
             self._readers[key] = Photographs(context.images, ids, spec)
-        pixels: UInt8[np.ndarray, "h w 3"] = self._readers[key].read(index, spec.displayed).numpy()
-        return pixels
+        return self._readers[key]
 
     def _write(self, context: Context, index: int, result: Result, spec: InputSpec, place: Path) -> Path:
         blob, ending = picture_bytes(self.read(context, index, result, spec))
@@ -158,6 +164,10 @@ class Context(PageContext):
             return None
         return self.photos.read(self, index, result, spec)
 
+    def photographs(self, result: Result) -> Photographs:
+        """What reads the photographs of a result, shared with `photo`."""
+        return self.photos.reader(self, result, self._spec(result))
+
     def _spec(self, result: Result) -> InputSpec:
         found: InputSpec = getattr(result, "input", None) or self.network.input
         return found
@@ -189,3 +199,16 @@ class Context(PageContext):
     def url(self, path: Path) -> str:
         """The address of a file, seen from the pages of the step."""
         return relative_url(path, self.base)
+
+
+def photographs(context: PageContext, result: Result) -> Photographs:
+    """What reads the photographs of a result as the network saw them, each once for all of its pages.
+
+    Args:
+        context: The step.
+        result: It has the ids of its images by place in the dataset, and ``input`` if it knows it.
+    """
+    if isinstance(context, Context):
+        return context.photographs(result)
+    spec = getattr(result, "input", None) or context.network.input
+    return Photographs(context.images, getattr(result, "ids", {}), spec)

@@ -21,7 +21,7 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     """What draws the result of ``occlusion``."""
     from interpret_occlusion.renderers import OcclusionOverlay, OcclusionPanels  # noqa: PLC0415 - matplotlib takes time
 
-    return [OcclusionOverlay, OcclusionPanels]
+    return [OcclusionPanels, OcclusionOverlay]
 
 
 @hookimpl

@@ -31,6 +31,11 @@
     if (size >= 1000 && size < 1e6) return Math.round(value).toLocaleString("en-US").replace("-", "−");
     return String(Number(value.toPrecision(size >= 1 ? 3 : 2))).replace("-", "−");
   }
+  function share(part) {
+    const bar = make("span");
+    bar.style.width = `${Math.round(part * 100)}%`;
+    return make("span", { class: "track", "aria-hidden": "true" }, bar);
+  }
   const plural = (count, word) => `${count.toLocaleString("en-US")} ${word}${count === 1 ? "" : "s"}`;
 
   /* ---- light and dark ---- */
@@ -246,6 +251,7 @@
         }
       }, { rootMargin: "400px" });
       this.draw();
+      window.addEventListener("beforeprint", () => { for (const tile of this.grid.children) if (tile.dataset.unit) this.paint(tile); });
       if (host.dataset.still === undefined) {
         window.addEventListener("hashchange", () => this.follow());
         document.addEventListener("keydown", (event) => this.key(event));
@@ -332,7 +338,10 @@
       const across = this.set.across;
       const place = this.set.kinds.indexOf(this.state.kind);
       const down = Math.ceil(this.set.per / across);
-      cut(tile.querySelector(".sprite"), this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h);
+      const sprite = tile.querySelector(".sprite");
+      sprite.style.setProperty("--across", across);
+      sprite.style.setProperty("--down", down);
+      cut(sprite, this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h);
     }
     follow(first = false) {
       const wanted = /^#(\d+)$/.exec(location.hash);
@@ -426,7 +435,7 @@
       if (unit.maxima && unit.maxima.some(Boolean)) parts.push(make("h3", {}, "Its maximum over all images"), this.maxima(unit));
       if (unit.categories.length) {
         parts.push(make("h3", {}, "Categories of its exemplars"), make("ul", { class: "bars" }, ...unit.categories.slice(0, 9).map(([category, count]) =>
-          make("li", {}, make("span", { title: this.category(category) }, bdi(this.category(category))), make("meter", { min: 0, max: unit.photos.length, value: count, "aria-hidden": "true" }), make("span", {}, String(count))))));
+          make("li", {}, make("span", { title: this.category(category) }, bdi(this.category(category))), share(count / unit.photos.length), make("span", {}, String(count))))));
       }
       const sharing = unit.quiet ? [] : this.sharing(unit);
       if (sharing.length) {
@@ -495,7 +504,7 @@
           make("h2", { tabindex: "-1" }, `Unit ${unit.number}, strongest image ${rank + 1}`),
           make("dl", { class: "facts" }, fact("activation", number(unit.values[rank])), photo.category ? fact("category", photo.category) : null,
             fact("photograph", photo.name), fact("it sees", `${bottom - top} × ${right - left} pixels at row ${top}, column ${left}`)),
-          make("div", { class: "pair figures" }, ...this.set.kinds.map((kind) => this.piece(unit, rank, kind))),
+          make("div", { class: "pair" }, ...this.set.kinds.map((kind) => this.piece(unit, rank, kind))),
           make("div", { class: "actions" },
             make("button", { type: "button", onclick: () => show(rank - 1) }, "← Before"),
             make("button", { type: "button", onclick: () => show(rank + 1) }, "Next →"),
