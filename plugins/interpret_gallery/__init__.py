@@ -13,12 +13,13 @@ from interpret.plugin import Exporter, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
 from interpret_gallery.data import Picture, save_picture, write_data
 from interpret_gallery.exporter import Gallery
-from interpret_gallery.tables import Link, Quantity, Table, from_file, table
+from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
 from interpret_gallery.units import UnitTile, tile_size, write_units
 from interpret_gallery.windows import WindowMap, write_window
 
 __all__ = [
+    "Cell",
     "Chart",
     "Gallery",
     "Link",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import ClassVar
 
+from markupsafe import Markup
+
 from interpret.plugin import Page, PageContext, Sheet
 from interpret_gallery import Chart, Quantity, Series, Table, chart, from_file, render, table
 from interpret_training.evolution.renderers.table import Row, notes, rows, settling
@@ -180,11 +182,11 @@ def _numbers(layer: LayerEvolution, own: Sequence[Row]) -> Table:
         "epoch", "never positive" if layer.signed else "dead", "found already", "new", "settled",
         "other strongest image", "cosine with the projection before",
     ]  # fmt: skip
-    lines = [
-        [row.epoch, row.dead, *map(_known, (row.overlap, row.turnover, row.settled, row.jumps))]
-        + [_known(row.similarity)]
-        for row in own
-    ]
+
+    def shares(row: Row) -> tuple[float, ...]:
+        return row.overlap, row.turnover, row.settled, row.jumps, row.similarity
+
+    lines = [[row.epoch, row.dead, *map(_known, shares(row))] for row in own]
     return Table(head, lines, "Every checkpoint")
 
 
@@ -192,7 +194,7 @@ def _known(value: float) -> Quantity | None:
     return _share(None if isnan(value) else value)
 
 
-def _frames(result: Evolution, units: Sequence[UnitRow]) -> list[tuple[str, str]]:
+def _frames(result: Evolution, units: Sequence[UnitRow]) -> list[tuple[str, Markup]]:
     """What the slider shows at each checkpoint."""
     frames = []
     for column, epoch in enumerate(result.epochs):

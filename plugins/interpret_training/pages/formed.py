@@ -10,6 +10,7 @@ import torch
 from jaxtyping import UInt8
 
 from interpret.errors import DatasetError
+from interpret.images import as_images
 from interpret.plugin import PageContext
 from interpret_deconv.beyond import captions
 from interpret_deconv.renderers.tiles import Tiles
@@ -138,7 +139,7 @@ def _tiles(result: Evolution, name: str, context: PageContext) -> tuple[Tiles, s
         photographs, unread = Photographs(context.images, result.ids, result.input), ""
     except (DatasetError, OSError) as error:
         nothing = [torch.zeros(result.input.shape)]
-        photographs, unread = Photographs(nothing, {}, result.input), str(error)
+        photographs, unread = Photographs(as_images(nothing), {}, result.input), str(error)
     size = tile_size(*shown.patches.shape[-2:], SIDES)
     channels = display.shown_channels(result.input, shown.patches.shape[1])
     return Tiles(shown, photographs, channels, size, PERCENTILE, smooth=False), unread
