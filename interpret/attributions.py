@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -75,6 +75,20 @@ class Attributions(Result):
 
     def _name(self, target: int) -> str:
         return self.categories[target] if target < len(self.categories) else f"class {target}"
+
+    def numbers(self, place: int) -> dict[str, Any]:
+        """Who was asked about in the image at a place of the dataset, and what the method says of it."""
+        rows = (self.image == place).nonzero().flatten().tolist()
+        return {"attributions": list(map(self._row, rows))} if rows else {}
+
+    def _row(self, row: int) -> dict[str, Any]:
+        target, where = int(self.target[row]), dict[str, Any]()
+        if self.layer:
+            where = {"layer": self.layer, "unit": target, "position": self.position[row].tolist()}
+        else:
+            where = {"target": {"category": self._name(target), "index": target}}
+        note = {"note": self.note} if self.note else {}
+        return {"method": self.method, **where, "score": float(self.score[row]), **note}
 
     @property
     def targets(self) -> Targets:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,7 @@ def _line(text: object, most: int) -> str:
 
 
 def _is_empty(held: Any) -> bool:
-    sized = isinstance(held, Sized) and not isinstance(held, Tensor)
-    return held is None or (sized and len(held) == 0)
+    return held is None or (isinstance(held, str | tuple | list | Mapping) and not held)
 
 
 def _held(held: Any, axes: Sequence[str]) -> str:  # noqa: PLR0911 - one for each kind

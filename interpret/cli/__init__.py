@@ -2,7 +2,8 @@
 
 - ``shell``: runs a command; every error ends in one block; ``pipes``: whether somebody still reads.
 - ``commands``: what can be typed; ``options``: what options take, ``--model`` among them.
-- ``exporting``: galleries; ``work``: running and checking pipelines; ``show``: what is installed.
+- ``exporting``: galleries; ``viewing``: the same in the reader's browser; ``serving``: what gives them to it.
+- ``work``: running and checking pipelines; ``show``: what is installed.
 - ``progress``: how far a run is; ``remarks``: what the core has to say meanwhile.
 """
 

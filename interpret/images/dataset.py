@@ -21,9 +21,10 @@ from interpret.files.reading import printable
 from interpret.images.arrays import as_picture
 from interpret.images.columns import Columns
 from interpret.images.inputs import InputSpec
-from interpret.images.items import PICTURE_KEYS, item_hash, item_id, split
+from interpret.images.items import PICTURE_KEYS, item_hash, item_ids, path_of, split
 from interpret.images.labels import as_categories, as_label, as_labels
 from interpret.images.loaders import Collated, collates, require_indexed, yielded
+from interpret.images.paths import whole_path
 from interpret.images.pictures import MAX_PIXELS, Picture, open_image, turn_asked, upright
 from interpret.images.turns import Turn
 from interpret.wording import as_text, listed
@@ -148,6 +149,14 @@ class Images(ABC):
         return [()] * len(self)
 
     @property
+    def locations(self) -> Sequence[str]:
+        """Where the file of each image is, as `interpret.images.whole_path` writes it, or ""; or nothing.
+
+        Results that speak of a list of paths find the same files in a folder by them.
+        """
+        return ()
+
+    @property
     def indices(self) -> Sequence[int]:
         """The index of every image in the whole dataset (a subset keeps the places of its origin)."""
         return range(len(self))
@@ -212,6 +221,11 @@ class _Subset(Images):
         return [unsure[index] for index in self.places]
 
     @property
+    def locations(self) -> Sequence[str]:
+        locations = self.origin.locations
+        return [locations[index] for index in self.places] if locations else ()
+
+    @property
     def indices(self) -> Sequence[int]:
         indices = self.origin.indices
         return [indices[index] for index in self.places]
@@ -232,17 +246,23 @@ class _Given(Images):
 
     def __init__(self, items: Any) -> None:
         self.items = items
-        self._ids = [
-            item_id(items[i], i) if isinstance(items, list | tuple) else str(i) for i in range(len(items))
-        ]
+        listed = isinstance(items, list | tuple)
+        self._ids = item_ids(items) if listed else [str(place) for place in range(len(items))]
         require_unique(self._ids)
         self.columns = Columns.of(items)
-        listed = self.columns.categories if self.columns else getattr(items, "classes", ())
-        self.categories = as_categories(listed)
+        categories = self.columns.categories if self.columns else getattr(items, "classes", ())
+        self.categories = as_categories(categories)
 
     @property
     def ids(self) -> Sequence[str]:
         return self._ids
+
+    @cached_property
+    def locations(self) -> Sequence[str]:
+        if not isinstance(self.items, list | tuple):
+            return ()
+        paths = [path_of(item) for item in self.items]
+        return [whole_path(path) if path else "" for path in paths] if any(paths) else ()
 
     @cached_property
     def labels(self) -> Sequence[int | None]:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+from jaxtyping import UInt8
+
 from interpret.images.dataset import Images
 from interpret.network.network import Network
 from interpret.plugin.interfaces import Plugin, Probe, result_of
@@ -37,6 +40,11 @@ class Photo:
     size: tuple[int, int]
     name: str
     category: str = ""
+
+    @property
+    def alt(self) -> str:
+        """What it is, for those who cannot see it."""
+        return f"Photograph {self.name}" + (f", {self.category}" if self.category else "")
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,14 @@ class PageContext(ABC):
             index: Its place in the dataset.
             result: What it is shown for: it has the ``ids`` of its images by place and, if known, ``input``.
         """
+
+    @abstractmethod
+    def pixels(self, index: int, result: Result) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The same photograph as pixels, to draw on or to cut from; None where it cannot be read."""
+
+    @abstractmethod
+    def sheet_url(self, name: str) -> str:
+        """The address of the sheet of this step that has the name, whether it is written already or not."""
 
     @abstractmethod
     def later_page(self, layer: str) -> str:

@@ -27,7 +27,8 @@ from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import NONLINEAR, ModuleCopy, quiet, warn_of_plain_gradients
 from interpret_deconv import LayerProjections, Projections
-from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, packed
+from interpret_deconv.cutting import MAX_MB, cut
+from interpret_deconv.mined import choose, empty_projections, in_images, mined_layers, packed
 from interpret_deconv.own_patches import OwnPatches, with_own_patches
 from interpret_deconv.projection import LayerProjector
 from interpret_deconv.signed import signed_layers
@@ -47,6 +48,13 @@ class _NeuronProbe(Probe):
     batch_size: int = Field(
         32, ge=1, le=4096, description="Neurons that go through the whole network at once."
     )
+    max_mb: int = Field(
+        MAX_MB,
+        ge=1,
+        le=10**6,
+        description="Megabytes that the projections of one layer may take; of larger ones the square that "
+        "holds most of each is kept.",
+    )
 
     def run(self, network: Network, images: Images, exemplars: Exemplars) -> Projections:
         """Project the strongest neurons; each of their images is read once.
@@ -56,9 +64,8 @@ class _NeuronProbe(Probe):
         """
         images, copy = as_images(images), ModuleCopy.of(network)
         warn_of_plain_gradients(copy, "the probe deconv")
-        layers = mined_layers(exemplars, self.layers)
+        layers, exemplars = mined_layers(exemplars, self.layers), in_images(exemplars, images)
         works = {layer: self._work(copy, exemplars, layer) for layer in layers}
-        check_images(images, exemplars)
         used = sorted({index for work in works.values() for index in work.found.image.tolist()})
         self._project(network, images, works, used)
         return Projections(
@@ -71,6 +78,8 @@ class _NeuronProbe(Probe):
             dead={layer: exemplars[layer].dead for layer in works},
             nonlinearities={layer: plain_gradients_below(copy, work.layer) for layer, work in works.items()},
             signed=signed_layers(network, exemplars, list(works)),
+            categories=exemplars.categories or images.categories,
+            labels={key: exemplars.labels[key] for key in map(str, used) if key in exemplars.labels},
         )
 
     def _project(
@@ -112,10 +121,11 @@ class _NeuronProbe(Probe):
         field = receptive_field(graph, tapped.layer, measure=False)
         projector = LayerProjector(graph, tapped.layer, Rules(), None, field)
         chosen = choose(mined, layer, self.units, self.ranks)
-        found = empty_projections(mined, chosen, (graph.input.shape[0], *projector.size))
+        shape = (graph.input.shape[0], *projector.size)
+        found = empty_projections(mined, chosen, shape, self.max_mb)
         found = with_own_patches(found, OwnPatches.of(graph, tapped.layer))
         y, x = found.position.unbind(1)
-        found.box.copy_(projector.boxes(Seeds(found.image, found.unit, y, x, found.value)).reshape(-1, 4))
+        found.seen.copy_(projector.boxes(Seeds(found.image, found.unit, y, x, found.value)).reshape(-1, 4))
         return _Work(self.method(tapped), tapped.layer, found)
 
 
@@ -157,10 +167,14 @@ class _Patches(Record):
 
     patches: Float16[Tensor, "neuron channel height width"]
     scale: Float[Tensor, " neuron"]
+    box: Int[Tensor, "neuron 4"]
+    kept: Float[Tensor, " neuron"] | None = None
 
     def put(self, into: LayerProjections, which: Int[Tensor, " neuron"]) -> None:
         """Put them into their places."""
-        into.patches[which], into.scale[which] = self.patches, self.scale
+        into.patches[which], into.scale[which], into.box[which] = self.patches, self.scale, self.box
+        if into.kept is not None and self.kept is not None:
+            into.kept[which] = self.kept
 
 
 @dataclass(frozen=True)
@@ -190,8 +204,13 @@ class _Work:
         targets = Targets(self.layer, found.unit[part], found.position[part])
         with quiet():
             maps = self.method.attribute(batch.x[row.to(batch.x.device)], targets.pick)
-        patches = map(crop, maps.detach().cpu(), found.box[part].tolist())
-        return _Patches(*packed(torch.stack(list(patches))))
+        box = found.seen[part]
+        patches = torch.stack(list(map(crop, maps.detach().cpu(), box.tolist())))
+        if found.field is None:
+            return _Patches(*packed(patches), box)
+        own = None if found.own is None else found.own[part]
+        kept = cut(patches, box, found.size, (batch.x.shape[2], batch.x.shape[3]), own)
+        return _Patches(*packed(kept.patches), kept.box, kept.kept)
 
 
 def crop(image: Float[Tensor, "c h w"], box: list[int]) -> Float[Tensor, "c height width"]:

@@ -18,7 +18,8 @@ from interpret.plugin import Probe
 from interpret.progress import track
 from interpret.run import cached_pieces
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
-from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
+from interpret_deconv.cutting import MAX_MB
+from interpret_deconv.mined import choose, empty_projections, in_images, mined_layers, store
 from interpret_deconv.own_patches import own_patches, with_own_patches
 from interpret_deconv.projection import LayerProjector
 from interpret_deconv.results import LayerProjections, Projections
@@ -59,6 +60,13 @@ class Deconv(Probe):
     )
     random_seed: int = Field(0, ge=0, description="Start of the random choice of units.")
     batch_size: int = Field(32, ge=1, le=4096, description="Images that are held at once.")
+    max_mb: int = Field(
+        MAX_MB,
+        ge=1,
+        le=10**6,
+        description="Megabytes that the projections of one layer may take; of larger ones the square that "
+        "holds most of each is kept.",
+    )
 
     def run(self, network: Network, images: Images, exemplars: Exemplars) -> Projections:
         """Project the strongest neurons; each of their images is read once; a stopped step goes on.
@@ -66,11 +74,10 @@ class Deconv(Probe):
         Raises:
             StepError: If the exemplars come from other images, or a chosen unit does not exist.
         """
-        layers = mined_layers(exemplars, self.layers)
+        layers, images = mined_layers(exemplars, self.layers), as_images(images)
+        exemplars = in_images(exemplars, images)
         works = {layer: self._work(network, exemplars, layer) for layer in layers}
-        images = as_images(images)
         local = {index: place for place, index in enumerate(images.indices)}
-        check_images(images, exemplars)
         signed = signed_layers(network, exemplars, layers)
         used = torch.unique(torch.cat([work.found.image for work in works.values()])).tolist()
 
@@ -95,6 +102,8 @@ class Deconv(Probe):
                 dead={layer: exemplars[layer].dead for layer in works},
                 nonlinearities={layer: work.projector.nonlinearities for layer, work in works.items()},
                 signed=signed,
+                categories=exemplars.categories or images.categories,
+                labels={key: exemplars.labels[key] for key in map(str, some) if key in exemplars.labels},
             )
 
         pieces = cached_pieces(project, range(len(used)), self.batch_size, kind=Projections)
@@ -108,7 +117,8 @@ class Deconv(Probe):
         rules = as_rules(self.rule, self.unpool, self.lrn, self.nonlinear)
         projector = LayerProjector.of(network, network.graph, network.layer(layer), rules, self.engine)
         chosen = choose(mined, layer, self._units(len(mined.image)), self.ranks)
-        found = empty_projections(mined, chosen, (network.input.shape[0], *projector.size))
+        shape = (network.input.shape[0], *projector.size)
+        found = empty_projections(mined, chosen, shape, self.max_mb)
         found = with_own_patches(found, own_patches(network, layer))
         seed = found.value if self.seed == "activation" else torch.full_like(found.value, self.seed)
         return _Work(projector, found, seed)
@@ -137,8 +147,8 @@ class _Work:
         y, x_ = found.position[mine].unbind(1)
         image = torch.searchsorted(indices, found.image[mine])
         seeds = Seeds(image, found.unit[mine], y, x_, self.seed[mine].to(x.dtype))
-        patches, found.box[mine] = self.projector.patches(x, seeds)
-        store(found, mine, patches)
+        for part, patches, box in self.projector.pieces(x, seeds):
+            store(found, mine[part], patches, box, self.projector.graph.input.extent)
 
 
 def _described(engines: dict[str, str]) -> str:

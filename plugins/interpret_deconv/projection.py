@@ -252,6 +252,20 @@ class LayerProjector:
         self.paint(x, seeds, patches, boxes[:, :2])
         return patches, boxes
 
+    def pieces(
+        self, x: Float[Tensor, "n c h w"], seeds: Seeds
+    ) -> Iterator[tuple[Int[Tensor, " m"], Float[Tensor, "m c height width"], Int[Tensor, "m 4"]]]:
+        """The same of a few neurons at a time, with their places in ``seeds``: all may not fit the memory."""
+        for part, found in self._projected(x, seeds):
+            boxes = self.boxes(seeds.take(part))
+            if self.plan is None and self.sees_all:
+                yield part, found, boxes
+                continue
+            patches = x.new_zeros(len(boxes), x.shape[1], *self.size)
+            shifts = self._starts(seeds.take(part)) - boxes[:, :2]
+            _paste(found, patches, range(len(part)), shifts.tolist())
+            yield part, patches, boxes
+
     def paint(
         self,
         x: Float[Tensor, "n c h w"],
@@ -261,14 +275,17 @@ class LayerProjector:
     ) -> None:
         """Project and write onto canvases whose top left pixels are ``corners`` of the image."""
         for part, found in self._projected(x, seeds):
-            starts = torch.zeros(len(part), 2, dtype=torch.int64)
-            if self.plan is not None:
-                starts = torch.stack(self.plan.window.starts(seeds.take(part)), 1)
-            shifts = starts - corners[part]
+            shifts = self._starts(seeds.take(part)) - corners[part]
             if found.shape[1:] == canvases.shape[1:] and not shifts.any():
                 canvases[part.to(x.device)] = found
             else:
                 _paste(found, canvases, part.tolist(), shifts.tolist())
+
+    def _starts(self, seeds: Seeds) -> Int[Tensor, "k 2"]:
+        """Top and left of what is projected at once: of windows, or of the whole image."""
+        if self.plan is None:
+            return torch.zeros(len(seeds.image), 2, dtype=torch.int64)
+        return torch.stack(self.plan.window.starts(seeds), 1)
 
     def _projected(self, x: Tensor, seeds: Seeds) -> Iterator[tuple[Tensor, Tensor]]:
         """Places in ``seeds`` and their projections, in parts that fit into the memory."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Float16, Int
@@ -35,6 +36,9 @@ class LayerProjections(Record):
         own: The part of the image where it stands, as ``interpret.graph.own_field`` has it, in the form of
             ``box``: a token's patch. None where the box is no more than that.
         mixed_by: What makes it depend on the whole image all the same: ``attention``.
+        field: Its receptive field, in the form of ``box``, where only a part of the projection is kept: then
+            ``box`` is that part, of one size for all. None where projections are whole.
+        kept: The share of its energy, the sum of its squares, that is kept; None where they are whole.
     """
 
     unit: Int[Tensor, " neuron"]
@@ -47,6 +51,18 @@ class LayerProjections(Record):
     scale: Float[Tensor, " neuron"]
     own: Int[Tensor, "neuron 4"] | None = None
     mixed_by: str = ""
+    field: Int[Tensor, "neuron 4"] | None = None
+    kept: Float[Tensor, " neuron"] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what is kept of each projection."""
+        return self.patches.shape[2], self.patches.shape[3]
+
+    @property
+    def seen(self) -> Int[Tensor, "neuron 4"]:
+        """The receptive field of each neuron, whatever part of its projection is kept."""
+        return self.box if self.field is None else self.field
 
     def projection(self, i: int) -> Float[Tensor, "channel height width"]:
         """The projection of neuron ``i`` in its own scale."""
@@ -69,8 +85,9 @@ class LayerProjections(Record):
         if part is self:  # all of them
             return
         mine = torch.isin(self.image, part.image)
-        for found, own in ((part.box, self.box), (part.patches, self.patches), (part.scale, self.scale)):
-            own[mine] = found
+        for name in ("box", "patches", "scale", "field", "kept"):
+            if (own := getattr(self, name)) is not None:
+                own[mine] = getattr(part, name)
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,8 @@ class Projections(Result):
             ``interpret_deconv.nonlinearities`` says it.
         signed: The layers without a ReLU in which values below zero go on: their units in ``dead`` are never
             positive, but not dead.
+        categories: The names of the dataset's categories.
+        labels: The category of each image in ``ids``, where the dataset knows it.
     """
 
     layers: dict[str, LayerProjections]
@@ -98,8 +117,10 @@ class Projections(Result):
     unpool: str
     engine: str
     dead: dict[str, Tensor]
-    nonlinearities: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    nonlinearities: dict[str, dict[str, tuple[str, ...]]] = dataclasses.field(default_factory=dict)
     signed: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    labels: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, layer: str) -> LayerProjections:
         if layer not in self.layers:

@@ -6,23 +6,27 @@
 - ``context``: what a page is given; ``names``: strangers' names as names of files.
 - The kit: ``templates`` (HTML with everything escaped), ``charts`` and their ``axes``, ``tables``, ``data``
   (pictures; numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a
-  photograph).
+  photograph), ``overlays`` (maps over a photograph).
 """
 
 from interpret.plugin import Exporter, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
+from interpret_gallery.context import photographs
 from interpret_gallery.data import Picture, save_picture, write_data
 from interpret_gallery.exporter import Gallery
+from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
-from interpret_gallery.units import UnitTile, tile_size, write_units
+from interpret_gallery.units import Draw, UnitTile, tile_size, write_units
 from interpret_gallery.windows import WindowMap, write_window
 
 __all__ = [
     "Cell",
     "Chart",
+    "Draw",
     "Gallery",
     "Link",
+    "OverlayMap",
     "Picture",
     "Quantity",
     "Series",
@@ -31,11 +35,13 @@ __all__ = [
     "WindowMap",
     "chart",
     "from_file",
+    "photographs",
     "render",
     "save_picture",
     "table",
     "tile_size",
     "write_data",
+    "write_overlay",
     "write_units",
     "write_window",
 ]

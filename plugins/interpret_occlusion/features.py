@@ -10,7 +10,7 @@ from interpret.images import Images
 from interpret.network import Network
 from interpret.targets import Targets, find_neurons
 from interpret_deconv import LayerProjections, project_cropped
-from interpret_deconv.mined import store
+from interpret_deconv.mined import packed
 from interpret_deconv.own_patches import own_patches, with_own_patches
 from interpret_topk import Exemplars
 
@@ -55,7 +55,8 @@ def project_unit(
     targets = Targets(layer, torch.full_like(image, unit), position)
     pictures = [network.preprocess(images[index].image) for index in image.tolist()]
     x = torch.stack(pictures) if pictures else x[:0]
-    found = _as_projections(*project_cropped(network, x, targets), targets, image, value)
+    patches, box = project_cropped(network, x, targets)
+    found = _as_projections(patches, box, targets, image, value)
     return with_own_patches(found, own_patches(network, layer))
 
 
@@ -77,7 +78,4 @@ def _as_projections(
     value: Float[Tensor, " k"],
 ) -> LayerProjections:
     rank = torch.arange(len(patches))
-    empty, scale = torch.zeros(patches.shape, dtype=torch.float16), torch.ones(len(patches))
-    found = LayerProjections(targets.unit, rank, image, targets.position, value.float(), box, empty, scale)
-    store(found, rank, patches)
-    return found
+    return LayerProjections(targets.unit, rank, image, targets.position, value.float(), box, *packed(patches))

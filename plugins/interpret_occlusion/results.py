@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +15,7 @@ from interpret.errors import InterpretError
 from interpret.images import Fill, InputSpec
 from interpret.modules import OutputKind, as_probabilities, as_scores, has_probabilities
 from interpret.records import Record
-from interpret.results import Result
+from interpret.results import Result, remember_images, remembered_images
 from interpret.wording import listed
 from interpret.wording import value as number
 from interpret_deconv import LayerProjections
@@ -236,13 +236,16 @@ class OcclusionMaps(Result):
         features = self.features[place : place + 1]
         shown = {*self.image[place : place + 1].tolist()}
         shown |= {index for layer in features for found in layer.values() for index in found.image.tolist()}
-        return replace(
+        one = replace(
             self,
             maps=self.maps[place : place + 1],
             image=self.image[place : place + 1],
             ids={index: name for index, name in self.ids.items() if int(index) in shown},
             features=features,
         )
+        if (images := remembered_images(self)) is not None:
+            remember_images(one, images)
+        return one
 
     def summary(self) -> dict[str, str]:
         """What was asked about, and what the occluder did to it, of one image or of several together."""
@@ -306,6 +309,11 @@ class OcclusionMaps(Result):
     attribution = OfOne(lambda sweep: sweep.attribution)
     per_pixel = OfOne(lambda sweep: sweep.per_pixel)
 
+    def numbers(self, place: int) -> dict[str, Any]:
+        """The target of the image at a place of the dataset, and where covering it matters most."""
+        rows = (self.image == place).nonzero().flatten().tolist()
+        return {"occlusion": [_numbers(self.maps[row], self.categories) for row in rows]} if rows else {}
+
     def attributions(self) -> Attributions:
         """For each pixel, how much the target's logit falls when it is covered."""
         target = torch.tensor([maps.target for maps in self.maps])
@@ -323,6 +331,31 @@ class OcclusionMaps(Result):
             categories=self.categories,
             matching=self.matching,
         )
+
+
+def _numbers(maps: Sweep, categories: Sequence[str]) -> dict[str, Any]:
+    """What one sweep comes to, in plain values; boxes are (top, left, bottom, right) in pixels."""
+    score, drop = "probability" if maps.has_probability else "value", maps.drop
+    most = int(drop.masked_fill(drop.isnan(), -torch.inf).argmax())
+    row, column = divmod(most, drop.shape[1])
+    top, left = int(maps.rows[row]), int(maps.columns[column])
+    return {
+        "target": _named(maps.target, categories),
+        score: maps.unoccluded_value,
+        "window": list(maps.window),
+        "places": list(drop.shape),
+        "most_important": {
+            "box": [top, left, top + maps.window[0], left + maps.window[1]],
+            "drop": float(drop[row, column]),
+            score: float(maps.value[row, column]),
+            "prediction": _named(int(maps.label[row, column]), categories),
+        },
+    }
+
+
+def _named(output: int, categories: Sequence[str]) -> dict[str, Any]:
+    name = categories[output] if output < len(categories) else f"class {output}"
+    return {"category": name, "index": output}
 
 
 Occlusions = OcclusionMaps

@@ -62,7 +62,7 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     )
     from interpret_training.renderers import TrainingCurves  # noqa: PLC0415
 
-    return [AblationFigure, AblationTable, EvolutionCurves, EvolutionGrid, EvolutionTable, TrainingCurves]
+    return [TrainingCurves, EvolutionGrid, EvolutionCurves, EvolutionTable, AblationFigure, AblationTable]
 
 
 @hookimpl

@@ -48,4 +48,4 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     """What draws the results of ``transfer`` and ``scratch``."""
     from interpret_transfer.renderers import TransferCategories, TransferCurve, TransferLayers, TransferTable  # noqa: PLC0415 - matplotlib takes time
 
-    return [TransferCategories, TransferCurve, TransferLayers, TransferTable]
+    return [TransferLayers, TransferCurve, TransferTable, TransferCategories]

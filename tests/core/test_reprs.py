@@ -66,7 +66,7 @@ def results():
         Diagnosis((diagnose(network, images, label=BAD[0]),)),
         Evaluation(chances, labels, ("a", "b", "c", "d"), 1, score(chances, labels, 1)),
         ablation([(name, 1, 2, 3) for name in BAD], diverged=[(1, 0)]),
-        evolution(**{"conv": layer()}),
+        evolution(conv=layer()),
         invariances(layers=BAD[:2]),
         correspondence(BAD[:3], BAD[:2], skipped=((BAD[1], "torn"),)),
         transfer(transferred(BAD[0], BAD[1:], ["svm"]), skipped=[(BAD[1], "torn")]),

@@ -17,7 +17,8 @@ from torch import Tensor
 from interpret_deconv import LayerProjections
 from interpret_deconv.own_patches import own_patches_caption
 from interpret_deconv.renderers import FeatureGrid
-from interpret_deconv.renderers.zoom import SHARE, Spot, find_spot, shares, starts, whole_images, zoomed
+from interpret_deconv.renderers.zoom import whole_images, zoomed
+from interpret_deconv.spots import SHARE, Spot, find_spot, shares, starts
 from interpret_figures.page import TIMES
 from interpret_figures.photographs import Photographs
 
@@ -127,6 +128,45 @@ def test_images_need_not_be_square(made: SimpleNamespace) -> None:
     assert zoomed(layer, size) is layer  # no square holds it
 
 
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (-5, 4), (6, -6)])
+def test_fields_that_nearly_fill_the_image_are_zoomed_inside_it(
+    made: SimpleNamespace, top: int, left: int
+) -> None:
+    size = (18, 20)  # rows and columns of the image; the field has 14
+    layer = made.layer(units=1, ranks=2)
+    patches = torch.stack([block(5, 5, 4, (14, 14)), block(1, 9, 4, (14, 14))])
+    box = torch.tensor([[top, left, top + 14, left + 14]] * 2)
+    close = zoomed(replace(layer, patches=patches.half(), box=box), size)
+    assert close.patches.shape[2:] == (5, 5)  # a quarter of 18
+    for patch, crop, (above, before, below, after) in zip(
+        patches, close.patches, close.box.tolist(), strict=True
+    ):
+        assert top <= above < below <= top + 14
+        assert left <= before < after <= left + 14
+        assert crop.float().equal(patch[:, above - top : below - top, before - left : after - left])
+    assert close.seen.equal(box)
+    inside = (close.box[:, :2] >= 0).all(1) & (close.box[:, 2:] <= torch.tensor(size)).all(1)
+    held = close.patches.float().square().sum((1, 2, 3)) / patches.square().sum((1, 2, 3))
+    assert inside.all()
+    if top == 0:
+        assert held.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("field", "image"), [(207, 227), (171, 224), (163, 224)])
+def test_deep_fields_are_zoomed_and_shallow_ones_are_not(
+    made: SimpleNamespace, field: int, image: int
+) -> None:
+    # 57 x 57 of 60 x 60 pixels are 90 %
+    for side, wanted in ((field, 57), (image // 2, image // 2)):
+        patch = block(side // 2, side // 3, 60 if side == field else 5, (side, side))
+        layer = replace(
+            made.layer(units=1, ranks=1),
+            patches=patch[None].half(),
+            box=torch.tensor([[10, -3, 10 + side, side - 3]]),
+        )
+        assert zoomed(layer, (image, image)).patches.shape[2:] == (wanted, wanted)
+
+
 def test_what_cannot_be_zoomed_stays(made: SimpleNamespace) -> None:
     part = made.layer(size=8)
     assert zoomed(part, SIZE) is part
@@ -176,7 +216,7 @@ def test_the_same_part_of_the_photograph_is_shown(made: SimpleNamespace, tmp_pat
 def test_the_page_says_what_is_shown(made: SimpleNamespace) -> None:
     layer = layer_of(made, [block(6, 7, 5)])
     close, whole = text(FeatureGrid(), made, layer), text(FeatureGrid(zoom=False), made, layer)
-    shown = f"the 5 {TIMES} 5 pixels around each projection's signal, of the image's 16 {TIMES} 16"
+    shown = f"the 5 {TIMES} 5 pixels around each signal, of 16 {TIMES} 16 seen"
     assert shown in close
     assert "whole image" not in close
     assert "whole image" in whole
@@ -204,8 +244,8 @@ def test_a_patch_of_its_own_is_in_the_middle(made: SimpleNamespace) -> None:
     layer = replace(layer, own=own, mixed_by="attention")
     close = zoomed(layer, size)
     assert close.box.tolist() == [[8, 8, 20, 20], [0, 16, 12, 28]]  # three patches wide, inside the image
-    astray = replace(layer, patches=torch.stack([block(26, 26, 4, size)] * 2).half())
-    assert zoomed(astray, size).box.tolist() == [[0, 0, 30, 30], [0, 2, 30, 32]]  # with what comes from afar
+    astray = replace(layer, patches=torch.stack([block(22, 22, 4, size)] * 2).half())
+    assert zoomed(astray, size).box.tolist() == [[1, 1, 27, 27], [0, 6, 26, 32]]  # with what comes from afar
     assert layer.take(torch.tensor([False, True])).own.tolist() == [[0, 20, 4, 24]]  # type: ignore[union-attr]
     text = own_patches_caption(close)
     assert f"own 4 {TIMES} 4 pixels; attention below" in text

@@ -172,7 +172,7 @@ def test_where_units_see_all_the_part_around_the_signal_is_shown(made: SimpleNam
     result = evolution(conv=found)
     page = page_of(EvolutionGrid(), result, made.Squares())
     said = " ".join(label.text for label in page.labels)
-    assert f"pixels around each signal, of 16 {TIMES} 16" in said
+    assert f"pixels around each signal, of 16 {TIMES} 16 seen" in said
     page = page_of(EvolutionGrid(zoom=False), result, made.Squares())
     assert any("whole image" in label.text for label in page.labels)
 

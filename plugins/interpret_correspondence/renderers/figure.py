@@ -148,7 +148,7 @@ class Sheet:
         spec, result, index = self.result.input, self.result, int(self.result.image[image])
         channels = spec.displayed
         picture = self.photographs.read(index, channels)
-        x = spec.preprocess(self.photographs.images[index].image).float()
+        x = self.photographs.preprocessed(index)
         fill = filled(spec, x, result.fill, result.window, result.seed)
         for _, mask in self.columns:
             if mask is None:

@@ -14,15 +14,16 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret_deconv.beyond import caption
+from interpret_deconv.cutting import cut_caption
 from interpret_deconv.own_patches import own_patches_caption
 from interpret_deconv.renderers.tiles import Tiles
 from interpret_deconv.renderers.unit_grid import UnitGrid
 from interpret_deconv.renderers.units import check_layers, choose_units
-from interpret_deconv.renderers.zoom import whole_images, zoomed
+from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_deconv.results import LayerProjections, Projections
 from interpret_figures import display
 from interpret_figures.grid import Grid, Heading, put, square, tile_size
-from interpret_figures.page import INK, QUIET, TIMES, Label, Page, file_name, save_page
+from interpret_figures.page import INK, QUIET, Label, Page, file_name, save_page
 from interpret_figures.photographs import Photographs
 
 __all__ = ["EMPTY"]
@@ -69,7 +70,7 @@ class FeatureGrid(UnitGrid[Projections]):
         pages = self._unit_pages(result, layer, photographs)
         units = choose_units(self.units, layer, pages.units, self.seed)
         step = self.columns * self.rows
-        details = (_facts(pages, units, result), _legend(pages, result, layer))
+        details = (_facts(pages, units), _legend(pages, result, layer))
         for start in range(0, len(units), step):
             number = f"{start // step + 1} / {ceil(len(units) / step)}" if len(units) > step else ""
             yield pages.page(units[start : start + step], self.columns, Heading(layer, details, number))
@@ -85,7 +86,7 @@ class FeatureGrid(UnitGrid[Projections]):
             by_unit(projections),
             frozenset(dead.nonzero().flatten().tolist()),
             len(dead),
-            whole_images(result[layer], result.input.size),
+            shown_part(result[layer], projections, result.input.size),
             "never positive" if layer in result.signed else "never active",
         )
 
@@ -135,7 +136,7 @@ class UnitPages:
         neurons: The neurons of each unit, by unit.
         dead: Units without projections.
         count: Units of the layer, projected or not.
-        whole: Whether they see the whole image, whatever part of it is shown.
+        part: What part of the image is shown, in words.
         why: Why units have no projections, in a word or two.
     """
 
@@ -144,7 +145,7 @@ class UnitPages:
     neurons: dict[int, list[int]]
     dead: frozenset[int]
     count: int
-    whole: bool
+    part: str
     why: str
 
     @property
@@ -186,23 +187,10 @@ def by_unit(layer: LayerProjections) -> dict[int, list[int]]:
     return neurons
 
 
-def _facts(pages: UnitPages, units: Sequence[int], result: Projections) -> str:
+def _facts(pages: UnitPages, units: Sequence[int]) -> str:
     """What is on the pages, in numbers."""
     dead = len(pages.dead.intersection(units))
-    return f"{len(units)} units" + (f", {dead} {pages.why}" if dead else "") + f"  ·  {_seen(pages, result)}"
-
-
-def _seen(pages: UnitPages, result: Projections) -> str:
-    """What a patch shows."""
-    height, width = pages.tiles.layer.patches.shape[-2:]
-    pixels = f"{height} {TIMES} {width}"
-    if not pages.whole:
-        return f"receptive field {pixels} pixels"
-    if (height, width) == result.input.size:
-        return "whole image"
-    whole = f"{result.input.size[0]} {TIMES} {result.input.size[1]}"
-    around = "signal" if pages.tiles.layer.own is None else "place"
-    return f"the {pixels} pixels around each projection's {around}, of the image's {whole} that a neuron sees"
+    return f"{len(units)} units" + (f", {dead} {pages.why}" if dead else "") + f"  ·  {pages.part}"
 
 
 def _legend(pages: UnitPages, result: Projections, layer: str) -> str:
@@ -210,8 +198,12 @@ def _legend(pages: UnitPages, result: Projections, layer: str) -> str:
     channel = display.channel_note(result.input, pages.tiles.layer.patches.shape[1])
     percentile = pages.tiles.percentile
     cut = f" (percentile {percentile:g})" if percentile < 100 else ""
-    pale = "" if pages.whole else " Pale: outside the image."
-    said = (own_patches_caption(pages.tiles.layer), caption(result.nonlinearities.get(layer, {})))
+    pale = " Pale: outside the image." if pages.tiles.beyond else ""
+    said = (
+        cut_caption(result[layer]),
+        own_patches_caption(pages.tiles.layer),
+        caption(result.nonlinearities.get(layer, {})),
+    )
     beyond = " ".join(text for text in said if text)
     return (
         f"Left: {result.rule} projections, strongest first; zero is mid-grey, each at its own "

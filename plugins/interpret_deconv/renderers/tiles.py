@@ -36,6 +36,12 @@ class Tiles:
     percentile: float
     smooth: bool
 
+    @property
+    def beyond(self) -> bool:
+        """Whether any tile shows something that lies outside its image."""
+        box, size = self.layer.box, torch.tensor(self.photographs.spec.size)
+        return bool((box[:, :2] < 0).any() or (box[:, 2:] > size).any())
+
     def projections(self, neurons: Sequence[int]) -> UInt8[np.ndarray, "n h w 3"]:
         """What drives the neurons; a patch's own scale cancels, since each is shown under its own."""
         values = self.layer.patches[list(neurons)][:, self.channels].float()

@@ -1,83 +1,108 @@
-"""Which part of a projection to show where the receptive field is larger than the image.
+"""Which part of a projection to show where the receptive field nearly fills the image, or is larger.
 
-Such a projection is as large as the image, but its signal is often a small spot. A square around the spot, of
-the same size for every neuron of a layer, shows it at a scale at which it can be read. Where a neuron has a
-patch of its own (a token's), the square is around that, with some of what lies beside it.
+Such a projection is about as large as the image, but its signal is often a small spot. A square around the
+spot, of the same size for every neuron of a layer, shows it at a scale at which it can be read. Where a
+neuron has a patch of its own (a token's), the square is around that, with some of what lies beside it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from math import ceil
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 from interpret_deconv.results import LayerProjections
+from interpret_deconv.spots import Spot, find_spot, starts
+from interpret_figures.page import TIMES
 
-__all__ = ["whole_images", "zoomed"]
+__all__ = ["shown_part", "whole_images", "zoomed"]
 
 
-SHARE = 0.9
-"""How much of a projection's energy, the sum of its squares, has to lie in its square."""
+NEARLY = 2 / 3
+"""From which part of the image's height or width on a receptive field nearly fills it."""
 
 MOST = 3 / 4
-"""Of how many projections it has to; the median would cut the signal of every second one."""
+"""Of how many projections 90 % of the energy has to be shown; the median would cut every second signal."""
 
 AROUND = 3
 """The smallest square around a neuron's own patch, in sides of that."""
+
+WORTH = 0.85
+"""The largest square that is worth a cut, as a part of the shorter side of what is stored."""
 
 LEAST = 1 / 4
 """The smallest square that is shown, as a part of the image's shorter side."""
 
 
-class Spot(NamedTuple):
-    """Where the energy of a projection lies; the middle of the image and 0 where it has none.
-
-    Attributes:
-        y: Its centre of mass, or that of the neuron's own patch, in pixels from the upper edge of the image.
-        x: The same from the left edge.
-        side: Pixels on a side of the smallest square around it that holds ``SHARE`` of the energy.
-    """
-
-    y: float
-    x: float
-    side: int
-
-
 def whole_images(layer: LayerProjections, image: tuple[int, int]) -> bool:
-    """Whether each projection of a layer is as large as the image, of this height and width in pixels."""
-    sees_all = (layer.box == torch.tensor([0, 0, *image])).all()
-    return layer.patches.shape[-2:] == image and bool(sees_all)
+    """Whether each neuron of a layer sees the whole image, of this height and width in pixels."""
+    return bool((layer.seen == torch.tensor([0, 0, *image])).all())
 
 
 def zoomed(layer: LayerProjections, image: tuple[int, int]) -> LayerProjections:
-    """The same neurons, cropped to equal squares around their signals where each shows the whole image.
+    """The same neurons, cropped to equal squares around their signals where fields nearly fill the image.
 
     The side is the smallest with which three quarters of the squares hold 90 % of their projection's energy,
-    and at least a quarter of the image. A layer stays as it is where its neurons see only a part of the
-    image, where it has no signal, and where no square smaller than the image is enough.
+    and at least a quarter of the image. A layer stays as it is where its neurons see a smaller part of the
+    image, where it has no signal, and where only a square about as large as what is stored is enough.
 
     Args:
         layer: Projections and their boxes; both are cropped.
         image: Height and width of the network's input in pixels.
     """
-    spots = _spots(layer) if whole_images(layer, image) else []
+    spots = _spots(layer) if _fills(layer, image) else []
     sides = sorted(spot.side for spot in spots if spot.side)
     if not sides:
         return layer
     side = max(sides[ceil(MOST * len(sides)) - 1], ceil(LEAST * min(image)), AROUND * _own_side(layer))
-    return layer if side >= min(image) else _cropped(layer, _boxes(spots, side, image))
+    return (
+        layer
+        if side > WORTH * min(layer.size)
+        else _cropped(layer, _corners(layer, spots, side, image), side)
+    )
+
+
+def shown_part(layer: LayerProjections, shown: LayerProjections, image: tuple[int, int]) -> str:
+    """What patches show, in words.
+
+    Args:
+        layer: The projections.
+        shown: The same, perhaps zoomed.
+        image: Height and width of the network's input in pixels.
+    """
+    pixels = _pixels(*shown.size)
+    whole, (rows, columns) = whole_images(layer, image), _extent(layer)
+    if shown.size == (rows, columns):
+        return "whole image" if whole else f"receptive field {pixels} pixels"
+    around = "signal" if layer.own is None else "place"
+    return f"the {pixels} pixels around each {around}, of {_pixels(rows, columns)} seen"
+
+
+def _pixels(rows: int, columns: int) -> str:
+    return f"{rows} {TIMES} {columns}"
+
+
+def _extent(layer: LayerProjections) -> tuple[int, int]:
+    """Rows and columns of the largest receptive field."""
+    if not len(layer.seen):
+        return layer.size
+    rows, columns = (layer.seen[:, 2:] - layer.seen[:, :2]).amax(0).tolist()
+    return rows, columns
+
+
+def _fills(layer: LayerProjections, image: tuple[int, int]) -> bool:
+    return any(mine >= NEARLY * whole for mine, whole in zip(_extent(layer), image, strict=True))
 
 
 def _spots(layer: LayerProjections) -> list[Spot]:
+    """Where the signals lie, in pixels of what is stored."""
     if layer.own is None:
         return [find_spot(patch) for patch in layer.patches]
-    middles = [((top + bottom) / 2, (left + right) / 2) for top, left, bottom, right in layer.own.tolist()]
-    return [find_spot(patch, middle) for patch, middle in zip(layer.patches, middles, strict=True)]
+    middles = (layer.own[:, :2] + layer.own[:, 2:]) / 2 - layer.box[:, :2]
+    return [find_spot(patch, (y, x)) for patch, (y, x) in zip(layer.patches, middles.tolist(), strict=True)]
 
 
 def _own_side(layer: LayerProjections) -> int:
@@ -85,62 +110,31 @@ def _own_side(layer: LayerProjections) -> int:
     return 0 if layer.own is None else int((layer.own[:, 2:] - layer.own[:, :2]).max())
 
 
-def find_spot(patch: Shaped[Tensor, "c h w"], middle: tuple[float, float] | None = None) -> Spot:
-    """Where the energy of a projection of a whole image lies.
-
-    Args:
-        patch: The projection.
-        middle: The point around which it is sought, (y, x) in pixels; None: its centre of mass.
-    """
-    energy = patch.double().square().sum(0)
-    if not energy.any():
-        return Spot(*(middle or (energy.shape[0] / 2, energy.shape[1] / 2)), 0)
-    y, x = middle or (_centre(energy.sum(1)), _centre(energy.sum(0)))
-    held = shares(energy, y, x)
-    return Spot(y, x, min(int((held < SHARE).sum()) + 1, len(held)))
+def _corners(
+    layer: LayerProjections, spots: list[Spot], side: int, image: tuple[int, int]
+) -> Int[Tensor, "n 2"]:
+    """Top and left of squares around spots, in what is stored, and inside the image if they can."""
+    middles = torch.tensor([spot[:2] for spot in spots], dtype=torch.float64)
+    axes = [
+        _inside(middles[:, axis], side, layer.size[axis], -layer.box[:, axis], image[axis]) for axis in (0, 1)
+    ]
+    return torch.stack(axes, 1)
 
 
-def shares(energy: Float[Tensor, "h w"], y: float, x: float) -> Float[Tensor, " side"]:
-    """The part of the energy in squares around a point, with sides from 1 to the image's shorter side."""
-    height, width = energy.shape
-    side = torch.arange(1, min(height, width) + 1)
-    top, left = starts(y, side, height), starts(x, side, width)
-    before = pad(energy.cumsum(0).cumsum(1), (1, 0, 1, 0))  # at [i, j]: the sum over rows < i, columns < j
-    inside = (
-        before[top + side, left + side]
-        - before[top, left + side]
-        - before[top + side, left]
-        + before[top, left]
-    )
-    return inside / before[-1, -1]
-
-
-def starts(
-    centre: float | Float[Tensor, " n"], side: int | Int[Tensor, " n"], length: int
+def _inside(
+    middle: Float[Tensor, " n"], side: int, stored: int, border: Int[Tensor, " n"], length: int
 ) -> Int[Tensor, " n"]:
-    """The first pixels of stretches around centres, each moved to lie between 0 and ``length``.
-
-    Of the stretches around one centre, each lies inside the next longer one.
-    """
-    first = torch.as_tensor(centre - side / 2 + 0.5).floor().long()
-    return first.clamp(min=0).minimum(torch.as_tensor(length - side))
+    """Where squares begin along one axis, on which the image begins at ``border``."""
+    low, high = border.clamp(min=0), (border + length).clamp(max=stored) - side
+    first = starts(middle, side, stored)
+    return torch.where(high >= low, first.clamp(min=low).minimum(high), first)
 
 
-def _centre(energy: Float[Tensor, " length"]) -> float:
-    """The centre of mass along one axis, in pixels from its beginning."""
-    middles = torch.arange(len(energy)) + 0.5
-    return float((middles * energy).sum() / energy.sum())
-
-
-def _boxes(spots: list[Spot], side: int, image: tuple[int, int]) -> Int[Tensor, "n 4"]:
-    """Squares around spots, moved inside the image."""
-    top = starts(torch.tensor([spot.y for spot in spots], dtype=torch.float64), side, image[0])
-    left = starts(torch.tensor([spot.x for spot in spots], dtype=torch.float64), side, image[1])
-    return torch.stack((top, left, top + side, left + side), dim=1)
-
-
-def _cropped(layer: LayerProjections, box: Int[Tensor, "n 4"]) -> LayerProjections:
-    """A layer of whole images, cropped to boxes of equal size inside them."""
-    edges = zip(layer.patches, box.tolist(), strict=True)
-    crops = [patch[:, top:bottom, left:right] for patch, (top, left, bottom, right) in edges]
-    return replace(layer, box=box, patches=torch.stack(crops))
+def _cropped(layer: LayerProjections, corners: Int[Tensor, "n 2"], side: int) -> LayerProjections:
+    """A layer, cropped to equal squares within what is stored."""
+    each = zip(layer.patches, corners.tolist(), strict=True)
+    crops = [patch[:, top : top + side, left : left + side] for patch, (top, left) in each]
+    first = layer.box[:, :2] + corners
+    return replace(
+        layer, box=torch.cat([first, first + side], 1), patches=torch.stack(crops), field=layer.seen
+    )

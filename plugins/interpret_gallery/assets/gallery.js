@@ -31,6 +31,11 @@
     if (size >= 1000 && size < 1e6) return Math.round(value).toLocaleString("en-US").replace("-", "−");
     return String(Number(value.toPrecision(size >= 1 ? 3 : 2))).replace("-", "−");
   }
+  function share(part) {
+    const bar = make("span");
+    bar.style.width = `${Math.round(part * 100)}%`;
+    return make("span", { class: "track", "aria-hidden": "true" }, bar);
+  }
   const plural = (count, word) => `${count.toLocaleString("en-US")} ${word}${count === 1 ? "" : "s"}`;
 
   /* ---- light and dark ---- */
@@ -246,6 +251,7 @@
         }
       }, { rootMargin: "400px" });
       this.draw();
+      window.addEventListener("beforeprint", () => { for (const tile of this.grid.children) if (tile.dataset.unit) this.paint(tile); });
       if (host.dataset.still === undefined) {
         window.addEventListener("hashchange", () => this.follow());
         document.addEventListener("keydown", (event) => this.key(event));
@@ -332,7 +338,10 @@
       const across = this.set.across;
       const place = this.set.kinds.indexOf(this.state.kind);
       const down = Math.ceil(this.set.per / across);
-      cut(tile.querySelector(".sprite"), this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h);
+      const sprite = tile.querySelector(".sprite");
+      sprite.style.setProperty("--across", across);
+      sprite.style.setProperty("--down", down);
+      cut(sprite, this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h);
     }
     follow(first = false) {
       const wanted = /^#(\d+)$/.exec(location.hash);
@@ -426,7 +435,7 @@
       if (unit.maxima && unit.maxima.some(Boolean)) parts.push(make("h3", {}, "Its maximum over all images"), this.maxima(unit));
       if (unit.categories.length) {
         parts.push(make("h3", {}, "Categories of its exemplars"), make("ul", { class: "bars" }, ...unit.categories.slice(0, 9).map(([category, count]) =>
-          make("li", {}, make("span", { title: this.category(category) }, bdi(this.category(category))), make("meter", { min: 0, max: unit.photos.length, value: count, "aria-hidden": "true" }), make("span", {}, String(count))))));
+          make("li", {}, make("span", { title: this.category(category) }, bdi(this.category(category))), share(count / unit.photos.length), make("span", {}, String(count))))));
       }
       const sharing = unit.quiet ? [] : this.sharing(unit);
       if (sharing.length) {
@@ -495,7 +504,7 @@
           make("h2", { tabindex: "-1" }, `Unit ${unit.number}, strongest image ${rank + 1}`),
           make("dl", { class: "facts" }, fact("activation", number(unit.values[rank])), photo.category ? fact("category", photo.category) : null,
             fact("photograph", photo.name), fact("it sees", `${bottom - top} × ${right - left} pixels at row ${top}, column ${left}`)),
-          make("div", { class: "pair figures" }, ...this.set.kinds.map((kind) => this.piece(unit, rank, kind))),
+          make("div", { class: "pair" }, ...this.set.kinds.map((kind) => this.piece(unit, rank, kind))),
           make("div", { class: "actions" },
             make("button", { type: "button", onclick: () => show(rank - 1) }, "← Before"),
             make("button", { type: "button", onclick: () => show(rank + 1) }, "Next →"),
@@ -522,7 +531,7 @@
     const edge = svg("rect", { width: set.window[1], height: set.window[0], class: "box" });
     const back = svg("rect", { width: set.window[1], height: set.window[0], class: "box-back" });
     const stage = make("div", { class: "stage", tabindex: "0", role: "application", "aria-label": "The photograph. The pointer or the arrow keys move the occluder; the values are in the table beside it." },
-      make("img", { src: set.photo, alt: set.alt, width: w, height: h }), heat,
+      photograph(set), heat,
       svg("svg", { viewBox: `0 0 ${w} ${h}`, preserveAspectRatio: "none", "aria-hidden": "true" }, cover, back, edge));
     const readout = make("div", { class: "readout", role: "status" });
     const scale = make("div", { class: "scale" });
@@ -573,6 +582,40 @@
     show();
   }
 
+  /* ---- one of several maps over a photograph ---- */
+  function photograph(set) {
+    const [h, w] = set.size;
+    if (set.photo) return make("img", { src: set.photo, alt: set.alt, width: w, height: h });
+    const blank = make("div", { class: "blank", role: "img", "aria-label": `${set.alt}: it cannot be read here` }, "The photograph cannot be read here");
+    blank.style.aspectRatio = `${w} / ${h}`;
+    return blank;
+  }
+  function mountOverlay(host, set) {
+    const heat = make("img", { class: "heat", alt: "" });
+    const scale = make("div", { class: "scale" });
+    const name = make("h3", { role: "status" });
+    const note = make("p", { class: "quiet" });
+    const strength = make("input", { type: "range", min: 0, max: 100, value: set.photo ? 65 : 100, "aria-label": "Strength of the map over the photograph" });
+    const fade = () => { heat.style.opacity = Number(strength.value) / 100; };
+    strength.addEventListener("input", fade);
+    const buttons = set.maps.map((map, place) => make("button", { type: "button", onclick: () => choose(place) },
+      make("img", { src: map.url, alt: map.alt, loading: "lazy" }), make("b", {}, bdi(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
+    function choose(place) {
+      const map = set.maps[place];
+      buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === place)));
+      heat.src = map.url;
+      name.replaceChildren(bdi(map.name));
+      note.replaceChildren(bdi(map.note));
+      scale.replaceChildren(make("span", {}, map.low), make("img", { src: map.bar, alt: `Colours from ${map.low} to ${map.high}` }), make("span", {}, map.high));
+    }
+    host.classList.add("overlay");
+    host.replaceChildren(
+      make("div", {}, make("div", { class: "stage" }, photograph(set), heat), name, scale, make("label", { class: "scale" }, "photograph", strength, "map"), note),
+      make("div", { class: "choices", role: "group", "aria-label": "Map over the photograph" }, ...buttons));
+    choose(0);
+    fade();
+  }
+
   /* ---- everything on this page ---- */
   document.addEventListener("DOMContentLoaded", () => {
     mountTheme();
@@ -589,6 +632,10 @@
     document.querySelectorAll("[data-window]").forEach((host) => {
       const set = data.get(host.dataset.window);
       if (set) mountWindow(host, set);
+    });
+    document.querySelectorAll("[data-overlay]").forEach((host) => {
+      const set = data.get(host.dataset.overlay);
+      if (set) mountOverlay(host, set);
     });
   });
 })();

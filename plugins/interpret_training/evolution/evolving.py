@@ -27,6 +27,9 @@ from interpret_training.evolution.results import Evolution, LayerEvolution
 Units: TypeAlias = int | Sequence[int] | Mapping[str, Sequence[int]]
 """So many of each layer at random; these of each layer; or these of the layers that are named."""
 
+WHOLE = 10**6
+"""Megabytes for the projections of a layer: they are not cut, so that checkpoints can be compared."""
+
 THRESHOLD = 0.5
 """The overlap with the end from which on a unit counts as settled. Ours: the paper gives no number."""
 
@@ -82,7 +85,7 @@ def evolve(
     )
     check_units(network, layers, units)
     miner = Miner(images, digest(images.fingerprint(), *images.ids), k, batch_size, on_error)
-    projector = Deconv(rule=rule, nonlinear=nonlinear, ranks=1, batch_size=batch_size)
+    projector = Deconv(rule=rule, nonlinear=nonlinear, ranks=1, batch_size=batch_size, max_mb=WHOLE)
     rows, stages = dict[str, list[int]](), list[_Stage]()
     for checkpoint in track_long(series[::-1]):  # the last one first: it says which units live
         then = load_checkpoint(network, checkpoint, layers)

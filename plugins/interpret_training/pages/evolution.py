@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from typing import ClassVar
 
 from markupsafe import Markup
 
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import Chart, Quantity, Series, Table, chart, from_file, render, table
+from interpret_gallery import Chart, Link, Quantity, Series, Table, chart, from_file, render, table
 from interpret_training.evolution.renderers.table import Row, notes, rows, settling
 from interpret_training.evolution.results import Evolution, LayerEvolution
 from interpret_training.pages.formed import UnitRow, formed
@@ -77,11 +77,17 @@ def _front(result: Evolution, found: Sequence[Row], context: PageContext, cover:
             for measure in measures(result)
         ],
         left_out=len(result.layers) - len(names),
-        settling=table(from_file(settling(result), "When units settle")),
+        settling=table(_linked(from_file(settling(result), "When units settle"), context)),
         notes=notes(result),
     )
     summary = f"When features form, from epoch {result.epochs[0]} to {result.epochs[-1]}."
     return Sheet(context.step, body, summary=summary, cover=cover)
+
+
+def _linked(shown: Table, context: PageContext) -> Table:
+    """The table with its layers as links to their pages."""
+    rows = [[Link(str(name), context.sheet_url(str(name))), *others] for name, *others in shown.rows]
+    return replace(shown, rows=rows)
 
 
 def measures(result: Evolution) -> list[Measure]:

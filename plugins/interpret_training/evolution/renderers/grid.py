@@ -19,10 +19,10 @@ from interpret_deconv.renderers.feature_grid import EMPTY
 from interpret_deconv.renderers.tiles import Tiles
 from interpret_deconv.renderers.unit_grid import UnitGrid
 from interpret_deconv.renderers.units import check_layers, choose_units
-from interpret_deconv.renderers.zoom import whole_images, zoomed
+from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_figures import display
 from interpret_figures.grid import WHITE, Grid, Heading, put
-from interpret_figures.page import INK, TIMES, Label, Page, save_page
+from interpret_figures.page import INK, Label, Page, save_page
 from interpret_figures.photographs import Photographs
 from interpret_training.evolution.results import Evolution, LayerEvolution
 
@@ -91,8 +91,8 @@ class EvolutionGrid(UnitGrid[Evolution]):
             shown, photographs, channels, (height * factor, width * factor), self.percentile, self.smooth
         )
         chosen = [known.index(unit) for unit in choose_units(self.units, name, known, self.seed)]
-        whole = len(found.unit) > 0 and whole_images(found, image)
-        return LayerRows(name, layer, tiles, result.epochs, image, chosen, self.patches, whole)
+        part = shown_part(found, shown, image)
+        return LayerRows(name, layer, tiles, result.epochs, chosen, self.patches, part)
 
     def _legend(self, result: Evolution) -> tuple[str, ...]:
         """What is on the pages and how to read them."""
@@ -123,20 +123,18 @@ class LayerRows:
         layer: What was found in it.
         tiles: Its pixels, in the order of ``layer.cells``.
         epochs: The epoch of each column.
-        image: Height and width of the network's input.
         rows: Which rows of the result are shown.
         patches: Whether the image patches are shown too.
-        whole: Whether the units see the whole image, whatever part of it is shown.
+        part: What part of the image is shown, in words.
     """
 
     name: str
     layer: LayerEvolution
     tiles: Tiles
     epochs: tuple[int, ...]
-    image: tuple[int, int]
     rows: list[int]
     patches: bool
-    whole: bool
+    part: str
 
     @property
     def tile(self) -> tuple[int, int]:
@@ -221,19 +219,10 @@ class LayerRows:
 
     def _facts(self) -> tuple[str, str]:
         """What the block shows, in two lines, so that blocks side by side begin at one height."""
-        height, width = self.tiles.layer.patches.shape[-2:]
-        pixels = f"{height} {TIMES} {width}"
-        if not self.whole:
-            seen = f"receptive field {pixels} pixels"
-        elif (height, width) == self.image:
-            seen = "whole image"
-        else:
-            around = "signal" if self.tiles.layer.own is None else "place"
-            seen = f"the {pixels} pixels around each {around}, of {self.image[0]} {TIMES} {self.image[1]}"
         channels, total = self.tiles.channels, self.tiles.layer.patches.shape[1]
         named = f"channel{'s' * (len(channels) > 1)} {', '.join(map(str, channels))} of {total}"
         channel = "" if channels == list(range(total)) else f"  ·  {named}"
-        return f"{len(self.rows)} of {len(self.layer.dead)} units{channel}", seen
+        return f"{len(self.rows)} of {len(self.layer.dead)} units{channel}", self.part
 
 
 def stacked(heading: Heading, blocks: Sequence[Page], across: int) -> Page:

@@ -1,0 +1,108 @@
+"""The pages of the probe ``deconv``: projections beside the patches they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+import torch
+
+from interpret.plugin import Page, PageContext, Sheet
+from interpret_deconv.renderers.feature_grid import by_unit
+from interpret_deconv.renderers.tiles import Tiles
+from interpret_deconv.renderers.zoom import zoomed
+from interpret_deconv.results import LayerProjections, Projections
+from interpret_figures import display
+from interpret_gallery import UnitTile, photographs, tile_size
+from interpret_topk import Exemplars, maxima_edges
+from interpret_topk.pages import LayerPage, layer_sheet, layers_sheet
+
+__all__ = ["ProjectionPages"]
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+PERCENTILE = 99.5
+"""Of a projection's magnitudes, that gets full colour: deep ones have a few sharp peaks."""
+
+
+class ProjectionPages(Page[Projections]):
+    """Every unit of every layer: what drives it most, projected to pixels, beside the patches."""
+
+    name: ClassVar[str] = "projections"
+
+    def compose(self, result: Projections, context: PageContext) -> Iterable[Sheet]:
+        """A list of the layers, and a page for each."""
+        mined = next((found for found in context.inputs.values() if isinstance(found, Exemplars)), None)
+        units = {name: unit_tiles(layer, name, result, mined) for name, layer in result.layers.items()}
+        sheets = [
+            layer_sheet(context, result, _page(name, units[name], result, context, mined), result.input.size)
+            for name in result.layers
+        ]
+        pages = {
+            sheet.layer: (units[sheet.layer], _quiet(result, sheet.layer), context.sheet_url(sheet.name))
+            for sheet in sheets
+        }
+        cover = sheets[len(sheets) // 2].cover if sheets else ""
+        labels = mined.labels if mined else {}
+        return [layers_sheet(result, pages, labels, title=context.step, cover=cover), *sheets]
+
+
+def _quiet(result: Projections, layer: str) -> str:
+    """What units are called that were left out."""
+    return "never positive" if layer in result.signed else "dead"
+
+
+def unit_tiles(
+    layer: LayerProjections, name: str, result: Projections, mined: Exemplars | None
+) -> list[UnitTile]:
+    """What is known of each unit that was projected, or left out because it is never positive."""
+    neurons = by_unit(layer)
+    dead = torch.nonzero(result.dead.get(name, torch.zeros(0))).flatten().tolist()
+    known = mined.layers.get(name) if mined else None
+    maxima: Mapping[int, Sequence[int]] = (
+        {} if known is None or known.maxima is None else dict(enumerate(known.maxima.tolist()))
+    )
+    return [
+        _tile(unit, layer, neurons.get(unit, []), maxima.get(unit, ())) for unit in sorted({*neurons, *dead})
+    ]
+
+
+def _tile(unit: int, layer: LayerProjections, neurons: list[int], maxima: Sequence[int]) -> UnitTile:
+    boxes = layer.box if layer.own is None else layer.own
+    return UnitTile(
+        unit,
+        layer.value[neurons].tolist(),
+        layer.image[neurons].tolist(),
+        [(box[0], box[1], box[2], box[3]) for box in boxes[neurons].tolist()],
+        maxima,
+    )
+
+
+def _page(
+    name: str, units: Sequence[UnitTile], result: Projections, context: PageContext, mined: Exemplars | None
+) -> LayerPage:
+    layer = zoomed(result.layers[name], result.input.size)
+    neurons = by_unit(layer)
+    tile = tile_size(*layer.patches.shape[-2:])
+    channels = display.shown_channels(result.input, layer.patches.shape[1])
+    tiles = Tiles(layer, photographs(context, result), channels, tile, PERCENTILE, smooth=False)
+    known = mined.layers.get(name) if mined else None
+    return LayerPage(
+        name,
+        units,
+        lambda unit: [tiles.projections(neurons[unit.number]), tiles.patches(neurons[unit.number])],
+        ["projections", "patches"],
+        tile,
+        told=_told(layer, result),
+        quiet=_quiet(result, name),
+        edges=[] if known is None or known.maxima is None else maxima_edges().tolist(),
+    )
+
+
+def _told(layer: LayerProjections, result: Projections) -> list[str]:
+    height, width = layer.patches.shape[-2:]
+    seen = f"Each tile shows {height} {TIMES} {width} pixels of the network's input."
+    return [
+        f"{result.rule} projections: zero is mid-grey, each at its own scale. Patches: the same pixels of "
+        f"the photographs. {seen} Pale: outside the image."
+    ]
