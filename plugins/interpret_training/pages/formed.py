@@ -19,7 +19,7 @@ from interpret_figures import display
 from interpret_figures.grid import tile_size
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import number
-from interpret_gallery import Picture, photographs, save_picture
+from interpret_gallery import Piece, photographs, save_picture
 from interpret_training.evolution.results import Evolution
 
 __all__ = ["Formed", "UnitRow", "formed"]
@@ -32,23 +32,6 @@ STRIPS = 16
 
 PERCENTILE = 99.5
 """Of a projection's magnitudes: it gets full colour, as in the figures."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a picture.
-
-    Attributes:
-        picture: The picture.
-        x: Its left pixel there.
-        y: Its top pixel.
-        size: Height and width in pixels.
-    """
-
-    picture: Picture
-    x: int
-    y: int
-    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
