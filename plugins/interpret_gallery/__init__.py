@@ -14,7 +14,7 @@ from typing import Any
 from interpret.plugin import Exporter, Page, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
 from interpret_gallery.context import photographs
-from interpret_gallery.data import Picture, save_picture, strip, write_data
+from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
 from interpret_gallery.exporter import Gallery
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
@@ -30,6 +30,7 @@ __all__ = [
     "Link",
     "OverlayMap",
     "Picture",
+    "Piece",
     "Quantity",
     "Series",
     "Table",
