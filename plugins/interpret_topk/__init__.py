@@ -1,6 +1,8 @@
 """Mining: which images, and which places in them, drive each unit of a network most."""
 
-from interpret.plugin import Probe, hookimpl
+from typing import Any
+
+from interpret.plugin import Probe, Renderer, hookimpl
 from interpret_topk.fields import layer_fields, own_patch
 from interpret_topk.maxima import maxima_edges
 from interpret_topk.mining import merge, mine
@@ -24,3 +26,11 @@ __all__ = [
 def register_probes() -> list[type[Probe]]:
     """The probe ``topk``."""
     return [TopK]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``topk``."""
+    from interpret_topk.renderers import ExemplarGrid  # noqa: PLC0415 - matplotlib takes time
+
+    return [ExemplarGrid]
