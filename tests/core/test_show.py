@@ -326,6 +326,13 @@ def test_a_renderer_that_fails_is_named_and_leaves_nothing(offered, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_files_that_a_renderer_leaves_elsewhere_are_its_own(offered, tmp_path):
+    (tmp_path / "other.txt").write_text("x")
+    shown = interpret.show(Score(), renderer="plain", files={str(tmp_path / "new.txt"): "y", "in.txt": "z"})
+    assert [file.name for file in shown.files] == ["in.txt"]
+    assert [file.name for file in shown.save(tmp_path / "out")] == ["in.txt"]
+
+
 def test_a_folder_that_cannot_be_written(maps, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InterpretError, match="file cannot be made: File exists"):
