@@ -53,7 +53,7 @@
     const button = document.querySelector("[data-theme-button]");
     if (!button) return;
     button.textContent = THEMES[theme];
-    button.setAttribute("aria-label", theme === "auto" ? "Colours: as the system has them" : `Colours: ${theme}`);
+    button.setAttribute("aria-label", `Colours: ${THEMES[theme]}`);
   }
   function mountTheme() {
     let theme = remembered("interpret-theme");
@@ -321,11 +321,10 @@
     tile(unit) {
       const dead = this.set.quiet || "dead";
       const told = unit.quiet ? dead : this.headline(unit);
-      const picture = make("span", { class: unit.quiet ? "sprite none" : "sprite" }, unit.quiet ? dead : null);
+      const picture = make("span", { class: unit.quiet ? "sprite none" : "sprite", "aria-hidden": "true" }, unit.quiet ? dead : null);
       const link = make("a", {
         href: `${this.host.dataset.link || ""}#${unit.number}`,
-        "aria-label": `Unit ${unit.number}: ${told}`,
-      }, picture, make("span", { class: "number" }, String(unit.number)), make("span", { class: "told", title: told }, bdi(told)));
+      }, picture, make("span", { class: "number" }, make("span", { class: "hidden" }, "Unit "), String(unit.number)), make("span", { class: "told", title: told }, bdi(told)));
       return make("li", { class: "tile", "data-unit": unit.number }, link);
     }
     headline(unit) {
@@ -380,7 +379,8 @@
       const at = tiles.indexOf(document.activeElement);
       if (event.key === "/") { event.preventDefault(); this.list.querySelector("input").focus(); }
       if (at < 0) return;
-      const across = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+      const row = (tile) => tile.parentElement.offsetTop;
+      const across = tiles.filter((tile) => row(tile) === row(tiles[0])).length;
       const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -at, End: tiles.length - 1 - at };
       if (event.key in steps) {
         event.preventDefault();
