@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import torch
+from torch import nn
 
 import interpret
 
@@ -20,6 +24,17 @@ HOSTILE = (
     "javascript:alert(1)",
 )
 """Names that want to be something else than names."""
+
+
+class Flat(nn.Module):
+    """A network without convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.last = nn.Linear(3 * 8 * 8, 6), nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.relu(self.hidden(x.flatten(1))))
 
 
 def photographs(folder: Path, classes: tuple[str, ...], each: int = 2) -> Path:
@@ -40,10 +55,8 @@ def run(out: Path, steps: dict[str, Any], data: dict[str, Any], model: dict[str,
         "datasets": {"photos": data},
         "steps": steps,
     }
-    try:
+    with suppress(interpret.StepError):
         interpret.run_pipeline(pipeline, out)
-    except interpret.StepError:
-        pass
     return out
 
 
@@ -52,7 +65,12 @@ class Page(HTMLParser):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.path, self.elements, self.addresses, self.words = path, list[tuple[str, dict[str, Any]]](), list[str](), ""
+        self.path, self.elements, self.addresses, self.words = (
+            path,
+            list[tuple[str, dict[str, Any]]](),
+            list[str](),
+            "",
+        )
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
