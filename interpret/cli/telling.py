@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from interpret.cli import show
+from interpret.cli.explanation import Explanation
 from interpret.files.reading import printable
-
-if TYPE_CHECKING:
-    from interpret.cli.explained import Explanation
 
 
 class Telling:
