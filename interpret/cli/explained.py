@@ -11,7 +11,13 @@ from typing import Any
 
 import click
 
-from interpret.cli.explaining import explaining_pipeline, find_questions, first_steps, further_steps
+from interpret.cli.explaining import (
+    explaining_pipeline,
+    find_questions,
+    first_steps,
+    further_steps,
+    never_asked,
+)
 from interpret.cli.explanation import Explanation
 from interpret.cli.folders import own_folder
 from interpret.cli.imports import importing
@@ -69,6 +75,7 @@ def explain(
         steps: dict[str, Any] = {}
         for more in (first_steps, partial(further_steps, questions=questions)):
             steps |= more(network)
+            made.never_asked = never_asked(network, steps, registry)
             made.pipeline = explaining_pipeline(model, photographs, steps, registry)
             failed = _run(made, network, registry, growing, force=force) if steps else None
         if failed and not made.found:
@@ -164,5 +171,5 @@ def explain_and_tell(
     telling.of_all(made)
     if opens and made.page:
         click.launch(str(made.page))
-    if reason := made.left_out().get("predict"):
-        raise StepError(f"Nothing could be predicted. {reason}")
+    if "predict" in made.pipeline["steps"] and "predict" not in made.found:
+        raise StepError(f"Nothing could be predicted. {made.left_out().get('predict', '')}".rstrip())

@@ -25,6 +25,8 @@ class Explanation:
         allow: Packages that the pipeline may import from.
         page: The page; None where none could be made.
         file: The pipeline as a file.
+        found: What each step that is done says, by the place of a photograph.
+        never_asked: Why a step is not in the pipeline, by its name.
     """
 
     folder: Path
@@ -36,6 +38,7 @@ class Explanation:
     page: Path | None = None
     file: Path | None = None
     found: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
+    never_asked: dict[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -61,4 +64,5 @@ class Explanation:
         """Why steps could not be done, by name."""
         said = read_json(self.folder / "manifest.json").get("steps", {})
         errors = {name: said.get(name, {}).get("error", "") for name in self.pipeline["steps"]}
-        return {name: error.partition(" failed: ")[2] or error for name, error in errors.items() if error}
+        told = {name: error.partition(" failed: ")[2] or error for name, error in errors.items() if error}
+        return {**self.never_asked, **told}
