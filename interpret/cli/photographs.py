@@ -80,8 +80,8 @@ def _opened(registry: Registry, paths: Sequence[str]) -> Images:
     for path in paths:
         if not path.isprintable():
             raise InterpretError(
-                f"The name {printable(path)!r} holds letters that cannot be written in a pipeline. Give the folder "
-                "in which it lies, or rename it."
+                f"The name {printable(path)!r} holds letters that cannot be written in a pipeline. Give the "
+                "folder in which it lies, or rename it."
             )
     images: Images = configure(registry.lookup("dataset", DATASET), "dataset", {"paths": list(paths)}).open()
     return images
