@@ -15,7 +15,7 @@ from interpret_figures.escaping import Cell as FileCell
 from interpret_figures.text import MINUS, number
 from interpret_gallery.templates import render
 
-__all__ = ["Link", "Quantity", "Table", "from_file", "table"]
+__all__ = ["Cell", "Link", "Quantity", "Table", "from_file", "table"]
 
 
 class Link(NamedTuple):
@@ -42,6 +42,7 @@ class Quantity(NamedTuple):
 UNKNOWN = "\N{EN DASH}"
 
 Cell: TypeAlias = str | float | Link | Quantity | None
+"""None: nothing is known."""
 
 
 @dataclass(frozen=True)
