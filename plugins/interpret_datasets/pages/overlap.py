@@ -22,15 +22,14 @@ class OverlapPage(Page[Overlap]):
     def compose(self, result: Overlap, context: PageContext) -> Iterable[Sheet]:
         """One page: the most alike as pictures, then the list."""
         pairs = [_pair(result, place, context) for place in range(len(result.pictures))]
-        rows = [_row(result, place) for place in range(min(len(result.ids), MOST))]
-        caption = "Pairs of photographs, the most alike first"
+        listed = _listed(result)
         body = render(
             "interpret_datasets",
             "overlap.html",
             pairs=pairs,
             warnings=result.warnings(),
-            table=table(Table(["photograph", "other photograph", "correlation", "mirrored"], rows, caption)),
-            hidden=len(result.ids) - len(rows),
+            table=table(listed),
+            hidden=len(result.ids) - len(listed.rows),
             threshold=result.threshold,
         )
         first = result.pictures[0].numpy() if pairs else None
@@ -51,6 +50,14 @@ def _pair(result: Overlap, place: int, context: PageContext) -> tuple[list[tuple
     ]
     mirrored = ", mirrored" if bool(result.mirrored[place]) else ""
     return pictures, f"{float(result.correlation[place]):.3f}{mirrored} · {names[0]} · {names[1]}"
+
+
+def _listed(result: Overlap) -> Table:
+    """The pairs, and which are mirrored where some are."""
+    count, mirrored = min(len(result.ids), MOST), bool(result.mirrored.any())
+    columns = ["photograph", "other photograph", "correlation", *(["mirrored"] if mirrored else [])]
+    rows = [_row(result, place)[: len(columns)] for place in range(count)]
+    return Table(columns, rows, "Pairs of photographs, the most alike first")
 
 
 def _row(result: Overlap, place: int) -> list[Cell]:
