@@ -42,6 +42,7 @@ class Quantity(NamedTuple):
 UNKNOWN = "\N{EN DASH}"
 
 Cell: TypeAlias = str | float | Link | Quantity | None
+"""None: nothing is known."""
 
 
 @dataclass(frozen=True)

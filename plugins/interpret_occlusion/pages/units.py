@@ -49,9 +49,9 @@ def units_of(result: OcclusionMaps, place: int, context: PageContext) -> list[Ma
 
 def _groups(result: OcclusionMaps, context: PageContext, found: LayerProjections, key: str) -> list[Group]:
     """For each neuron its projection and the part of the photograph that it sees, and where that is."""
-    found = found.take(found.rank.argsort())
-    groups = list[Group]()
-    for neuron, tile in enumerate(projected(found, result.input, PERCENTILE)):
+    found, groups = found.take(found.rank.argsort()), list[Group]()
+    tiles = projected(found, result.input, PERCENTILE) if len(found.unit) else ()
+    for neuron, tile in enumerate(tiles):
         index, box = int(found.image[neuron]), found.box[neuron]
         photo, pixels = context.photo(index, result), context.pixels(index, result)
         where = f"in {photo.category or photo.name}" if neuron else "in this photograph"
