@@ -174,7 +174,7 @@ def test_parameters_and_several_renderers(projections, maps, tmp_path):
     shown = interpret.show(
         projections, units={"conv1": projections["conv1"].unit[:1].tolist()}, formats=["svg"]
     )
-    assert [file.name for file in shown.files] == ["conv1-1.svg"]
+    assert [file.name for file in shown.files] == ["conv1-1.svg", "conv1-patches.csv"]
     assert html_of(shown).tags[0][1]["src"].startswith("data:image/svg+xml;base64,")
     assert "image/png" not in shown._repr_mimebundle_()
     several = interpret.show(
