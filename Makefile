@@ -26,8 +26,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(READY)  ## Run the quickstart on the embedded network and scenes
+demo: $(READY)  ## Run the quickstart on the embedded network and scenes, and make its gallery
 	$(BIN)/interpret run quickstart --out runs/quickstart
+	$(BIN)/interpret gallery runs/quickstart
 
 browser:  ## Install Chromium for the tests of pages, where that is possible; says how elsewhere
 	@sh tests/gallery/browser.sh

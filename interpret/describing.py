@@ -28,12 +28,11 @@ def fields_of(record: Any, axes: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """
     rows: dict[str, str] = {}
     for item in dataclasses.fields(record):
-        held = getattr(record, item.name, None)
+        held: Any = getattr(record, item.name, None)
         if item.repr and not _is_empty(held):
-            name = "images" if item.name == "ids" else item.name.replace("_", " ")
-            rows.setdefault(
-                name, f"{len(held):,}" if item.name == "ids" else _held(held, axes.get(item.name, ()))
-            )
+            names = item.name == "ids" and isinstance(held, Mapping | list | tuple)
+            text = f"{len(held):,}" if names else _held(held, axes.get(item.name, ()))
+            rows.setdefault("images" if names else item.name.replace("_", " "), text)
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 
-__all__ = ["as_html", "as_text", "counted", "listed", "percent", "shortened", "value"]
+__all__ = ["as_html", "as_text", "counted", "listed", "percent", "remarks_html", "shortened", "value"]
 
 LONGEST = 100
 """Characters of a line of text."""
@@ -92,9 +92,13 @@ def as_html(title: str, rows: Mapping[str, str], remarks: Iterable[str] = ()) ->
         f'{escape(name)}</th><td style="{_LEFT}">{escape(text)}</td></tr>'
         for name, text in rows.items()
     )
-    said = "".join(f'<p style="margin: 0.3em 0; max-width: 60em">⚠ {escape(text)}</p>' for text in remarks)
+    caption = f'<caption style="{_LEFT}; font-weight: bold; color: inherit">{escape(title)}</caption>'
     return (
         '<table style="border-collapse: collapse; margin: 0.3em 0">'
-        f'<caption style="{_LEFT}; font-weight: bold; color: inherit">{escape(title)}</caption>'
-        f"<tbody>{lines}</tbody></table>{said}"
+        f"{caption if title else ''}<tbody>{lines}</tbody></table>{remarks_html(remarks)}"
     )
+
+
+def remarks_html(remarks: Iterable[str]) -> str:
+    """Sentences that a person should read, one below the other."""
+    return "".join(f'<p style="margin: 0.3em 0; max-width: 60em">⚠ {escape(text)}</p>' for text in remarks)

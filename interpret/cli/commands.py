@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from interpret.cli.folders import own_folder
+from interpret.cli.imports import importing
 from interpret.cli.options import ModelChoice, Option, ShardNumber, Size, model_options
 from interpret.errors import InterpretError, suggest
 from interpret.files.folders import user_path
@@ -124,9 +125,10 @@ def explain(photos: tuple[str, ...], as_json: bool, **options: Any) -> None:
     the probability where the photograph is covered; the strongest units of some layers, projected back to
     pixels; and what the nearest of Captum's methods say. It opens from the file system.
     """
+    registry = _registry()
     from interpret.cli.explained import explain_and_tell  # noqa: PLC0415 - imports torch
 
-    explain_and_tell(photos, _registry(), as_json=as_json, **options)
+    explain_and_tell(photos, registry, as_json=as_json, **options)
 
 
 @interpret.command()
@@ -313,9 +315,10 @@ def find_pipeline(name: str | None) -> Path:
 
 def _registry() -> Registry:
     """What is installed; problems with plugins are mentioned on stderr."""
-    from interpret.plugin.discovery import registry  # noqa: PLC0415 - imports torch
+    with importing():
+        from interpret.plugin.discovery import registry  # noqa: PLC0415 - imports torch
 
-    found = registry()
+        found = registry()
     for problem in found.problems:
         click.echo(f"{click.style('plugin:', fg='yellow')} {printable_lines(str(problem))}", err=True)
     return found

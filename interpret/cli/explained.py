@@ -13,6 +13,7 @@ import click
 
 from interpret.cli.explaining import explaining_pipeline, find_questions, first_steps, further_steps
 from interpret.cli.folders import own_folder
+from interpret.cli.imports import importing
 from interpret.cli.options import ModelChoice
 from interpret.cli.photographs import Photographs, default_folder, find_photographs
 from interpret.cli.progress import Bars
@@ -110,7 +111,8 @@ def explain(
     photographs = find_photographs(registry, paths)
     with Bars() as bars, remarks(bars.console):
         bars.started("model", 0)
-        network = model.load()
+        with importing():
+            network = model.load()
         questions = find_questions(network, targets)
         bars.finished("model", "loaded")
         allow = tuple(filter(None, [read_model_name(model.name, registry.models).module]))

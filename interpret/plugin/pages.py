@@ -79,6 +79,7 @@ class PageContext(ABC):
     """What a page knows of the step it shows, and where its files go.
 
     Attributes:
+        run: The name of its run folder.
         step: The name of the step.
         model: The name of its model in the pipeline.
         dataset: The name of its dataset.
@@ -87,6 +88,7 @@ class PageContext(ABC):
         folder: The folder of the step's pages: pictures and data of theirs belong there.
     """
 
+    run: str
     step: str
     model: str
     dataset: str
@@ -127,6 +129,10 @@ class PageContext(ABC):
 
         What is shown there, with more beside it, need not be shown here; empty where there is none.
         """
+
+    @abstractmethod
+    def site_url(self, path: Path) -> str:
+        """The address of a file in ``folder``, seen from the gallery's first page."""
 
     @abstractmethod
     def url(self, path: Path) -> str:

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from interpret.files.reading import printable
 from interpret.records import rows_of
 from interpret.results import Result, warnings_of
-from interpret.wording import as_html
+from interpret.wording import as_html, remarks_html
 
 MOST_BYTES = 24 * 2**20
 """Of pictures in one notebook cell; the first is shown in any case."""
@@ -34,7 +34,8 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #16181b; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
        max-width: 75rem; margin: 0 auto; padding: 1.5rem 1rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.3rem; margin: 0 0 1rem; }
+h1 { font-size: 0.95rem; font-weight: 600; opacity: 0.7; margin: 0 0 1rem; }
+summary { font-size: 0.9rem; opacity: 0.7; cursor: pointer; }
 """
 
 
@@ -58,20 +59,26 @@ def as_body(result: Result, files: Sequence[Path], source: Callable[[Path], str]
         files: What was drawn.
         source: Makes the address of a picture: itself (`inline`), or where it is (`linked`).
     """
-    table = as_html(type(result).__name__, rows_of(result), warnings_of(result))
+    name, rows, remarks = type(result).__name__, rows_of(result), warnings_of(result)
     if not files:
-        return table
-    parts, left = list[str](), list[str]()
-    bytes_left = MOST_BYTES
-    for file in files:
-        picture = file.suffix.lower() in PICTURES
-        bytes_left -= file.stat().st_size if picture and source is inline else 0
-        if picture and bytes_left < 0 and parts:
-            left.append(file.name)
-        else:
-            parts.append(_part(file, result, source))
+        return as_html(name, rows, remarks)
+    shown = _fitting(files) if source is inline else list(files)
+    left = [file.name for file in files if file not in shown]
     said = f"<p>{len(left):,} more, such as {escape(left[0])}: .save(folder), or .open()</p>" if left else ""
-    return f"{''.join(parts)}{said}<details><summary>What it is</summary>{table}</details>"
+    parts = [_part(file, result, source) for file in shown]
+    table = f"<details><summary>{escape(name)} in numbers</summary>{as_html('', rows)}</details>"
+    return f"{''.join(parts)}{said}{remarks_html(remarks)}{table}"
+
+
+def _fitting(files: Sequence[Path]) -> list[Path]:
+    """What is shown in one notebook cell: all but the pictures, the first aside, beyond a size."""
+    shown, room = list[Path](), MOST_BYTES
+    for file in files:
+        size = file.stat().st_size if file.suffix.lower() in PICTURES else 0
+        room -= size
+        if not size or room >= 0 or not shown:
+            shown.append(file)
+    return shown
 
 
 def inline(file: Path) -> str:

@@ -83,7 +83,8 @@ def _moved(exemplars: Exemplars, moved: Mapping[int, int], ids: dict[str, str]) 
     table = torch.full((largest + 2,), -1)  # its last entry stands for no image
     table[[*moved]] = torch.tensor([*moved.values()])
     layers = {name: replace(layer, image=table[layer.image]) for name, layer in exemplars.layers.items()}
-    return replace(exemplars, layers=layers, ids=ids)
+    labels = {str(moved[int(index)]): label for index, label in exemplars.labels.items()}
+    return replace(exemplars, layers=layers, ids=ids, labels=labels)
 
 
 def empty_projections(

@@ -14,7 +14,7 @@ from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
 from interpret.records import Record
 from interpret.results import Result
-from interpret.wording import listed, value
+from interpret.wording import listed, percent, value
 from interpret_deconv.beyond import captions
 from interpret_topk.results import never_positive
 
@@ -138,7 +138,13 @@ class Projections(Result):
         }
 
     def warnings(self) -> tuple[str, ...]:
-        """Units that are never positive, and what was done at other nonlinearities than ReLUs."""
+        """Units never positive, what was done at other nonlinearities than ReLUs, and what was cut off."""
         beyond = captions(self.nonlinearities)
         told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
-        return (*super().warnings(), *never_positive(self.dead), *told)
+        cut = (
+            f"Of each projection of {name} only a part is stored, with "
+            f"{percent(float(layer.kept.median()))} of its energy at the median."
+            for name, layer in self.layers.items()
+            if layer.kept is not None and len(layer.kept)
+        )
+        return (*super().warnings(), *never_positive(self.dead), *told, *cut)

@@ -14,13 +14,13 @@ from typing import Any
 from interpret.plugin import Exporter, Page, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
 from interpret_gallery.context import photographs
-from interpret_gallery.data import Picture, save_picture, strip, write_data
+from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
 from interpret_gallery.exporter import Gallery
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
 from interpret_gallery.tiles import write_tiles
-from interpret_gallery.units import Draw, UnitTile, tile_size, write_units
+from interpret_gallery.units import Draw, UnitsSource, UnitTile, tile_size, units_source, write_units
 from interpret_gallery.windows import WindowMap, write_window
 
 __all__ = [
@@ -31,10 +31,12 @@ __all__ = [
     "Link",
     "OverlayMap",
     "Picture",
+    "Piece",
     "Quantity",
     "Series",
     "Table",
     "UnitTile",
+    "UnitsSource",
     "WindowMap",
     "chart",
     "from_file",
@@ -44,6 +46,7 @@ __all__ = [
     "strip",
     "table",
     "tile_size",
+    "units_source",
     "write_data",
     "write_overlay",
     "write_tiles",

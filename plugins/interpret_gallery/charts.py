@@ -21,7 +21,8 @@ __all__ = ["Chart", "Series", "chart"]
 
 WIDTH, HEIGHT = 560, 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 18, 46
-BAR, GAP, NAMES = 16, 10, 170
+BAR, GAP = 16, 10
+LETTER, LETTERS = 6.7, 24
 MARKS = ("circle", "square", "triangle", "diamond", "cross", "ring", "bar")
 """One for each colour; after seven, colours and marks come again."""
 
@@ -49,7 +50,8 @@ class Series:
         """A value as text, with its spread and band; empty where it is not known."""
         value, text = self.values[place], ""
         if known(value):
-            spread, band = self.spread and self.spread[place], self.band and self.band[place]
+            spread = self.spread[place] if self.spread else None
+            band = self.band[place] if self.band else None
             text = number(value)
             text += f" ± {number(spread)}" if known(spread) else ""
             text += f" ({number(band[0])} to {number(band[1])})" if band and all(map(known, band)) else ""
@@ -251,10 +253,12 @@ def _name(value: object) -> str:
 def _bars(shown: Chart) -> dict[str, object]:
     row = len(shown.series) * BAR + GAP
     height = TOP + len(shown.x) * row + BOTTOM
-    axis = _value_axis(shown, NAMES, WIDTH - RIGHT - 40)
+    letters = max(min(len(_name(name)), LETTERS) for name in shown.x)
+    left = round(LETTER * letters + 20)
+    axis = _value_axis(shown, left, WIDTH - RIGHT - 40)
     return {
         "size": (WIDTH, height),
-        "edges": (NAMES, WIDTH - RIGHT - 40, TOP, height - BOTTOM),
+        "edges": (left, WIDTH - RIGHT - 40, TOP, height - BOTTOM),
         "ticks": axis.ticks(),
         "rows": [_row(shown, place, told, axis, row) for place, told in enumerate(_columns(shown))],
         "limits": [(axis.place(value), text) for value, text in shown.limits if isfinite(value)],
@@ -269,13 +273,13 @@ def _row(shown: Chart, place: int, told: Mapping[str, str], axis: Axis, height: 
         for index, series in enumerate(shown.series)
         if known(series.values[place])
     ]
-    short = name if len(name) <= 24 else f"{name[:23]}…"
+    short = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
     return {**told, "short": short, "y": top + height / 2, "top": top, "height": height, "bars": bars}
 
 
 def _bar(series: Series, place: int, axis: Axis, y: float) -> dict[str, object]:
     """One bar, with its spread and its value as text."""
-    value, spread = series.values[place] or 0.0, series.spread and series.spread[place]
+    value, spread = series.values[place] or 0.0, series.spread[place] if series.spread else None
     left, right = sorted((axis.place(0.0), axis.place(value)))
     whisker = (
         (axis.place(value - spread), axis.place(value + spread)) if known(spread) and spread > 0 else None

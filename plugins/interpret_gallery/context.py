@@ -110,6 +110,11 @@ class Context(PageContext):
     later: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def run(self) -> str:  # type: ignore[override]
+        """The name of its run folder."""
+        return self.opened.run.folder.resolve().name
+
+    @property
     def step(self) -> str:  # type: ignore[override]
         """The name of the step."""
         return self.opened.name
@@ -195,6 +200,10 @@ class Context(PageContext):
     def later_page(self, layer: str) -> str:
         """The page about a layer of a step that took this one's result; empty where there is none."""
         return self.later.get(layer, "")
+
+    def site_url(self, path: Path) -> str:
+        """The address of a file, seen from the gallery's first page."""
+        return relative_url(path, self.photos.folder.parent)
 
     def url(self, path: Path) -> str:
         """The address of a file, seen from the pages of the step."""

@@ -18,7 +18,7 @@ from interpret.plugin import PageContext
 from interpret_figures.display import resize
 from interpret_gallery.names import file_name
 
-__all__ = ["Picture", "picture_bytes", "save_picture", "script_text", "strip", "write_data"]
+__all__ = ["Picture", "Piece", "picture_bytes", "save_picture", "script_text", "strip", "write_data"]
 
 QUALITY = 82
 """Of photographs and projections as WebP, from 0 to 100."""
@@ -37,6 +37,23 @@ class Picture:
     """
 
     url: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a picture, which ``parts.piece(piece, alt)`` shows: many small pictures are one file.
+
+    Attributes:
+        picture: The whole picture.
+        x: The left pixel of the part.
+        y: Its top pixel.
+        size: Its height and width in pixels.
+    """
+
+    picture: Picture
+    x: int
+    y: int
     size: tuple[int, int]
 
 

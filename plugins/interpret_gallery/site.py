@@ -11,7 +11,7 @@ from typing import Any
 from interpret.errors import InterpretError
 from interpret.plugin import Page, PageContext, Sheet, page_input
 from interpret.progress import track
-from interpret.results import Result
+from interpret.results import Result, rows_of, warnings_of
 from interpret.run import OpenedRun, OpenedStep
 from interpret_gallery.context import Context, Photos, relative_url
 from interpret_gallery.names import anchor, file_name, sheet_file
@@ -95,7 +95,7 @@ class Site:
         if result is None:
             chapter.sheets = [Sheet(step.name, step_body(step, chapter.notes))]
             return
-        chapter.summary, chapter.warnings = result.summary(), result.warnings()
+        chapter.summary, chapter.warnings = rows_of(result), warnings_of(result)
         context = Context(
             step,
             chapter.folder,

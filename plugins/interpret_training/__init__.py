@@ -67,7 +67,7 @@ def register_renderers() -> list[type[Renderer[Any]]]:
 
 @hookimpl
 def register_pages() -> list[type[Page[Any]]]:
-    """The pages of a gallery about ``train``, ``evaluate`` and ``evolution``."""
-    from interpret_training.pages import EvaluationPage, EvolutionPage, TrainingPage  # noqa: PLC0415 - as above
+    """The pages of a gallery about the results of this package."""
+    from interpret_training.pages import AblationPage, EvaluationPage, EvolutionPage, TrainingPage  # noqa: PLC0415 - as above
 
-    return [TrainingPage, EvaluationPage, EvolutionPage]
+    return [TrainingPage, EvaluationPage, EvolutionPage, AblationPage]

@@ -30,6 +30,7 @@ from interpret_datasets import overlaps
 from interpret_deconv import Deconv
 from interpret_diagnosis import diagnose
 from interpret_diagnosis.results import Diagnosis
+from interpret_explain import predict, strongest_units
 from interpret_filters.filters import first_filters
 from interpret_occlusion import sweep
 from interpret_topk import mine
@@ -61,6 +62,8 @@ def results():
         interpret.load_probe("occlusion", window=8, stride=8).run(network, images),
         interpret.load_probe("project", layer="conv2").run(network, images),
         LayerFeatures().run(network, images),
+        predict(network, images),
+        strongest_units(network, images, ["conv2"], units=2),
         first_filters(network),
         overlaps(images, images),
         Diagnosis((diagnose(network, images, label=BAD[0]),)),

@@ -8,18 +8,19 @@ from typing import ClassVar
 import torch
 
 from interpret.plugin import Page, PageContext, Sheet
+from interpret_deconv.beyond import caption
+from interpret_deconv.cutting import cut_caption
+from interpret_deconv.own_patches import own_patches_caption
 from interpret_deconv.renderers.feature_grid import by_unit
 from interpret_deconv.renderers.tiles import Tiles
-from interpret_deconv.renderers.zoom import zoomed
+from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_deconv.results import LayerProjections, Projections
 from interpret_figures import display
 from interpret_gallery import UnitTile, photographs, tile_size
 from interpret_topk import Exemplars, maxima_edges
-from interpret_topk.pages import LayerPage, layer_sheet, layers_sheet
+from interpret_topk.pages import LayerPage, Side, layer_sheet, layers_sheet, sides_sheet
 
 __all__ = ["ProjectionPages"]
-
-TIMES = "\N{MULTIPLICATION SIGN}"
 
 PERCENTILE = 99.5
 """Of a projection's magnitudes, that gets full colour: deep ones have a few sharp peaks."""
@@ -32,7 +33,7 @@ class ProjectionPages(Page[Projections]):
 
     def compose(self, result: Projections, context: PageContext) -> Iterable[Sheet]:
         """A list of the layers, and a page for each."""
-        mined = next((found for found in context.inputs.values() if isinstance(found, Exemplars)), None)
+        mined = _mined(context)
         units = {name: unit_tiles(layer, name, result, mined) for name, layer in result.layers.items()}
         sheets = [
             layer_sheet(context, result, _page(name, units[name], result, context, mined), result.input.size)
@@ -45,6 +46,20 @@ class ProjectionPages(Page[Projections]):
         cover = sheets[len(sheets) // 2].cover if sheets else ""
         labels = mined.labels if mined else {}
         return [layers_sheet(result, pages, labels, title=context.step, cover=cover), *sheets]
+
+    def compare(self, results: Sequence[tuple[Projections, PageContext]]) -> Iterable[Sheet]:
+        """The layers of several steps beside each other."""
+        sides = []
+        for result, context in results:
+            mined = _mined(context)
+            units = {name: unit_tiles(layer, name, result, mined) for name, layer in result.layers.items()}
+            sides.append(Side(context, units, mined.labels if mined else {}))
+        return [sides_sheet("Projections side by side", sides)]
+
+
+def _mined(context: PageContext) -> Exemplars | None:
+    """What was mined before, if a step of the run did."""
+    return next((found for found in context.inputs.values() if isinstance(found, Exemplars)), None)
 
 
 def _quiet(result: Projections, layer: str) -> str:
@@ -68,7 +83,7 @@ def unit_tiles(
 
 
 def _tile(unit: int, layer: LayerProjections, neurons: list[int], maxima: Sequence[int]) -> UnitTile:
-    boxes = layer.box if layer.own is None else layer.own
+    boxes = layer.seen if layer.own is None else layer.own
     return UnitTile(
         unit,
         layer.value[neurons].tolist(),
@@ -93,16 +108,21 @@ def _page(
         lambda unit: [tiles.projections(neurons[unit.number]), tiles.patches(neurons[unit.number])],
         ["projections", "patches"],
         tile,
-        told=_told(layer, result),
+        told=_told(name, layer, result),
         quiet=_quiet(result, name),
         edges=[] if known is None or known.maxima is None else maxima_edges().tolist(),
     )
 
 
-def _told(layer: LayerProjections, result: Projections) -> list[str]:
-    height, width = layer.patches.shape[-2:]
-    seen = f"Each tile shows {height} {TIMES} {width} pixels of the network's input."
-    return [
-        f"{result.rule} projections: zero is mid-grey, each at its own scale. Patches: the same pixels of "
-        f"the photographs. {seen} Pale: outside the image."
-    ]
+def _told(name: str, shown: LayerProjections, result: Projections) -> list[str]:
+    """How to read the tiles, and what was done at other nonlinearities than ReLUs."""
+    layer = result.layers[name]
+    told = (
+        f"Projections: {result.rule}, zero is mid-grey, each at its own scale. Patches: the same pixels of "
+        f"the photographs, {shown_part(layer, shown, result.input.size)}. Pale: outside the image.",
+        display.channel_note(result.input, layer.patches.shape[1]).strip(),
+        cut_caption(layer),
+        own_patches_caption(layer),
+        caption(result.nonlinearities.get(name, {})),
+    )
+    return [text for text in told if text]

@@ -219,9 +219,9 @@
   }
 
   /* ---- pieces of a sheet of tiles ---- */
-  function cut(node, sheet, x, y, width, height) {
+  function cut(node, sheet, x, y, width, height, base = "") {
     const [tall, wide] = sheet.size;
-    node.style.backgroundImage = `url("${sheet.url}")`;
+    node.style.backgroundImage = `url("${base}${sheet.url}")`;
     node.style.backgroundSize = `${(wide / width) * 100}% ${(tall / height) * 100}%`;
     node.style.backgroundPosition = `${wide > width ? (x / (wide - width)) * 100 : 0}% ${tall > height ? (y / (tall - height)) * 100 : 0}%`;
     node.style.aspectRatio = `${width} / ${height}`;
@@ -231,8 +231,9 @@
   /* ---- the units of a layer ---- */
   const KINDS = { projections: "Projections", patches: "Patches" };
   class Units {
-    constructor(host, set) {
+    constructor(host, set, base = "") {
       this.host = host;
+      this.base = base;
       this.set = set;
       this.units = set.units.map(([number, sheet, x, y, values, photos, boxes, maxima]) =>
         this.measured({ number, sheet, x, y, values, photos, boxes, maxima }));
@@ -321,7 +322,7 @@
       const dead = this.set.quiet || "dead";
       const told = unit.quiet ? dead : this.headline(unit);
       const picture = make("span", { class: unit.quiet ? "sprite none" : "sprite" }, unit.quiet ? dead : null);
-      const link = make(this.host.dataset.link ? "a" : "a", {
+      const link = make("a", {
         href: `${this.host.dataset.link || ""}#${unit.number}`,
         "aria-label": `Unit ${unit.number}: ${told}`,
       }, picture, make("span", { class: "number" }, String(unit.number)), make("span", { class: "told", title: told }, bdi(told)));
@@ -341,7 +342,7 @@
       const sprite = tile.querySelector(".sprite");
       sprite.style.setProperty("--across", across);
       sprite.style.setProperty("--down", down);
-      cut(sprite, this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h);
+      cut(sprite, this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h, this.base);
     }
     follow(first = false) {
       const wanted = /^#(\d+)$/.exec(location.hash);
@@ -640,6 +641,37 @@
     fade();
   }
 
+  /* ---- the units of two layers beside each other; their data come when they are asked for ---- */
+  const loaded = new Map();
+  function load(key, script) {
+    if (!loaded.has(script)) {
+      loaded.set(script, new Promise((done, failed) => {
+        const node = make("script", { src: `${root}/${script}` });
+        node.addEventListener("load", () => done(data.get(key)));
+        node.addEventListener("error", failed);
+        document.head.append(node);
+      }));
+    }
+    return loaded.get(script);
+  }
+  function mountSide(section) {
+    const select = section.querySelector("select");
+    const show = async () => {
+      const { key, script, page } = select.selectedOptions[0].dataset;
+      const host = make("div", { "data-still": true, "data-link": `${root}/${page}`, "aria-label": `Units of ${select.value}` });
+      section.querySelector("div").replaceChildren(host);
+      try {
+        const set = await load(key, script);
+        if (host.isConnected) new Units(host, set, `${root}/${script.slice(0, script.lastIndexOf("/") + 1)}`);
+      } catch {
+        host.append(make("p", { class: "empty" }, "The units of this layer cannot be loaded."));
+      }
+    };
+    select.selectedIndex = Number(section.dataset.side);
+    select.addEventListener("change", show);
+    return show();
+  }
+
   /* ---- everything on this page ---- */
   document.addEventListener("DOMContentLoaded", () => {
     mountTheme();
@@ -653,6 +685,7 @@
       const set = data.get(host.dataset.units);
       if (set) new Units(host, set);
     });
+    [...document.querySelectorAll("[data-side]")].reduce((before, section) => before.then(() => mountSide(section)), Promise.resolve());
     document.querySelectorAll("[data-window]").forEach((host) => {
       const set = data.get(host.dataset.window);
       if (set) mountWindow(host, set);

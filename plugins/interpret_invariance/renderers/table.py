@@ -100,18 +100,18 @@ def document(result: Invariances) -> Document:
     """
     found, blocks = rows(result), list[Block]()
     for transform in result.curves:
-        title = Title(transform.replace("_", " ").capitalize(), _span(result, transform))
-        blocks += [title, _table(result, [row for row in found if row.transform == transform])]
-    return Document([*blocks, Paragraph(_notes(result))], *records(Row, found))
+        title = Title(transform.replace("_", " ").capitalize(), span(result, transform))
+        blocks += [title, transform_table(result, [row for row in found if row.transform == transform])]
+    return Document([*blocks, Paragraph(notes(result))], *records(Row, found))
 
 
-def _span(result: Invariances, transform: str) -> str:
+def span(result: Invariances, transform: str) -> str:
     """The unit of a transformation and its range."""
     unit, amounts = result[transform].unit, result[transform].amounts
     return f"{unit}; {number(float(amounts[0]))} to {number(float(amounts[-1]))}, {len(amounts)} steps"
 
 
-def _table(result: Invariances, found: Sequence[Row]) -> Table:
+def transform_table(result: Invariances, found: Sequence[Row]) -> Table:
     """One transformation's numbers."""
     head = ["image"]
     for layer in result.layers:
@@ -149,7 +149,7 @@ def _middle(values: Sequence[float]) -> float:
     return nan if any(map(isnan, values)) else median(values)
 
 
-def _notes(result: Invariances) -> str:
+def notes(result: Invariances) -> str:
     """How to read the numbers."""
     count = len(result.skipped)
     skipped = f" {count} image{'s' if count > 1 else ''} cannot be read." if count else ""

@@ -16,6 +16,7 @@ from interpret_figures.photographs import Photographs
 from interpret_gallery import UnitTile, photographs, save_picture, tile_size
 from interpret_topk.maxima import maxima_edges
 from interpret_topk.pages.layers import LayerPage, layer_sheet, layers_sheet
+from interpret_topk.pages.sides import Side, sides_sheet
 from interpret_topk.results import Exemplars, LayerExemplars
 
 __all__ = ["ExemplarPages", "unit_tiles"]
@@ -46,6 +47,18 @@ class ExemplarPages(Page[Exemplars]):
         }
         cover = own[len(own) // 2].cover if own else _cover(result, units, context)
         return [layers_sheet(result, pages, result.labels, title=context.step, cover=cover), *own]
+
+    def compare(self, results: Sequence[tuple[Exemplars, PageContext]]) -> Iterable[Sheet]:
+        """The layers of several steps beside each other, those that have pages here."""
+        sides = [Side(context, _own_units(result, context), result.labels) for result, context in results]
+        shown = [side for side in sides if side.units]
+        return [sides_sheet("Patches side by side", shown)] if len(shown) > 1 else []
+
+
+def _own_units(result: Exemplars, context: PageContext) -> dict[str, list[UnitTile]]:
+    size = (result.input or context.network.input).size
+    own = {name: layer for name, layer in result.layers.items() if not context.later_page(name)}
+    return {name: unit_tiles(layer, boxes_of(layer, size)) for name, layer in own.items()}
 
 
 def _cover(result: Exemplars, units: Mapping[str, Sequence[UnitTile]], context: PageContext) -> str:

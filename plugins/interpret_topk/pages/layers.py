@@ -11,7 +11,7 @@ from interpret.plugin import PageContext, Sheet
 from interpret.results import Result
 from interpret_gallery import Chart, Draw, Link, Series, Table, UnitTile, chart, render, table, write_units
 
-__all__ = ["LayerPage", "layer_sheet", "layers_sheet", "purities"]
+__all__ = ["LayerPage", "layer_sheet", "layers_sheet", "mean_purity", "purities"]
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,13 @@ def _row(
         len(units) - len(strongest),
         max(strongest, default=None),
     ]
-    if labels:
-        pure = [value for value in purities(units, labels) if value is not None]
-        row.append(fmean(pure) if pure else None)
-    return row
+    return [*row, mean_purity(units, labels)] if labels else row
+
+
+def mean_purity(units: Sequence[UnitTile], labels: Mapping[str, int]) -> float | None:
+    """The mean of `purities`; None where none is known."""
+    pure = [value for value in purities(units, labels) if value is not None]
+    return fmean(pure) if pure else None
 
 
 def purities(units: Sequence[UnitTile], labels: Mapping[str, int]) -> list[float | None]:

@@ -5,8 +5,9 @@
 - ``ablation``: variants side by side.
 """
 
+from interpret_training.pages.ablation import AblationPage
 from interpret_training.pages.evaluation import EvaluationPage
 from interpret_training.pages.evolution import EvolutionPage
 from interpret_training.pages.training import TrainingPage
 
-__all__ = ["EvaluationPage", "EvolutionPage", "TrainingPage"]
+__all__ = ["AblationPage", "EvaluationPage", "EvolutionPage", "TrainingPage"]

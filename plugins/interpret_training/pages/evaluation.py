@@ -12,7 +12,7 @@ from torch import Tensor
 
 from interpret.plugin import Page, PageContext, Sheet
 from interpret_figures.text import category
-from interpret_gallery import Chart, Series, Table, chart, render, table
+from interpret_gallery import Cell, Chart, Series, Table, chart, render, table
 from interpret_training.evaluation.probe import Evaluation
 from interpret_training.pages.training import labels, listed
 
@@ -53,14 +53,14 @@ class EvaluationPage(Page[Evaluation]):
     def compare(self, results: Sequence[tuple[Evaluation, PageContext]]) -> Iterable[Sheet]:
         """The errors of several steps beside each other."""
         names = labels([context for _, context in results])
-        rows = [
+        rows: list[list[Cell]] = [
             [name, 100 * one.scores.error, 100 * one.scores.error5, one.scores.loss, one.scores.images]
             for name, (one, _) in zip(names, results, strict=True)
         ]
         shown = Table(["step", "top-1 error, %", "top-5 error, %", "loss", "images"], rows, "Errors")
         series = [
-            Series("top-1 error", [float(row[1]) for row in rows]),
-            Series("top-5 error", [float(row[2]) for row in rows]),
+            Series("top-1 error", [100 * one.scores.error for one, _ in results]),
+            Series("top-5 error", [100 * one.scores.error5 for one, _ in results]),
         ]
         drawn = chart(Chart("Errors", names, series, y_label="%", kind="bar", low=0.0))
         body = render("interpret_training", "evaluations.html", chart=drawn, table=table(shown))
@@ -80,7 +80,7 @@ def _names(result: Evaluation) -> list[str]:
 
 def _present(result: Evaluation) -> list[int]:
     """The categories that have images."""
-    return [int(place) for place in result.labels.unique()]
+    return sorted(set(result.labels.tolist()))
 
 
 def _bars(result: Evaluation) -> Chart:
@@ -97,7 +97,7 @@ def _categories(result: Evaluation, counts: Int[Tensor, "category category"]) ->
     """A row for each category with images."""
     names, errors = _names(result), listed(result.category_errors(), 100)
     own = result.probabilities.gather(1, result.labels[:, None])[:, 0].double()
-    rows = []
+    rows: list[list[Cell]] = []
     for place in _present(result):
         others = counts[place].clone()
         others[place] = 0

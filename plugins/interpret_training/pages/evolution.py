@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from typing import ClassVar
 
+from markupsafe import Markup
+
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import Chart, Quantity, Series, Table, chart, from_file, render, table
+from interpret_gallery import Chart, Link, Quantity, Series, Table, chart, from_file, render, table
 from interpret_training.evolution.renderers.table import Row, notes, rows, settling
 from interpret_training.evolution.results import Evolution, LayerEvolution
 from interpret_training.pages.formed import UnitRow, formed
@@ -75,11 +77,17 @@ def _front(result: Evolution, found: Sequence[Row], context: PageContext, cover:
             for measure in measures(result)
         ],
         left_out=len(result.layers) - len(names),
-        settling=table(from_file(settling(result), "When units settle")),
+        settling=table(_linked(from_file(settling(result), "When units settle"), context)),
         notes=notes(result),
     )
     summary = f"When features form, from epoch {result.epochs[0]} to {result.epochs[-1]}."
     return Sheet(context.step, body, summary=summary, cover=cover)
+
+
+def _linked(shown: Table, context: PageContext) -> Table:
+    """The table with its layers as links to their pages."""
+    rows = [[Link(str(name), context.sheet_url(str(name))), *others] for name, *others in shown.rows]
+    return replace(shown, rows=rows)
 
 
 def measures(result: Evolution) -> list[Measure]:
@@ -180,14 +188,11 @@ def _numbers(layer: LayerEvolution, own: Sequence[Row]) -> Table:
         "epoch", "never positive" if layer.signed else "dead", "found already", "new", "settled",
         "other strongest image", "cosine with the projection before",
     ]  # fmt: skip
-    lines = [
-        [
-            row.epoch,
-            row.dead,
-            *map(_known, (row.overlap, row.turnover, row.settled, row.jumps, row.similarity)),
-        ]
-        for row in own
-    ]
+
+    def shares(row: Row) -> tuple[float, ...]:
+        return row.overlap, row.turnover, row.settled, row.jumps, row.similarity
+
+    lines = [[row.epoch, row.dead, *map(_known, shares(row))] for row in own]
     return Table(head, lines, "Every checkpoint")
 
 
@@ -195,7 +200,7 @@ def _known(value: float) -> Quantity | None:
     return _share(None if isnan(value) else value)
 
 
-def _frames(result: Evolution, units: Sequence[UnitRow]) -> list[tuple[str, str]]:
+def _frames(result: Evolution, units: Sequence[UnitRow]) -> list[tuple[str, Markup]]:
     """What the slider shows at each checkpoint."""
     frames = []
     for column, epoch in enumerate(result.epochs):

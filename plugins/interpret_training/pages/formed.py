@@ -10,16 +10,16 @@ import torch
 from jaxtyping import UInt8
 
 from interpret.errors import DatasetError
+from interpret.images import as_images
 from interpret.plugin import PageContext
 from interpret_deconv.beyond import captions
 from interpret_deconv.renderers.tiles import Tiles
-from interpret_deconv.renderers.zoom import zoomed
+from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_figures import display
 from interpret_figures.grid import tile_size
-from interpret_figures.page import TIMES
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import number
-from interpret_gallery import Picture, save_picture
+from interpret_gallery import Piece, photographs, save_picture
 from interpret_training.evolution.results import Evolution
 
 __all__ = ["Formed", "UnitRow", "formed"]
@@ -32,23 +32,6 @@ STRIPS = 16
 
 PERCENTILE = 99.5
 """Of a projection's magnitudes: it gets full colour, as in the figures."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a picture.
-
-    Attributes:
-        picture: The picture.
-        x: Its left pixel there.
-        y: Its top pixel.
-        size: Height and width in pixels.
-    """
-
-    picture: Picture
-    x: int
-    y: int
-    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -122,26 +105,21 @@ def formed(result: Evolution, name: str, context: PageContext) -> Formed:
         UnitRow(unit, int(layer.settled[unit]), _cells(result, name, row, pieces, context))
         for row, unit in enumerate(layer.unit.tolist())
     ]
-    height, width = tiles.layer.patches.shape[-2:]
-    seen = f"{_by(height, width)} of {_by(*result.input.size)} pixels"
+    seen = shown_part(layer.projections(), tiles.layer, result.input.size)
     return Formed(rows, dead, seen, beyond, unread, next(iter(pieces.values()))[0].picture.url)
-
-
-def _by(height: int, width: int) -> str:
-    return f"{height} {TIMES} {width}"
 
 
 def _tiles(result: Evolution, name: str, context: PageContext) -> tuple[Tiles, str]:
     """What draws the projections there are, zoomed to their signals; why photographs cannot be read."""
     shown = zoomed(result[name].projections(), result.input.size)
     try:
-        photographs, unread = Photographs(context.images, result.ids, result.input), ""
+        read, unread = photographs(context, result), ""
     except (DatasetError, OSError) as error:
         nothing = [torch.zeros(result.input.shape)]
-        photographs, unread = Photographs(nothing, {}, result.input), str(error)
-    size = tile_size(*shown.patches.shape[-2:], SIDES)
+        read, unread = Photographs(as_images(nothing), {}, result.input), str(error)
+    size = tile_size(*shown.size, SIDES)
     channels = display.shown_channels(result.input, shown.patches.shape[1])
-    return Tiles(shown, photographs, channels, size, PERCENTILE, smooth=False), unread
+    return Tiles(shown, read, channels, size, PERCENTILE, smooth=False), unread
 
 
 Drawn = tuple[UInt8[np.ndarray, "n h w 3"], UInt8[np.ndarray, "n h w 3"] | None]

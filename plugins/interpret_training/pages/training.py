@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from math import ceil, isnan
 from typing import ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import Chart, Series, Table, chart, render, table
+from interpret_gallery import Cell, Chart, Series, Table, chart, render, table
 from interpret_training.results import History, Scores, Training
 
 __all__ = ["TrainingPage"]
@@ -113,7 +114,7 @@ def _errors(history: History) -> Chart:
 def _steps(result: Training) -> Chart:
     """The loss of every step, or the means of some steps that follow each other where there are many."""
     many = max(ceil(len(result.losses) / POINTS), 1)
-    parts = result.losses.split(many)
+    parts = torch.split(result.losses, many)
     title = "Loss of every step" if many == 1 else f"Loss of every step, means of {many} steps"
     last = [min((place + 1) * many, len(result.losses)) for place in range(len(parts))]
     means = [float(part.double().mean()) for part in parts]
@@ -122,7 +123,7 @@ def _steps(result: Training) -> Chart:
 
 def _epochs(history: History) -> Table:
     """A row for each epoch; columns of which nothing is known are left out."""
-    columns = {
+    columns: dict[str, Sequence[float | None]] = {
         "epoch": list(range(1, len(history.rate) + 1)),
         "rate": listed(history.rate),
         "loss": listed(history.loss),
@@ -137,7 +138,9 @@ def _epochs(history: History) -> Table:
 
 def _scores(scores: Sequence[tuple[str, Scores]]) -> Table:
     """What the trained networks reach."""
-    rows = [[name, one.images, 100 * one.error, 100 * one.error5, one.loss] for name, one in scores]
+    rows: list[list[Cell]] = [
+        [name, one.images, 100 * one.error, 100 * one.error5, one.loss] for name, one in scores
+    ]
     head = ["of", "images", "top-1 error, %", "top-5, %", "loss"]
     return Table(head, rows, "Errors of the trained network")
 
