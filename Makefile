@@ -14,7 +14,7 @@ PLAIN  := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE
 	NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
 PORTABLE := -n auto --maxprocesses 8 --dist worksteal $(TESTS)
 
-.PHONY: help demo test test-all test-portable check format bench clean
+.PHONY: help demo browser test test-all test-portable check format bench clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what can be made
@@ -26,21 +26,25 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(READY)  ## Run the quickstart on the embedded network and scenes
+demo: $(READY)  ## Run the quickstart on the embedded network and scenes, and make its gallery
 	$(BIN)/interpret run quickstart --out runs/quickstart
+	$(BIN)/interpret gallery runs/quickstart
 
-test: $(READY)  ## Run the tests
+browser:  ## Install Chromium for the tests of pages, where that is possible; says how elsewhere
+	@sh tests/gallery/browser.sh
+
+test: $(READY) browser  ## Run the tests
 	$(PYTEST)
 
-test-all: $(READY)  ## Run the tests with the long trials
+test-all: $(READY) browser  ## Run the tests with the long trials
 	$(PYTEST) -m "slow or not slow"
 
-test-portable: $(READY)  ## Run the tests as an older processor would, with one thread and with two (TESTS=tests/topk: a part)
+test-portable: $(READY) browser  ## Run the tests as an older processor would, with one thread and with two (TESTS=tests/topk: a part)
 	$(PLAIN) $(BIN)/python tests/processor.py
 	$(PLAIN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PORTABLE)
 	$(PLAIN) OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q $(PORTABLE)
 
-check: $(READY)  ## Format, lint, strict types, tests
+check: $(READY) browser  ## Format, lint, strict types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,7 +54,7 @@ format: $(READY)  ## Write the format and the lint's own repairs
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## Print our time against each peer's, measured in one run
+bench: $(READY) browser  ## Print our time against each peer's, measured in one run
 	$(BIN)/python tests/benchmarks/run.py
 	$(BIN)/python tests/benchmarks/context.py  # trains two small networks: some minutes
 

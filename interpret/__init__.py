@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from interpret.results import Record, Result
     from interpret.run.runner import run_pipeline
     from interpret.run.summary import Run
+    from interpret.showing.drawing import show
+    from interpret.showing.shown import Shown
     from interpret.targets import Targets
 
     __version__: str
@@ -69,6 +71,7 @@ __all__ = [
     "Run",
     "Sample",
     "ShardedProbe",
+    "Shown",
     "StepError",
     "Targets",
     "UnknownNameError",
@@ -81,6 +84,7 @@ __all__ = [
     "load_renderer",
     "load_result",
     "run_pipeline",
+    "show",
     "wrap",
 ]
 
@@ -99,6 +103,8 @@ _HOMES = {
     "results": "Record Result",
     "run.runner": "run_pipeline",
     "run.summary": "Run",
+    "showing.drawing": "show",
+    "showing.shown": "Shown",
     "targets": "Targets",
 }
 

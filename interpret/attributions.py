@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -12,6 +12,7 @@ from interpret.images.inputs import InputSpec
 from interpret.moved import elsewhere
 from interpret.results import Result
 from interpret.targets import Targets
+from interpret.wording import counted, listed, value
 
 if not TYPE_CHECKING:  # or type checkers would believe any name
     __getattr__ = elsewhere(__name__)
@@ -52,6 +53,42 @@ class Attributions(Result):
     def attributions(self) -> Attributions:
         """Itself: a result of any probe that can be compared has this method."""
         return self
+
+    def summary(self) -> dict[str, str]:
+        """By which method, for what, and between which values."""
+        units = list(dict.fromkeys(self.target.tolist()))
+        names = [self._name(unit) for unit in units]
+        finite = self.maps[self.maps.isfinite()]
+        between = [value(float(end)) for end in (finite.min(), finite.max())] if finite.numel() else []
+        return {
+            "method": self.method,
+            "images": value(len(self.image)),
+            **({"layer": self.layer, "units": listed(units)} if self.layer else {"targets": listed(names)}),
+            "values": " to ".join(between) or "none that is finite",
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """What must be known of the method on this network, and images whose maps are not finite."""
+        broken = int((~self.maps.isfinite()).flatten(1).any(1).sum()) if self.maps.numel() else 0
+        told = [f"{counted(broken, 'image')} with values that are not finite."] if broken else []
+        return (*super().warnings(), *([self.note] if self.note else []), *told)
+
+    def _name(self, target: int) -> str:
+        return self.categories[target] if target < len(self.categories) else f"class {target}"
+
+    def numbers(self, place: int) -> dict[str, Any]:
+        """Who was asked about in the image at a place of the dataset, and what the method says of it."""
+        rows = (self.image == place).nonzero().flatten().tolist()
+        return {"attributions": list(map(self._row, rows))} if rows else {}
+
+    def _row(self, row: int) -> dict[str, Any]:
+        target, where = int(self.target[row]), dict[str, Any]()
+        if self.layer:
+            where = {"layer": self.layer, "unit": target, "position": self.position[row].tolist()}
+        else:
+            where = {"target": {"category": self._name(target), "index": target}}
+        note = {"note": self.note} if self.note else {}
+        return {"method": self.method, **where, "score": float(self.score[row]), **note}
 
     @property
     def targets(self) -> Targets:

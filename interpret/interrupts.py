@@ -24,7 +24,7 @@ STOPPED = 130
 GRACE = 0.3
 """Seconds in which the work may come to a place where it can stop."""
 
-_pressed, _told = Event(), Event()
+_pressed, _told, _awaited = Event(), Event(), Event()
 _describe: list[Callable[[], str]] = []
 _words: list[str] = []
 
@@ -61,6 +61,16 @@ def stopping(describe: Callable[[], str]) -> Iterator[None]:
         raise
     finally:
         _describe.pop()
+
+
+@contextmanager
+def until_interrupt() -> Iterator[None]:
+    """While this holds, Ctrl-C is how the user ends the program: at once, in silence, with exit code 0."""
+    _awaited.set()
+    try:
+        yield
+    finally:
+        _awaited.clear()
 
 
 def tell() -> None:
@@ -102,6 +112,8 @@ def _watch(ours: socket.socket, _theirs: socket.socket) -> None:
     """Wait for Ctrl-C, which arrives here whatever the main thread is doing."""
     while signal.SIGINT not in ours.recv(1):
         pass
+    if _awaited.is_set():
+        leave(0)
     _pressed.set()
     if _describe:  # there is work to be stopped
         ours.settimeout(GRACE)
@@ -115,10 +127,10 @@ def _watch(ours: socket.socket, _theirs: socket.socket) -> None:
     leave()
 
 
-def leave() -> NoReturn:
+def leave(code: int = STOPPED) -> NoReturn:
     """End the process at once, and the children that an executor has: Python takes seconds to tidy up."""
     _end_children()
-    os._exit(STOPPED)
+    os._exit(code)
 
 
 def _end_children() -> None:

@@ -16,8 +16,10 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 
 from torch import Tensor
 
+from interpret.describing import cleaned, fields_of
 from interpret.errors import InterpretError
 from interpret.images.inputs import InputSpec
+from interpret.wording import as_text
 
 LARGEST_INTEGER = 1 << 63
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -46,6 +48,8 @@ class Record:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "__repr__" not in vars(cls):  # or @dataclass would put one there that prints every number
+            cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
         Record.registered[_kind(cls)] = cls
         for kind in cls.__dict__.get("former_kinds", ()):
             Record.registered.setdefault(kind, cls)
@@ -56,8 +60,43 @@ class Record:
         hints = get_type_hints(cls)
         return {name: tuple(hint.dim_str.split()) for name, hint in hints.items() if hasattr(hint, "dim_str")}
 
+    def summary(self) -> dict[str, str]:
+        """Its main numbers as text, by what they are, in the order in which a person reads them.
+
+        A class that says nothing else shows what its fields hold.
+        """
+        return fields_of(self, _axes(type(self)))
+
+    def __repr__(self) -> str:
+        """Its class and its main numbers, a line for each."""
+        return as_text(type(self).__name__, rows_of(self))
+
 
 Record.registered[_kind(InputSpec)] = InputSpec
+
+
+def rows_of(record: Record) -> dict[str, str]:
+    """The summary of a record for people; where its class has none that works, what its fields hold."""
+    own = getattr(type(record), "summary", None)
+    try:
+        return cleaned(own(record)) if callable(own) else cleaned(Record.summary(record))
+    except Exception:  # noqa: BLE001 - who looks at a thing must not get an error in its place
+        return _plain_rows(record)
+
+
+def _plain_rows(record: Record) -> dict[str, str]:
+    try:
+        return cleaned(Record.summary(record))
+    except Exception:  # noqa: BLE001 - a record that is half made has not all fields
+        return {}
+
+
+def _axes(cls: type[Record]) -> dict[str, tuple[str, ...]]:
+    """The axes of its tensors; none where annotations cannot be read."""
+    try:
+        return cls.axes()
+    except NameError:
+        return {}
 
 
 @dataclasses.dataclass

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from interpret.describing import told_of_skipped
 from interpret.errors import InterpretError, clause
 from interpret.files.folders import (
     file_hash,
@@ -27,10 +28,23 @@ from interpret.files.folders import (
     require_kind,
     write_atomically,
 )
+from interpret.files.reading import printable
 from interpret.files.sealed import LARGEST_JSON, parse_json, seal, unseal
-from interpret.records import Decoder, Encoder, Record, files_of
+from interpret.records import Decoder, Encoder, Record, files_of, rows_of
+from interpret.wording import as_html
 
-__all__ = ["FORMAT", "Record", "Result", "load", "replace", "result_digest"]
+__all__ = [
+    "FORMAT",
+    "Record",
+    "Result",
+    "load",
+    "remember_images",
+    "remembered_images",
+    "replace",
+    "result_digest",
+    "rows_of",
+    "warnings_of",
+]
 
 FORMAT = 2
 """1 had no checksum of ``result.json`` itself, nor of further files; it is still read."""
@@ -38,6 +52,7 @@ FORMAT = 2
 R = TypeVar("R", bound=Record)
 
 _RECORD, _TENSORS = "result.json", "result.safetensors"
+_IMAGES = "_remembered_images"
 _OLD = b'{\n "format": 1,'
 
 
@@ -53,17 +68,58 @@ class Result(Record):
         """
         _save(self, folder)
 
-    def summary(self) -> dict[str, str]:
-        """Its main numbers as text, by name, in the order in which they are read."""
-        return {}
-
-    def warnings(self) -> tuple[str, ...]:
-        """What a person who reads it should know, in sentences."""
-        return ()
+    def __getstate__(self) -> dict[str, Any]:
+        """Its fields, without the images that it remembers."""
+        return {name: item for name, item in vars(self).items() if name != _IMAGES}
 
     def as_loaded(self) -> Result:
         """What `load_result` gives for it: another result where the class had another role once."""
         return self
+
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences that a person should read before believing it; none where all is as it should be.
+
+        A class that says nothing else tells of the images that its field ``skipped`` names.
+        """
+        return told_of_skipped(getattr(self, "skipped", ()))
+
+    def _repr_html_(self) -> str:
+        """The same as its ``repr``, with its warnings, as a notebook shows it."""
+        return as_html(type(self).__name__, rows_of(self), warnings_of(self))
+
+    def numbers(self, place: int) -> dict[str, Any]:  # noqa: ARG002 - for results that tell of single images
+        """What it holds of the image at a place of the dataset, as plain values for programs (JSON).
+
+        Empty where it says nothing of this image.
+        """
+        return {}
+
+
+def remember_images(result: Result, images: Any) -> None:
+    """Let a result know the images it was computed from, for as long as this process holds it.
+
+    They are no part of it: they are neither stored nor pickled nor compared.
+
+    Args:
+        result: The result.
+        images: What `interpret.images.as_images` takes; of None or an empty list nothing is remembered.
+    """
+    if images is not None and not (isinstance(images, list | tuple) and not images):
+        vars(result)[_IMAGES] = images
+
+
+def remembered_images(result: Result) -> Any:
+    """The images a result was computed from, as they were given; None where it does not know them."""
+    return vars(result).get(_IMAGES)
+
+
+def warnings_of(result: Result) -> tuple[str, ...]:
+    """The warnings of a result for people; none where a stranger's class fails or has a field so named."""
+    own = getattr(type(result), "warnings", None)
+    try:
+        return tuple(map(printable, own(result))) if callable(own) else ()
+    except Exception:  # noqa: BLE001 - who looks at a thing must not get an error in its place
+        return ()
 
 
 def replace(folder: Path, result: Result) -> None:

@@ -12,10 +12,12 @@ from jaxtyping import Float, Int
 from pydantic import StrictInt
 from torch import Tensor
 
+from interpret.describing import cleaned
 from interpret.errors import DatasetError, InterpretError, ModelError, UnknownNameError
 from interpret.images.dataset import Images
 from interpret.images.labels import LabelMap, find_output, match_labels
 from interpret.network.network import Network
+from interpret.wording import as_text, listed
 
 Target = StrictInt | str | None
 """A class: its index, its category, ``label``, ``predicted``, or None: the label where there is one."""
@@ -24,7 +26,7 @@ Unit = int | Literal["strongest"]
 """A channel of a layer, or the one with the largest activation in the image."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Targets:
     """One class or one neuron of each image of a batch.
 
@@ -59,6 +61,12 @@ class Targets:
 
     def __len__(self) -> int:
         return len(self.unit)
+
+    def __repr__(self) -> str:
+        """Whose they are, a line for each."""
+        rows = {"images": f"{len(self):,}"} | ({"layer": self.layer} if self.layer else {})
+        rows["units" if self.layer else "classes"] = listed(self.unit.tolist())
+        return as_text("Targets", cleaned(rows))
 
     def __getitem__(self, images: slice) -> Targets:
         """Those of some images."""

@@ -1,4 +1,4 @@
-"""What can be typed: run, check, list, describe, layers, schema, plugins."""
+"""What can be typed: run, view, check, list, describe, layers, schema, plugins."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from interpret.cli.folders import own_folder
+from interpret.cli.imports import importing
 from interpret.cli.options import ModelChoice, Option, ShardNumber, Size, model_options
 from interpret.errors import InterpretError, suggest
 from interpret.files.folders import user_path
@@ -24,6 +26,7 @@ PLURALS = ("models", "datasets", "probes", "renderers", "pages", "exporters", "e
 WELCOME = """See inside convolutional networks.
 
   interpret run quickstart      a first run without any download; says where its pictures are
+  interpret explain PHOTO --model M   one page with what a network sees in a photograph
   interpret list                the models, datasets, probes and renderers there are
   interpret describe topk       what one of them does, and its parameters
   interpret layers --model M    the layers of a network, such as torchvision:resnet18, and what works on each
@@ -101,6 +104,34 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
 
 
 @interpret.command()
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@model_options
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="CATEGORY",
+    help="Ask about this category too, by name or index; as often as needed.",
+)
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the run. [explained/PHOTO]")
+@click.option("--open", "opens", is_flag=True, help="Show the page in the browser.")
+@click.option("--force", is_flag=True, help="Run every step again, also unchanged ones.")
+@_json
+@_traceback
+def explain(photos: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Explain photographs: one page with what a network sees in each.
+
+    PHOTO is a picture, or a folder of them. The page shows the five most probable categories; what happens to
+    the probability where the photograph is covered; the strongest units of some layers, projected back to
+    pixels; and what the nearest of Captum's methods say. It opens from the file system.
+    """
+    registry = _registry()
+    from interpret.cli.explained import explain_and_tell  # noqa: PLC0415 - imports torch
+
+    explain_and_tell(photos, registry, as_json=as_json, **options)
+
+
+@interpret.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of the gallery. [RUN/gallery]")
 @click.option("--title", default="", help="What stands above. [the name of the run]")
@@ -116,6 +147,23 @@ def gallery(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     from interpret.cli.exporting import export_and_tell  # noqa: PLC0415 - imports torch
 
     export_and_tell(runs, _registry(), as_json=as_json, **options)
+
+
+@interpret.command()
+@click.argument("run", metavar="RUN")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to serve it. [any free one]")
+@_allow
+@_traceback
+def view(run: str, port: int, allow: tuple[str, ...], *, no_browser: bool) -> None:
+    """Look at the gallery of a run.
+
+    RUN is the folder of a run, or of a gallery. A gallery that is missing, or older than its run, is made
+    first. Its pages, and nothing else, are served to browsers on this machine until Ctrl-C.
+    """
+    from interpret.cli.viewing import find_site, view_site  # noqa: PLC0415 - may import torch
+
+    view_site(find_site(run, _registry, allow), port, browser=not no_browser)
 
 
 @interpret.command()
@@ -234,14 +282,7 @@ def default_folder(pipeline: Path) -> Path:
             a folder has not chosen where the links in it lead.
     """
     stem = pipeline.stem if pipeline.stem.strip(".") else "pipeline"
-    out = Path("runs") / stem
-    linked = out.parent.is_symlink() or out.is_symlink()
-    if linked and out.is_dir() and any(out.iterdir()) and not (out / ".lock").exists():
-        raise InterpretError(
-            f"A link leads from {out} to {out.resolve()}, a folder of other files, which a run could change. "
-            "Say where this run belongs: --out FOLDER."
-        )
-    return out
+    return own_folder(Path("runs") / stem)
 
 
 def find_pipeline(name: str | None) -> Path:
@@ -274,9 +315,10 @@ def find_pipeline(name: str | None) -> Path:
 
 def _registry() -> Registry:
     """What is installed; problems with plugins are mentioned on stderr."""
-    from interpret.plugin.discovery import registry  # noqa: PLC0415 - imports torch
+    with importing():
+        from interpret.plugin.discovery import registry  # noqa: PLC0415 - imports torch
 
-    found = registry()
+        found = registry()
     for problem in found.problems:
         click.echo(f"{click.style('plugin:', fg='yellow')} {printable_lines(str(problem))}", err=True)
     return found

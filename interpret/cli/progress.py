@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console, RenderableType
@@ -67,6 +69,15 @@ class Bars(Onlooker):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bars away while something is printed elsewhere than on their console."""
+        self._bars.stop()
+        try:
+            yield
+        finally:
+            self._bars.start()
 
     def started(self, step: str, parts: int) -> None:
         """A step begins, or knows now how many parts it has; without a number its bar only moves."""

@@ -2,6 +2,7 @@
 
 - ``dataset``: `Images`, with stable ids and labels; `as_images` makes them of paths, pictures, tensors.
 - ``items``, ``loaders``: one item of such a sequence; what a ``DataLoader`` yields.
+- ``matching``, ``paths``: the images that a result names, in any dataset; one id for each file.
 - ``columns``: data sets of columns, as those of Hugging Face: which is the picture, which the label.
 - ``inputs``: `InputSpec`, what a network expects of a picture, and its inverse.
 - ``pictures``: files, upright and of 8 bits; ``turns`` (EXIF), ``depths`` (more bits), ``scans`` (JPEG).
@@ -17,6 +18,8 @@ from interpret.images.dataset import Images, Object, Sample, as_images, require_
 from interpret.images.fills import Fill, blurred, filled, gaussian_window
 from interpret.images.inputs import InputSpec, Interpolation
 from interpret.images.labels import LabelMap, match_labels
+from interpret.images.matching import Matching
+from interpret.images.paths import whole_path
 from interpret.images.pictures import MAX_PIXELS, Picture, open_bytes, open_image, open_turned, upright
 from interpret.moved import elsewhere
 
@@ -28,6 +31,7 @@ __all__ = [
     "InputSpec",
     "Interpolation",
     "LabelMap",
+    "Matching",
     "Object",
     "Picture",
     "Sample",
@@ -41,6 +45,7 @@ __all__ = [
     "open_turned",
     "require_unique",
     "upright",
+    "whole_path",
 ]
 
 if not TYPE_CHECKING:  # or type checkers would believe any name

@@ -17,14 +17,17 @@ from torch import Tensor
 
 from interpret.errors import DatasetError, clause
 from interpret.files.contents import content_hashes, digest
+from interpret.files.reading import printable
 from interpret.images.arrays import as_picture
 from interpret.images.columns import Columns
 from interpret.images.inputs import InputSpec
-from interpret.images.items import PICTURE_KEYS, item_hash, item_id, split
+from interpret.images.items import PICTURE_KEYS, item_hash, item_ids, path_of, split
 from interpret.images.labels import as_categories, as_label, as_labels
 from interpret.images.loaders import Collated, collates, require_indexed, yielded
+from interpret.images.paths import whole_path
 from interpret.images.pictures import MAX_PIXELS, Picture, open_image, turn_asked, upright
 from interpret.images.turns import Turn
+from interpret.wording import as_text, listed
 
 __all__ = [
     "MAX_PIXELS",
@@ -146,6 +149,14 @@ class Images(ABC):
         return [()] * len(self)
 
     @property
+    def locations(self) -> Sequence[str]:
+        """Where the file of each image is, as `interpret.images.whole_path` writes it, or ""; or nothing.
+
+        Results that speak of a list of paths find the same files in a folder by them.
+        """
+        return ()
+
+    @property
     def indices(self) -> Sequence[int]:
         """The index of every image in the whole dataset (a subset keeps the places of its origin)."""
         return range(len(self))
@@ -160,6 +171,11 @@ class Images(ABC):
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        """Its class, how many images, their categories, and the first ids."""
+        name = type(self).__name__
+        return as_text("Images" if name.startswith("_") else name, _rows(self))
 
     def subset(self, places: Sequence[int]) -> Images:
         """The images at ``places``, in that order; they remember their place in this dataset.
@@ -205,6 +221,11 @@ class _Subset(Images):
         return [unsure[index] for index in self.places]
 
     @property
+    def locations(self) -> Sequence[str]:
+        locations = self.origin.locations
+        return [locations[index] for index in self.places] if locations else ()
+
+    @property
     def indices(self) -> Sequence[int]:
         indices = self.origin.indices
         return [indices[index] for index in self.places]
@@ -225,17 +246,23 @@ class _Given(Images):
 
     def __init__(self, items: Any) -> None:
         self.items = items
-        self._ids = [
-            item_id(items[i], i) if isinstance(items, list | tuple) else str(i) for i in range(len(items))
-        ]
+        listed = isinstance(items, list | tuple)
+        self._ids = item_ids(items) if listed else [str(place) for place in range(len(items))]
         require_unique(self._ids)
         self.columns = Columns.of(items)
-        listed = self.columns.categories if self.columns else getattr(items, "classes", ())
-        self.categories = as_categories(listed)
+        categories = self.columns.categories if self.columns else getattr(items, "classes", ())
+        self.categories = as_categories(categories)
 
     @property
     def ids(self) -> Sequence[str]:
         return self._ids
+
+    @cached_property
+    def locations(self) -> Sequence[str]:
+        if not isinstance(self.items, list | tuple):
+            return ()
+        paths = [path_of(item) for item in self.items]
+        return [whole_path(path) if path else "" for path in paths] if any(paths) else ()
 
     @cached_property
     def labels(self) -> Sequence[int | None]:
@@ -349,6 +376,17 @@ def _require_several(x: Tensor | np.ndarray) -> None:
             f"Images of shape {tuple(x.shape)} are one image or several grey ones. Give [x] for one image, "
             f"{channel} for several."
         )
+
+
+def _rows(images: Images) -> dict[str, str]:
+    """What a dataset is, for people; of one that is half made or fails, its class alone."""
+    try:
+        rows = {"images": f"{len(images):,}", "categories": listed(images.categories)}
+        first = [images.ids[place] for place in range(min(len(images), 3))]
+    except Exception:  # noqa: BLE001 - who looks at a thing must not get an error in its place
+        return {}
+    rows["ids"] = ", ".join(map(printable, first)) + (", …" if len(images) > len(first) else "")
+    return {name: printable(text) for name, text in rows.items() if text}
 
 
 def require_unique(ids: Sequence[str]) -> None:

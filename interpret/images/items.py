@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from PIL import Image
 
 from interpret.errors import DatasetError
 from interpret.files.contents import content_hash, digest
-from interpret.files.reading import printable
 from interpret.images.arrays import as_picture
+from interpret.images.paths import path_ids
 from interpret.images.pictures import upright
 
 PICTURE_KEYS = ("image", "img", "pixel_values")
@@ -59,13 +60,34 @@ def label_key(keys: Iterable[str]) -> str | None:
     return next((key for key in LABEL_KEYS if key in keys), None)
 
 
-def item_id(item: Any, index: int) -> str:
-    """The path of an item as one line of text; its place where it has none."""
+def item_ids(items: Sequence[Any]) -> list[str]:
+    """The path of each item as one line of text; its place where it has none.
+
+    A picture that Pillow has opened has the path of its file, unless another item has that too.
+    """
+    paths = [path_of(item) for item in items]
+    known = {at: path for at, path in enumerate(paths) if path is not None}
+    ids = dict(zip(known, path_ids([*known.values()]), strict=True))
+    often = Counter(ids.values())
+    return [
+        str(at) if path is None or (often[ids[at]] > 1 and not _is_path(items[at])) else ids[at]
+        for at, path in enumerate(paths)
+    ]
+
+
+def path_of(item: Any) -> str | Path | None:
+    """The file that an item is read from, as the user wrote it; None where it is not known."""
     try:
         picture, _ = split(item)
     except DatasetError:  # it is no image, and says so when it is asked for
-        return str(index)
-    return printable(Path(picture).as_posix()) if isinstance(picture, str | Path) else str(index)
+        return None
+    if not isinstance(picture, str | Path):
+        picture = getattr(picture, "filename", None) if isinstance(picture, Image.Image) else None
+    return picture if isinstance(picture, str | Path) and str(picture) else None
+
+
+def _is_path(item: Any) -> bool:
+    return isinstance(split(item)[0], str | Path)
 
 
 def item_hash(item: Any) -> str:

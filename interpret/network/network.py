@@ -36,7 +36,7 @@ from interpret.network.layouts import LayoutChoice, copied, require_layouts
 from interpret.network.map_graph import with_maps
 from interpret.network.passes import Findings, first_pass, noise_images
 from interpret.network.recording import Call, record
-from interpret.network.summarizing import summarize
+from interpret.network.summarizing import network_text, summarize
 from interpret.network.summary import Summary
 from interpret.network.views import LayerView, Views
 
@@ -87,6 +87,10 @@ class Network:
         self.output, self.layouts, self.check = output, require_layouts(layouts), check
         self._output_kind = output_kind
         self._lock, self._current = RLock(), Known(self.module)
+
+    def __repr__(self) -> str:
+        """Its class, input, parameters, layers and categories; nothing is computed for it."""
+        return network_text(self, self._current.findings)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but locks and what can be found out again."""

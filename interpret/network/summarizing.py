@@ -9,6 +9,7 @@ from typing import Protocol
 
 from torch import nn
 
+from interpret.describing import cleaned, spec_text
 from interpret.errors import ModelError
 from interpret.graph.delta.incremental import carried
 from interpret.graph.operations.table import multiply_adds
@@ -18,9 +19,11 @@ from interpret.graph.topdown.naming import nonlinearities
 from interpret.graph.topdown.rules import Rules
 from interpret.graph.topdown.saving import require_rules
 from interpret.images.inputs import InputSpec
-from interpret.network.recording import Call
+from interpret.network.passes import Findings
+from interpret.network.recording import Call, layer_names
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 from interpret.network.views import LayerView
+from interpret.wording import as_text, listed
 
 SCREEN = 40
 """So many layers are shown where nobody says how deep: those of the largest depth that are no more."""
@@ -31,6 +34,7 @@ class Summarized(Protocol):
 
     module: nn.Module
     input: InputSpec
+    categories: tuple[str, ...]
     aliases: dict[str, str]
 
     @property
@@ -112,6 +116,22 @@ def _aliases(network: Summarized) -> dict[str, tuple[str, ...]]:
 
 def _parameters(part: nn.Module) -> int:
     return sum(item.numel() for item in part.parameters())
+
+
+def network_text(network: Summarized, findings: Findings | None) -> str:
+    """The class of a network, its input, parameters, layers and categories: what is known without a pass.
+
+    Args:
+        network: The network.
+        findings: What its first passes told, if there were any.
+    """
+    rows = {"input": spec_text(network.input), "parameters": f"{_parameters(network.module):,}"}
+    rows["layers"] = "named on first use: network.layers"
+    if findings is not None and findings.calls:
+        rows["layers"] = listed(layer_names(findings.calls))
+    if network.categories:
+        rows["categories"] = listed(network.categories)
+    return as_text(f"Network {type(network.module).__name__}", cleaned(rows))
 
 
 class _Engine:

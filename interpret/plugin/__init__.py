@@ -5,6 +5,7 @@
 - ``hookspecs``: the hooks a plugin can implement.
 - ``discovery``: which plugins there are, what each offers, and what went wrong; ``flaws`` finds the faults.
 - ``parameters``, ``values``: what users write for a plugin, checked and explained.
+- ``rendering``: what a renderer is called with, in whatever form a person has it.
 - ``modelnames``: a model in one text, ``torchvision:resnet18``.
 - ``library``: `load_model`, `load_dataset`, `load_probe`, `load_renderer`, `load_result`.
 """

@@ -35,9 +35,10 @@ from interpret.images.dataset import Images, as_images
 from interpret.images.inputs import InputSpec
 from interpret.modules.budget import bounded
 from interpret.modules.outputs import Output, OutputKind
-from interpret.network.entry import takes_network
+from interpret.network.entry import takes_images, takes_network
 from interpret.network.layouts import LayoutChoice
 from interpret.network.network import Network
+from interpret.plugin.rendering import takes_anything
 from interpret.plugin.shards import Job, shard_grid
 from interpret.plugin.values import value_flaw
 from interpret.progress import track_ranges
@@ -208,11 +209,11 @@ class Probe(Plugin):
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Its ways in take a Network and nothing else, and run in plain surroundings."""
+        """Its ways in take a Network, any sequence of images, and run in plain surroundings."""
         super().__init_subclass__(**kwargs)
         for name in {"run", "run_shard"} & vars(cls).keys():
             if not getattr(vars(cls)[name], "__isabstractmethod__", False):
-                setattr(cls, name, takes_network(vars(cls)[name]))
+                setattr(cls, name, takes_network(takes_images(vars(cls)[name])))
 
     collective: ClassVar[bool] = False
     """Whether the processes that ``torchrun`` starts do its work together."""
@@ -270,9 +271,23 @@ class Renderer(Plugin, Generic[R]):
     The annotation of ``result`` says which results it draws.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """It is called with any sequence of images, or None, and with any folder, which need not be there."""
+        super().__init_subclass__(**kwargs)
+        render = vars(cls).get("render")
+        if render is not None and not getattr(render, "__isabstractmethod__", False):
+            cls.render = takes_anything(render)  # type: ignore[method-assign]
+
     @abstractmethod
     def render(self, result: R, images: Images, folder: Path) -> Sequence[Path]:
-        """Write files into ``folder`` and return them; ``images`` is the whole dataset of the step."""
+        """Write files into ``folder`` and return them.
+
+        Args:
+            result: What is drawn.
+            images: The whole dataset of the step. Users may give any sequence of paths, pictures or tensors,
+                or None: then those that the result remembers.
+            folder: Where the files go. Users may give it as text; it is made where it is missing.
+        """
 
 
 class Executor(Plugin):

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+from jaxtyping import UInt8
+
 from interpret.images.dataset import Images
 from interpret.network.network import Network
 from interpret.plugin.interfaces import Plugin, Probe, result_of
@@ -37,6 +40,11 @@ class Photo:
     size: tuple[int, int]
     name: str
     category: str = ""
+
+    @property
+    def alt(self) -> str:
+        """What it is, for those who cannot see it."""
+        return f"Photograph {self.name}" + (f", {self.category}" if self.category else "")
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class PageContext(ABC):
     """What a page knows of the step it shows, and where its files go.
 
     Attributes:
+        run: The name of its run folder.
         step: The name of the step.
         model: The name of its model in the pipeline.
         dataset: The name of its dataset.
@@ -79,6 +88,7 @@ class PageContext(ABC):
         folder: The folder of the step's pages: pictures and data of theirs belong there.
     """
 
+    run: str
     step: str
     model: str
     dataset: str
@@ -106,11 +116,23 @@ class PageContext(ABC):
         """
 
     @abstractmethod
+    def pixels(self, index: int, result: Result) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The same photograph as pixels, to draw on or to cut from; None where it cannot be read."""
+
+    @abstractmethod
+    def sheet_url(self, name: str) -> str:
+        """The address of the sheet of this step that has the name, whether it is written already or not."""
+
+    @abstractmethod
     def later_page(self, layer: str) -> str:
         """The address of the page about a layer that a step has which took this one's result.
 
         What is shown there, with more beside it, need not be shown here; empty where there is none.
         """
+
+    @abstractmethod
+    def site_url(self, path: Path) -> str:
+        """The address of a file in ``folder``, seen from the gallery's first page."""
 
     @abstractmethod
     def url(self, path: Path) -> str:

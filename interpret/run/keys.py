@@ -138,7 +138,7 @@ class Provenance:
             "plugins": self._plugins(),
             "models": self.models,
             "datasets": self.datasets,
-            "code": {path: known for files in self.code.values() for path, known in files.items()},
+            "code": dict(sorted(item for files in self.code.values() for item in files.items())),
         }
 
     def _plugins(self) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def run_pipeline(
     executor: str | Executor = "local",
     progress: Progress | None = None,
     force: bool = False,
+    networks: Mapping[str, Network] | None = None,
 ) -> Run:
     """Run a pipeline into a folder; what is there already and has not changed is kept.
 
@@ -77,6 +78,7 @@ def run_pipeline(
         executor: Who computes the shards: the name of a plugin, or one with its parameters.
         progress: Who is told how far it is.
         force: Compute everything again.
+        networks: Models that are loaded already, by their names in the pipeline; the others are loaded.
 
     Raises:
         PipelineError: If the pipeline has mistakes.
@@ -95,6 +97,7 @@ def run_pipeline(
     chosen = executor if isinstance(executor, Executor) else find_executor(known, executor)
     folder = RunFolder(user_path(out))
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force, allow)
+    runner.loaded.update(networks or {})
     fresh = force and not (shard or merge)
     with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=fresh):
         if follows() and not (shard or merge):
@@ -116,6 +119,7 @@ class _Runner:
     merge: bool
     force: bool
     allow: Sequence[str] = ()
+    loaded: dict[str, Network] = field(default_factory=dict)
     origins: Provenance = field(init=False)
     runs: dict[str, StepRun] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
@@ -129,7 +133,8 @@ class _Runner:
         failed = [run.error for run in self.runs.values() if run.status == "failed"]
         if failed:
             raise StepError("\n".join(failed)) from self.errors[0]
-        return Run(self.folder.path, self.runs)
+        images = {name: self.origins.images[step.dataset] for name, step in self.pipeline.steps.items()}
+        return Run(self.folder.path, self.runs, images)
 
     def follow(self) -> Run:
         """Take part in the steps whose work the processes of ``torchrun`` share; the first one writes."""
@@ -143,11 +148,11 @@ class _Runner:
 
     def open(self) -> None:
         """Load what the steps use before any of them runs, so that a mistake shows at once."""
-        networks, images = dict[str, Network](), dict[str, Images]()
+        networks, images = dict(self.loaded), dict[str, Images]()
         for name in {step.dataset: None for step in self.pipeline.steps.values()}:
             with _error_context(f"It was found while the dataset {name!r} was opened."):
                 images[name] = self.pipeline.datasets[name].open()
-        for name in {step.model: None for step in self.pipeline.steps.values()}:
+        for name in {step.model: None for step in self.pipeline.steps.values() if step.model not in networks}:
             choice = self.pipeline.models[name]
             with _error_context(f"It was found while the model {name!r} was loaded."):
                 networks[name] = choice.model.load(choice.device, seed=self.pipeline.seed)
@@ -172,11 +177,11 @@ class _Runner:
 
     def note(self, run: StepRun) -> None:
         """Tell the manifest and the onlookers; processes that compute shards leave the manifest alone."""
-        if run.status != "running":
-            self.progress.finished(run.name, run.status)
         if not self.shard:
             with suppress(OSError):  # a full disk: the step's own error says so
                 self.folder.write_manifest(self.manifest(run))
+        if run.status != "running":
+            self.progress.finished(run.name, run.status)
 
     def attempt(self, step: Step) -> StepRun:
         """Run one step and say what became of it."""

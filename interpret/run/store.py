@@ -320,6 +320,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a mapping whole or not at all."""
+    """Write a mapping whole or not at all, in its own order: that of steps is one to read them in."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode())

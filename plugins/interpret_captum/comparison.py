@@ -11,6 +11,8 @@ from torch import Tensor
 from interpret.attributions import Attributions
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import listed
+from interpret.wording import value as number
 
 Family = Literal["agreement", "faithfulness", "sensitivity", "localisation", "sanity", "cost"]
 
@@ -141,6 +143,18 @@ class Comparison(Result):
     randomised: dict[str, Float[Tensor, "stage image"]] = field(default_factory=dict)
     covered: Float[Tensor, " image"] | None = None
     notes: tuple[str, ...] = ()
+
+    def summary(self) -> dict[str, str]:
+        """What is compared by what."""
+        return {
+            "probes": listed(self.probes, most=8),
+            "images": number(self.each.shape[2]),
+            "measured": listed([metric.title for metric in self.metrics], most=14),
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """What must be known of the whole comparison."""
+        return (*super().warnings(), *self.notes)
 
     def value(self, probe: str, metric: str) -> float:
         """One number of the table; NaN where the metric was not measured or does not apply."""

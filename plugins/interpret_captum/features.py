@@ -16,6 +16,7 @@ from interpret.network import Network, batches
 from interpret.plugin import Probe
 from interpret.results import Result
 from interpret.run import cached_pieces
+from interpret.wording import value
 from interpret_captum.mining import layer_features
 
 
@@ -30,6 +31,11 @@ class Features(Result):
 
     layers: dict[str, Float[Tensor, "image ..."]]
     ids: tuple[str, ...]
+
+    def summary(self) -> dict[str, str]:
+        """The shape of each layer's activations."""
+        shapes = {name: " x ".join(map(str, found.shape[1:])) for name, found in self.layers.items()}
+        return {"images": value(len(self.ids)), **shapes}
 
 
 class LayerFeatures(Probe):

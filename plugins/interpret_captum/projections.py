@@ -28,7 +28,7 @@ from interpret_captum import library as captum
 from interpret_captum.copies import NONLINEAR, ModuleCopy, quiet, warn_of_plain_gradients
 from interpret_deconv import LayerProjections, Projections
 from interpret_deconv.cutting import MAX_MB, cut
-from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, packed
+from interpret_deconv.mined import choose, empty_projections, in_images, mined_layers, packed
 from interpret_deconv.own_patches import OwnPatches, with_own_patches
 from interpret_deconv.projection import LayerProjector
 from interpret_deconv.signed import signed_layers
@@ -64,9 +64,8 @@ class _NeuronProbe(Probe):
         """
         images, copy = as_images(images), ModuleCopy.of(network)
         warn_of_plain_gradients(copy, "the probe deconv")
-        layers = mined_layers(exemplars, self.layers)
+        layers, exemplars = mined_layers(exemplars, self.layers), in_images(exemplars, images)
         works = {layer: self._work(copy, exemplars, layer) for layer in layers}
-        check_images(images, exemplars)
         used = sorted({index for work in works.values() for index in work.found.image.tolist()})
         self._project(network, images, works, used)
         return Projections(

@@ -12,6 +12,7 @@ from interpret.errors import InterpretError, UnknownNameError
 from interpret.images import Fill, InputSpec
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import counted, listed, value
 from interpret_correspondence.distances import Zeros
 from interpret_correspondence.masks import Box
 
@@ -159,6 +160,23 @@ class Correspondence(Result):
         """The masks of each row."""
         single = [slice(mask, mask + 1) for mask in range(len(self.parts))]
         return [*single, slice(len(self.parts), None)] if self.draws else single
+
+    def summary(self) -> dict[str, str]:
+        """What was masked in how many images, and the distances at each layer: smaller is more alike."""
+        rows = {
+            "images": value(len(self.image)),
+            "parts": listed(self.parts),
+            "random masks": value(self.draws),
+        }
+        for layer in self.layers:
+            means = zip(self.rows, self.mean(layer).tolist(), strict=True)
+            rows[f"distance at {layer}"] = ", ".join(f"{name} {value(mean)}" for name, mean in means)
+        return rows
+
+    def warnings(self) -> tuple[str, ...]:
+        """Images that could not be read, or do without a part."""
+        told = f"{counted(len(self.missing), 'mask')} could not be put on an image."
+        return (*super().warnings(), *([told] if self.missing else []))
 
     def _layer(self, layer: str) -> LayerDistances:
         if layer not in self.layers:

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from interpret.moved import elsewhere
-from interpret.plugin import Dataset, Probe, Renderer, hookimpl
+from interpret.plugin import Dataset, Page, Probe, Renderer, hookimpl
 from interpret_datasets.animal_pose import AnimalPose
 from interpret_datasets.caltech import Caltech101, Caltech256
+from interpret_datasets.files import Files
 from interpret_datasets.folder import Folder
 from interpret_datasets.huggingface import HuggingFaceDataset
 from interpret_datasets.imagenet import Imagenet
@@ -17,6 +18,7 @@ __all__ = [
     "AnimalPose",
     "Caltech101",
     "Caltech256",
+    "Files",
     "FindOverlap",
     "Folder",
     "HuggingFaceDataset",
@@ -37,7 +39,7 @@ if not TYPE_CHECKING:  # or type checkers would believe any name
 
 @hookimpl
 def register_datasets() -> list[type[Dataset]]:
-    """A folder, a data set of Hugging Face, and the published data sets."""
+    """A folder, files, a data set of Hugging Face, and the published data sets."""
     published: list[type[Dataset]] = [
         AnimalPose,
         Caltech101,
@@ -47,7 +49,7 @@ def register_datasets() -> list[type[Dataset]]:
         Voc2007,
         Voc2012,
     ]
-    return [Folder, HuggingFaceDataset, *published]
+    return [Folder, Files, HuggingFaceDataset, *published]
 
 
 @hookimpl
@@ -62,3 +64,11 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     from interpret_datasets.renderers import OverlapPairs  # noqa: PLC0415 - matplotlib takes time
 
     return [OverlapPairs]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows the result of ``overlap`` in a gallery."""
+    from interpret_datasets.pages import OverlapPage  # noqa: PLC0415 - matplotlib takes time
+
+    return [OverlapPage]

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from interpret.errors import DatasetError, UnknownNameError
 from interpret.files import content_hashes, digest, printable, user_path
-from interpret.images import Images, Sample, open_image, require_unique
+from interpret.images import Images, Sample, open_image, require_unique, whole_path
 from interpret.plugin import Dataset
 from interpret_datasets.walking import SUFFIXES, find, tell
 
@@ -85,6 +85,12 @@ class FolderImages(Images):
     def ids(self) -> Sequence[str]:
         """Paths relative to the folder."""
         return self._ids
+
+    @property
+    def locations(self) -> Sequence[str]:
+        """The whole path of every file."""
+        root = whole_path(self.root)
+        return [f"{root.rstrip('/')}/{name}" for name in self._ids]
 
     @property
     def labels(self) -> Sequence[int | None]:

@@ -11,12 +11,14 @@ from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field
 from torch import Tensor
 
+from interpret.describing import told_of_skipped
 from interpret.errors import InterpretError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError
 from interpret.plugin import DATASET_OF, Plugin, Probe, dataset_of
 from interpret.progress import track_long
 from interpret.results import Result
+from interpret.wording import counted, value
 from interpret_datasets.correlation import correlated
 from interpret_datasets.miniatures import SIDE, miniature
 from interpret_datasets.thumbnails import read_thumbnails
@@ -60,6 +62,20 @@ class Overlap(Result):
     pictures: UInt8[Tensor, "shown photograph height width rgb"]
     skipped: tuple[tuple[str, str], ...] = ()
     skipped_others: tuple[tuple[str, str], ...] = ()
+
+    def summary(self) -> dict[str, str]:
+        """How many near-duplicates among how many pictures."""
+        one, other = self.compared
+        rows = {
+            "pairs": value(len(self.ids)),
+            "compared": f"{counted(one, 'image')} with {other:,}",
+            "least correlation that counts": value(self.threshold),
+        }
+        return rows | ({"most alike": " and ".join(self.ids[0])} if self.ids else {})
+
+    def warnings(self) -> tuple[str, ...]:
+        """Pictures of either data set that could not be read."""
+        return (*told_of_skipped(self.skipped), *told_of_skipped(self.skipped_others))
 
 
 def overlaps(

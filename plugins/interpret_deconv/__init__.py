@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from interpret.moved import elsewhere
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_deconv.attribution import Project
 from interpret_deconv.beyond import nonlinearities
 from interpret_deconv.neurons import Neuron
@@ -38,6 +38,14 @@ if not TYPE_CHECKING:  # or type checkers would believe any name
 def register_probes() -> list[type[Probe]]:
     """The probes ``deconv`` and ``project``."""
     return [Deconv, Project]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows the result of ``deconv`` in a gallery."""
+    from interpret_deconv.pages import ProjectionPages  # noqa: PLC0415 - matplotlib takes time
+
+    return [ProjectionPages]
 
 
 @hookimpl

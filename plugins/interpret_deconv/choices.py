@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from interpret.errors import InterpretError
 from interpret.graph import Rules
 
-__all__ = ["Nonlinear", "Rule"]
+__all__ = ["Nonlinear", "Rule", "as_rules"]
 
 Rule = Literal["deconvnet", "gradient", "guided"]
 Unpool = Literal["sum", "overwrite"]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 
 from interpret.errors import StepError, UnknownNameError
-from interpret.images import Images
+from interpret.images import Images, Matching
 from interpret_deconv.cutting import MAX_MB, cut, kept_size
 from interpret_deconv.results import LayerProjections
 from interpret_topk import Exemplars, LayerExemplars
 
-__all__ = ["check_images", "choose", "empty_projections", "mined_layers", "packed", "store"]
+__all__ = ["choose", "empty_projections", "in_images", "mined_layers", "packed", "store"]
 
 
 def mined_layers(exemplars: Exemplars, layers: Sequence[str]) -> list[str]:
@@ -53,20 +54,37 @@ def choose(
     return chosen & (mined.image >= 0) & ~mined.dead[:, None]
 
 
-def check_images(images: Images, exemplars: Exemplars) -> None:
-    """Refuse images other than those that were mined.
+def in_images(exemplars: Exemplars, images: Images) -> Exemplars:
+    """The exemplars as if they had been mined in these images, which may have another order or other paths.
 
     Raises:
-        StepError: If one of them is missing, or is another one.
+        StepError: If one of them is missing.
     """
-    ids = dict(zip(images.indices, images.ids, strict=True))
-    for index, id_ in exemplars.ids.items():
-        found = ids.get(int(index), "nothing")
-        if found != id_:
+    matching, ids, indices = Matching(images, exemplars.ids), images.ids, images.indices
+    places = {index: matching.find(index) for index in map(int, exemplars.ids)}
+    for index, place in places.items():
+        if place is None:
             raise StepError(
-                f"The exemplars were mined from other images: image {index} was {id_!r} and is {found!r}. "
+                f"The exemplars were mined from other images. {matching.reason(index)} "
                 "Use the dataset of the mining step."
             )
+    found = {index: place for index, place in places.items() if place is not None}
+    named = {str(indices[place]): ids[place] for place in sorted(found.values())}
+    moved = {index: indices[place] for index, place in found.items()}
+    same = all(old == new for old, new in moved.items())
+    return exemplars if same and named == exemplars.ids else _moved(exemplars, moved, named)
+
+
+def _moved(exemplars: Exemplars, moved: Mapping[int, int], ids: dict[str, str]) -> Exemplars:
+    """Exemplars whose images are elsewhere."""
+    largest = max(
+        [*moved, *(int(layer.image.max()) for layer in exemplars.layers.values() if layer.image.numel())]
+    )
+    table = torch.full((largest + 2,), -1)  # its last entry stands for no image
+    table[[*moved]] = torch.tensor([*moved.values()])
+    layers = {name: replace(layer, image=table[layer.image]) for name, layer in exemplars.layers.items()}
+    labels = {str(moved[int(index)]): label for index, label in exemplars.labels.items()}
+    return replace(exemplars, layers=layers, ids=ids, labels=labels)
 
 
 def empty_projections(

@@ -19,7 +19,7 @@ from interpret.progress import track
 from interpret.run import cached_pieces
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
 from interpret_deconv.cutting import MAX_MB
-from interpret_deconv.mined import check_images, choose, empty_projections, mined_layers, store
+from interpret_deconv.mined import choose, empty_projections, in_images, mined_layers, store
 from interpret_deconv.own_patches import own_patches, with_own_patches
 from interpret_deconv.projection import LayerProjector
 from interpret_deconv.results import LayerProjections, Projections
@@ -74,11 +74,10 @@ class Deconv(Probe):
         Raises:
             StepError: If the exemplars come from other images, or a chosen unit does not exist.
         """
-        layers = mined_layers(exemplars, self.layers)
+        layers, images = mined_layers(exemplars, self.layers), as_images(images)
+        exemplars = in_images(exemplars, images)
         works = {layer: self._work(network, exemplars, layer) for layer in layers}
-        images = as_images(images)
         local = {index: place for place, index in enumerate(images.indices)}
-        check_images(images, exemplars)
         signed = signed_layers(network, exemplars, layers)
         used = torch.unique(torch.cat([work.found.image for work in works.values()])).tolist()
 

@@ -14,6 +14,9 @@ from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import listed, percent, value
+from interpret_deconv.beyond import captions
+from interpret_topk.results import never_positive
 
 
 @dataclass(frozen=True)
@@ -123,3 +126,25 @@ class Projections(Result):
         if layer not in self.layers:
             raise UnknownNameError("projected layer", layer, self.layers)
         return self.layers[layer]
+
+    def summary(self) -> dict[str, str]:
+        """What was projected, and by which rule."""
+        return {
+            "images": value(len(self.ids)),
+            "layers": listed(self.layers),
+            "projections": value(sum(len(layer.unit) for layer in self.layers.values())),
+            "rule": self.rule,
+            "engine": self.engine,
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """Units never positive, what was done at other nonlinearities than ReLUs, and what was cut off."""
+        beyond = captions(self.nonlinearities)
+        told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
+        cut = (
+            f"Of each projection of {name} only a part is stored, with "
+            f"{percent(float(layer.kept.median()))} of its energy at the median."
+            for name, layer in self.layers.items()
+            if layer.kept is not None and len(layer.kept)
+        )
+        return (*super().warnings(), *never_positive(self.dead), *told, *cut)

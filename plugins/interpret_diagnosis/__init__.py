@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_diagnosis.activity import Activity, activity
 from interpret_diagnosis.aliasing import AliasEnergy, alias_energy
 from interpret_diagnosis.diagnosing import diagnose
@@ -56,3 +56,11 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     from interpret_diagnosis.renderers import DiagnosisFigure, DiagnosisReport  # noqa: PLC0415 - matplotlib takes time
 
     return [DiagnosisFigure, DiagnosisReport]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """The page of a gallery about ``diagnosis``."""
+    from interpret_diagnosis.pages import DiagnosisPage  # noqa: PLC0415 - as above
+
+    return [DiagnosisPage]

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from jaxtyping import Float
 from torch import Tensor
 
+from interpret.describing import told_of_skipped
 from interpret.images import InputSpec
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import counted
 from interpret_deconv import LayerProjections
 from interpret_diagnosis.activity import Activity
 from interpret_diagnosis.aliasing import AliasEnergy
@@ -189,6 +191,25 @@ class Diagnosis(Result):
 
     def __len__(self) -> int:
         return len(self.networks)
+
+    def summary(self) -> dict[str, str]:
+        """How much is probably wrong with each network."""
+        return {
+            network.label or "network": f"{counted(len(network.findings), 'finding')}, "
+            f"{counted(len(network.layers), 'layer')}, {counted(network.count, 'image')}"
+            for network in self.networks
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """Every finding, and images that could not be read."""
+        several = len(self.networks) > 1
+        told = [
+            f"{network.label + ': ' if several else ''}{finding.layer}: {finding.name}. {finding.evidence}"
+            for network in self.networks
+            for finding in network.findings
+        ]
+        skipped = dict.fromkeys(item for network in self.networks for item in network.skipped)
+        return (*told, *told_of_skipped(tuple(skipped)))
 
     def __getitem__(self, index: int) -> NetworkDiagnosis:
         return self.networks[index]

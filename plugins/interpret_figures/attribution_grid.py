@@ -19,6 +19,8 @@ from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import category, number
 
+__all__ = ["AttributionGrid", "asked"]
+
 
 class AttributionGrid(Renderer[Attributions]):
     """Each image beside its signed attribution, from any probe that attributes.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from interpret.images import InputSpec
 from interpret.results import Result
+from interpret.wording import counted, value
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,9 @@ class Filters(Result):
     layer: str
     weights: Float[Tensor, "unit channel height width"]
     input: InputSpec | None = None
+
+    def summary(self) -> dict[str, str]:
+        """How many filters of which layer, and their size."""
+        count, channels, height, width = self.weights.shape
+        size = f"{height} x {width} pixels, {counted(channels, 'channel')}"
+        return {"layer": self.layer, "filters": value(count), "size": size}

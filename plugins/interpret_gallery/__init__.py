@@ -2,36 +2,54 @@
 
 - ``exporter``, ``building``: runs -> a site. It knows no analysis: every plugin brings its own pages.
 - ``site``: the pages of every step; ``writing``: their files and what frames them.
-- ``overview``, ``networks``, ``unshown``: the pages that belong to no analysis.
+- ``overview``, ``networks``, ``unshown``, ``attributions``: the pages that belong to no analysis.
 - ``context``: what a page is given; ``names``: strangers' names as names of files.
-- The kit: ``templates`` (HTML with everything escaped), ``charts``, ``tables``, ``data`` (pictures;
-  numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a photograph).
+- The kit: ``templates`` (HTML with everything escaped), ``charts`` and their ``axes``, ``tables``, ``data``
+  (pictures; numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a
+  photograph), ``overlays`` (maps over a photograph), ``tiles`` (small pictures).
 """
 
-from interpret.plugin import Exporter, hookimpl
+from typing import Any
+
+from interpret.plugin import Exporter, Page, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
-from interpret_gallery.data import Picture, save_picture, write_data
+from interpret_gallery.context import photographs
+from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
 from interpret_gallery.exporter import Gallery
-from interpret_gallery.tables import Link, Table, table
+from interpret_gallery.overlays import OverlayMap, write_overlay
+from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
-from interpret_gallery.units import UnitTile, tile_size, write_units
+from interpret_gallery.tiles import write_tiles
+from interpret_gallery.units import Draw, UnitsSource, UnitTile, tile_size, units_source, write_units
 from interpret_gallery.windows import WindowMap, write_window
 
 __all__ = [
+    "Cell",
     "Chart",
+    "Draw",
     "Gallery",
     "Link",
+    "OverlayMap",
     "Picture",
+    "Piece",
+    "Quantity",
     "Series",
     "Table",
     "UnitTile",
+    "UnitsSource",
     "WindowMap",
     "chart",
+    "from_file",
+    "photographs",
     "render",
     "save_picture",
+    "strip",
     "table",
     "tile_size",
+    "units_source",
     "write_data",
+    "write_overlay",
+    "write_tiles",
     "write_units",
     "write_window",
 ]
@@ -41,3 +59,11 @@ __all__ = [
 def register_exporters() -> list[type[Exporter]]:
     """The exporter ``gallery``."""
     return [Gallery]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows `Attributions`, which are the core's, from whichever plugin they come."""
+    from interpret_gallery.attributions import AttributionsPage  # noqa: PLC0415 - matplotlib takes time
+
+    return [AttributionsPage]

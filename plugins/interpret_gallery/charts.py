@@ -6,23 +6,28 @@ colours apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, isfinite, log10
-from typing import Literal, TypeGuard
+from math import ceil, isfinite
+from typing import Literal
 
 from markupsafe import Markup
 
-from interpret_figures.text import number, numbers
+from interpret_figures.text import MINUS, number
+from interpret_gallery.axes import Axis, Scale, known, round_numbers
 from interpret_gallery.templates import render
 
 __all__ = ["Chart", "Series", "chart"]
 
-WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 14, 46
-BAR, GAP, NAMES = 16, 10, 190
+WIDTH, HEIGHT = 560, 280
+LEFT, RIGHT, TOP, BOTTOM = 56, 16, 18, 46
+BAR, GAP = 16, 10
+LETTER, LETTERS = 6.7, 24
 MARKS = ("circle", "square", "triangle", "diamond", "cross", "ring", "bar")
 """One for each colour; after seven, colours and marks come again."""
+
+MARKED = 32
+"""Points of a line that are all marked; of more, some are."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,24 @@ class Series:
         name: What they are of.
         values: One for each ``x`` of the chart; None: not known.
         spread: How far each may be off, such as a standard deviation; drawn as whiskers.
+        band: From where to where other values lie, such as quartiles; drawn as an area, in lines only.
     """
 
     name: str
     values: Sequence[float | None]
     spread: Sequence[float | None] | None = None
+    band: Sequence[tuple[float, float] | None] | None = None
+
+    def told(self, place: int) -> str:
+        """A value as text, with its spread and band; empty where it is not known."""
+        value, text = self.values[place], ""
+        if known(value):
+            spread = self.spread[place] if self.spread else None
+            band = self.band[place] if self.band else None
+            text = number(value)
+            text += f" ± {number(spread)}" if known(spread) else ""
+            text += f" ({number(band[0])} to {number(band[1])})" if band and all(map(known, band)) else ""
+        return text
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,10 @@ class Chart:
         kind: ``line``, or ``bar``: bars to the right, each below its name.
         low: The least value of the axis; None: from the values, and 0 for bars.
         high: The largest; None: from the values.
+        scale: Of the values: ``log`` for lines over powers of ten; what is not above zero is left out.
+        x_scale: Of numbers in ``x``.
+        limits: Values with a name, such as a threshold: drawn as a line across.
+        events: Places along ``x`` with a name: drawn as a line upright, in lines only.
     """
 
     title: str
@@ -63,6 +85,10 @@ class Chart:
     kind: Literal["line", "bar"] = "line"
     low: float | None = None
     high: float | None = None
+    scale: Scale = "linear"
+    x_scale: Scale = "linear"
+    limits: Sequence[tuple[float, str]] = ()
+    events: Sequence[tuple[float, str]] = ()
 
 
 def chart(shown: Chart) -> Markup:
@@ -73,80 +99,124 @@ def chart(shown: Chart) -> Markup:
         >>> str(drawn).count("<svg")
         1
     """
-    known = [value for series in shown.series for value in series.values if _known(value)]
-    if not known:
+    values = [value for series in shown.series for value in series.values if known(value, shown.scale)]
+    if not values:
         return render("interpret_gallery", "empty.html", text=f"{shown.title}: there are no values.")
-    ticks = _ticks(*_range(shown, known))
-    drawn = _lines(shown, ticks) if shown.kind == "line" else _bars(shown, ticks)
+    drawn = _lines(shown) if shown.kind == "line" else _bars(shown)
     legend = [(place % len(MARKS), series.name) for place, series in enumerate(shown.series)]
     return render("interpret_gallery", f"{shown.kind}_chart.html", shown=shown, legend=legend, **drawn)
 
 
-def _known(value: float | None) -> TypeGuard[float]:
-    return value is not None and isfinite(value)
-
-
-def _range(shown: Chart, known: Sequence[float]) -> tuple[float, float]:
-    low = min(known) if shown.low is None else shown.low
-    high = max(known) if shown.high is None else shown.high
+def _value_axis(shown: Chart, start: float, end: float) -> Axis:
+    """The axis of the values, which holds all that is drawn at them."""
+    drawn = [value for series in shown.series for value in _drawn(series) if known(value, shown.scale)]
+    drawn += [value for value, _ in shown.limits if known(value, shown.scale)]
+    low = min(drawn) if shown.low is None else shown.low
+    high = max(drawn) if shown.high is None else shown.high
     if shown.kind == "bar":
         low, high = min(low, 0.0), max(high, 0.0)
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    if high <= low:
+        low, high = (low / 2, low * 2) if shown.scale == "log" else (low - 0.5, low + 0.5)
+    return Axis.around(low, high, start, end, shown.scale)
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers that reach from below ``low`` to above ``high``, at most seven."""
-    rough = (high - low) / 5
-    power = 10.0 ** floor(log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
-    first = floor(low / step + 1e-9)
-    found = [first * step]
-    while found[-1] < high - step * 1e-9:
-        found.append((first + len(found)) * step)
-    return [round(value, 12) for value in found]
+def _drawn(series: Series) -> list[float | None]:
+    """Values, and the ends of their spreads and bands."""
+    found = list(series.values)
+    for value, spread in zip(series.values, series.spread or (), strict=False):
+        found += [value - spread, value + spread] if known(value) and known(spread) else []
+    return found + [edge for band in series.band or () if band for edge in band]
 
 
-def _lines(shown: Chart, ticks: Sequence[float]) -> dict[str, object]:
-    places = _places(shown.x)
-    bottom = HEIGHT - BOTTOM
-
-    def y_of(value: float) -> float:
-        return round(bottom - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - TOP), 2)
-
-    lines = [
-        {
-            "mark": place % len(MARKS),
-            "path": _path(
-                [(x, y_of(v)) if _known(v) else None for x, v in zip(places, series.values, strict=True)]
-            ),
-            "points": [(x, y_of(v)) for x, v in zip(places, series.values, strict=True) if _known(v)],
-            "whiskers": [
-                (x, y_of(v + s), y_of(v - s))
-                for x, v, s in zip(places, series.values, series.spread or [None] * len(places), strict=True)
-                if v is not None and s is not None and isfinite(v) and isfinite(s) and s > 0
-            ],
-        }
-        for place, series in enumerate(shown.series)
-    ]
+def _lines(shown: Chart) -> dict[str, object]:
+    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    axis, along = _value_axis(shown, bottom, TOP), _along(shown)
+    places = [along.place(value) for value in _steps(shown.x)]
     return {
         "size": (WIDTH, HEIGHT),
-        "edges": (LEFT, WIDTH - RIGHT, TOP, bottom),
-        "ticks": [(y_of(value), text) for value, text in zip(ticks, numbers(*ticks), strict=True)],
-        "names": _spaced([(x, _name(name)) for x, name in zip(places, shown.x, strict=True)]),
-        "columns": _columns(shown, places),
-        "lines": lines,
+        "edges": (LEFT, right, TOP, bottom),
+        "ticks": axis.ticks(),
+        "names": _x_ticks(shown, along, places),
+        "columns": [{"x": x, **told} for x, told in zip(places, _columns(shown), strict=True)],
+        "lines": [_line(series, place, places, axis) for place, series in enumerate(shown.series)],
+        "limits": [(axis.place(value), text) for value, text in shown.limits if known(value, shown.scale)],
+        "events": [
+            _label(along.place(at), text, LEFT, right)
+            for at, text in shown.events
+            if known(at, shown.x_scale)
+        ],
     }
 
 
-def _places(x: Sequence[float] | Sequence[str]) -> list[float]:
-    """Where each value stands from left to right: in proportion where all are numbers, else evenly."""
-    given: list[float] = [float(value) for value in x if not isinstance(value, str)]
-    steps = given if len(given) == len(x) else [float(place) for place in range(len(x))]
-    low, high = min(steps), max(steps)
-    if high == low:
-        return [(LEFT + WIDTH - RIGHT) / 2 for _ in steps]
-    inner = WIDTH - RIGHT - LEFT - 24
-    return [round(LEFT + 12 + (value - low) / (high - low) * inner, 2) for value in steps]
+def _line(series: Series, place: int, places: Sequence[float], axis: Axis) -> dict[str, object]:
+    """The path, the marks, the whiskers and the area of one line."""
+    points = [
+        (x, axis.place(value)) if known(value, axis.scale) else None
+        for x, value in zip(places, series.values, strict=True)
+    ]
+    there = [point for point in points if point]
+    return {
+        "mark": place % len(MARKS),
+        "path": _path(points),
+        "points": there if len(there) <= MARKED else there[:: ceil(len(there) / 8)],
+        "whiskers": _whiskers(series, places, axis),
+        "area": _area(series, places, axis),
+    }
+
+
+def _whiskers(series: Series, places: Sequence[float], axis: Axis) -> list[tuple[float, float, float]]:
+    spread = series.spread or [None] * len(places)
+    return [
+        (x, axis.place(v + s), axis.place(v - s))
+        for x, v, s in zip(places, series.values, spread, strict=True)
+        if known(v) and known(s) and s > 0
+    ]
+
+
+def _area(series: Series, places: Sequence[float], axis: Axis) -> str:
+    """The outline of a band, in as many parts as it has; each from left to right above, and back below."""
+    parts: list[list[tuple[float, float, float]]] = [[]]
+    for x, band in zip(places, series.band or (), strict=False):
+        if band and all(known(edge, axis.scale) for edge in band):
+            parts[-1].append((x, axis.place(band[1]), axis.place(band[0])))
+        elif parts[-1]:
+            parts.append([])
+    return "".join(
+        "M"
+        + "L".join([f"{x} {top}" for x, top, _ in part] + [f"{x} {low}" for x, _, low in part[::-1]])
+        + "Z"
+        for part in parts
+        if len(part) > 1
+    )
+
+
+def _steps(x: Sequence[float] | Sequence[str]) -> list[float]:
+    """Numbers in proportion, names evenly."""
+    given = [float(value) for value in x if not isinstance(value, str)]
+    return given if len(given) == len(x) else [float(place) for place in range(len(x))]
+
+
+def _along(shown: Chart) -> Axis:
+    """The axis from left to right: from the first to the last value, with some room at both ends."""
+    steps, numeric = _steps(shown.x), not any(isinstance(value, str) for value in shown.x)
+    positive = [step for step in steps if step > 0]
+    scale: Scale = "log" if shown.x_scale == "log" and numeric and positive else "linear"
+    low = min(positive if scale == "log" else steps)
+    low = low / 2 if scale == "log" and min(steps) <= 0 else low  # zero stands at the left end
+    high = max(steps)
+    if high <= low:
+        low, high = (low / 2, high * 2) if scale == "log" else (low - 1, high + 1)
+    return Axis(low, high, LEFT + 12, WIDTH - RIGHT - 12, scale)
+
+
+def _x_ticks(shown: Chart, along: Axis, places: Sequence[float]) -> list[tuple[float, str]]:
+    """The names below the axis: of all values where they find room, else round numbers, else some."""
+    names = [(x, _name(name)) for x, name in zip(places, shown.x, strict=True)]
+    kept = _spaced(names)
+    if len(kept) == len(names) or along.scale == "log" or any(isinstance(value, str) for value in shown.x):
+        return kept
+    round_ones = [value for value in round_numbers(along.low, along.high) if along.low <= value <= along.high]
+    return [(along.place(value), _name(value)) for value in round_ones]
 
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:
@@ -169,52 +239,69 @@ def _spaced(names: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     return kept
 
 
-def _columns(shown: Chart, places: Sequence[float]) -> list[dict[str, object]]:
+def _columns(shown: Chart) -> list[dict[str, str]]:
     """What is told at the pointer, for each ``x``."""
     found = []
-    for place, (x, name) in enumerate(zip(places, shown.x, strict=True)):
-        values = [(series.name, series.values[place]) for series in shown.series]
-        told = [f"{series}: {number(value)}" for series, value in values if value is not None]
-        found.append({"x": x, "name": _name(name), "told": "\n".join(told)})
+    for place, name in enumerate(shown.x):
+        told = [(series.name, series.told(place)) for series in shown.series]
+        found.append(
+            {"name": _name(name), "told": "\n".join(f"{series}: {text}" for series, text in told if text)}
+        )
     return found
 
 
 def _name(value: object) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:g}".replace("-", MINUS)
 
 
-def _bars(shown: Chart, ticks: Sequence[float]) -> dict[str, object]:
+def _bars(shown: Chart) -> dict[str, object]:
     row = len(shown.series) * BAR + GAP
     height = TOP + len(shown.x) * row + BOTTOM
-
-    def x_of(value: float) -> float:
-        inside = min(max((value - ticks[0]) / (ticks[-1] - ticks[0]), 0), 1)
-        return round(NAMES + inside * (WIDTH - RIGHT - 40 - NAMES), 2)
-
-    rows = []
-    for place, name in enumerate(shown.x):
-        top, bars = TOP + place * row, []
-        for index, series in enumerate(shown.series):
-            value = series.values[place]
-            if value is not None and isfinite(value):
-                left, right = sorted((x_of(0.0), x_of(value)))
-                y, mark = top + GAP / 2 + index * BAR, index % len(MARKS)
-                bars.append({"mark": mark, "x": left, "y": y, "width": right - left, "text": number(value)})
-        text = _name(name)
-        rows.append(
-            {
-                "name": text if len(text) <= 28 else f"{text[:27]}…",
-                "y": top + row / 2,
-                "top": top,
-                "height": row,
-                "bars": bars,
-                "told": _columns(shown, [0.0] * len(shown.x))[place]["told"],
-                "full": text,
-            }
-        )
+    letters = max(min(len(_name(name)), LETTERS) for name in shown.x)
+    left = round(LETTER * letters + 20)
+    axis = _value_axis(shown, left, WIDTH - RIGHT - 40)
     return {
         "size": (WIDTH, height),
-        "edges": (NAMES, WIDTH - RIGHT - 40, TOP, height - BOTTOM),
-        "ticks": [(x_of(value), text) for value, text in zip(ticks, numbers(*ticks), strict=True)],
-        "rows": rows,
+        "edges": (left, WIDTH - RIGHT - 40, TOP, height - BOTTOM),
+        "ticks": axis.ticks(),
+        "rows": [_row(shown, place, told, axis, row) for place, told in enumerate(_columns(shown))],
+        "limits": [
+            _label(axis.place(value), text, left, WIDTH) for value, text in shown.limits if isfinite(value)
+        ],
+    }
+
+
+def _label(x: float, text: str, left: float, right: float) -> tuple[float, str, str]:
+    """Where an upright line stands, its text, and on which side of it that finds room."""
+    half = LETTER * len(text) / 2
+    return x, text, "start" if x - half < left else "end" if x + half > right else "middle"
+
+
+def _row(shown: Chart, place: int, told: Mapping[str, str], axis: Axis, height: float) -> dict[str, object]:
+    """The bars of one name."""
+    top, name = TOP + place * height, told["name"]
+    bars = [
+        _bar(series, place, axis, top + GAP / 2 + index * BAR) | {"mark": index % len(MARKS)}
+        for index, series in enumerate(shown.series)
+        if known(series.values[place])
+    ]
+    short = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+    return {**told, "short": short, "y": top + height / 2, "top": top, "height": height, "bars": bars}
+
+
+def _bar(series: Series, place: int, axis: Axis, y: float) -> dict[str, object]:
+    """One bar, with its spread and its value as text."""
+    value, spread = series.values[place] or 0.0, series.spread[place] if series.spread else None
+    left, right = sorted((axis.place(0.0), axis.place(value)))
+    whisker = (
+        (axis.place(value - spread), axis.place(value + spread)) if known(spread) and spread > 0 else None
+    )
+    end = max(right, whisker[1]) if whisker else right
+    return {
+        "x": left,
+        "y": y,
+        "width": round(right - left, 2),
+        "whisker": whisker,
+        "end": end,
+        "text": number(value),
     }

@@ -9,6 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+from jaxtyping import UInt8
+
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, InputSpec
 from interpret.network import Network
@@ -17,9 +20,9 @@ from interpret.results import Result
 from interpret.run import OpenedStep
 from interpret_figures.photographs import Photographs
 from interpret_gallery.data import picture_bytes
-from interpret_gallery.names import file_name
+from interpret_gallery.names import anchor, file_name, sheet_file
 
-__all__ = ["Context", "Photos", "relative_url"]
+__all__ = ["Context", "Photos", "photographs", "relative_url"]
 
 
 def relative_url(path: Path, start: Path) -> str:
@@ -62,13 +65,26 @@ class Photos:
             known[dataset, spec] = self.folder / (f"{base}-{count + 1}" if count else base)
         return known[dataset, spec]
 
-    def _write(self, context: Context, index: int, result: Result, spec: InputSpec, place: Path) -> Path:
+    def read(
+        self, context: Context, index: int, result: Result, spec: InputSpec
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """The pixels of a photograph; raises DatasetError or OSError where it cannot be read."""
+        pixels: UInt8[np.ndarray, "h w 3"] = (
+            self.reader(context, result, spec).read(index, spec.displayed).numpy()
+        )
+        return pixels
+
+    def reader(self, context: Context, result: Result, spec: InputSpec) -> Photographs:
+        """Reads the photographs of a result, each once while its pages are made."""
         key = (context.dataset, spec, id(result))
         if key not in self._readers:
             self._readers.clear()  # one result at a time: photographs take memory
             ids: Mapping[str, str] = getattr(result, "ids", {})
             self._readers[key] = Photographs(context.images, ids, spec)
-        blob, ending = picture_bytes(self._readers[key].read(index, spec.displayed).numpy())
+        return self._readers[key]
+
+    def _write(self, context: Context, index: int, result: Result, spec: InputSpec, place: Path) -> Path:
+        blob, ending = picture_bytes(self.read(context, index, result, spec))
         path = place.with_suffix(f".{ending}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(blob)
@@ -92,6 +108,11 @@ class Context(PageContext):
     base: Path
     photos: Photos
     later: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def run(self) -> str:  # type: ignore[override]
+        """The name of its run folder."""
+        return self.opened.run.folder.resolve().name
 
     @property
     def step(self) -> str:  # type: ignore[override]
@@ -131,7 +152,7 @@ class Context(PageContext):
 
     def photo(self, index: int, result: Result) -> Photo:
         """The photograph at that place of the dataset, stored once for all pages."""
-        spec = getattr(result, "input", None) or self.network.input
+        spec = self._spec(result)
         path = self.photos.write(self, index, result, spec)
         ids: Mapping[str, str] = getattr(result, "ids", {})
         return Photo(
@@ -140,6 +161,21 @@ class Context(PageContext):
             ids.get(str(index), str(index)),
             self._category(index),
         )
+
+    def pixels(self, index: int, result: Result) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The same photograph as pixels; None where it cannot be read."""
+        spec = self._spec(result)
+        if self.photos.write(self, index, result, spec) is None:
+            return None
+        return self.photos.read(self, index, result, spec)
+
+    def photographs(self, result: Result) -> Photographs:
+        """What reads the photographs of a result, shared with `photo`."""
+        return self.photos.reader(self, result, self._spec(result))
+
+    def _spec(self, result: Result) -> InputSpec:
+        found: InputSpec = getattr(result, "input", None) or self.network.input
+        return found
 
     def _category(self, index: int) -> str:
         labels, names = self._labels
@@ -155,10 +191,33 @@ class Context(PageContext):
         except (InterpretError, OSError):
             return [], ()
 
+    def sheet_url(self, name: str) -> str:
+        """The address of another sheet of the step: a file, or its place where all are on one page."""
+        if self.base != self.folder:
+            return f"#{anchor(self.folder.name, name)}"
+        return self.url(self.folder / sheet_file(name))
+
     def later_page(self, layer: str) -> str:
         """The page about a layer of a step that took this one's result; empty where there is none."""
         return self.later.get(layer, "")
 
+    def site_url(self, path: Path) -> str:
+        """The address of a file, seen from the gallery's first page."""
+        return relative_url(path, self.photos.folder.parent)
+
     def url(self, path: Path) -> str:
         """The address of a file, seen from the pages of the step."""
         return relative_url(path, self.base)
+
+
+def photographs(context: PageContext, result: Result) -> Photographs:
+    """What reads the photographs of a result as the network saw them, each once for all of its pages.
+
+    Args:
+        context: The step.
+        result: It has the ids of its images by place in the dataset, and ``input`` if it knows it.
+    """
+    if isinstance(context, Context):
+        return context.photographs(result)
+    spec = getattr(result, "input", None) or context.network.input
+    return Photographs(context.images, getattr(result, "ids", {}), spec)

@@ -15,9 +15,10 @@ from PIL import Image, features
 
 from interpret.errors import InterpretError
 from interpret.plugin import PageContext
+from interpret_figures.display import resize
 from interpret_gallery.names import file_name
 
-__all__ = ["Picture", "picture_bytes", "save_picture", "script_text", "write_data"]
+__all__ = ["Picture", "Piece", "picture_bytes", "save_picture", "script_text", "strip", "write_data"]
 
 QUALITY = 82
 """Of photographs and projections as WebP, from 0 to 100."""
@@ -36,6 +37,23 @@ class Picture:
     """
 
     url: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a picture, which ``parts.piece(piece, alt)`` shows: many small pictures are one file.
+
+    Attributes:
+        picture: The whole picture.
+        x: The left pixel of the part.
+        y: Its top pixel.
+        size: Its height and width in pixels.
+    """
+
+    picture: Picture
+    x: int
+    y: int
     size: tuple[int, int]
 
 
@@ -70,6 +88,13 @@ def save_picture(
     """
     blob, ending = picture_bytes(pixels, exact=exact)
     return Picture(context.url(_new_file(context.folder, name, ending, blob)), pixels.shape[:2])
+
+
+def strip(pictures: Sequence[UInt8[np.ndarray, "h w 3"]], height: int = 240) -> UInt8[np.ndarray, "h W 3"]:
+    """Pictures of one height side by side: two squares have the shape of a card's cover."""
+    sizes = [(height, max(round(height * item.shape[1] / item.shape[0]), 1)) for item in pictures]
+    tiles = [resize(item[None], size, smooth=True)[0] for item, size in zip(pictures, sizes, strict=True)]
+    return np.concatenate(tiles, axis=1)
 
 
 def write_data(context: PageContext, name: str, value: Any) -> str:

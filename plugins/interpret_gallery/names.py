@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
-__all__ = ["file_name"]
+__all__ = ["anchor", "file_name", "sheet_file"]
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 _DEVICES = frozenset(
@@ -34,3 +34,13 @@ def file_name(name: str, taken: tuple[str, ...] = ("index",)) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST].strip("-")
     mark = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{words}-{mark}" if words else mark
+
+
+def sheet_file(name: str) -> str:
+    """The file of a sheet in the folder of its step; the first one has no name."""
+    return f"{file_name(name) if name else 'index'}.html"
+
+
+def anchor(folder: str, name: str) -> str:
+    """Where a sheet stands on a page that holds all of them: ``folder`` is the name of its step's folder."""
+    return f"sheet-{file_name(f'{folder} {name}')}"

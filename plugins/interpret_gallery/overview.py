@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
+from interpret.plugin import Model
 from interpret.run import OpenedRun
 from interpret_gallery.templates import render
 
@@ -46,7 +47,7 @@ def _models(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
     return [
         {
             "name": name,
-            "what": _parameters(choice.model.model_dump(mode="json"), type(choice.model).name),
+            "what": _in_one_text(choice.model),
             "hash": str(_mapping(_mapping(run.manifest.get("models")).get(name)).get("weights", ""))[:12],
         }
         for run in runs
@@ -54,15 +55,23 @@ def _models(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
     ]
 
 
+def _in_one_text(model: Model) -> str:
+    """A model as ``zfnet:scenes``; all its parameters are in the recipe."""
+    told = getattr(model, model.after_colon)
+    other = f", weights {model.weights}" if model.weights and model.after_colon != "weights" else ""
+    return f"{model.name}:{told}{other}" if told else f"{model.name}, not trained"
+
+
 def _datasets(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
     found = []
     for run in runs:
         for name, dataset in run.pipeline.datasets.items():
             said = _mapping(_mapping(run.manifest.get("datasets")).get(name))
+            given = dataset.model_dump(mode="json", exclude_defaults=True)
             found.append(
                 {
                     "name": name,
-                    "what": _parameters(dataset.model_dump(mode="json"), type(dataset).name),
+                    "what": _parameters(given, type(dataset).name),
                     "images": str(said.get("images", "")),
                     "hash": str(said.get("fingerprint", ""))[:12],
                 }

@@ -11,10 +11,10 @@ from typing import Any
 from interpret.errors import InterpretError
 from interpret.plugin import Page, PageContext, Sheet, page_input
 from interpret.progress import track
-from interpret.results import Result
+from interpret.results import Result, rows_of, warnings_of
 from interpret.run import OpenedRun, OpenedStep
 from interpret_gallery.context import Context, Photos, relative_url
-from interpret_gallery.names import file_name
+from interpret_gallery.names import anchor, file_name, sheet_file
 from interpret_gallery.unshown import result_body, step_body
 
 __all__ = ["Chapter", "Site", "fitting_page"]
@@ -46,7 +46,11 @@ class Chapter:
 
     def file(self, sheet: Sheet) -> Path:
         """Where a page of it goes."""
-        return self.folder / f"{file_name(sheet.name, ('index',)) if sheet.name else 'index'}.html"
+        return self.folder / sheet_file(sheet.name)
+
+    def anchor(self, sheet: Sheet) -> str:
+        """Where it stands where all pages are one."""
+        return anchor(self.folder.name, sheet.name)
 
 
 @dataclass
@@ -91,7 +95,7 @@ class Site:
         if result is None:
             chapter.sheets = [Sheet(step.name, step_body(step, chapter.notes))]
             return
-        chapter.summary, chapter.warnings = result.summary(), result.warnings()
+        chapter.summary, chapter.warnings = rows_of(result), warnings_of(result)
         context = Context(
             step,
             chapter.folder,

@@ -13,8 +13,9 @@ from interpret.plugin import PageContext, Photo
 from interpret.progress import track
 from interpret_figures.grid import square
 from interpret_gallery.data import MOST_PIXELS, save_picture, write_data
+from interpret_gallery.names import file_name, sheet_file
 
-__all__ = ["LARGEST_TILE", "UnitTile", "tile_size", "write_units"]
+__all__ = ["LARGEST_TILE", "UnitTile", "UnitsSource", "tile_size", "units_source", "write_units"]
 
 LARGEST_TILE = 72
 """Pixels of the longer side of a tile: GoogLeNet's ten stages have a hundred thousand of them."""
@@ -124,6 +125,40 @@ def write_units(
         "units": [_row(unit, places.get(unit.number, (0, 0, 0))) for unit in units],
     }
     return write_data(context, layer, value)
+
+
+@dataclass(frozen=True)
+class UnitsSource:
+    """The units of a layer of one step, as a page beside the steps finds them.
+
+    Attributes:
+        name: What it is called there.
+        key: The layer, under which they were written.
+        script: The address of the data, seen from the gallery's first page.
+        page: The address of the layer's own page, seen from there.
+    """
+
+    name: str
+    key: str
+    script: str
+    page: str
+
+
+def units_source(context: PageContext, layer: str, name: str) -> UnitsSource:
+    """Where the units of a layer are that `write_units` wrote for a step.
+
+    Args:
+        context: The step.
+        layer: The layer; its page has the same name.
+        name: What it is called beside others.
+    """
+    folder = context.folder
+    return UnitsSource(
+        name,
+        layer,
+        context.site_url(folder / f"{file_name(layer)}.js"),
+        context.site_url(folder / sheet_file(layer)),
+    )
 
 
 def _layout(block: tuple[int, int]) -> _Sheets:

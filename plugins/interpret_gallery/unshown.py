@@ -9,7 +9,7 @@ from shutil import copyfile
 from markupsafe import Markup
 
 from interpret.plugin import PageContext
-from interpret.results import Result
+from interpret.results import Result, rows_of, warnings_of
 from interpret.run import OpenedStep
 from interpret_gallery.names import file_name
 from interpret_gallery.templates import render
@@ -44,8 +44,8 @@ def result_body(step: OpenedStep, result: Result, context: PageContext, notes: S
         "interpret_gallery",
         "result.html",
         kind=type(result).__name__,
-        summary=result.summary(),
-        warnings=result.warnings(),
+        summary=rows_of(result),
+        warnings=warnings_of(result),
         notes=notes,
         pictures=pictures,
         others=others,

@@ -64,7 +64,7 @@ def write_window(
     """
     value = {
         "photo": photo.url,
-        "alt": f"Photograph {photo.name}" + (f", {photo.category}" if photo.category else ""),
+        "alt": photo.alt,
         "size": list(photo.size),
         "window": list(window),
         "rows": [int(row) for row in rows],
@@ -83,13 +83,8 @@ def _map(context: PageContext, name: str, shown: WindowMap) -> dict[str, object]
     }
     if shown.names:
         legend = [
-            [
-                text,
-                save_picture(
-                    context, f"{name} colour {i}", np.full((8, 8, 3), colour, np.uint8), exact=True
-                ).url,
-            ]
-            for i, (text, colour) in enumerate(shown.legend)
+            [text, _swatch(context, f"{name} colour {place}", colour)]
+            for place, (text, colour) in enumerate(shown.legend)
         ]
         used = sorted({*map(int, np.unique(shown.values)), int(shown.whole)})  # of a thousand names a few
         place = {index: at for at, index in enumerate(used)}

@@ -41,7 +41,7 @@ class Writer:
             site=self.site,
             sheet=sheet,
             chapter=chapter,
-            navigation=self._navigation(path),
+            navigation=[] if self.site.single else self._navigation(path),
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(html, encoding="utf-8", newline="\n")

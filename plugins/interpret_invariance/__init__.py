@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_invariance.halves import half_widths, linearity
 from interpret_invariance.layers import first_and_last
 from interpret_invariance.measuring import invariance
@@ -36,3 +36,11 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     from interpret_invariance.renderers import InvariancePanels, InvarianceTable  # noqa: PLC0415 - matplotlib takes time
 
     return [InvariancePanels, InvarianceTable]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """The page of a gallery about ``invariance``."""
+    from interpret_invariance.pages import InvariancePage  # noqa: PLC0415 - as above
+
+    return [InvariancePage]

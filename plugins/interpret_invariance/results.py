@@ -12,6 +12,7 @@ from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import counted, listed, value
 from interpret_invariance.halves import half_widths, linearity
 from interpret_invariance.transforms import find_transformation
 from interpret_invariance.warping import Border
@@ -115,6 +116,17 @@ class Invariances(Result):
 
     def __len__(self) -> int:
         return len(self.image)
+
+    def summary(self) -> dict[str, str]:
+        """How images were transformed, and what was looked at."""
+        return {
+            "images": value(len(self.image)),
+            "transformations": ", ".join(
+                f"{name} ({counted(len(found.amounts), 'step')})" for name, found in self.curves.items()
+            ),
+            "layers": listed(self.layers),
+            "followed": f"{self.asked} of the target",
+        }
 
     @property
     def layers(self) -> tuple[str, ...]:

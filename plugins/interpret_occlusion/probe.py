@@ -20,7 +20,7 @@ from interpret.progress import track_long
 from interpret.run import cached_part
 from interpret.targets import Target, Targets, find_targets, tell, used_labels
 from interpret_deconv import LayerProjections, nonlinearities
-from interpret_deconv.mined import check_images
+from interpret_deconv.mined import in_images
 from interpret_occlusion.checks import NO_APPROXIMATE, NO_TOLERANCE
 from interpret_occlusion.features import project_unit
 from interpret_occlusion.results import OcclusionMaps, Sweep
@@ -82,8 +82,7 @@ class Occlusion(Probe):
             StepError: If the exemplars come from other images.
         """
         images = as_images(images)
-        if exemplars and self.layers:
-            check_images(images.whole, exemplars)
+        exemplars = in_images(exemplars, images.whole) if exemplars and self.layers else None
         logits = torch.cat([network(network.preprocess(sample.image)[None]).cpu() for sample in images])
         targets = find_targets(network, images, logits, self.target).tolist()
         matching = tell(used_labels(network, images, logits.shape[1], self.target))

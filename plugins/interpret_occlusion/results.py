@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -15,8 +15,11 @@ from interpret.errors import InterpretError
 from interpret.images import Fill, InputSpec
 from interpret.modules import OutputKind, as_probabilities, as_scores, has_probabilities
 from interpret.records import Record
-from interpret.results import Result
+from interpret.results import Result, remember_images, remembered_images
+from interpret.wording import listed
+from interpret.wording import value as number
 from interpret_deconv import LayerProjections
+from interpret_deconv.beyond import captions
 from interpret_occlusion.occluder import per_pixel
 
 T = TypeVar("T")
@@ -76,6 +79,25 @@ class Sweep(Result):
     output_kind: OutputKind = "logits"
     engine: str = "full"
     multiply_adds: tuple[int, int] = (0, 0)
+
+    def summary(self) -> dict[str, str]:
+        """What was asked about, and what the occluder did to it."""
+        return self.told(f"class {self.target}")
+
+    def told(self, target: str) -> dict[str, str]:
+        """The same, where the target has a name."""
+        asked = "probability" if self.has_probability else "output"
+        place = int(self.value.argmin())
+        row, column = divmod(place, len(self.columns))
+        top, left = int(self.rows[row]), int(self.columns[column])
+        return {
+            "target": target,
+            f"{asked} uncovered": number(self.unoccluded_value),
+            f"lowest {asked}": f"{number(float(self.value.min()))}, occluder at row {top}, column {left}",
+            "places": f"{len(self.rows)} x {len(self.columns)}",
+            "occluder": f"{self.window[0]} x {self.window[1]} of {self.size[0]} x {self.size[1]} pixels",
+            "engine": self.engine,
+        }
 
     def as_loaded(self) -> OcclusionMaps:
         """`sweep` once returned the maps of one image by themselves."""
@@ -214,13 +236,38 @@ class OcclusionMaps(Result):
         features = self.features[place : place + 1]
         shown = {*self.image[place : place + 1].tolist()}
         shown |= {index for layer in features for found in layer.values() for index in found.image.tolist()}
-        return replace(
+        one = replace(
             self,
             maps=self.maps[place : place + 1],
             image=self.image[place : place + 1],
             ids={index: name for index, name in self.ids.items() if int(index) in shown},
             features=features,
         )
+        remember_images(one, remembered_images(self))
+        return one
+
+    def summary(self) -> dict[str, str]:
+        """What was asked about, and what the occluder did to it, of one image or of several together."""
+        if len(self.maps) == 1:
+            (place,) = self.image.tolist()
+            return {"image": self.ids[str(place)], **self.maps[0].told(self._category(self.maps[0].target))}
+        targets = dict.fromkeys(self._category(maps.target) for maps in self.maps)
+        return {
+            "images": listed([self.ids[str(place)] for place in self.image.tolist()]),
+            "targets": listed(targets),
+            "largest drop": number(max((float(maps.drop.max()) for maps in self.maps), default=0.0)),
+            "engine": listed(dict.fromkeys(maps.engine for maps in self.maps)),
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """Why there is no projection of a layer, and what projections did beyond ReLUs."""
+        notes = (f"{layer} is not projected: {note}" for layer, note in self.notes.items())
+        beyond = captions(self.nonlinearities)
+        told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
+        return (*super().warnings(), *notes, *told)
+
+    def _category(self, target: int) -> str:
+        return self.categories[target] if target < len(self.categories) else f"class {target}"
 
     @property
     def only(self) -> Sweep:
@@ -261,11 +308,16 @@ class OcclusionMaps(Result):
     attribution = OfOne(lambda sweep: sweep.attribution)
     per_pixel = OfOne(lambda sweep: sweep.per_pixel)
 
+    def numbers(self, place: int) -> dict[str, Any]:
+        """The target of the image at a place of the dataset, and where covering it matters most."""
+        rows = (self.image == place).nonzero().flatten().tolist()
+        return {"occlusion": [_numbers(self.maps[row], self.categories) for row in rows]} if rows else {}
+
     def attributions(self) -> Attributions:
         """For each pixel, how much the target's logit falls when it is covered."""
         target = torch.tensor([maps.target for maps in self.maps])
         logits = torch.stack([maps.unoccluded for maps in self.maps])
-        return Attributions(
+        found = Attributions(
             maps=torch.stack([maps.attribution() for maps in self.maps]),
             image=self.image,
             ids={str(place): self.ids[str(place)] for place in self.image.tolist()},
@@ -278,6 +330,33 @@ class OcclusionMaps(Result):
             categories=self.categories,
             matching=self.matching,
         )
+        remember_images(found, remembered_images(self))
+        return found
+
+
+def _numbers(maps: Sweep, categories: Sequence[str]) -> dict[str, Any]:
+    """What one sweep comes to, in plain values; boxes are (top, left, bottom, right) in pixels."""
+    score, drop = "probability" if maps.has_probability else "value", maps.drop
+    most = int(drop.masked_fill(drop.isnan(), -torch.inf).argmax())
+    row, column = divmod(most, drop.shape[1])
+    top, left = int(maps.rows[row]), int(maps.columns[column])
+    return {
+        "target": _named(maps.target, categories),
+        score: maps.unoccluded_value,
+        "window": list(maps.window),
+        "places": list(drop.shape),
+        "most_important": {
+            "box": [top, left, top + maps.window[0], left + maps.window[1]],
+            "drop": float(drop[row, column]),
+            score: float(maps.value[row, column]),
+            "prediction": _named(int(maps.label[row, column]), categories),
+        },
+    }
+
+
+def _named(output: int, categories: Sequence[str]) -> dict[str, Any]:
+    name = categories[output] if output < len(categories) else f"class {output}"
+    return {"category": name, "index": output}
 
 
 Occlusions = OcclusionMaps

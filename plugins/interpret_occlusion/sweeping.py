@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from interpret.arguments import without_parameter
 from interpret.errors import InterpretError
-from interpret.images import Fill, as_images, filled
+from interpret.images import Fill, Picture, as_images, filled
 from interpret.network import Network, takes_network
+from interpret.results import remember_images
 from interpret.targets import check_classes, find_class
 from interpret_occlusion import checks
 from interpret_occlusion.engines import SweepTask, answer_everywhere, pick_engine, sums
@@ -28,7 +30,7 @@ Strongest = Literal["peak", "sum"]
 @takes_network
 def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the rest by name
     network: Network,
-    x: Float[Tensor, "c h w"],
+    x: Float[Tensor, "c h w"] | Picture | str | Path,
     window: int | tuple[int, int] = 16,
     stride: int | tuple[int, int] = 8,
     fill: Fill = 0.5,
@@ -43,11 +45,11 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
 ) -> OcclusionMaps:
     """Slide an occluder over an image and note what the network answers at every place.
 
-    It is what the probe ``occlusion`` finds in one image, and its renderers draw it from the images ``[x]``.
+    It is what the probe ``occlusion`` finds in one image; ``interpret.show`` draws it.
 
     Args:
         network: The network.
-        x: One preprocessed image.
+        x: One image, preprocessed; or a photograph, which is preprocessed: a path or a PIL image.
         window: Height and width of the occluder in pixels, or one number for both.
         stride: Pixels from one place to the next, down and across; the last ones end at the border.
         fill: What the occluder shows, in pixels from 0 to 1: a grey, a colour, ``mean``, ``blur`` or
@@ -81,18 +83,21 @@ def sweep(  # noqa: PLR0917 - what a sweep is asked by comes in this order, the 
         seed=seed,
         batch_size=batch_size,
     )
-    return OcclusionMaps(
+    images = as_images([x])
+    found = OcclusionMaps(
         maps=(swept,),
         image=torch.tensor([0]),
-        ids={"0": as_images([x]).ids[0]},
+        ids={"0": images.ids[0]},
         input=network.input,
         categories=network.categories,
     )
+    remember_images(found, images)
+    return found
 
 
 def sweep_image(  # noqa: PLR0917 - as `sweep`
     network: Network,
-    x: Float[Tensor, "c h w"],
+    x: Float[Tensor, "c h w"] | Picture | str | Path,
     window: int | tuple[int, int],
     stride: int | tuple[int, int],
     fill: Fill,

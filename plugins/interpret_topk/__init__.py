@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_topk.fields import layer_fields, own_patch
 from interpret_topk.maxima import maxima_edges
 from interpret_topk.mining import merge, mine
@@ -20,6 +20,14 @@ __all__ = [
     "mine",
     "own_patch",
 ]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows the result of ``topk`` in a gallery."""
+    from interpret_topk.pages import ExemplarPages  # noqa: PLC0415 - matplotlib takes time
+
+    return [ExemplarPages]
 
 
 @hookimpl

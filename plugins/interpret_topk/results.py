@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -12,6 +13,9 @@ from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import counted, listed, value
+
+__all__ = ["Exemplars", "LayerExemplars", "never_positive"]
 
 
 @dataclass(frozen=True)
@@ -109,3 +113,26 @@ class Exemplars(Result):
     def k(self) -> int:
         """How many neurons are kept of each unit."""
         return int(next(iter(self.layers.values())).values.shape[1])
+
+    def summary(self) -> dict[str, str]:
+        """How many images were seen, and the strongest neurons of how many units."""
+        units = sum(len(layer.values) for layer in self.layers.values())
+        return {
+            "images": value(self.count),
+            "layers": listed(self.layers),
+            "units": value(units),
+            "strongest of each": value(self.k) if self.layers else "0",
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """Images that could not be read or gave NaN, and units that are never positive."""
+        nan = f"{counted(len(self.nan_images), 'image')} gave NaN, left out: {listed(self.nan_images)}."
+        dead = never_positive({name: layer.dead for name, layer in self.layers.items()})
+        return (*super().warnings(), *([nan] if self.nan_images else []), *dead)
+
+
+def never_positive(dead: Mapping[str, Bool[Tensor, " unit"]]) -> tuple[str, ...]:
+    """A sentence about units that are never positive, by layer; none where there are none."""
+    found = {name: (int(units.sum()), len(units)) for name, units in dead.items()}
+    told = [f"{count} of {total} units of {name}" for name, (count, total) in found.items() if count]
+    return (f"Never positive in these images: {', '.join(told)}.",) if told else ()

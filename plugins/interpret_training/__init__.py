@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_training.ablation.ablating import ablate
 from interpret_training.ablation.probe import Ablate
 from interpret_training.ablation.results import Ablation
@@ -62,4 +62,12 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     )
     from interpret_training.renderers import TrainingCurves  # noqa: PLC0415
 
-    return [AblationFigure, AblationTable, EvolutionCurves, EvolutionGrid, EvolutionTable, TrainingCurves]
+    return [TrainingCurves, EvolutionGrid, EvolutionCurves, EvolutionTable, AblationFigure, AblationTable]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """The pages of a gallery about the results of this package."""
+    from interpret_training.pages import AblationPage, EvaluationPage, EvolutionPage, TrainingPage  # noqa: PLC0415 - as above
+
+    return [TrainingPage, EvaluationPage, EvolutionPage, AblationPage]

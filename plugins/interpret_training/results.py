@@ -12,6 +12,7 @@ from interpret.errors import StepError
 from interpret.network import Network
 from interpret.plugin import WeightsResult
 from interpret.records import Record
+from interpret.wording import counted, listed, percent, value
 from interpret_training.checkpoints import Checkpoint, load_checkpoint
 
 
@@ -66,6 +67,11 @@ class Scores(Record):
     images: int
     crops: int
 
+    def text(self) -> str:
+        """The errors in a few words."""
+        errors = f"top-1 error {percent(self.error)}, top-5 {percent(self.error5)}"
+        return f"{errors}, {counted(self.images, 'image')}"
+
 
 @dataclass(frozen=True)
 class Training(WeightsResult):
@@ -91,6 +97,21 @@ class Training(WeightsResult):
     images: int
     skipped: tuple[tuple[str, str], ...] = ()
     ended: str = ""
+
+    def summary(self) -> dict[str, str]:
+        """How long it was trained, and how well it classifies."""
+        rows = {
+            "images": value(self.images),
+            "epochs": value(len(self.history.loss)),
+            "checkpoints": listed([f"epoch {checkpoint.epoch}" for checkpoint in self.checkpoints]) or "none",
+        }
+        for name, scores in self.scores.items():
+            rows[name] = scores.text()
+        return rows
+
+    def warnings(self) -> tuple[str, ...]:
+        """Why it ended early, and images that could not be read."""
+        return (*super().warnings(), *([f"It ended early: {self.ended}"] if self.ended else []))
 
     def network(self, network: Network) -> Network:
         """The network with the weights of the last checkpoint.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_transfer.features import Features, extract
 from interpret_transfer.folds import Fold, draw_folds
 from interpret_transfer.gram import gram
@@ -48,4 +48,12 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     """What draws the results of ``transfer`` and ``scratch``."""
     from interpret_transfer.renderers import TransferCategories, TransferCurve, TransferLayers, TransferTable  # noqa: PLC0415 - matplotlib takes time
 
-    return [TransferCategories, TransferCurve, TransferLayers, TransferTable]
+    return [TransferLayers, TransferCurve, TransferTable, TransferCategories]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """The page of a gallery about ``transfer`` and ``scratch``."""
+    from interpret_transfer.pages import TransferPage  # noqa: PLC0415 - as above
+
+    return [TransferPage]

@@ -11,6 +11,7 @@ from torch import Tensor
 from interpret.errors import UnknownNameError
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import listed, percent, value
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,28 @@ class Transfer(Result):
     scaling: str
     without: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
+
+    def summary(self) -> dict[str, str]:
+        """What was asked, and the best layer of each network with the most training images."""
+        rows = {
+            "measure": self.measure,
+            "categories": value(len(self.categories)),
+            "training images": listed(self.sizes),
+            "test images": value(self.tested),
+            "folds": value(self.folds),
+        }
+        for network in self.networks:
+            known = [row for row in network.layers if not row.mean[-1].isnan()]
+            best = max(known, key=lambda row: float(row.mean[-1]), default=None)
+            if best is not None:
+                name = " ".join(filter(None, [best.layer, best.classifier]))
+                rows[f"best of {network.label or 'the network'}"] = f"{name}, {percent(float(best.mean[-1]))}"
+        return rows
+
+    def warnings(self) -> tuple[str, ...]:
+        """Images that could not be read, and categories without a positive test image."""
+        told = f"Without a positive test image, and left out of the means: {listed(self.without)}."
+        return (*super().warnings(), *([told] if self.without else []))
 
     def __getitem__(self, layer: str) -> LayerTransfer:
         """The first network's SVM on a layer, or whatever classifier comes first there."""

@@ -34,7 +34,10 @@ def tile(image: int, mask: int | None, *, fill: int = 128) -> np.ndarray:
 
 
 def sheet(made: SimpleNamespace, result: Correspondence, images: int = 5, draws: int = 3) -> Sheet:
-    return Sheet(result, Photographs(made.Squares(), result.ids, result.input), images, draws)
+    squares = made.Squares()
+    for index, name in result.ids.items():
+        squares.names[int(index)] = name
+    return Sheet(result, Photographs(squares, result.ids, result.input), images, draws)
 
 
 def test_every_picture_has_its_mask_in_its_place(made: SimpleNamespace, tmp_path) -> None:
@@ -79,7 +82,7 @@ def test_images_with_all_parts_come_first_and_others_say_why(made: SimpleNamespa
 
 @pytest.mark.parametrize("fill", ["noise", "mean", (1.0, 0.0, 0.0)])
 def test_masks_show_what_they_showed(made: SimpleNamespace, fill) -> None:
-    pictures = list(sheet(made, correspondence(fill=fill))._pictures(2))
+    pictures = list(sheet(made, correspondence(fill=fill)).pictures(2))
     seen = pictures[1][:4, 2:6].reshape(-1, 3)
     if fill == "noise":
         assert seen.std(0).min() > 20
@@ -108,7 +111,6 @@ def test_no_word_touches_another_or_leaves_the_page(made: SimpleNamespace) -> No
         missing=tuple((part, name + "-long" * 80, why * 6) for part, name, why in result.missing),
     )
     found = sheet(made, result)
-    found.photographs._now = list(result.ids.values())
     page = found.page()
     boxes = []
     for label in filter(lambda label: label.text, page.labels):

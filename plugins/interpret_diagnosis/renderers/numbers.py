@@ -34,6 +34,13 @@ class Number:
             return f"{value:.1%}"
         return f"{value:,.0f}" if self.kind == "count" else f"{value:.3g}"
 
+    def change(self) -> str:
+        """``more`` or ``less`` where the last network differs from the first by a tenth of the larger one."""
+        one, other = self.values[0], self.values[-1]
+        if one is None or other is None or abs(one - other) <= 0.1 * max(abs(one), abs(other)):
+            return ""
+        return "more" if other > one else "less"
+
 
 def numbers(result: Diagnosis) -> list[Number]:
     """All numbers: those of the first layer, of the second layer's projections, then of each layer."""

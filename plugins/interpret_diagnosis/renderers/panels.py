@@ -206,16 +206,23 @@ def projection_columns(count: int, wide: float) -> int:
     return min(range(1, count + 1), key=lambda columns: max(columns / wide, ceil(count / columns)))
 
 
-def spectrum(axes: Axes, found: Aliasing) -> None:
-    """The average spectrum of the projections along the axes, with the frequencies of the first stride."""
+def visible_spectrum(found: Aliasing) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Frequencies in cycles per pixel, without the mean, and the average energy there of the projections."""
     values = found.energy.profile.clamp_min(1e-30).numpy()
     frequency = np.linspace(0, 0.5, len(values))
-    visible = frequency >= 1 / max(
-        found.projections.patches.shape[2:]
-    )  # below lies the mean, which is left out
-    frequency, values = frequency[visible], values[visible]
+    visible = frequency >= 1 / max(found.projections.patches.shape[2:])  # below lies the mean
+    return frequency[visible], values[visible]
+
+
+def grid_frequencies(found: Aliasing) -> list[float]:
+    """The frequencies of the first stride, in cycles per pixel."""
     step = max(found.stride)
-    multiples = [number / step for number in range(1, step // 2 + 1)]
+    return [number / step for number in range(1, step // 2 + 1)]
+
+
+def spectrum(axes: Axes, found: Aliasing) -> None:
+    """The average spectrum of the projections along the axes, with the frequencies of the first stride."""
+    (frequency, values), multiples = visible_spectrum(found), grid_frequencies(found)
     for index in multiples:
         axes.axvline(index, color=SECOND, lw=0.9)
     axes.plot(frequency, values, color=MAIN, lw=0.8)

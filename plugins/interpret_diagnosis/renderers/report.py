@@ -95,12 +95,12 @@ def _differences(result: Diagnosis, lines: Sequence[Number]) -> str:
 
 
 def _difference(line: Number) -> str:
-    """One number in words, where it differs by a tenth of the larger one."""
-    one, other = line.values[0], line.values[-1]
-    if one is None or other is None or abs(one - other) <= 0.1 * max(abs(one), abs(other)):
+    """One number in words, where it differs."""
+    word = line.change()
+    if not word:
         return ""
-    word = "more" if other > one else "less"
-    return f"- {in_markdown(line.title)}: {line.text(one)} \N{RIGHTWARDS ARROW} {line.text(other)} ({word})"
+    one, other = line.text(line.values[0]), line.text(line.values[-1])
+    return f"- {in_markdown(line.title)}: {one} \N{RIGHTWARDS ARROW} {other} ({word})"
 
 
 def _limits(result: Diagnosis) -> str:
@@ -114,18 +114,18 @@ def _limits(result: Diagnosis) -> str:
 
 def _missing(network: NetworkDiagnosis) -> str:
     """Why numbers of a network are missing."""
-    reasons = {
-        **{in_markdown(about): reason for about, reason in network.notes.items()},
-        **{
-            f"shift, {markdown_code(layer)}": one.reason
-            for layer, one in network.shifts.items()
-            if one.reason
-        },
-    }
-    items = [f"- {about}: {in_markdown(reason)}" for about, reason in reasons.items()]
-    if network.skipped:
-        items.append(
-            f"- {len(network.skipped)} images that cannot be read; the first: "
-            + in_markdown(network.skipped[0][0])
-        )
+    items = [
+        f"- {in_markdown(about)}{f', {markdown_code(layer)}' if layer else ''}: {in_markdown(reason)}"
+        for about, layer, reason in missing(network)
+    ]
     return "\n".join([f"## Missing: {in_markdown(network.label)}", "", *items]) if items else ""
+
+
+def missing(network: NetworkDiagnosis) -> list[tuple[str, str, str]]:
+    """What is missing, of which layer (or empty), and why."""
+    found = [(about, "", reason) for about, reason in network.notes.items()]
+    found += [("shift", layer, one.reason) for layer, one in network.shifts.items() if one.reason]
+    if network.skipped:
+        said = f"{len(network.skipped)} cannot be read; the first: {network.skipped[0][0]}"
+        found.append(("images", "", said))
+    return found

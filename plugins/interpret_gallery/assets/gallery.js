@@ -31,6 +31,11 @@
     if (size >= 1000 && size < 1e6) return Math.round(value).toLocaleString("en-US").replace("-", "−");
     return String(Number(value.toPrecision(size >= 1 ? 3 : 2))).replace("-", "−");
   }
+  function share(part) {
+    const bar = make("span");
+    bar.style.width = `${Math.round(part * 100)}%`;
+    return make("span", { class: "track", "aria-hidden": "true" }, bar);
+  }
   const plural = (count, word) => `${count.toLocaleString("en-US")} ${word}${count === 1 ? "" : "s"}`;
 
   /* ---- light and dark ---- */
@@ -48,7 +53,7 @@
     const button = document.querySelector("[data-theme-button]");
     if (!button) return;
     button.textContent = THEMES[theme];
-    button.setAttribute("aria-label", theme === "auto" ? "Colours: as the system has them" : `Colours: ${theme}`);
+    button.setAttribute("aria-label", `Colours: ${THEMES[theme]}`);
   }
   function mountTheme() {
     let theme = remembered("interpret-theme");
@@ -214,9 +219,9 @@
   }
 
   /* ---- pieces of a sheet of tiles ---- */
-  function cut(node, sheet, x, y, width, height) {
+  function cut(node, sheet, x, y, width, height, base = "") {
     const [tall, wide] = sheet.size;
-    node.style.backgroundImage = `url("${sheet.url}")`;
+    node.style.backgroundImage = `url("${base}${sheet.url}")`;
     node.style.backgroundSize = `${(wide / width) * 100}% ${(tall / height) * 100}%`;
     node.style.backgroundPosition = `${wide > width ? (x / (wide - width)) * 100 : 0}% ${tall > height ? (y / (tall - height)) * 100 : 0}%`;
     node.style.aspectRatio = `${width} / ${height}`;
@@ -226,8 +231,9 @@
   /* ---- the units of a layer ---- */
   const KINDS = { projections: "Projections", patches: "Patches" };
   class Units {
-    constructor(host, set) {
+    constructor(host, set, base = "") {
       this.host = host;
+      this.base = base;
       this.set = set;
       this.units = set.units.map(([number, sheet, x, y, values, photos, boxes, maxima]) =>
         this.measured({ number, sheet, x, y, values, photos, boxes, maxima }));
@@ -246,6 +252,7 @@
         }
       }, { rootMargin: "400px" });
       this.draw();
+      window.addEventListener("beforeprint", () => { for (const tile of this.grid.children) if (tile.dataset.unit) this.paint(tile); });
       if (host.dataset.still === undefined) {
         window.addEventListener("hashchange", () => this.follow());
         document.addEventListener("keydown", (event) => this.key(event));
@@ -314,11 +321,10 @@
     tile(unit) {
       const dead = this.set.quiet || "dead";
       const told = unit.quiet ? dead : this.headline(unit);
-      const picture = make("span", { class: unit.quiet ? "sprite none" : "sprite" }, unit.quiet ? dead : null);
-      const link = make(this.host.dataset.link ? "a" : "a", {
+      const picture = make("span", { class: unit.quiet ? "sprite none" : "sprite", "aria-hidden": "true" }, unit.quiet ? dead : null);
+      const link = make("a", {
         href: `${this.host.dataset.link || ""}#${unit.number}`,
-        "aria-label": `Unit ${unit.number}: ${told}`,
-      }, picture, make("span", { class: "number" }, String(unit.number)), make("span", { class: "told", title: told }, bdi(told)));
+      }, picture, make("span", { class: "number" }, make("span", { class: "hidden" }, "Unit "), String(unit.number)), make("span", { class: "told", title: told }, bdi(told)));
       return make("li", { class: "tile", "data-unit": unit.number }, link);
     }
     headline(unit) {
@@ -332,7 +338,10 @@
       const across = this.set.across;
       const place = this.set.kinds.indexOf(this.state.kind);
       const down = Math.ceil(this.set.per / across);
-      cut(tile.querySelector(".sprite"), this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h);
+      const sprite = tile.querySelector(".sprite");
+      sprite.style.setProperty("--across", across);
+      sprite.style.setProperty("--down", down);
+      cut(sprite, this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h, this.base);
     }
     follow(first = false) {
       const wanted = /^#(\d+)$/.exec(location.hash);
@@ -370,7 +379,8 @@
       const at = tiles.indexOf(document.activeElement);
       if (event.key === "/") { event.preventDefault(); this.list.querySelector("input").focus(); }
       if (at < 0) return;
-      const across = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+      const row = (tile) => tile.parentElement.offsetTop;
+      const across = tiles.filter((tile) => row(tile) === row(tiles[0])).length;
       const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -at, End: tiles.length - 1 - at };
       if (event.key in steps) {
         event.preventDefault();
@@ -426,7 +436,7 @@
       if (unit.maxima && unit.maxima.some(Boolean)) parts.push(make("h3", {}, "Its maximum over all images"), this.maxima(unit));
       if (unit.categories.length) {
         parts.push(make("h3", {}, "Categories of its exemplars"), make("ul", { class: "bars" }, ...unit.categories.slice(0, 9).map(([category, count]) =>
-          make("li", {}, make("span", { title: this.category(category) }, bdi(this.category(category))), make("meter", { min: 0, max: unit.photos.length, value: count, "aria-hidden": "true" }), make("span", {}, String(count))))));
+          make("li", {}, make("span", { title: this.category(category) }, bdi(this.category(category))), share(count / unit.photos.length), make("span", {}, String(count))))));
       }
       const sharing = unit.quiet ? [] : this.sharing(unit);
       if (sharing.length) {
@@ -495,7 +505,7 @@
           make("h2", { tabindex: "-1" }, `Unit ${unit.number}, strongest image ${rank + 1}`),
           make("dl", { class: "facts" }, fact("activation", number(unit.values[rank])), photo.category ? fact("category", photo.category) : null,
             fact("photograph", photo.name), fact("it sees", `${bottom - top} × ${right - left} pixels at row ${top}, column ${left}`)),
-          make("div", { class: "pair figures" }, ...this.set.kinds.map((kind) => this.piece(unit, rank, kind))),
+          make("div", { class: "pair" }, ...this.set.kinds.map((kind) => this.piece(unit, rank, kind))),
           make("div", { class: "actions" },
             make("button", { type: "button", onclick: () => show(rank - 1) }, "← Before"),
             make("button", { type: "button", onclick: () => show(rank + 1) }, "Next →"),
@@ -522,7 +532,7 @@
     const edge = svg("rect", { width: set.window[1], height: set.window[0], class: "box" });
     const back = svg("rect", { width: set.window[1], height: set.window[0], class: "box-back" });
     const stage = make("div", { class: "stage", tabindex: "0", role: "application", "aria-label": "The photograph. The pointer or the arrow keys move the occluder; the values are in the table beside it." },
-      make("img", { src: set.photo, alt: set.alt, width: w, height: h }), heat,
+      photograph(set), heat,
       svg("svg", { viewBox: `0 0 ${w} ${h}`, preserveAspectRatio: "none", "aria-hidden": "true" }, cover, back, edge));
     const readout = make("div", { class: "readout", role: "status" });
     const scale = make("div", { class: "scale" });
@@ -573,6 +583,95 @@
     show();
   }
 
+  /* ---- small pictures with a number each ---- */
+  function mountTiles(host, set) {
+    const [h, w] = set.tile;
+    const tiles = set.values.map((value, place) => {
+      const picture = cut(make("span", { class: "sprite", role: "img", "aria-label": `${set.item} ${place}` }), set.sheet, (place % set.across) * w, Math.floor(place / set.across) * h, w, h);
+      return make("li", {}, picture, make("b", {}, String(place)), make("span", { class: "quiet" }, number(value)));
+    });
+    const list = make("ul", { "aria-label": host.dataset.label });
+    const order = () => {
+      const places = set.values.map((_, place) => place);
+      if (select.value === "measure") places.sort((a, b) => (set.values[b] ?? -Infinity) - (set.values[a] ?? -Infinity) || a - b);
+      list.replaceChildren(...places.map((place) => tiles[place]));
+    };
+    const select = make("select", { onchange: order }, make("option", { value: "number" }, set.item), make("option", { value: "measure" }, set.measure));
+    host.classList.add("crisp");
+    host.replaceChildren(make("label", {}, "Sort by ", select), list);
+    order();
+  }
+
+  /* ---- one of several maps over a photograph ---- */
+  function photograph(set) {
+    const [h, w] = set.size;
+    if (set.photo) return make("img", { src: set.photo, alt: set.alt, width: w, height: h });
+    const blank = make("div", { class: "blank", role: "img", "aria-label": `${set.alt}: it cannot be read here` }, "The photograph cannot be read here");
+    blank.style.aspectRatio = `${w} / ${h}`;
+    return blank;
+  }
+  /* a name that may break after a dot or an underscore */
+  const breaking = (text) => {
+    const parts = String(text).split(/(?<=[._])/);
+    return make("bdi", {}, ...parts.flatMap((part, place) => (place ? [make("wbr"), part] : [part])));
+  };
+  function mountOverlay(host, set) {
+    const heat = make("img", { class: "heat", alt: "" });
+    const scale = make("div", { class: "scale" });
+    const name = make("h3", { role: "status" });
+    const note = make("p", { class: "quiet" });
+    const strength = make("input", { type: "range", min: 0, max: 100, value: set.photo ? 65 : 100, "aria-label": "Strength of the map over the photograph" });
+    const fade = () => { heat.style.opacity = Number(strength.value) / 100; };
+    strength.addEventListener("input", fade);
+    const buttons = set.maps.map((map, place) => make("button", { type: "button", onclick: () => choose(place) },
+      make("img", { src: map.url, alt: map.alt, loading: "lazy" }), make("b", {}, breaking(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
+    function choose(place) {
+      const map = set.maps[place];
+      buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === place)));
+      heat.src = map.url;
+      name.replaceChildren(bdi(map.name));
+      note.replaceChildren(bdi(map.note));
+      scale.replaceChildren(make("span", {}, map.low), make("img", { src: map.bar, alt: `Colours from ${map.low} to ${map.high}` }), make("span", {}, map.high));
+    }
+    host.classList.add("overlay");
+    host.replaceChildren(
+      make("div", {}, make("div", { class: "stage" }, photograph(set), heat), name, scale, make("label", { class: "scale" }, "photograph", strength, "map"), note),
+      make("div", { class: "choices", role: "group", "aria-label": "Map over the photograph" }, ...buttons));
+    choose(0);
+    fade();
+  }
+
+  /* ---- the units of two layers beside each other; their data come when they are asked for ---- */
+  const loaded = new Map();
+  function load(key, script) {
+    if (!loaded.has(script)) {
+      loaded.set(script, new Promise((done, failed) => {
+        const node = make("script", { src: `${root}/${script}` });
+        node.addEventListener("load", () => done(data.get(key)));
+        node.addEventListener("error", failed);
+        document.head.append(node);
+      }));
+    }
+    return loaded.get(script);
+  }
+  function mountSide(section) {
+    const select = section.querySelector("select");
+    const show = async () => {
+      const { key, script, page } = select.selectedOptions[0].dataset;
+      const host = make("div", { "data-still": true, "data-link": `${root}/${page}`, "aria-label": `Units of ${select.value}` });
+      section.querySelector("div").replaceChildren(host);
+      try {
+        const set = await load(key, script);
+        if (host.isConnected) new Units(host, set, `${root}/${script.slice(0, script.lastIndexOf("/") + 1)}`);
+      } catch {
+        host.append(make("p", { class: "empty" }, "The units of this layer cannot be loaded."));
+      }
+    };
+    select.selectedIndex = Number(section.dataset.side);
+    select.addEventListener("change", show);
+    return show();
+  }
+
   /* ---- everything on this page ---- */
   document.addEventListener("DOMContentLoaded", () => {
     mountTheme();
@@ -586,9 +685,18 @@
       const set = data.get(host.dataset.units);
       if (set) new Units(host, set);
     });
+    [...document.querySelectorAll("[data-side]")].reduce((before, section) => before.then(() => mountSide(section)), Promise.resolve());
     document.querySelectorAll("[data-window]").forEach((host) => {
       const set = data.get(host.dataset.window);
       if (set) mountWindow(host, set);
+    });
+    document.querySelectorAll("[data-tiles]").forEach((host) => {
+      const set = data.get(host.dataset.tiles);
+      if (set) mountTiles(host, set);
+    });
+    document.querySelectorAll("[data-overlay]").forEach((host) => {
+      const set = data.get(host.dataset.overlay);
+      if (set) mountOverlay(host, set);
     });
   });
 })();

@@ -100,12 +100,12 @@ def document(result: Invariances) -> Document:
     """
     found, blocks = rows(result), list[Block]()
     for transform in result.curves:
-        title = Title(transform.replace("_", " ").capitalize(), _span(result, transform))
+        title = Title(transform.replace("_", " ").capitalize(), span(result, transform))
         blocks += [title, _table(result, [row for row in found if row.transform == transform])]
-    return Document([*blocks, Paragraph(_notes(result))], *records(Row, found))
+    return Document([*blocks, Paragraph(notes(result))], *records(Row, found))
 
 
-def _span(result: Invariances, transform: str) -> str:
+def span(result: Invariances, transform: str) -> str:
     """The unit of a transformation and its range."""
     unit, amounts = result[transform].unit, result[transform].amounts
     return f"{unit}; {number(float(amounts[0]))} to {number(float(amounts[-1]))}, {len(amounts)} steps"
@@ -113,22 +113,29 @@ def _span(result: Invariances, transform: str) -> str:
 
 def _table(result: Invariances, found: Sequence[Row]) -> Table:
     """One transformation's numbers."""
-    head = ["image"]
-    for layer in result.layers:
-        head += [f"{layer}: largest relative distance", f"{layer}: half-width", f"{layer}: linearity"]
-    head += [f"{result.asked}: start, lowest", f"{result.asked}: half-width"]
     curves = (*result.layers, result.asked)
+    head = ["image", *(f"{curve}: {text}" for curve in curves for text in heads(result, curve))]
     by_image = [found[index : index + len(curves)] for index in range(0, len(found), len(curves))]
-    lines = [[image[0].target, *(cell for row in image for cell in _cells(row))] for image in by_image]
+    lines = [[image[0].target, *(cell for row in image for cell in cells(row))] for image in by_image]
     if len(by_image) > 1:
         lines.append(
-            ["median", *(cell for same in zip(*by_image, strict=True) for cell in _cells(_median(same)))]
+            ["median", *(cell for same in zip(*by_image, strict=True) for cell in cells(median_of(same)))]
         )
     return Table(head, lines)
 
 
-def _cells(row: Row) -> list[str]:
-    """What stands in a table of one curve."""
+def heads(result: Invariances, curve: str) -> list[str]:
+    """What stands above the numbers of a layer, or of the answer."""
+    answer = curve == result.asked and curve not in result.layers
+    return (
+        ["start, lowest", "half-width"]
+        if answer
+        else ["largest relative distance", "half-width", "linearity"]
+    )
+
+
+def cells(row: Row) -> list[str]:
+    """What stands in a table of one curve: as many texts as `heads` has."""
     half = f"{_shown(row.half_below)} / {_shown(row.half_above)}"
     if row.curve == "probability":
         return [f"{_chance(row.start)}, {_chance(row.lowest)}", half]
@@ -137,7 +144,7 @@ def _cells(row: Row) -> list[str]:
     return [_shown(row.relative), half, _shown(row.linearity)]
 
 
-def _median(same: Sequence[Row]) -> Row:
+def median_of(same: Sequence[Row]) -> Row:
     """The median of each number over the images; NaN where one of them is."""
     first = same[0]
     numbers = [field.name for field in fields(Row) if field.type == "float"]
@@ -149,7 +156,7 @@ def _middle(values: Sequence[float]) -> float:
     return nan if any(map(isnan, values)) else median(values)
 
 
-def _notes(result: Invariances) -> str:
+def notes(result: Invariances) -> str:
     """How to read the numbers."""
     count = len(result.skipped)
     skipped = f" {count} image{'s' if count > 1 else ''} cannot be read." if count else ""

@@ -107,8 +107,7 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
             int(result.image[place]), display.shown_channels(result.input, maps.channels)
         ).numpy()
         image = display.resize(picture[None], tile, smooth=True)[0]
-        values = stretched(fall, tile) / (largest or 1)
-        covered = tint(greyed(image), values, self.strength)
+        covered = overlaid(image, fall, largest, self.strength)
         if self.contour is not None and fall.max() > 0:
             covered[outline(stretched(fall, tile) >= self.contour * fall.max())] = WHITE
         name = asked(maps, result.categories)
@@ -129,6 +128,13 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
             f"Red: covering it lowers the {what} of the category above; blue: it raises it; each pixel "
             f"averaged over the occluders that cover it.{line}{channels}{kind_note(first)}",
         )
+
+
+def overlaid(
+    image: UInt8[np.ndarray, "H W 3"], fall: Float[np.ndarray, "h w"], largest: float, strength: float
+) -> UInt8[np.ndarray, "H W 3"]:
+    """A greyed photograph under the signed colours of what falls, in full where it falls by the largest."""
+    return tint(greyed(image), stretched(fall, image.shape[:2]) / (largest or 1), strength)
 
 
 def greyed(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:

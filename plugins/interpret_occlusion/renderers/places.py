@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from interpret.modules import as_log_probabilities
 from interpret_figures.display import OUTSIDE
 from interpret_occlusion.results import Sweep
 
@@ -53,6 +54,14 @@ def spread(
     )
     nowhere = (down[:, None] < 0) | (across < 0)
     return np.where(nowhere[..., None], np.array(OUTSIDE, np.uint8), cells[down[:, None], across])
+
+
+def lowest_place(maps: Sweep) -> tuple[int, int]:
+    """The place (row, column) at which covering leaves the target the least probable."""
+    answers = maps.logits.double()
+    if maps.has_probability:
+        answers = as_log_probabilities(answers, maps.output_kind)  # many are 1 when rounded
+    return divmod(int(answers[..., maps.target].argmin()), len(maps.columns))
 
 
 def occluder_box(maps: Sweep, place: tuple[int, int], tile: tuple[int, int]) -> tuple[slice, slice]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from interpret.modules import as_log_probabilities
+from interpret.images import InputSpec
 from interpret_deconv import LayerProjections
 from interpret_deconv.beyond import phrase
 from interpret_figures import display
@@ -19,8 +19,8 @@ from interpret_figures.grid import WHITE
 from interpret_figures.page import INK
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import chance, number, numbers
-from interpret_occlusion.renderers.places import occluder_box, spread
-from interpret_occlusion.results import OcclusionMaps, Sweep
+from interpret_occlusion.renderers.places import lowest_place, occluder_box, spread
+from interpret_occlusion.results import Followed, OcclusionMaps, Sweep
 
 PROBABILITY = Scale(0.0, 1.0, "viridis")
 """The same in every figure, so that maps of several images can be compared."""
@@ -98,7 +98,7 @@ class Panels:
                 for rank in range(len(followed.unit))
             ),
             *(self._projections(place, maps, layer) for layer in asked),
-            self._probability(maps) if maps.has_probability else self._value(maps),
+            self._target(maps),
             *([self._label(place, maps)] if maps.logits.shape[-1] > 1 else []),
         ]
 
@@ -116,11 +116,7 @@ class Panels:
         channels = display.shown_channels(self.result.input, maps.channels)
         picture = self.photographs.read(int(self.result.image[place]), channels).numpy()
         pixels = display.resize(picture[None], self.tile, smooth=True)[0].copy()
-        answers = maps.logits.double()
-        if maps.has_probability:
-            answers = as_log_probabilities(answers, maps.output_kind)  # many are 1 when rounded
-        lowest = divmod(int(answers[..., maps.target].argmin()), len(maps.columns))
-        veil(pixels, occluder_box(maps, lowest, self.tile))
+        veil(pixels, occluder_box(maps, lowest_place(maps), self.tile))
         least = "least probable" if maps.has_probability else "with the lowest output"
         details = f"in the square: the occluder, where covering leaves the target {least}"
         return Panel("a", "Image", details, pixels, self.result.ids[str(int(self.result.image[place]))])
@@ -129,7 +125,7 @@ class Panels:
         """The sum of one unit's map at each place of the occluder."""
         followed = maps.followed[layer]
         values, without = followed.response[..., rank].double().numpy(), float(followed.unoccluded[rank])
-        scale = scale_for(np.append(values, without), RESPONSE)
+        scale = response_scale(followed, rank)
         unit = int(followed.unit[rank])
         title, whose = ("Strongest map", "of") if strongest else (f"Unit {unit}", "in")
         return Panel(
@@ -155,34 +151,19 @@ class Panels:
             note = self.result.notes.get(layer, "This unit is never positive in this image.")
             return Panel("c", title, details, pixels, f"unit {unit}", note=note)
         found = found.take(found.rank.argsort())
-        mosaic(pixels, self._patches(found), None if found.own is None else (found.own, found.box))
+        patches = projected(found, self.result.input, self.percentile)
+        mosaic(pixels, patches, None if found.own is None else (found.own, found.box))
         others = len(found.unit) - 1
         more = f" + {others} other{'s' if others > 1 else ''}" if others else " only"
         return Panel("c", title, details, pixels, f"unit {unit}, here{more}")
 
-    def _patches(self, found: LayerProjections) -> UInt8[np.ndarray, "n h w 3"]:
-        """Projections in pixels, each at its own scale; pale outside the images."""
-        channels = display.shown_channels(self.result.input, found.patches.shape[1])
-        values = found.patches[:, channels].float()
-        pixels = display.signed_pixels(values, display.magnitude(values, self.percentile))
-        size = (values.shape[2], values.shape[3])
-        beyond = display.outside(found.box, size, self.photographs.spec.size)
-        return display.mark(pixels, beyond).numpy()
-
-    def _probability(self, maps: Sweep) -> Panel:
-        without = maps.unoccluded_probability
-        pixels = spread(PROBABILITY.pixels(maps.probability.double().numpy()), maps, self.tile)
-        details = "its probability at each place of the occluder"
-        return Panel("d", "Target", details, pixels, f"{chance(without)} uncovered", PROBABILITY, without)
-
-    def _value(self, maps: Sweep) -> Panel:
-        """The target's output, where it stands for no probability."""
-        values, without = maps.value.double().numpy(), maps.unoccluded_value
-        both = np.append(values, without)
-        scale = Scale(float(both.min()), float(both.max()), PROBABILITY.colours)
-        pixels = spread(scale.pixels(values), maps, self.tile)
-        details = "its output at each place of the occluder"
-        uncovered, _, _ = numbers(without, scale.low, scale.high)
+    def _target(self, maps: Sweep) -> Panel:
+        """The target's probability, or its output where that stands for none."""
+        scale, without = target_scale(maps), maps.unoccluded_value
+        pixels = spread(scale.pixels(maps.value.double().numpy()), maps, self.tile)
+        what = "probability" if maps.has_probability else "output"
+        uncovered = chance(without) if maps.has_probability else numbers(without, scale.low, scale.high)[0]
+        details = f"its {what} at each place of the occluder"
         return Panel("d", "Target", details, pixels, f"{uncovered} uncovered", scale, without)
 
     def legend(self, place: int) -> list[Entry]:
@@ -200,6 +181,28 @@ class Panels:
         details = f"the {most} at each place, with its share of all places"
         caption = f"{count} label{'s' if count > 1 else ''} in {labels.size} place{'s' * (labels.size > 1)}"
         return Panel("e", "Label", details, pixels, caption, entries=entries)
+
+
+def projected(found: LayerProjections, spec: InputSpec, percentile: float) -> UInt8[np.ndarray, "n h w 3"]:
+    """Projections in pixels, each at its own scale; pale outside the images."""
+    values = found.patches[:, display.shown_channels(spec, found.patches.shape[1])].float()
+    pixels = display.signed_pixels(values, display.magnitude(values, percentile))
+    beyond = display.outside(found.box, (values.shape[2], values.shape[3]), spec.size)
+    return display.mark(pixels, beyond).numpy()
+
+
+def target_scale(maps: Sweep) -> Scale:
+    """The colours of the target's values: one for all probabilities, each image's own for other outputs."""
+    if maps.has_probability:
+        return PROBABILITY
+    both = np.append(maps.value.double().numpy(), maps.unoccluded_value)
+    return Scale(float(both.min()), float(both.max()), PROBABILITY.colours)
+
+
+def response_scale(followed: Followed, rank: int) -> Scale:
+    """The colours of one unit's responses."""
+    values = followed.response[..., rank].double().numpy()
+    return scale_for(np.append(values, float(followed.unoccluded[rank])), RESPONSE)
 
 
 def veil(pixels: UInt8[np.ndarray, "h w 3"], box: tuple[slice, slice]) -> None:

@@ -15,7 +15,16 @@ from interpret_figures.page import INK, QUIET, Label, Page
 from interpret_figures.text import fitted, number
 from interpret_topk.renderers.patches import Names, Neurons
 
-__all__ = ["EMPTY", "UnitCell", "UnitPages", "by_unit", "cell_for", "columns_for", "counted", "shown_units"]
+__all__ = [
+    "EMPTY",
+    "UnitCell",
+    "UnitPages",
+    "by_unit",
+    "cell_for",
+    "columns_for",
+    "counted",
+    "shown_units",
+]
 
 Draw: TypeAlias = Callable[[Sequence[int]], UInt8[np.ndarray, "n h w 3"]]
 """Tiles of some neurons."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from interpret.errors import UnknownNameError
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import counted, listed, percent, value
 from interpret_training.results import History, Scores
 
 __all__ = ["MEASURES", "Ablation", "Measure"]
@@ -120,6 +121,21 @@ class Ablation(Result):
     crops: int
     classes: int
     skipped: tuple[tuple[str, str], ...] = ()
+
+    def summary(self) -> dict[str, str]:
+        """Which variants were trained, and the mean error of each."""
+        measure: Measure = "validation" if self.validated else "train"
+        errors = zip(self.labels, self.mean(measure).tolist(), strict=True)
+        return {
+            "images": value(self.images),
+            "seeds": listed(self.seeds),
+            **{f"{measure} error of {label}": percent(error) for label, error in errors},
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """Trainings that diverged, and images that could not be read."""
+        count = int(self.diverged.sum())
+        return (*super().warnings(), *([f"{counted(count, 'training')} diverged."] if count else []))
 
     def row(self, label: str) -> int:
         """The place of a row.

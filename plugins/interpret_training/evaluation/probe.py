@@ -16,6 +16,7 @@ from interpret.network import Network, OnError
 from interpret.plugin import Probe
 from interpret.results import Result
 from interpret.run import cached_pieces
+from interpret.wording import percent, value
 from interpret_training.evaluation.evaluating import TestCrops, class_count, errors, probabilities, score
 from interpret_training.pixels import Pixels, read_pixels
 from interpret_training.results import Scores
@@ -44,6 +45,17 @@ class Evaluation(Result):
     categories: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     matching: str = ""
+
+    def summary(self) -> dict[str, str]:
+        """How well the networks classify."""
+        return {
+            "images": value(len(self.labels)),
+            "networks": value(self.networks),
+            "top-1 error": percent(self.scores.error),
+            "top-5 error": percent(self.scores.error5),
+            "loss": value(self.scores.loss),
+            "views of each image": value(self.scores.crops),
+        }
 
     def category_errors(self) -> Float[Tensor, " category"]:
         """The top-1 error of each category's images; NaN where it has none."""

@@ -12,7 +12,10 @@ from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
 from interpret.records import Record
 from interpret.results import Result
+from interpret.wording import listed, value
 from interpret_deconv import LayerProjections
+from interpret_deconv.beyond import captions
+from interpret_topk.results import never_positive
 
 __all__ = ["Evolution", "LayerEvolution"]
 
@@ -136,6 +139,26 @@ class Evolution(Result):
         if layer not in self.layers:
             raise UnknownNameError("layer of the evolution", layer, self.layers)
         return self.layers[layer]
+
+    def summary(self) -> dict[str, str]:
+        """Which checkpoints and units were looked at."""
+        return {
+            "images": value(self.count),
+            "epochs": listed(self.epochs, most=8),
+            "layers": listed(self.layers),
+            "units": value(sum(len(layer.values) for layer in self.layers.values())),
+            "projected": value(sum(len(layer.unit) for layer in self.layers.values())),
+            "rule": self.rule,
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """Images that could not be read, units dead at the end, and what was done beyond ReLUs."""
+        dead = never_positive(
+            {name: layer.dead[:, -1] for name, layer in self.layers.items() if len(self.epochs)}
+        )
+        beyond = captions(self.nonlinearities)
+        told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
+        return (*super().warnings(), *dead, *told)
 
     @property
     def k(self) -> int:

@@ -59,12 +59,12 @@ def document(result: Transfer, paper: PaperData | None = None) -> Document:
         for kind in dict.fromkeys(row.classifier for row in network.layers):
             title = network.label if kind == FROM_SCRATCH else f"{network.label}, {kind}"
             layers = [row for row in network.layers if row.classifier == kind]
-            blocks += [Title(title), _table(result, layers, paper)]
+            blocks += [Title(title), category_table(result, layers, paper)]
     blocks.append(Paragraph(caption(result, paper)))
     return Document(blocks, CATEGORY_COLUMNS, _records(result, paper), apart=True)
 
 
-def _table(result: Transfer, layers: Sequence[LayerTransfer], paper: PaperData | None) -> Table:
+def category_table(result: Transfer, layers: Sequence[LayerTransfer], paper: PaperData | None) -> Table:
     """The categories of some layers, the best of each marked, and what the paper's methods reach there."""
     others, index = _methods(paper), largest(result)
     names = (*result.categories, MEAN)

@@ -74,10 +74,10 @@ def document(result: Transfer, paper: PaperData | None = None) -> Document:
     """
     lines = [*_ours_in_full(result), *(_theirs_in_full(paper) if paper else [])]
     records = [[line.get(column, "") for column in TABLE_COLUMNS] for line in lines]
-    return Document([_table(result, paper), Paragraph(caption(result, paper))], TABLE_COLUMNS, records)
+    return Document([as_table(result, paper), Paragraph(caption(result, paper))], TABLE_COLUMNS, records)
 
 
-def _table(result: Transfer, paper: PaperData | None) -> Table:
+def as_table(result: Transfer, paper: PaperData | None) -> Table:
     """The table as people read it: ours, then the paper's methods."""
     sizes = _sizes(result, paper)
     known = [reported(paper, row) for _, row in rows(result)]

@@ -38,11 +38,11 @@ class AblationTable(Renderer[Ablation]):
 
 def document(result: Ablation) -> Document:
     """The table, and under it at what scale it was made; a line of bare numbers for each training."""
-    texts = (caption(result), *_failures(result))
-    return Document([_table(result), *map(Paragraph, texts)], ABLATION_COLUMNS, _records(result))
+    texts = (caption(result), *failures(result))
+    return Document([as_table(result), *map(Paragraph, texts)], ABLATION_COLUMNS, _records(result))
 
 
-def _table(result: Ablation) -> Table:
+def as_table(result: Ablation) -> Table:
     """The table as people read it; columns that say nothing are left out."""
     columns = [("model", list(result.labels))]
     for measure in MEASURES:
@@ -135,7 +135,7 @@ def _epochs(result: Ablation) -> list[str]:
     return [", ".join(str(epochs) if epochs else MISSING for epochs in row) for row in result.epochs.tolist()]
 
 
-def _failures(result: Ablation) -> list[str]:
+def failures(result: Ablation) -> list[str]:
     """Why trainings diverged, each in a sentence."""
     return [
         f"{label}, seed {seed}: {result.ended[row][column]}"

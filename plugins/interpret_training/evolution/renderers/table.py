@@ -126,7 +126,7 @@ def document(result: Evolution) -> Document:
     """
     found = rows(result)
     return Document(
-        [_settling(result), *_measures(result, found), Paragraph(_notes(result))], *records(Row, found)
+        [settling(result), *_measures(result, found), Paragraph(notes(result))], *records(Row, found)
     )
 
 
@@ -156,7 +156,7 @@ def _measures(result: Evolution, found: Sequence[Row]) -> list[Block]:
     ]
 
 
-def _settling(result: Evolution) -> Table:
+def settling(result: Evolution) -> Table:
     """A line for each layer: how many units, and when they settle."""
     last = result.epochs[-1]
     head = [
@@ -191,7 +191,8 @@ def _by_epoch(result: Evolution, title: str, cells: dict[tuple[str, int], str]) 
     return [Title(title), Table(head, lines)]
 
 
-def _notes(result: Evolution) -> str:
+def notes(result: Evolution) -> str:
+    """How to read the numbers."""
     return (
         f"{result.count} images; two random sets of {result.k} share {result.chance:.2%}. "
         f"A unit has settled when it keeps {result.threshold:.0%} of its final top {result.k} from then on. "

@@ -1,0 +1,100 @@
+"""The pages of the strongest units: what drives each, beside the part of the image in which it found it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import UInt8
+
+from interpret.plugin import Page, PageContext, Sheet
+from interpret_deconv import LayerProjections
+from interpret_deconv.beyond import caption
+from interpret_explain.cells import layer_cells
+from interpret_explain.results import StrongestUnits
+from interpret_figures import display
+from interpret_figures.photographs import Photographs
+from interpret_figures.text import number
+from interpret_gallery import Picture, render, save_picture
+
+ALONE = 24
+"""So many images have a page."""
+
+SIDE, BETWEEN = 128, 2
+"""Pixels of a tile's side, and between the cells of a sprite."""
+
+
+class StrongestPage(Page[StrongestUnits]):
+    """For each image the strongest units of every layer, where each stands, and what drives it."""
+
+    name: ClassVar[str] = "strongest_page"
+
+    def compose(self, result: StrongestUnits, context: PageContext) -> Iterable[Sheet]:
+        """A page for each of the first images."""
+        photographs = Photographs(context.images, result.ids, result.input)
+        places = sorted(map(int, result.ids))
+        for place in places[:ALONE]:
+            yield _sheet(result, place, context, photographs, alone=len(places) == 1)
+
+
+def _sheet(
+    result: StrongestUnits, place: int, context: PageContext, photographs: Photographs, *, alone: bool
+) -> Sheet:
+    """The page of one image."""
+    layers = [_layer(result, name, place, context, photographs) for name in result.layers]
+    photo = context.photo(place, result)
+    body = render(
+        "interpret_explain",
+        "strongest.html",
+        photo=photo,
+        layers=layers,
+        rule=result.rule,
+        channels=display.channel_note(result.input, len(result.input.mean)).strip(),
+    )
+    title = "Strongest units" if alone else f"Strongest units of {photo.name}"
+    name = "" if alone else f"image {place}"
+    told = "The units with the largest activations in this image, and what drives each there."
+    return Sheet(title, body, name, told, image=place)
+
+
+def _layer(
+    result: StrongestUnits, name: str, place: int, context: PageContext, photographs: Photographs
+) -> dict[str, Any]:
+    """What is shown of one layer in one image."""
+    layer, projected = result.layers[name].of_images([place]), name not in result.notes
+    cells = layer_cells(layer, result.input, photographs, side=SIDE, projected=projected)
+    units = zip(layer.unit.tolist(), layer.value.tolist(), strict=True)
+    return {
+        "name": name,
+        "units": [
+            {"unit": unit, "value": number(value), "at": index * (SIDE + BETWEEN)}
+            for index, (unit, value) in enumerate(units)
+        ],
+        "boxes": [box for box in layer.box.tolist() if box != [0, 0, *result.input.size]],
+        "sprite": _sprite(context, f"{name} of image {place}", cells) if cells else None,
+        "cell": cells[0].shape[:2] if cells else (SIDE, SIDE),
+        "seen": _seen(layer, result),
+        "note": result.notes.get(name, ""),
+        "beyond": caption(result.nonlinearities.get(name, {})),
+        "projected": projected,
+    }
+
+
+def _seen(layer: LayerProjections, result: StrongestUnits) -> str:
+    """How much of the image each unit sees."""
+    if not len(layer.box):
+        return "No unit is positive in this image."
+    rows, columns = (layer.box[0, 2:] - layer.box[0, :2]).tolist()
+    if (rows, columns) == result.input.size:
+        return "Each unit sees the whole image."
+    return f"Each unit sees {rows} \N{MULTIPLICATION SIGN} {columns} pixels."
+
+
+def _sprite(context: PageContext, name: str, cells: list[UInt8[np.ndarray, "h w 3"]]) -> Picture:
+    """The cells one below the other in one picture, with a gap between them."""
+    height, width = cells[0].shape[:2]
+    sheet = np.full((len(cells) * (height + BETWEEN) - BETWEEN, width, 3), 255, np.uint8)
+    for index, cell in enumerate(cells):
+        sheet[index * (height + BETWEEN) :][:height] = cell
+    return save_picture(context, name, sheet)

@@ -1,0 +1,67 @@
+"""What layers are worth on another data set: charts, and tables that sort (Tables 4 to 7, Figure 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from markupsafe import Markup
+
+from interpret.plugin import Page, PageContext, Sheet
+from interpret_gallery import chart, from_file, render, table
+from interpret_transfer.pages.charts import classifiers, few_chart, layer_chart
+from interpret_transfer.pages.published import published
+from interpret_transfer.renderers import categories
+from interpret_transfer.renderers.table import as_table, caption
+from interpret_transfer.results import NetworkTransfer, Transfer, same_task
+
+__all__ = ["TransferPage"]
+
+
+class TransferPage(Page[Transfer]):
+    """Every layer of every network: with the most training images, with few, and category by category."""
+
+    name: ClassVar[str] = "transfer"
+
+    def compose(self, result: Transfer, context: PageContext) -> Iterable[Sheet]:
+        """One page."""
+        names = " and ".join(network.label for network in result.networks)
+        summary = f"What the layers of {names} are worth on {context.dataset}."
+        yield Sheet(context.step, _body(result), summary=summary)
+
+    def compare(self, results: Sequence[tuple[Transfer, PageContext]]) -> Iterable[Sheet]:
+        """The networks of all steps about the same task beside each other, each once."""
+        first = max((result for result, _ in results), key=lambda result: len(result.networks))
+        alike = [result for result, _ in results if same_task(first, result)]
+        networks = {_identity(network): network for result in alike for network in result.networks}
+        if len(networks) > len(first.networks):
+            body = _body(replace(first, networks=tuple(networks.values())))
+            yield Sheet("Transfer", body, name="transfer", summary="The layers of all networks.")
+
+
+def _identity(network: NetworkTransfer) -> tuple[str, str]:
+    """The name and all numbers: a network that several steps hold is the same."""
+    numbers = [(row.layer, row.classifier, row.quality.tolist()) for row in network.layers]
+    return network.label, repr(numbers)
+
+
+def _body(result: Transfer) -> Markup:
+    paper = published(result)
+    parts = [part for network in result.networks for part in classifiers(network)]
+    return render(
+        "interpret_transfer",
+        "transfer.html",
+        facts=result.summary(),
+        warnings=result.warnings(),
+        layers=chart(layer_chart(result, paper)),
+        table=table(from_file(as_table(result, paper), "What each layer is worth")),
+        caption=caption(result, paper),
+        few=[chart(few_chart(result, title, layers, paper)) for title, layers in parts]
+        if len(result.sizes) > 1 else [],
+        categories=[
+            (title, table(from_file(categories.category_table(result, layers, paper), title)))
+            for title, layers in parts
+        ],
+        categories_caption=categories.caption(result, paper),
+    )  # fmt: skip
