@@ -13,7 +13,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from interpret_figures.text import number
+from interpret_figures.text import MINUS, number
 from interpret_gallery.axes import Axis, Scale, known, round_numbers
 from interpret_gallery.templates import render
 
@@ -140,7 +140,11 @@ def _lines(shown: Chart) -> dict[str, object]:
         "columns": [{"x": x, **told} for x, told in zip(places, _columns(shown), strict=True)],
         "lines": [_line(series, place, places, axis) for place, series in enumerate(shown.series)],
         "limits": [(axis.place(value), text) for value, text in shown.limits if known(value, shown.scale)],
-        "events": [(along.place(at), text) for at, text in shown.events if known(at, shown.x_scale)],
+        "events": [
+            _label(along.place(at), text, LEFT, right)
+            for at, text in shown.events
+            if known(at, shown.x_scale)
+        ],
     }
 
 
@@ -247,7 +251,7 @@ def _columns(shown: Chart) -> list[dict[str, str]]:
 
 
 def _name(value: object) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:g}".replace("-", MINUS)
 
 
 def _bars(shown: Chart) -> dict[str, object]:
@@ -261,8 +265,16 @@ def _bars(shown: Chart) -> dict[str, object]:
         "edges": (left, WIDTH - RIGHT - 40, TOP, height - BOTTOM),
         "ticks": axis.ticks(),
         "rows": [_row(shown, place, told, axis, row) for place, told in enumerate(_columns(shown))],
-        "limits": [(axis.place(value), text) for value, text in shown.limits if isfinite(value)],
+        "limits": [
+            _label(axis.place(value), text, left, WIDTH) for value, text in shown.limits if isfinite(value)
+        ],
     }
+
+
+def _label(x: float, text: str, left: float, right: float) -> tuple[float, str, str]:
+    """Where an upright line stands, its text, and on which side of it that finds room."""
+    half = LETTER * len(text) / 2
+    return x, text, "start" if x - half < left else "end" if x + half > right else "middle"
 
 
 def _row(shown: Chart, place: int, told: Mapping[str, str], axis: Axis, height: float) -> dict[str, object]:

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import invariance
 import mining
 import occlusion
+import pages
 import projections
 import transfer
 from table import Row
@@ -21,6 +22,7 @@ PARTS = {
     "occlusion": occlusion,
     "invariance": invariance,
     "transfer": transfer,
+    "pages": pages,
 }
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import faulthandler
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,20 @@ from typing import Any
 
 import pytest
 from browsing import address, chromium, find_browser, opened, settle
+
+from interpret.plugin import registry
+from interpret.run import export_runs, run_pipeline
+
+SCENES: dict[str, Any] = {
+    "version": 1,
+    "models": {"net": {"name": "zfnet", "weights": "scenes"}},
+    "datasets": {"val": {"name": "scenes", "split": "val", "limit": 40}},
+    "steps": {
+        "strongest": {"probe": "topk", "layers": ["layer1", "layer2"], "k": 9},
+        "features": {"probe": "deconv", "inputs": {"exemplars": "strongest"}},
+        "where": {"probe": "occlusion", "images": [0, 1], "window": 24, "stride": 12},
+    },
+}
 
 LONGEST = 300
 """Seconds after which a page that hangs ends the process of its test: nothing else could."""
@@ -61,3 +76,23 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
                 settle(page)
         problems = [problem for _, watch in watches for problem in watch.problems]
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="session")
+def scenes_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the embedded network on 40 scenes, with its gallery; made once for all tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    run = shared / "scenes run"
+    with (shared / "scenes run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not run.exists():
+            run_pipeline(SCENES, out=run)
+            export_runs([run], registry().exporters["gallery"]())
+    return run
+
+
+@pytest.fixture(scope="session")
+def gallery(scenes_run: Path) -> Path:
+    """The site of ``scenes_run``."""
+    return scenes_run / "gallery"

@@ -53,7 +53,7 @@
     const button = document.querySelector("[data-theme-button]");
     if (!button) return;
     button.textContent = THEMES[theme];
-    button.setAttribute("aria-label", theme === "auto" ? "Colours: as the system has them" : `Colours: ${theme}`);
+    button.setAttribute("aria-label", `Colours: ${THEMES[theme]}`);
   }
   function mountTheme() {
     let theme = remembered("interpret-theme");
@@ -321,11 +321,10 @@
     tile(unit) {
       const dead = this.set.quiet || "dead";
       const told = unit.quiet ? dead : this.headline(unit);
-      const picture = make("span", { class: unit.quiet ? "sprite none" : "sprite" }, unit.quiet ? dead : null);
+      const picture = make("span", { class: unit.quiet ? "sprite none" : "sprite", "aria-hidden": "true" }, unit.quiet ? dead : null);
       const link = make("a", {
         href: `${this.host.dataset.link || ""}#${unit.number}`,
-        "aria-label": `Unit ${unit.number}: ${told}`,
-      }, picture, make("span", { class: "number" }, String(unit.number)), make("span", { class: "told", title: told }, bdi(told)));
+      }, picture, make("span", { class: "number" }, make("span", { class: "hidden" }, "Unit "), String(unit.number)), make("span", { class: "told", title: told }, bdi(told)));
       return make("li", { class: "tile", "data-unit": unit.number }, link);
     }
     headline(unit) {
@@ -380,7 +379,8 @@
       const at = tiles.indexOf(document.activeElement);
       if (event.key === "/") { event.preventDefault(); this.list.querySelector("input").focus(); }
       if (at < 0) return;
-      const across = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
+      const row = (tile) => tile.parentElement.offsetTop;
+      const across = tiles.filter((tile) => row(tile) === row(tiles[0])).length;
       const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across, Home: -at, End: tiles.length - 1 - at };
       if (event.key in steps) {
         event.preventDefault();
@@ -583,6 +583,25 @@
     show();
   }
 
+  /* ---- small pictures with a number each ---- */
+  function mountTiles(host, set) {
+    const [h, w] = set.tile;
+    const tiles = set.values.map((value, place) => {
+      const picture = cut(make("span", { class: "sprite", role: "img", "aria-label": `${set.item} ${place}` }), set.sheet, (place % set.across) * w, Math.floor(place / set.across) * h, w, h);
+      return make("li", {}, picture, make("b", {}, String(place)), make("span", { class: "quiet" }, number(value)));
+    });
+    const list = make("ul", { "aria-label": host.dataset.label });
+    const order = () => {
+      const places = set.values.map((_, place) => place);
+      if (select.value === "measure") places.sort((a, b) => (set.values[b] ?? -Infinity) - (set.values[a] ?? -Infinity) || a - b);
+      list.replaceChildren(...places.map((place) => tiles[place]));
+    };
+    const select = make("select", { onchange: order }, make("option", { value: "number" }, set.item), make("option", { value: "measure" }, set.measure));
+    host.classList.add("crisp");
+    host.replaceChildren(make("label", {}, "Sort by ", select), list);
+    order();
+  }
+
   /* ---- one of several maps over a photograph ---- */
   function photograph(set) {
     const [h, w] = set.size;
@@ -591,6 +610,11 @@
     blank.style.aspectRatio = `${w} / ${h}`;
     return blank;
   }
+  /* a name that may break after a dot or an underscore */
+  const breaking = (text) => {
+    const parts = String(text).split(/(?<=[._])/);
+    return make("bdi", {}, ...parts.flatMap((part, place) => (place ? [make("wbr"), part] : [part])));
+  };
   function mountOverlay(host, set) {
     const heat = make("img", { class: "heat", alt: "" });
     const scale = make("div", { class: "scale" });
@@ -600,7 +624,7 @@
     const fade = () => { heat.style.opacity = Number(strength.value) / 100; };
     strength.addEventListener("input", fade);
     const buttons = set.maps.map((map, place) => make("button", { type: "button", onclick: () => choose(place) },
-      make("img", { src: map.url, alt: map.alt, loading: "lazy" }), make("b", {}, bdi(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
+      make("img", { src: map.url, alt: map.alt, loading: "lazy" }), make("b", {}, breaking(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
     function choose(place) {
       const map = set.maps[place];
       buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === place)));
@@ -665,6 +689,10 @@
     document.querySelectorAll("[data-window]").forEach((host) => {
       const set = data.get(host.dataset.window);
       if (set) mountWindow(host, set);
+    });
+    document.querySelectorAll("[data-tiles]").forEach((host) => {
+      const set = data.get(host.dataset.tiles);
+      if (set) mountTiles(host, set);
     });
     document.querySelectorAll("[data-overlay]").forEach((host) => {
       const set = data.get(host.dataset.overlay);
