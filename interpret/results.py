@@ -102,9 +102,10 @@ def remember_images(result: Result, images: Any) -> None:
 
     Args:
         result: The result.
-        images: What `interpret.images.as_images` takes.
+        images: What `interpret.images.as_images` takes; of None or an empty list nothing is remembered.
     """
-    vars(result)[_IMAGES] = images
+    if images is not None and not (isinstance(images, list | tuple) and not images):
+        vars(result)[_IMAGES] = images
 
 
 def remembered_images(result: Result) -> Any:

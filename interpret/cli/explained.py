@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from interpret.cli.explaining import explaining_pipeline, find_questions, first_steps, further_steps
+from interpret.cli.explaining import (
+    explaining_pipeline,
+    find_questions,
+    first_steps,
+    further_steps,
+    never_asked,
+)
+from interpret.cli.explanation import Explanation
 from interpret.cli.folders import own_folder
 from interpret.cli.imports import importing
 from interpret.cli.options import ModelChoice
-from interpret.cli.photographs import Photographs, default_folder, find_photographs
+from interpret.cli.photographs import default_folder, find_photographs
 from interpret.cli.progress import Bars
 from interpret.cli.remarks import remarks
 from interpret.cli.telling import Talking, Telling
@@ -27,67 +34,13 @@ from interpret.plugin.discovery import Registry
 from interpret.plugin.modelnames import read_model_name
 from interpret.plugin.parameters import configure
 from interpret.progress import Progress
-from interpret.results import load
 from interpret.run import runner
 from interpret.run.exporting import export_runs
-from interpret.run.store import read_json
 
 WHOLE = frozenset({"done", "kept", "drawn"})
 """What became of a step whose result is there."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Explanation:
-    """What became of one run.
-
-    Attributes:
-        folder: The run.
-        model: The model as it was typed.
-        photographs: What was explained.
-        pipeline: What was asked, as YAML holds it.
-        input_size: Rows and columns of what the network takes.
-        allow: Packages that the pipeline may import from.
-        page: The page; None where none could be made.
-        file: The pipeline as a file.
-    """
-
-    folder: Path
-    model: str
-    photographs: Photographs
-    pipeline: Mapping[str, Any]
-    input_size: tuple[int, int]
-    allow: tuple[str, ...] = ()
-    page: Path | None = None
-    file: Path | None = None
-    found: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """What stands above the page: the names of the first photographs, and the model's."""
-        names = self.photographs.names
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        return f"{shown} \N{MIDDLE DOT} {self.model}"
-
-    def read(self, step: str) -> None:
-        """Take in what a step says of each photograph."""
-        result = load(self.folder / step).as_loaded()
-        self.found[step] = {place: result.numbers(place) for place in self.photographs.places}
-
-    def of(self, place: int) -> dict[str, Any]:
-        """What all steps say of one photograph; lists of several steps are one."""
-        told: dict[str, Any] = {}
-        for numbers in self.found.values():
-            for key, value in numbers.get(place, {}).items():
-                told[key] = [*told.get(key, ()), *value] if isinstance(value, list) else value
-        return told
-
-    def left_out(self) -> dict[str, str]:
-        """Why steps could not be done, by name."""
-        said = read_json(self.folder / "manifest.json").get("steps", {})
-        errors = {name: said.get(name, {}).get("error", "") for name in self.pipeline["steps"]}
-        return {name: error.partition(" failed: ")[2] or error for name, error in errors.items() if error}
 
 
 def explain(
@@ -122,6 +75,7 @@ def explain(
         steps: dict[str, Any] = {}
         for more in (first_steps, partial(further_steps, questions=questions)):
             steps |= more(network)
+            made.never_asked = never_asked(network, steps, registry)
             made.pipeline = explaining_pipeline(model, photographs, steps, registry)
             failed = _run(made, network, registry, growing, force=force) if steps else None
         if failed and not made.found:
@@ -217,5 +171,5 @@ def explain_and_tell(
     telling.of_all(made)
     if opens and made.page:
         click.launch(str(made.page))
-    if reason := made.left_out().get("predict"):
-        raise StepError(f"Nothing could be predicted. {reason}")
+    if "predict" in made.pipeline["steps"] and "predict" not in made.found:
+        raise StepError(f"Nothing could be predicted. {made.left_out().get('predict', '')}".rstrip())

@@ -93,14 +93,34 @@ def first_steps(network: Network) -> dict[str, Any]:
 
 
 def further_steps(network: Network, questions: Sequence[Question]) -> dict[str, Any]:
-    """The rest, what is quick first; of a network without classes only what asks about none."""
+    """The rest; of a network without classes only what asks about none.
+
+    Beside the projections of units stands Captum's deconvnet of the class, beside occlusion its Grad-CAM: the
+    nearest of its methods.
+    """
     steps: dict[str, Any] = {"strongest": {"probe": "strongest"}}
     for question in questions if network.class_count else ():
         about = {"target": question.target}
+        steps[f"captum_deconvolution{question.name}"] = {"probe": "captum.deconvolution", **about}
         steps[f"occlusion{question.name}"] = {**_occlusion(network), **about}
-        steps[f"grad_cam{question.name}"] = {"probe": "captum.layer_grad_cam", **about}
-        steps[f"deconvolution{question.name}"] = {"probe": "captum.deconvolution", **about}
+        steps[f"captum_grad_cam{question.name}"] = {"probe": "captum.layer_grad_cam", **about}
     return steps
+
+
+def never_asked(network: Network, steps: Mapping[str, Any], registry: Registry) -> dict[str, str]:
+    """Why steps are not in the pipeline, by name."""
+    missing = {
+        name: f"No plugin that is installed offers the probe {step['probe']}."
+        for name, step in steps.items()
+        if step["probe"] not in registry.probes
+    }
+    if network.class_count:
+        return missing
+    return {
+        "predict": "The network does not answer with one value for each class, so nothing is asked about "
+        "classes. Where it returns more, the model's option 'output' says what its output is.",
+        **missing,
+    }
 
 
 def _occlusion(network: Network) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from interpret.files.folders import user_path
 from interpret.files.reading import printable
 from interpret.images.dataset import Images
 from interpret.plugin.discovery import Registry
+from interpret.plugin.parameters import configure
 
 DATASET = "files"
 """The dataset that opens them."""
@@ -52,15 +53,14 @@ def find_photographs(registry: Registry, paths: Sequence[str]) -> Photographs:
         DatasetError: If a file or folder is missing, a file that was named is no picture, or nothing is left.
         InterpretError: If there are too many.
     """
-    kind = registry.lookup("dataset", DATASET)
-    images: Images = kind(paths=[Path(path) for path in paths]).open()
+    images = _opened(registry, paths)
     if len(images) > MOST:
         raise InterpretError(
             f"These are {len(images):,} photographs, and at most {MOST} are explained at once. Name some of "
             "them. What drives the units of a network over many images shows a pipeline with the probe topk: "
             "interpret run quickstart."
         )
-    named = {name for path in paths if user_path(path).is_file() for name in kind(paths=[path]).open().ids}
+    named = {name for path in paths if user_path(path).is_file() for name in _opened(registry, [path]).ids}
     places, unreadable = [], []
     for place, name in enumerate(images.ids):
         try:
@@ -73,6 +73,18 @@ def find_photographs(registry: Registry, paths: Sequence[str]) -> Photographs:
     if not places:
         raise DatasetError(f"No photograph can be read. The first, {unreadable[0][0]!r}: {unreadable[0][1]}")
     return Photographs(tuple(paths), images, tuple(places), tuple(unreadable))
+
+
+def _opened(registry: Registry, paths: Sequence[str]) -> Images:
+    """All that lies there."""
+    for path in paths:
+        if not path.isprintable():
+            raise InterpretError(
+                f"The name {printable(path)!r} holds letters that cannot be written in a pipeline. Give the "
+                "folder in which it lies, or rename it."
+            )
+    images: Images = configure(registry.lookup("dataset", DATASET), "dataset", {"paths": list(paths)}).open()
+    return images
 
 
 def default_folder(paths: Sequence[str]) -> Path:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from interpret.cli import show
+from interpret.cli.explanation import Explanation
 from interpret.files.reading import printable
-
-if TYPE_CHECKING:
-    from interpret.cli.explained import Explanation
 
 
 class Telling:
@@ -89,15 +87,22 @@ def occlusion_lines(numbers: Mapping[str, Any]) -> Iterator[str]:
     for found in numbers.get("occlusion", ()):
         most, name = found["most_important"], printable(found["target"]["category"])
         top, left, bottom, right = most["box"]
-        place = f"rows {top} to {bottom} and columns {left} to {right}"
-        yield f"{name} falls from {_score(found)} to {_score(most)} where {place} of the input are covered."
+        place = f"rows {top} to {bottom} and columns {left} to {right} of the input are covered"
+        before, after = _score(found), _score(most)
+        if before == after:
+            yield f"{name} stays at {before}, wherever the photograph is covered."
+        else:
+            yield f"{name} falls from {before} to {after} where {place}."
 
 
 def _score(numbers: Mapping[str, Any]) -> str:
+    """A probability in percent, or a value."""
+    score = numbers.get("probability", numbers.get("value"))
+    if score is None or not math.isfinite(score):
+        return "no number"
     if "probability" not in numbers:
-        return f"{numbers['value']:.4g}"
-    share = numbers["probability"]
-    return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
+        return f"{score:.4g}"
+    return "< 0.1 %" if 0 < score < 0.001 else f"{100 * score:.1f} %"
 
 
 def _say(text: str) -> None:

@@ -47,7 +47,7 @@ def takes_network(function: Callable[P, T]) -> Callable[P, T]:
         with plain():
             found = function(*args, **kwargs)
         images = args[place] if len(args) > place else kwargs.get("images")
-        if isinstance(found, Result) and not _are_none(images):
+        if isinstance(found, Result):
             remember_images(found, images)
         return found
 

@@ -133,7 +133,8 @@ class _Runner:
         failed = [run.error for run in self.runs.values() if run.status == "failed"]
         if failed:
             raise StepError("\n".join(failed)) from self.errors[0]
-        return Run(self.folder.path, self.runs)
+        images = {name: self.origins.images[step.dataset] for name, step in self.pipeline.steps.items()}
+        return Run(self.folder.path, self.runs, images)
 
     def follow(self) -> Run:
         """Take part in the steps whose work the processes of ``torchrun`` share; the first one writes."""

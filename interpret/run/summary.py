@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from interpret.describing import cleaned
 from interpret.errors import UnknownNameError
-from interpret.results import Result
+from interpret.images.dataset import Images
+from interpret.results import Result, remember_images
 from interpret.run.store import RunFolder
+from interpret.wording import as_text
 
 Status = Literal["running", "done", "kept", "drawn", "sharded", "waiting", "failed", "blocked", "interrupted"]
 
@@ -37,14 +40,30 @@ class StepRun:
     skipped: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
-    """A finished run; ``run["strongest"]`` is the result of that step."""
+    """A finished run; ``run["strongest"]`` is the result of that step, which knows its images.
+
+    Attributes:
+        folder: Where it is.
+        steps: What became of each step.
+        images: The dataset of each step.
+    """
 
     folder: Path
     steps: Mapping[str, StepRun] = field(default_factory=dict)
+    images: Mapping[str, Images] = field(default_factory=dict, compare=False)
 
     def __getitem__(self, step: str) -> Result:
         if step not in self.steps:
             raise UnknownNameError("step", step, self.steps)
-        return RunFolder(self.folder).step(step).load()
+        found = RunFolder(self.folder).step(step).load()
+        remember_images(found, self.images.get(step))
+        return found
+
+    def __repr__(self) -> str:
+        """Where it is, and what became of each step."""
+        steps = {
+            name: f"{run.status}{': ' if run.error else ''}{run.error}" for name, run in self.steps.items()
+        }
+        return as_text("Run", cleaned({"folder": str(self.folder), **steps}))

@@ -73,9 +73,8 @@ def _required(result: Any) -> Result:
 
 def _loaded(result: Result) -> Result:
     """The result in the role that its class has today, with the images it remembers."""
-    found, images = result.as_loaded(), remembered_images(result)
-    if found is not result and images is not None:
-        remember_images(found, images)
+    found = result.as_loaded()
+    remember_images(found, remembered_images(result))
     return found
 
 

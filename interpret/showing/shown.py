@@ -81,8 +81,9 @@ class Shown:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
         """What notebooks and consoles choose from; a single picture also as what it is."""
         bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        if len(self._drawn) == 1 and self._drawn[0].suffix.lower() == ".png":
-            bundle["image/png"] = inline(self._drawn[0]).partition("base64,")[2]
+        pictures = [file for file in self._drawn if file.suffix.lower() == ".png"]
+        if len(pictures) == 1:
+            bundle["image/png"] = inline(pictures[0]).partition("base64,")[2]
         return bundle
 
     def _written(self, page: Path) -> Path:

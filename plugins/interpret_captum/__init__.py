@@ -5,7 +5,7 @@ Beside them what Captum has not: RISE, Grad-CAM++, and the comparison of methods
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_captum.compare import Compare, compare
 from interpret_captum.comparison import Comparison, Metric
 from interpret_captum.features import CaptumLayerFeatures, Features, LayerFeatures
@@ -110,3 +110,11 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     from interpret_captum.renderers import ComparisonFigure, ComparisonTable  # noqa: PLC0415 - matplotlib takes time
 
     return [ComparisonFigure, ComparisonTable]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows the result of ``compare`` in a gallery."""
+    from interpret_captum.pages import ComparisonPage  # noqa: PLC0415 - matplotlib takes time
+
+    return [ComparisonPage]

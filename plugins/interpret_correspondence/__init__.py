@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_correspondence.comparing import correspondence, default_layers
 from interpret_correspondence.distances import Distances, Zeros, hamming, signs
 from interpret_correspondence.permutation import permutation_test, rank_test
@@ -37,3 +37,11 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     from interpret_correspondence.renderers import CorrespondenceFigure, CorrespondenceTable  # noqa: PLC0415 - matplotlib takes time
 
     return [CorrespondenceFigure, CorrespondenceTable]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows the result of ``correspondence`` in a gallery."""
+    from interpret_correspondence.pages import CorrespondencePage  # noqa: PLC0415 - matplotlib takes time
+
+    return [CorrespondencePage]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from interpret.moved import elsewhere
-from interpret.plugin import Dataset, Probe, Renderer, hookimpl
+from interpret.plugin import Dataset, Page, Probe, Renderer, hookimpl
 from interpret_datasets.animal_pose import AnimalPose
 from interpret_datasets.caltech import Caltech101, Caltech256
 from interpret_datasets.files import Files
@@ -64,3 +64,11 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     from interpret_datasets.renderers import OverlapPairs  # noqa: PLC0415 - matplotlib takes time
 
     return [OverlapPairs]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows the result of ``overlap`` in a gallery."""
+    from interpret_datasets.pages import OverlapPage  # noqa: PLC0415 - matplotlib takes time
+
+    return [OverlapPage]

@@ -12,6 +12,7 @@ from interpret_deconv.renderers.zoom import zoomed
 from interpret_figures import display
 from interpret_figures.grid import WHITE, put
 from interpret_figures.photographs import Photographs
+from interpret_topk.renderers.patches import Patches
 
 __all__ = ["GAP", "fit", "layer_cells"]
 
@@ -44,9 +45,9 @@ def layer_cells(
     height, width = (shown.box[0, 2:] - shown.box[0, :2]).tolist()
     size = fit(height, width, side)
     channels = display.shown_channels(spec, len(spec.mean))
-    tiles = Tiles(shown, photographs, channels, size, percentile, smooth=False)
-    drawn = [tiles.projections(neurons)] if projected else []
-    return [_beside(pair, side) for pair in zip(*drawn, tiles.patches(neurons), strict=True)]
+    patches = Patches(shown, photographs, channels, size, smooth=False)
+    drawn = [Tiles(shown, patches, percentile).projections(neurons)] if projected else []
+    return [_beside(pair, side) for pair in zip(*drawn, patches.patches(neurons), strict=True)]
 
 
 def fit(height: int, width: int, side: int) -> tuple[int, int]:

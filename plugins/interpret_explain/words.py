@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from interpret_figures.text import number
 
 __all__ = ["score_text"]
@@ -18,7 +20,9 @@ def score_text(value: float, kind: str) -> str:
         >>> score_text(0.9132, "probability"), score_text(-0.00041, "value")
         ('91.3 %', '\N{MINUS SIGN}0.00041')
     """
-    if kind != "probability" or value != value:  # noqa: PLR0124 - NaN
+    if not isfinite(value):
+        return "no number"
+    if kind != "probability":
         return number(value)
     if 0 < value < 0.001:
         return "< 0.1 %"

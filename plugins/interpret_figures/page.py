@@ -23,7 +23,7 @@ from PIL import Image
 
 from interpret.files import printable, write_atomically
 
-__all__ = ["INK", "QUIET", "TIMES", "Format", "Label", "Page", "file_name", "font", "save_page"]
+__all__ = ["INK", "QUIET", "TIMES", "Format", "Label", "Page", "file_name", "file_stem", "font", "save_page"]
 
 
 Format: TypeAlias = Literal["png", "svg", "pdf"]
@@ -87,8 +87,13 @@ def save_page(page: Page, path: Path, formats: Sequence[Format]) -> list[Path]:
 
 
 def file_name(layer: str, number: int) -> str:
-    """The name of a layer's page without an ending: ``:`` and ``/`` cannot stand in it everywhere."""
-    return f"{layer}-{number}".replace(":", "_").replace("/", "_")
+    """The name of a layer's page without an ending."""
+    return f"{file_stem(layer)}-{number}"
+
+
+def file_stem(layer: str) -> str:
+    """The name of a layer in those of files: ``:`` and ``/`` cannot stand there everywhere."""
+    return layer.replace(":", "_").replace("/", "_")
 
 
 def lettering(page: Page) -> Figure:

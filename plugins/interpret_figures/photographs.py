@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -27,7 +28,7 @@ class Photographs:
         spec: What the network takes.
     """
 
-    def __init__(self, images: Images, ids: Mapping[str, str], spec: InputSpec) -> None:
+    def __init__(self, images: Images | Sequence[Any], ids: Mapping[str, str], spec: InputSpec) -> None:
         self.images, self.spec = as_images(images), spec
         self._matching = Matching(self.images, ids)
         self._kept: OrderedDict[tuple[int, tuple[int, ...]], UInt8[Tensor, "h w 3"]] = OrderedDict()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Probe, Renderer, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_filters.filters import first_filters
 from interpret_filters.probe import FirstLayerFilters
 from interpret_filters.results import Filters
@@ -22,3 +22,11 @@ def register_renderers() -> list[type[Renderer[Any]]]:
     from interpret_filters.renderers import FilterGrid  # noqa: PLC0415 - matplotlib takes time
 
     return [FilterGrid]
+
+
+@hookimpl
+def register_pages() -> list[type[Page[Any]]]:
+    """What shows the result of ``filters`` in a gallery."""
+    from interpret_filters.pages import FiltersPage  # noqa: PLC0415 - matplotlib takes time
+
+    return [FiltersPage]

@@ -6,7 +6,7 @@
 - ``context``: what a page is given; ``names``: strangers' names as names of files.
 - The kit: ``templates`` (HTML with everything escaped), ``charts`` and their ``axes``, ``tables``, ``data``
   (pictures; numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a
-  photograph), ``overlays`` (maps over a photograph).
+  photograph), ``overlays`` (maps over a photograph), ``tiles`` (small pictures).
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ from interpret_gallery.exporter import Gallery
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
 from interpret_gallery.templates import render
+from interpret_gallery.tiles import write_tiles
 from interpret_gallery.units import Draw, UnitsSource, UnitTile, tile_size, units_source, write_units
 from interpret_gallery.windows import WindowMap, write_window
 
@@ -48,6 +49,7 @@ __all__ = [
     "units_source",
     "write_data",
     "write_overlay",
+    "write_tiles",
     "write_units",
     "write_window",
 ]

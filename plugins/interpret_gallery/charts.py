@@ -13,8 +13,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from interpret_figures.text import number
-from interpret_gallery.axes import Axis, Scale, known, round_numbers
+from interpret_figures.text import MINUS, number
+from interpret_gallery.axes import Axis, Scale, apart, known, round_numbers
 from interpret_gallery.templates import render
 
 __all__ = ["Chart", "Series", "chart"]
@@ -115,9 +115,7 @@ def _value_axis(shown: Chart, start: float, end: float) -> Axis:
     high = max(drawn) if shown.high is None else shown.high
     if shown.kind == "bar":
         low, high = min(low, 0.0), max(high, 0.0)
-    if high <= low:
-        low, high = (low / 2, low * 2) if shown.scale == "log" else (low - 0.5, low + 0.5)
-    return Axis.around(low, high, start, end, shown.scale)
+    return Axis.around(*apart(low, high, shown.scale), start, end, shown.scale)
 
 
 def _drawn(series: Series) -> list[float | None]:
@@ -140,7 +138,11 @@ def _lines(shown: Chart) -> dict[str, object]:
         "columns": [{"x": x, **told} for x, told in zip(places, _columns(shown), strict=True)],
         "lines": [_line(series, place, places, axis) for place, series in enumerate(shown.series)],
         "limits": [(axis.place(value), text) for value, text in shown.limits if known(value, shown.scale)],
-        "events": [(along.place(at), text) for at, text in shown.events if known(at, shown.x_scale)],
+        "events": [
+            _label(along.place(at), text, LEFT, right)
+            for at, text in shown.events
+            if known(at, shown.x_scale)
+        ],
     }
 
 
@@ -199,10 +201,7 @@ def _along(shown: Chart) -> Axis:
     scale: Scale = "log" if shown.x_scale == "log" and numeric and positive else "linear"
     low = min(positive if scale == "log" else steps)
     low = low / 2 if scale == "log" and min(steps) <= 0 else low  # zero stands at the left end
-    high = max(steps)
-    if high <= low:
-        low, high = (low / 2, high * 2) if scale == "log" else (low - 1, high + 1)
-    return Axis(low, high, LEFT + 12, WIDTH - RIGHT - 12, scale)
+    return Axis(*apart(low, max(steps), scale), LEFT + 12, WIDTH - RIGHT - 12, scale)
 
 
 def _x_ticks(shown: Chart, along: Axis, places: Sequence[float]) -> list[tuple[float, str]]:
@@ -247,7 +246,7 @@ def _columns(shown: Chart) -> list[dict[str, str]]:
 
 
 def _name(value: object) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    return value if isinstance(value, str) else f"{value:g}".replace("-", MINUS)
 
 
 def _bars(shown: Chart) -> dict[str, object]:
@@ -261,8 +260,16 @@ def _bars(shown: Chart) -> dict[str, object]:
         "edges": (left, WIDTH - RIGHT - 40, TOP, height - BOTTOM),
         "ticks": axis.ticks(),
         "rows": [_row(shown, place, told, axis, row) for place, told in enumerate(_columns(shown))],
-        "limits": [(axis.place(value), text) for value, text in shown.limits if isfinite(value)],
+        "limits": [
+            _label(axis.place(value), text, left, WIDTH) for value, text in shown.limits if isfinite(value)
+        ],
     }
+
+
+def _label(x: float, text: str, left: float, right: float) -> tuple[float, str, str]:
+    """Where an upright line stands, its text, and on which side of it that finds room."""
+    half = LETTER * len(text) / 2
+    return x, text, "start" if x - half < left else "end" if x + half > right else "middle"
 
 
 def _row(shown: Chart, place: int, told: Mapping[str, str], axis: Axis, height: float) -> dict[str, object]:

@@ -27,6 +27,6 @@ def register_renderers() -> list[type[Renderer[Any]]]:
 @hookimpl
 def register_pages() -> list[type[Page[Any]]]:
     """What shows the result of ``occlusion`` in a gallery."""
-    from interpret_occlusion.pages import OcclusionPage  # noqa: PLC0415 - the gallery's kit takes time
+    from interpret_occlusion.pages import OcclusionPage  # noqa: PLC0415 - matplotlib takes time
 
     return [OcclusionPage]

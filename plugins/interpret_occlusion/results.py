@@ -243,8 +243,7 @@ class OcclusionMaps(Result):
             ids={index: name for index, name in self.ids.items() if int(index) in shown},
             features=features,
         )
-        if (images := remembered_images(self)) is not None:
-            remember_images(one, images)
+        remember_images(one, remembered_images(self))
         return one
 
     def summary(self) -> dict[str, str]:
@@ -318,7 +317,7 @@ class OcclusionMaps(Result):
         """For each pixel, how much the target's logit falls when it is covered."""
         target = torch.tensor([maps.target for maps in self.maps])
         logits = torch.stack([maps.unoccluded for maps in self.maps])
-        return Attributions(
+        found = Attributions(
             maps=torch.stack([maps.attribution() for maps in self.maps]),
             image=self.image,
             ids={str(place): self.ids[str(place)] for place in self.image.tolist()},
@@ -331,6 +330,8 @@ class OcclusionMaps(Result):
             categories=self.categories,
             matching=self.matching,
         )
+        remember_images(found, remembered_images(self))
+        return found
 
 
 def _numbers(maps: Sweep, categories: Sequence[str]) -> dict[str, Any]:

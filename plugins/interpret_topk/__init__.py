@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interpret.plugin import Page, Probe, hookimpl
+from interpret.plugin import Page, Probe, Renderer, hookimpl
 from interpret_topk.fields import layer_fields, own_patch
 from interpret_topk.maxima import maxima_edges
 from interpret_topk.mining import merge, mine
@@ -34,3 +34,11 @@ def register_pages() -> list[type[Page[Any]]]:
 def register_probes() -> list[type[Probe]]:
     """The probe ``topk``."""
     return [TopK]
+
+
+@hookimpl
+def register_renderers() -> list[type[Renderer[Any]]]:
+    """What draws the result of ``topk``."""
+    from interpret_topk.renderers import ExemplarGrid  # noqa: PLC0415 - matplotlib takes time
+
+    return [ExemplarGrid]

@@ -34,6 +34,12 @@ class LayerField(Record):
     size: tuple[int, int]
     stride: tuple[float, float]
 
+    @property
+    def largest(self) -> tuple[int, int]:
+        """Rows and columns that any box fits into."""
+        rows, columns = (int((axis[:, 1] - axis[:, 0]).max()) for axis in (self.rows, self.columns))
+        return rows, columns
+
     def boxes(self, position: Int[Tensor, "*k 2"]) -> Int[Tensor, "*k 4"]:
         """(top, left, bottom, right) of neurons at (y, x), half-open; of a position below 0: all 0."""
         there = (position >= 0).all(-1, keepdim=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ import yaml
 from PIL import Image
 
 import interpret
-from interpret.cli.explaining import explaining_pipeline, find_questions, first_steps, further_steps
+from interpret.cli.explaining import (
+    explaining_pipeline,
+    find_questions,
+    first_steps,
+    further_steps,
+    never_asked,
+)
 from interpret.cli.options import ModelChoice
 from interpret.cli.photographs import MOST, default_folder, find_photographs
 from interpret.cli.shell import call
@@ -107,7 +114,7 @@ def test_json_holds_what_was_found_and_nothing_is_computed_twice(
     row, column = swept.rows.tolist().index(top), swept.columns.tolist().index(left)
     assert float(swept.drop[row, column]) == pytest.approx(float(swept.drop.max()), abs=1e-6)
     assert [item["method"] for item in photo["attributions"]] == [
-        "captum.layer_grad_cam", "captum.deconvolution", "captum.layer_grad_cam", "captum.deconvolution",
+        "captum.deconvolution", "captum.layer_grad_cam", "captum.deconvolution", "captum.layer_grad_cam",
     ]  # fmt: skip
     assert set(photo["strongest"]) == {"layer1", "layer2", "layer3", "layer5"}
     assert all(Path(folder, "result.json").is_file() for folder in told["results"].values())
@@ -163,8 +170,8 @@ def test_methods_that_do_not_apply_are_left_out_with_a_sentence(
     picture(here / "dog.png")
     assert call(["explain", "dog.png", "--model", "some_nets:Flat", *nets]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(told["left_out"]) == {"grad_cam"}
-    assert told["left_out"]["grad_cam"].endswith(".")
+    assert set(told["left_out"]) == {"captum_grad_cam"}
+    assert told["left_out"]["captum_grad_cam"].endswith(".")
     (photo,) = told["photographs"]
     assert photo["predictions"][0]["category"].startswith("class ")
     assert photo["occlusion"]
@@ -178,8 +185,21 @@ def test_a_network_without_classes_shows_its_units(
     assert call(["explain", "dog.png", "--model", "some_nets:Maps", *nets]) == 0
     told = json.loads(capsys.readouterr().out)
     assert list(told["results"]) == ["strongest"]
+    assert "one value for each class" in told["left_out"]["predict"]
     assert call(["explain", "dog.png", "--model", "some_nets:Maps", *nets, "--target", "0"]) == 2
     assert "leave out --target" in capsys.readouterr().err
+
+
+def test_what_no_plugin_offers_is_left_out(here: Path) -> None:
+    picture(here / "dog.png")
+    known, network = registry(), named((), 3)
+    fewer = replace(known, probes={name: cls for name, cls in known.probes.items() if "captum" not in name})
+    steps = further_steps(network, find_questions(network, []))
+    made = explaining_pipeline(
+        ModelChoice("zfnet:scenes"), find_photographs(known, ["dog.png"]), steps, fewer
+    )
+    assert list(made["steps"]) == ["strongest", "occlusion"]
+    assert "captum.deconvolution" in never_asked(network, steps, fewer)["captum_deconvolution"]
 
 
 def test_what_cannot_be_read_in_a_folder_is_left_out(here: Path) -> None:
@@ -254,7 +274,7 @@ def test_a_target_is_a_category_or_an_index() -> None:
 def test_the_occluder_is_an_eighth_of_the_image_and_every_step_is_checked() -> None:
     network = interpret.load_model("zfnet:scenes")
     steps = {**first_steps(network), **further_steps(network, find_questions(network, ["1"]))}
-    assert list(steps)[:3] == ["predict", "strongest", "occlusion"]
+    assert list(steps)[:4] == ["predict", "strongest", "captum_deconvolution", "occlusion"]
     assert (steps["occlusion"]["window"], steps["occlusion"]["stride"]) == (12, 6)
     assert steps["occlusion"]["layers"] == ["layer5"]
     assert steps["occlusion_1"]["target"] == 1
@@ -293,6 +313,10 @@ def test_lines_for_people() -> None:
     found = {"target": predictions[0], "probability": 0.5, "most_important": most}
     (line,) = occlusion_lines({"occlusion": [found]})
     assert line.startswith("cat falls from 50.0 % to 10.0 % where rows 0 to 8 and columns 4 to 12")
+    (line,) = occlusion_lines({"occlusion": [{**found, "probability": 0.1}]})
+    assert line == "cat stays at 10.0 %, wherever the photograph is covered."
+    (line,) = prediction_lines({"predictions": [{"category": "x", "probability": float("nan")}]})
+    assert line == "x  no number"
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def test_images_with_all_parts_come_first_and_others_say_why(made: SimpleNamespa
 
 @pytest.mark.parametrize("fill", ["noise", "mean", (1.0, 0.0, 0.0)])
 def test_masks_show_what_they_showed(made: SimpleNamespace, fill) -> None:
-    pictures = list(sheet(made, correspondence(fill=fill))._pictures(2))
+    pictures = list(sheet(made, correspondence(fill=fill)).pictures(2))
     seen = pictures[1][:4, 2:6].reshape(-1, 3)
     if fill == "noise":
         assert seen.std(0).min() > 20

@@ -209,7 +209,7 @@ def test_the_page_says_what_was_cut(made: SimpleNamespace, tmp_path: Path) -> No
     assert (
         "the 6 \N{MULTIPLICATION SIGN} 6 pixels that hold most of each projection, 83% of its energy" in said
     )
-    (file,) = FeatureGrid().render(made.projections(conv=part), made.Squares(), tmp_path)
+    file, _ = FeatureGrid().render(made.projections(conv=part), made.Squares(), tmp_path)
     assert file.exists()
 
 

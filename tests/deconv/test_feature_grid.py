@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,18 +19,19 @@ from interpret.images import InputSpec
 from interpret.plugin.interfaces import renderer_input
 from interpret_deconv import Projections
 from interpret_deconv.renderers import FeatureGrid
-from interpret_deconv.renderers.feature_grid import EMPTY, UnitCell
 from interpret_figures.display import OUTSIDE
 from interpret_figures.grid import Grid, Heading
 from interpret_figures.photographs import Photographs
+from interpret_figures.text import number, text_inches
+from interpret_topk.renderers.unit_pages import EMPTY, UnitCell
 
 FACTOR = 8  # a patch of 8 pixels is drawn 64 pixels long
 
 
 def test_each_projection_stands_left_and_its_photograph_right(made: SimpleNamespace, tmp_path: Path) -> None:
     layer, images = made.layer(units=2), made.Squares()
-    renderer = FeatureGrid(percentile=100)
-    (file,) = renderer.render(made.projections(conv=layer), images, tmp_path)
+    renderer = FeatureGrid(percentile=100, names=False)
+    file, _ = renderer.render(made.projections(conv=layer), images, tmp_path)
     page = pixels(file)
     lefts, rights = [], []
     for neuron in range(9):
@@ -50,8 +52,8 @@ def test_each_projection_stands_left_and_its_photograph_right(made: SimpleNamesp
 def test_blocks_do_not_overlap() -> None:
     cell = UnitCell((64, 48), 3)
     everything = [
-        *cell.corners(range(9), (5, 7), right=False),
-        *cell.corners(range(9), (5, 7), right=True),
+        *cell.corners(range(9), (5, 7), 0),
+        *cell.corners(range(9), (5, 7), 1),
     ]
     canvas = np.zeros((5 + cell.size[0], 7 + cell.size[1]), int)
     for y, x in everything:
@@ -65,7 +67,13 @@ def test_blocks_do_not_overlap() -> None:
 def test_large_layers_take_several_pages(made: SimpleNamespace, tmp_path: Path) -> None:
     result = made.projections(conv=made.layer(units=7, ranks=1), **{"deep.1:2": made.layer(units=2, ranks=4)})
     files = FeatureGrid(columns=2, rows=2).render(result, made.Squares(), tmp_path / "new" / "folder")
-    assert [file.name for file in files] == ["conv-1.png", "conv-2.png", "deep.1_2-1.png"]
+    assert [file.name for file in files] == [
+        "conv-1.png",
+        "conv-2.png",
+        "conv-patches.csv",
+        "deep.1_2-1.png",
+        "deep.1_2-patches.csv",
+    ]
     assert all(file.is_file() for file in files)
     assert pixels(files[0]).shape[0] == pixels(files[1]).shape[0]  # 7 units: two rows, then two with a gap
 
@@ -73,7 +81,7 @@ def test_large_layers_take_several_pages(made: SimpleNamespace, tmp_path: Path) 
 def test_dead_units_are_marked(made: SimpleNamespace, tmp_path: Path) -> None:
     layer = made.layer(units=3, dead=[1])
     result = made.projections(dead={"conv": [1]}, conv=layer)
-    (file,) = FeatureGrid().render(result, made.Squares(), tmp_path)
+    file, _ = FeatureGrid(names=False).render(result, made.Squares(), tmp_path)
     page = pixels(file)
     cell = UnitCell((64, 64), 3)
     empty = (page == EMPTY).all(2)
@@ -87,12 +95,12 @@ def test_dead_units_are_left_out_where_only_some_units_were_projected(made: Simp
     result = made.projections(dead={"conv": [1, 9]}, conv=made.layer(units=3, dead=[1]))
     photographs = Photographs(made.Squares(), result.ids, result.input)
     (page,) = FeatureGrid()._pages(result, "conv", photographs)
-    assert [label.text for label in page.labels if label.text.isdigit()] == ["0", "2"]
+    assert [label.text for label in page.labels if label.text.isdigit() and label.size > 6] == ["0", "2"]
 
 
 def test_a_layer_in_which_all_is_dead_is_drawn(made: SimpleNamespace, tmp_path: Path) -> None:
     layer = made.layer(units=2, dead=[0, 1])
-    (file,) = FeatureGrid().render(
+    file, _ = FeatureGrid().render(
         made.projections(dead={"conv": [0, 1]}, conv=layer), made.Squares(), tmp_path
     )
     assert (pixels(file) == EMPTY).any()
@@ -104,14 +112,14 @@ def test_a_layer_in_which_all_is_dead_is_drawn(made: SimpleNamespace, tmp_path: 
 def test_units_are_chosen(made: SimpleNamespace, tmp_path: Path, units: Any, count: int) -> None:
     result = made.projections(conv=made.layer(units=3, ranks=1), other=made.layer(units=2, ranks=1))
     files = FeatureGrid(units=units, columns=1, rows=1).render(result, made.Squares(), tmp_path)
-    assert sum(file.name.startswith("conv-") for file in files) == count
+    assert sum(file.match("conv-*.png") for file in files) == count
 
 
 def test_a_random_choice_follows_the_seed(made: SimpleNamespace, tmp_path: Path) -> None:
     result, images = made.projections(conv=made.layer(units=30, ranks=1)), made.Squares()
 
     def drawn(seed: int) -> bytes:
-        (file,) = FeatureGrid(units=4, seed=seed).render(result, images, tmp_path)
+        file, _ = FeatureGrid(units=4, seed=seed).render(result, images, tmp_path)
         return file.read_bytes()
 
     assert drawn(1) == drawn(1)
@@ -159,14 +167,14 @@ def test_all_formats_are_the_same_every_time(made: SimpleNamespace, tmp_path: Pa
     renderer = FeatureGrid(formats=("png", "svg"))
     first = renderer.render(result, made.Squares(), tmp_path / "1")
     second = renderer.render(result, made.Squares(), tmp_path / "2")
-    assert [file.suffix for file in first] == [".png", ".svg"]
+    assert [file.suffix for file in first] == [".png", ".svg", ".csv"]
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 
 def test_one_channel_is_grey(made: SimpleNamespace, tmp_path: Path) -> None:
     spec = InputSpec((16, 16), (0.5,), (0.25,), resize=16)
     result = made.projections(conv=made.layer(channels=1), spec=spec)
-    (file,) = FeatureGrid().render(result, made.Squares(), tmp_path)
+    file, _ = FeatureGrid(names=False).render(result, made.Squares(), tmp_path)
     page = pixels(file)
     colours = (page != page[..., :1]).any(2) & (page != OUTSIDE).any(2)
     inked = colours[200:]  # labels are not quite grey
@@ -184,14 +192,14 @@ def test_of_many_channels_the_chosen_one_is_shown(made: SimpleNamespace, tmp_pat
         def __getitem__(self, index: int) -> Any:
             return replace(super().__getitem__(index), image=x)
 
-    (file,) = FeatureGrid().render(made.projections(conv=layer, spec=spec), Tensors(), tmp_path)
+    file, _ = FeatureGrid(names=False).render(made.projections(conv=layer, spec=spec), Tensors(), tmp_path)
     photograph = np.full((64, 64, 3), 128)
     photograph[:16] = OUTSIDE
     assert len(find_all(pixels(file), photograph)) == 45
 
 
 def test_labels_name_the_units_in_order(made: SimpleNamespace) -> None:
-    renderer, result = FeatureGrid(units=[3, 1]), made.projections(conv=made.layer())
+    renderer, result = FeatureGrid(units=[3, 1], names=False), made.projections(conv=made.layer())
     (page,) = renderer._pages(result, "conv", Photographs(made.Squares(), result.ids, result.input))
     texts = [label.text for label in page.labels]
     assert texts[0] == "conv"
@@ -218,3 +226,56 @@ def test_cells_are_below_each_other_without_touching() -> None:
     ]
     height = grid.paper().shape[0]
     assert height == corners[-1][0] + 10 + grid.margin
+
+
+def named(made: SimpleNamespace, **layers: Any) -> Projections:
+    """A result that knows the categories of its photographs, by names that strangers chose."""
+    found = made.projections(**layers)
+    labels = {index: int(index) % 3 for index in found.ids if index != "4"}
+    return replace(
+        found, labels=labels, categories=("=cat()", "<b>dog</b>\u202e", "a, very, long, name " * 20)
+    )
+
+
+def test_few_units_have_category_and_activation_under_each_patch(made: SimpleNamespace) -> None:
+    result = named(made, conv=replace(made.layer(units=2), value=torch.arange(18) * 1.5 + 0.25))
+    photographs = Photographs(made.Squares(), result.ids, result.input)
+    (page,) = FeatureGrid()._pages(result, "conv", photographs)
+    under = [label for label in page.labels if label.size < 5]
+    assert len(under) == 2 * 18
+    names, values = [label.text for label in under[::2]], [label.text for label in under[1::2]]
+    assert names[0].startswith("=cat()")
+    assert names[4] == "square-4"  # the name of its file, where the category is not known
+    assert values == [number(1.5 * i + 0.25) for i in range(18)]
+    cells = sorted({(label.x, label.y) for label in under[::2]})
+    assert len(cells) == 18
+    for label in under:
+        assert text_inches(label.text, label.size) <= 0.81  # within its patch
+    (many,) = FeatureGrid()._pages(named(made, conv=made.layer(units=13)), "conv", photographs)
+    assert not [label for label in many.labels if label.size < 5]
+
+
+def test_names_overlap_nothing(made: SimpleNamespace) -> None:
+    cell = UnitCell((80, 80), 3, 2, 0.5, named=True)
+    rows = [y for y, _ in cell.corners([0, 3, 6], (0, 0), 1)]
+    assert rows[1] - rows[0] == 80 + cell.below + cell.gap
+    assert cell.below > 0.15 * cell.dpi  # two lines
+    assert cell.size[0] == rows[2] + 80 + cell.below
+    assert cell.corners([2], (0, 0), 1)[0][1] + 80 == cell.size[1]
+
+
+def test_a_table_says_where_each_patch_comes_from(made: SimpleNamespace, tmp_path: Path) -> None:
+    result = named(made, conv=made.layer(units=3, ranks=2))
+    files = FeatureGrid(units=[2, 0]).render(result, made.Squares(), tmp_path)
+    table = files[-1]
+    assert table.name == "conv-patches.csv"
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["unit"], row["rank"]) for row in rows] == [("2", "1"), ("2", "2"), ("0", "1"), ("0", "2")]
+    assert [row["photograph"] for row in rows] == ["square-4", "square-5", "square-0", "square-1"]
+    assert rows[0]["category"] == ""
+    assert rows[2]["category"] == "'=cat()"  # no formula
+    assert rows[3]["category"] == "<b>dog</b>\\u202e"
+    assert [rows[0][edge] for edge in ("top", "left", "bottom", "right")] == ["-2", "3", "6", "11"]
+    (page,) = FeatureGrid()._pages(result, "conv", Photographs(made.Squares(), result.ids, result.input))
+    assert "conv-patches.csv" in " ".join(label.text for label in page.labels)

@@ -203,7 +203,7 @@ def text(renderer: FeatureGrid, made: SimpleNamespace, layer: LayerProjections) 
 def test_the_same_part_of_the_photograph_is_shown(made: SimpleNamespace, tmp_path: Path) -> None:
     images = type("RampSquares", (Ramps, made.Squares), {})()
     result = made.projections(conv=layer_of(made, [block(6, 7, 4)]))
-    (file,) = FeatureGrid().render(result, images, tmp_path)
+    file, _ = FeatureGrid().render(result, images, tmp_path)
     with Image.open(file) as image:
         page = np.asarray(image)
     ys, xs = np.nonzero(page[..., 1] != page[..., 0])  # rows and columns differ but on the diagonal
@@ -229,8 +229,8 @@ def test_receptive_fields_inside_the_image_are_drawn_as_ever(
     made: SimpleNamespace, tmp_path: Path, size: int
 ) -> None:
     result = made.projections(conv=made.layer(size=size))
-    (on,) = FeatureGrid().render(result, made.Squares(), tmp_path / "on")
-    (off,) = FeatureGrid(zoom=False).render(result, made.Squares(), tmp_path / "off")
+    on, _ = FeatureGrid().render(result, made.Squares(), tmp_path / "on")
+    off, _ = FeatureGrid(zoom=False).render(result, made.Squares(), tmp_path / "off")
     assert on.read_bytes() == off.read_bytes()
     labels = text(FeatureGrid(), made, made.layer(size=size))
     assert f"receptive field {size} {TIMES} {size} pixels" in labels

@@ -3,10 +3,13 @@
 import contextlib
 import io
 import re
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
+import torch
 
+import interpret
 from interpret.pipeline import read_pipeline
 from interpret.plugin import registry
 
@@ -14,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 WITH_A_TEST_OF_ITS_OWN = {"writing-a-plugin.md", "hooks.md"}
 PIPELINES = [*ROOT.glob("docs/examples/*.yaml"), *ROOT.glob("interpret/cli/pipelines/*.yaml")]
+CAT = 18
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -26,10 +30,55 @@ def pages_with(*languages):
     return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages]
 
 
+def given(page):
+    """What the first page expects its reader to have: a module, photographs, and a cat."""
+    if page.name != "README.md":
+        return {}
+    scenes = interpret.load_dataset("scenes", split="val", limit=20)
+    for place in (*range(10), CAT):
+        scenes[place].image.save(f"{place}.jpg" if place != CAT else "cat.jpg")
+    torch.manual_seed(0)
+    return {"module": Small(), "photos": [f"{place}.jpg" for place in range(10)]}
+
+
+class Small(torch.nn.Sequential):
+    """Four layers, named as those of a ResNet."""
+
+    def __init__(self):
+        layers = {
+            f"layer{number}": torch.nn.Sequential(
+                torch.nn.Conv2d(inner, 8, 3, stride=4 if number == 1 else 2, padding=1), torch.nn.ReLU()
+            )
+            for number, inner in enumerate((3, 8, 8, 8), start=1)
+        }
+        pool = {
+            "pool": torch.nn.AdaptiveAvgPool2d(1),
+            "flat": torch.nn.Flatten(),
+            "fc": torch.nn.Linear(8, 4),
+        }
+        super().__init__(OrderedDict(layers | pool))
+
+
+def test_the_first_page_draws_nine_patches_and_an_occlusion_map_in_three_lines_each(tmp_path, monkeypatch):
+    """Each line that shows something is run as it stands, and what it gives is looked at."""
+    monkeypatch.chdir(tmp_path)
+    (_, text), *_ = blocks(ROOT / "README.md", "python")
+    names, shown = given(ROOT / "README.md"), []
+    for line in text.splitlines():
+        if line.startswith("interpret.show("):
+            shown.append(eval(line, names))
+        else:
+            exec(line, names)
+    assert len([line for line in text.splitlines() if line and "import" not in line]) == 6
+    assert [item.renderers for item in shown] == [("exemplar_grid",), ("occlusion_panels",)]
+    assert all(file.suffix in {".png", ".csv"} for item in shown for file in item.files)
+    assert all("<img" in item._repr_html_() for item in shown)
+
+
 @pytest.mark.parametrize("page", pages_with("python"))
 def test_python_examples_run_and_print_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names, printed = {}, ""
+    names, printed = given(page), ""
     for language, text in blocks(page, "python", "output"):
         if language == "output":
             assert printed == text

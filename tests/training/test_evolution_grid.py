@@ -18,11 +18,11 @@ from interpret.errors import DatasetError, StepError
 from interpret.images import InputSpec
 from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
-from interpret_deconv.renderers.feature_grid import EMPTY
 from interpret_figures.display import OUTSIDE
 from interpret_figures.page import TIMES
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import text_inches
+from interpret_topk.renderers.unit_pages import EMPTY
 from interpret_training.evolution.renderers.grid import DPI, SAME, EvolutionGrid
 from interpret_training.evolution.results import Evolution, LayerEvolution
 

@@ -93,7 +93,9 @@ def document(result: Comparison) -> Document:
     """The table, and under it what the columns mean; nothing where a metric does not apply."""
     meanings = [f"{metric.title}: {metric.meaning}" for metric in result.metrics]
     columns = ["probe", "reference", *(metric.name for metric in result.metrics)]
-    return Document([_table(result), Paragraph(_caption(result)), Items(meanings)], columns, _records(result))
+    return Document(
+        [compared(result), Paragraph(_caption(result)), Items(meanings)], columns, _records(result)
+    )
 
 
 def _records(result: Comparison) -> list[list[object]]:
@@ -102,7 +104,7 @@ def _records(result: Comparison) -> list[list[object]]:
     return [[name, "" if other == MISSING else other, *map(digits, values)] for name, other, values in names]
 
 
-def _table(result: Comparison) -> Table:
+def compared(result: Comparison) -> Table:
     """A row for each probe, a column for each metric."""
     columns = [cells(result, column) for column in range(len(result.metrics))]
     names = enumerate(zip(result.probes, against(result), strict=True))

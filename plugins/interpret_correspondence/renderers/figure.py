@@ -125,25 +125,25 @@ class Sheet:
     def _name(self, image: int, places: Sequence[tuple[int, int]], grid: Grid) -> Label:
         """The id of an image, above its row."""
         (y, x), room = places[0], (places[-1][1] + grid.cell[1] - places[0][1]) / grid.dpi
-        return Label(x, y - 0.04 * grid.dpi, fitted(self._id(image), room, SMALL), SMALL)
+        return Label(x, y - 0.04 * grid.dpi, fitted(self.name(image), room, SMALL), SMALL)
 
     def _row(
         self, canvas: UInt8[np.ndarray, "h w 3"], image: int, places: Sequence[tuple[int, int]], grid: Grid
     ) -> Iterator[Label]:
         """Draw one image under all masks; why there is none, where there is none."""
         height, width = grid.cell
-        for picture, (y, x), (_, mask) in zip(self._pictures(image), places, self.columns, strict=True):
+        for picture, (y, x), (_, mask) in zip(self.pictures(image), places, self.columns, strict=True):
             cell = canvas[y : y + height, x : x + width]
             if picture is not None:
                 cell[:] = display.resize(picture[None], grid.cell, smooth=True)[0]
                 continue
             cell[:] = EMPTY
-            lines = paragraph(self._reason(mask, image), width / grid.dpi - 0.1, SMALL, 6)
+            lines = paragraph(self.reason(mask, image), width / grid.dpi - 0.1, SMALL, 6)
             top = y + height / 2 - (len(lines) / 2 - 0.75) * CLOSE * grid.dpi
             for number, line in enumerate(lines):
                 yield Label(x + width / 2, top + number * CLOSE * grid.dpi, line, SMALL, align="center")
 
-    def _pictures(self, image: int) -> Iterator[UInt8[np.ndarray, "h w 3"] | None]:
+    def pictures(self, image: int) -> Iterator[UInt8[np.ndarray, "h w 3"] | None]:
         """One image as the network saw it, in each column; none where it lacks the part."""
         spec, result, index = self.result.input, self.result, int(self.result.image[image])
         channels = spec.displayed
@@ -159,10 +159,11 @@ class Sheet:
             else:
                 yield None
 
-    def _id(self, image: int) -> str:
+    def name(self, image: int) -> str:
+        """The id of an image."""
         return self.result.ids[str(int(self.result.image[image]))]
 
-    def _reason(self, mask: int | None, image: int) -> str:
+    def reason(self, mask: int | None, image: int) -> str:
         """Why an image does without a part."""
         found = {(part, name): reason for part, name, reason in self.result.missing}
-        return "" if mask is None else found[self.result.parts[mask], self._id(image)]
+        return "" if mask is None else found[self.result.parts[mask], self.name(image)]

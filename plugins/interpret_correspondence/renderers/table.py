@@ -71,11 +71,11 @@ def document(result: Correspondence, beside: Beside) -> Document:
     """A table for each rule for zeros, and under them how to read them."""
     blocks: list[Block] = []
     for zeros, title in RULES.items():
-        blocks += [Title(title), _table(result, zeros, beside)]
+        blocks += [Title(title), distances(result, zeros, beside)]
     return Document([*blocks, *map(Paragraph, caption(result))], COLUMNS, _records(result, beside))
 
 
-def _table(result: Correspondence, zeros: Zeros, beside: Beside) -> Table:
+def distances(result: Correspondence, zeros: Zeros, beside: Beside) -> Table:
     """The table under one rule for zeros; columns that say nothing are left out."""
     columns = [("location", list(result.rows)), ("images", [str(count) for count in result.counts])]
     for layer in result.layers:

@@ -11,7 +11,6 @@ from interpret.plugin import Page, PageContext, Sheet
 from interpret_deconv.beyond import caption
 from interpret_deconv.cutting import cut_caption
 from interpret_deconv.own_patches import own_patches_caption
-from interpret_deconv.renderers.feature_grid import by_unit
 from interpret_deconv.renderers.tiles import Tiles
 from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_deconv.results import LayerProjections, Projections
@@ -19,6 +18,8 @@ from interpret_figures import display
 from interpret_gallery import UnitTile, photographs, tile_size
 from interpret_topk import Exemplars, maxima_edges
 from interpret_topk.pages import LayerPage, Side, layer_sheet, layers_sheet, sides_sheet
+from interpret_topk.renderers.patches import Patches
+from interpret_topk.renderers.unit_pages import by_unit
 
 __all__ = ["ProjectionPages"]
 
@@ -100,12 +101,13 @@ def _page(
     neurons = by_unit(layer)
     tile = tile_size(*layer.patches.shape[-2:])
     channels = display.shown_channels(result.input, layer.patches.shape[1])
-    tiles = Tiles(layer, photographs(context, result), channels, tile, PERCENTILE, smooth=False)
+    patches = Patches(layer, photographs(context, result), channels, tile, smooth=False)
+    tiles = Tiles(layer, patches, PERCENTILE)
     known = mined.layers.get(name) if mined else None
     return LayerPage(
         name,
         units,
-        lambda unit: [tiles.projections(neurons[unit.number]), tiles.patches(neurons[unit.number])],
+        lambda unit: [tiles.projections(neurons[unit.number]), patches.patches(neurons[unit.number])],
         ["projections", "patches"],
         tile,
         told=_told(name, layer, result),

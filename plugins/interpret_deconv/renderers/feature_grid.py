@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-from jaxtyping import UInt8
 from pydantic import Field
 
 from interpret.images import Images
@@ -17,40 +13,38 @@ from interpret_deconv.beyond import caption
 from interpret_deconv.cutting import cut_caption
 from interpret_deconv.own_patches import own_patches_caption
 from interpret_deconv.renderers.tiles import Tiles
-from interpret_deconv.renderers.unit_grid import UnitGrid
-from interpret_deconv.renderers.units import check_layers, choose_units
+from interpret_deconv.renderers.unit_grid import ProjectionGrid
 from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_deconv.results import LayerProjections, Projections
 from interpret_figures import display
-from interpret_figures.grid import Grid, Heading, put, square, tile_size
-from interpret_figures.page import INK, QUIET, Label, Page, file_name, save_page
+from interpret_figures.page import Page, file_name, save_page
 from interpret_figures.photographs import Photographs
-
-__all__ = ["EMPTY"]
-
-
-TILE = 0.32
-"""Length of a patch's longer side on paper, in inches."""
-
-EMPTY = 244
-"""The tone of a place for which there is no patch."""
+from interpret_topk.renderers.patch_table import save_patch_table, table_name
+from interpret_topk.renderers.patches import Names, Patches
+from interpret_topk.renderers.unit_pages import UnitPages, cell_for, columns_for, counted, shown_units
+from interpret_topk.renderers.units import check_layers, choose_units
 
 
-class FeatureGrid(UnitGrid[Projections]):
+class FeatureGrid(ProjectionGrid[Projections]):
     """Projections of the strongest neurons beside their image patches (Zeiler & Fergus 2014, Figure 2).
 
-    Every patch is the neuron's receptive field; where that is the whole image, the part around the signal. A
-    token's own patch is outlined.
+    Every patch is the neuron's receptive field; where that nearly fills the image, the part around the
+    signal. A token's own patch is outlined.
     Zero is mid-grey, and each projection has its own scale.
     """
 
     name: ClassVar[str] = "feature_grid"
 
-    columns: int = Field(4, ge=1, le=100, description="Units side by side on a page.")
+    columns: int | None = Field(
+        None, ge=1, le=100, description="Units side by side on a page; none: 4, or 3 where patches are named."
+    )
     rows: int = Field(6, ge=1, le=100, description="Units one below the other on a page.")
+    names: bool = Field(
+        True, description="Write category and activation under each patch, on pages of few units."
+    )
 
     def render(self, result: Projections, images: Images, folder: Path) -> Sequence[Path]:
-        """Write the pages of every layer, named ``layer1-1.png``, ``layer1-2.png`` and so on.
+        """Write the pages of every layer, ``layer1-1.png`` and so on, and a table, ``layer1-patches.csv``.
 
         Raises:
             DatasetError: If a photograph is missing or has changed.
@@ -61,151 +55,56 @@ class FeatureGrid(UnitGrid[Projections]):
         photographs = Photographs(images, result.ids, result.input)
         files: list[Path] = []
         for layer in result.layers:
+            shown, units = self._shown(result, layer), self._units(result, layer)
             for number, page in enumerate(self._pages(result, layer, photographs), start=1):
                 files += save_page(page, folder / file_name(layer, number), self.formats)
+            if units:
+                files.append(save_patch_table(layer, shown, units, _names(result), folder))
         return files
+
+    def _shown(self, result: Projections, layer: str) -> LayerProjections:
+        return zoomed(result[layer], result.input.size) if self.zoom else result[layer]
+
+    def _units(self, result: Projections, layer: str) -> list[int]:
+        known = shown_units(result[layer], _dead(result, layer), len(result.dead[layer]))
+        return choose_units(self.units, layer, known, self.seed)
 
     def _pages(self, result: Projections, layer: str, photographs: Photographs) -> Iterator[Page]:
         """The pages of one layer, each drawn when it is asked for."""
-        pages = self._unit_pages(result, layer, photographs)
-        units = choose_units(self.units, layer, pages.units, self.seed)
-        step = self.columns * self.rows
-        details = (_facts(pages, units), _legend(pages, result, layer))
-        for start in range(0, len(units), step):
-            number = f"{start // step + 1} / {ceil(len(units) / step)}" if len(units) > step else ""
-            yield pages.page(units[start : start + step], self.columns, Heading(layer, details, number))
-
-    def _unit_pages(self, result: Projections, layer: str, photographs: Photographs) -> UnitPages:
-        projections = zoomed(result[layer], result.input.size) if self.zoom else result[layer]
-        channels = display.shown_channels(result.input, projections.patches.shape[1])
-        size = tile_size(*projections.patches.shape[-2:])
-        dead = result.dead[layer]
-        return UnitPages(
-            Tiles(projections, photographs, channels, size, self.percentile, self.smooth),
-            UnitCell(size, square(int(projections.rank.max()) + 1 if len(projections.rank) else 1)),
-            by_unit(projections),
-            frozenset(dead.nonzero().flatten().tolist()),
-            len(dead),
-            shown_part(result[layer], projections, result.input.size),
-            "never positive" if layer in result.signed else "never active",
+        shown, units = self._shown(result, layer), self._units(result, layer)
+        columns = self.columns or columns_for(len(units), named=self.names, usual=(4, 3))
+        ranks = int(shown.rank.max()) + 1 if len(shown.rank) else 1
+        cell = cell_for(shown.size, ranks, 2, min(len(units), columns * self.rows), named=self.names)
+        channels = display.shown_channels(result.input, shown.patches.shape[1])
+        patches = Patches(shown, photographs, channels, cell.tile, self.smooth)
+        dead, why = _dead(result, layer), "never positive" if layer in result.signed else "never active"
+        squares = (Tiles(shown, patches, self.percentile).projections, patches.patches)
+        pages = UnitPages(shown, _names(result), squares, cell, dead, len(result.dead[layer]), why)
+        part = shown_part(result[layer], shown, result.input.size)
+        legend = self._legend(result, layer, shown, pale=patches.beyond)
+        yield from pages.pages(
+            units, columns, self.rows, layer, (f"{counted(units, dead, why)}  ·  {part}", legend)
         )
 
-
-@dataclass(frozen=True)
-class UnitCell:
-    """One unit's place on a page: a square of projections, and the same square of image patches beside it.
-
-    Attributes:
-        tile: Height and width of one patch in pixels.
-        side: Patches in a row and in a column.
-    """
-
-    tile: tuple[int, int]
-    side: int
-
-    @property
-    def gap(self) -> int:
-        """Pixels between patches; four times as many stand between the squares."""
-        return max(round(0.035 * max(self.tile)), 2)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        height, width = (self.side * (length + self.gap) - self.gap for length in self.tile)
-        return height, 2 * width + 4 * self.gap
-
-    @property
-    def dpi(self) -> int:
-        """Pixels in an inch."""
-        return round(max(self.tile) / TILE)
-
-    def corners(self, ranks: Sequence[int], origin: tuple[int, int], *, right: bool) -> list[tuple[int, int]]:
-        """The top left pixels (y, x) of the patches of some ranks, in the left or the right square."""
-        y, x = origin[0], origin[1] + right * (self.size[1] + 4 * self.gap) // 2
-        height, width = self.tile[0] + self.gap, self.tile[1] + self.gap
-        return [(y + rank // self.side * height, x + rank % self.side * width) for rank in ranks]
+    def _legend(self, result: Projections, layer: str, shown: LayerProjections, *, pale: bool) -> str:
+        """How to read the patches."""
+        cut = f" (percentile {self.percentile:g})" if self.percentile < 100 else ""
+        said = (
+            f"Left: {result.rule} projections, strongest first; zero is mid-grey, each at its own "
+            f"scale{cut}.",
+            f"Right: the same patches of the images.{' Pale: outside the image.' if pale else ''}"
+            f"{display.channel_note(result.input, shown.patches.shape[1])}",
+            cut_caption(result[layer]),
+            own_patches_caption(shown),
+            caption(result.nonlinearities.get(layer, {})),
+            f"Photographs and activations: {table_name(layer)}.",
+        )
+        return " ".join(text for text in said if text)
 
 
-@dataclass(frozen=True)
-class UnitPages:
-    """The units of one layer.
-
-    Attributes:
-        tiles: Their pixels.
-        cell: The place of one unit.
-        neurons: The neurons of each unit, by unit.
-        dead: Units without projections.
-        count: Units of the layer, projected or not.
-        part: What part of the image is shown, in words.
-        why: Why units have no projections, in a word or two.
-    """
-
-    tiles: Tiles
-    cell: UnitCell
-    neurons: dict[int, list[int]]
-    dead: frozenset[int]
-    count: int
-    part: str
-    why: str
-
-    @property
-    def units(self) -> list[int]:
-        """Units to show, ascending: dead ones too, unless only some units of the layer were projected."""
-        whole = len(self.neurons) + len(self.dead) >= self.count
-        return sorted({*self.neurons, *(self.dead if whole else ())})
-
-    def page(self, units: Sequence[int], columns: int, heading: Heading) -> Page:
-        """One page of units in reading order."""
-        dpi = self.cell.dpi
-        shape = (ceil(len(units) / columns), columns)
-        grid = Grid(heading, self.cell.size, (round(0.24 * dpi), round(0.2 * dpi)), shape, dpi)
-        canvas, labels = grid.paper(), grid.labels()
-        for index, unit in enumerate(units):
-            labels += self._unit(canvas, unit, grid.corner(index))
-        return Page(canvas, tuple(labels), dpi)
-
-    def _unit(self, canvas: UInt8[np.ndarray, "h w 3"], unit: int, origin: tuple[int, int]) -> list[Label]:
-        """Draw one unit; return its labels."""
-        y, x = origin
-        height, width = self.cell.size
-        neurons = self.neurons.get(unit, [])
-        labels = [Label(x, y - 0.045 * self.cell.dpi, str(unit), 6.5, INK if neurons else QUIET)]
-        if not neurons:
-            canvas[y : y + height, x : x + width] = EMPTY
-            return [*labels, Label(x + width / 2, y + height / 2, self.why, align="center")]
-        ranks = self.tiles.layer.rank[neurons].tolist()
-        put(canvas, self.tiles.projections(neurons), self.cell.corners(ranks, origin, right=False))
-        put(canvas, self.tiles.patches(neurons), self.cell.corners(ranks, origin, right=True))
-        return labels
+def _dead(result: Projections, layer: str) -> frozenset[int]:
+    return frozenset(result.dead[layer].nonzero().flatten().tolist())
 
 
-def by_unit(layer: LayerProjections) -> dict[int, list[int]]:
-    """The neurons of each unit."""
-    neurons: dict[int, list[int]] = {}
-    for neuron, unit in enumerate(layer.unit.tolist()):
-        neurons.setdefault(unit, []).append(neuron)
-    return neurons
-
-
-def _facts(pages: UnitPages, units: Sequence[int]) -> str:
-    """What is on the pages, in numbers."""
-    dead = len(pages.dead.intersection(units))
-    return f"{len(units)} units" + (f", {dead} {pages.why}" if dead else "") + f"  ·  {pages.part}"
-
-
-def _legend(pages: UnitPages, result: Projections, layer: str) -> str:
-    """How to read the patches."""
-    channel = display.channel_note(result.input, pages.tiles.layer.patches.shape[1])
-    percentile = pages.tiles.percentile
-    cut = f" (percentile {percentile:g})" if percentile < 100 else ""
-    pale = " Pale: outside the image." if pages.tiles.beyond else ""
-    said = (
-        cut_caption(result[layer]),
-        own_patches_caption(pages.tiles.layer),
-        caption(result.nonlinearities.get(layer, {})),
-    )
-    beyond = " ".join(text for text in said if text)
-    return (
-        f"Left: {result.rule} projections, strongest first; zero is mid-grey, each at its own "
-        f"scale{cut}. Right: the same patches of the images.{pale}{channel}{beyond and ' '}{beyond}"
-    )
+def _names(result: Projections) -> Names:
+    return Names(result.ids, result.labels, result.categories)

@@ -7,7 +7,7 @@ from math import ceil
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from pydantic import Field
 from torch import Tensor
 
@@ -44,20 +44,13 @@ class FilterGrid(Renderer[Filters]):
     def render(self, result: Filters, images: Images, folder: Path) -> Sequence[Path]:  # noqa: ARG002
         """Write the pages, named ``<layer>-filters-1.png`` and so on; no image is read."""
         folder.mkdir(parents=True, exist_ok=True)
-        channels = display.shown_channels(result.input, result.weights.shape[1])
-        weights = result.weights[:, channels].float()
-        pixels = display.signed_pixels(weights, self._scale(weights))
+        pixels = filter_pixels(result, self.scale, self.percentile)
         step, files = self.columns * self.rows, list[Path]()
-        for start in range(0, len(weights), step):
+        for start in range(0, len(pixels), step):
             page = self._page(self._heading(result, start // step), pixels[start : start + step], start)
             name = file_name(f"{result.layer}-filters", start // step + 1)
             files += save_page(page, folder / name, self.formats)
         return files
-
-    def _scale(self, weights: Float[Tensor, "unit channel height width"]) -> Float[Tensor, " n"]:
-        """One scale, or one for each filter."""
-        items = weights[None].flatten(1, 2) if self.scale == "global" else weights
-        return display.magnitude(items, self.percentile)
 
     def _page(self, heading: Heading, pixels: UInt8[Tensor, "n h w 3"], start: int) -> Page:
         """The filters from ``start``, with the number of the first one before each row."""
@@ -81,3 +74,12 @@ class FilterGrid(Renderer[Filters]):
         facts = f"{units} filters  ·  {height} {TIMES} {width} pixels, {total} channels"
         details = (facts, f"Zero is mid-grey, {scale}.{channel}")
         return Heading(result.layer, details, f"{page + 1} / {pages}" if pages > 1 else "")
+
+
+def filter_pixels(
+    result: Filters, scale: Literal["global", "filter"], percentile: float
+) -> UInt8[Tensor, "n h w 3"]:
+    """The filters as pictures: zero is mid-grey, and full colour one magnitude for all, or of each."""
+    weights = result.weights[:, display.shown_channels(result.input, result.weights.shape[1])].float()
+    items = weights[None].flatten(1, 2) if scale == "global" else weights
+    return display.signed_pixels(weights, display.magnitude(items, percentile))

@@ -279,7 +279,7 @@
           ...options.map(([value, text]) => make("option", { value }, text)));
         return make("label", {}, label, select);
       };
-      const text = make("input", { type: "search", placeholder: this.set.categories.length ? "category or unit" : "unit", "aria-label": "Show units with this category or number",
+      const text = make("input", { type: "search", placeholder: this.set.categories.length ? "category, photograph, unit" : "photograph or unit", "aria-label": "Show units with this category, photograph or number",
         oninput: (event) => { this.state.text = event.target.value; this.draw(); } });
       if (this.set.categories.length) {
         const id = `categories-${Math.abs([...this.set.layer].reduce((sum, letter) => sum * 31 + letter.codePointAt(0) | 0, 7))}`;
@@ -305,7 +305,8 @@
         if (only === "pure" && !(unit.purity >= 0.7)) return false;
         if (!wanted) return true;
         if (/^\d+$/.test(wanted)) return String(unit.number).startsWith(wanted);
-        return unit.categories.some(([category]) => this.category(category).toLowerCase().includes(wanted));
+        return unit.categories.some(([category]) => this.category(category).toLowerCase().includes(wanted))
+          || unit.photos.some((photo) => this.set.photos[photo]?.[1].toLowerCase().includes(wanted));
       };
       const order = { number: (unit) => unit.number, strength: (unit) => -(unit.strength ?? -Infinity), purity: (unit) => -(unit.purity ?? -1) }[sort];
       return this.units.filter(fits).sort((a, b) => order(a) - order(b) || a.number - b.number);
@@ -329,7 +330,8 @@
     }
     headline(unit) {
       const strongest = number(unit.strength);
-      return unit.categories.length ? `${strongest} · ${this.category(unit.categories[0][0])}` : strongest;
+      const shows = unit.categories.length ? this.category(unit.categories[0][0]) : this.photo(unit, 0).name;
+      return `${strongest} · ${shows}`;
     }
     paint(tile) {
       const unit = this.byNumber.get(Number(tile.dataset.unit));
@@ -583,6 +585,25 @@
     show();
   }
 
+  /* ---- small pictures with a number each ---- */
+  function mountTiles(host, set) {
+    const [h, w] = set.tile;
+    const tiles = set.values.map((value, place) => {
+      const picture = cut(make("span", { class: "sprite", role: "img", "aria-label": `${set.item} ${place}` }), set.sheet, (place % set.across) * w, Math.floor(place / set.across) * h, w, h);
+      return make("li", {}, picture, make("b", {}, String(place)), make("span", { class: "quiet" }, number(value)));
+    });
+    const list = make("ul", { "aria-label": host.dataset.label });
+    const order = () => {
+      const places = set.values.map((_, place) => place);
+      if (select.value === "measure") places.sort((a, b) => (set.values[b] ?? -Infinity) - (set.values[a] ?? -Infinity) || a - b);
+      list.replaceChildren(...places.map((place) => tiles[place]));
+    };
+    const select = make("select", { onchange: order }, make("option", { value: "number" }, set.item), make("option", { value: "measure" }, set.measure));
+    host.classList.add("crisp");
+    host.replaceChildren(make("label", {}, "Sort by ", select), list);
+    order();
+  }
+
   /* ---- one of several maps over a photograph ---- */
   function photograph(set) {
     const [h, w] = set.size;
@@ -591,6 +612,11 @@
     blank.style.aspectRatio = `${w} / ${h}`;
     return blank;
   }
+  /* a name that may break after a dot or an underscore */
+  const breaking = (text) => {
+    const parts = String(text).split(/(?<=[._])/);
+    return make("bdi", {}, ...parts.flatMap((part, place) => (place ? [make("wbr"), part] : [part])));
+  };
   function mountOverlay(host, set) {
     const heat = make("img", { class: "heat", alt: "" });
     const scale = make("div", { class: "scale" });
@@ -600,7 +626,7 @@
     const fade = () => { heat.style.opacity = Number(strength.value) / 100; };
     strength.addEventListener("input", fade);
     const buttons = set.maps.map((map, place) => make("button", { type: "button", onclick: () => choose(place) },
-      make("img", { src: map.url, alt: map.alt, loading: "lazy" }), make("b", {}, bdi(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
+      make("img", { src: map.url, alt: map.alt, loading: "lazy" }), make("b", {}, breaking(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
     function choose(place) {
       const map = set.maps[place];
       buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === place)));
@@ -665,6 +691,10 @@
     document.querySelectorAll("[data-window]").forEach((host) => {
       const set = data.get(host.dataset.window);
       if (set) mountWindow(host, set);
+    });
+    document.querySelectorAll("[data-tiles]").forEach((host) => {
+      const set = data.get(host.dataset.tiles);
+      if (set) mountTiles(host, set);
     });
     document.querySelectorAll("[data-overlay]").forEach((host) => {
       const set = data.get(host.dataset.overlay);

@@ -8,12 +8,14 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float
+from markupsafe import Markup
 from torch import Tensor
 
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import Chart, Series, chart, from_file, render, table
+from interpret_figures import tables as files
+from interpret_gallery import Chart, Series, Table, chart, from_file, render, table
 from interpret_invariance.pages.strip import pictures
-from interpret_invariance.renderers.table import Row, notes, rows, span, transform_table
+from interpret_invariance.renderers.table import Row, cells, heads, median_of, notes, rows, span
 from interpret_invariance.renderers.text import AXES, caption, names
 from interpret_invariance.results import Invariances
 
@@ -38,8 +40,9 @@ class InvariancePage(Page[Invariances]):
                 "unit": AXES[transform],
                 "span": span(result, transform),
                 "strip": strip,
-                "panels": _panels(result, transform, high),
-                "table": _numbers(result, transform, found),
+                "panels": _panels(
+                    result, transform, high, [row for row in found if row.transform == transform]
+                ),
             }
             for transform, strip in zip(result.curves, shown, strict=True)
         ]
@@ -58,25 +61,34 @@ class InvariancePage(Page[Invariances]):
         yield Sheet(context.step, body, summary=f"What happens under {kinds}.", cover=cover)
 
 
-def _panels(result: Invariances, transform: str, high: float) -> list[tuple[str, object]]:
-    """The answer first, then every layer: distances all under one scale."""
-    curves = result[transform]
-    shares = result.asked == "probability"
-    answer = _chart(
-        result, transform, f"{result.asked} of the target", curves.probability, (0.0, 1.0) if shares else None
-    )
-    distances = {layer: result.relative(transform, layer) for layer in result.layers}
-    layers = [
-        (layer, _chart(result, transform, f"{layer}: relative distance", values, (0.0, high)))
-        for layer, values in distances.items()
+def _panels(
+    result: Invariances, transform: str, high: float, found: Sequence[Row]
+) -> list[tuple[str, Markup]]:
+    """Chart and numbers of every layer, distances all under one scale, and of the answer at the end."""
+    shares = (0.0, 1.0) if result.asked == "probability" else None
+    distances = [
+        (layer, f"{layer}: relative distance", result.relative(transform, layer), (0.0, high))
+        for layer in result.layers
     ]
-    return [(name, chart(one)) for name, one in [*layers, (result.asked, answer)]]
+    curves = [
+        *distances,
+        (result.asked, f"{result.asked} of the target", result[transform].probability, shares),
+    ]
+    return [
+        # the rows are those of the first image, of each the layers and then the answer, then of the next one
+        (
+            name,
+            chart(_chart(result, transform, what, values, ends))
+            + table(_numbers(result, name, found[place :: len(curves)])),
+        )
+        for place, (name, what, values, ends) in enumerate(curves)
+    ]
 
 
 def _chart(
     result: Invariances,
     transform: str,
-    title: str,
+    what: str,
     values: Float[Tensor, "image step"],
     ends: tuple[float, float] | None,
 ) -> Chart:
@@ -84,11 +96,11 @@ def _chart(
     low, high = ends or (None, None)
     start = float(curves.amounts[curves.identity])
     return Chart(
-        f"{title}, by {transform.replace('_', ' ')}",
+        f"{what}, by {transform.replace('_', ' ')}",
         [round(float(amount), 6) for amount in curves.amounts],
         _series(result, values),
         AXES[transform],
-        title.partition(": ")[2] or title,
+        what.rpartition(": ")[2],
         low=low,
         high=high,
         events=[(start, "untransformed")],
@@ -121,7 +133,9 @@ def _largest(result: Invariances) -> float:
     return float(known.max()) if len(known) and float(known.max()) > 0 else 1.0
 
 
-def _numbers(result: Invariances, transform: str, found: Sequence[Row]) -> object:
-    """Half-widths and the like of every image."""
-    own = [row for row in found if row.transform == transform]
-    return table(from_file(transform_table(result, own), f"Numbers of {transform.replace('_', ' ')}"))
+def _numbers(result: Invariances, curve: str, own: Sequence[Row]) -> Table:
+    """A row for each image, and the medians over them."""
+    lines = [[row.target, *cells(row)] for row in own]
+    if len(own) > 1:
+        lines.append(["median", *cells(median_of(own))])
+    return from_file(files.Table(["image", *heads(result, curve)], lines), f"Numbers of {curve}")

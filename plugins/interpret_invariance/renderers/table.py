@@ -101,7 +101,7 @@ def document(result: Invariances) -> Document:
     found, blocks = rows(result), list[Block]()
     for transform in result.curves:
         title = Title(transform.replace("_", " ").capitalize(), span(result, transform))
-        blocks += [title, transform_table(result, [row for row in found if row.transform == transform])]
+        blocks += [title, _table(result, [row for row in found if row.transform == transform])]
     return Document([*blocks, Paragraph(notes(result))], *records(Row, found))
 
 
@@ -111,24 +111,31 @@ def span(result: Invariances, transform: str) -> str:
     return f"{unit}; {number(float(amounts[0]))} to {number(float(amounts[-1]))}, {len(amounts)} steps"
 
 
-def transform_table(result: Invariances, found: Sequence[Row]) -> Table:
+def _table(result: Invariances, found: Sequence[Row]) -> Table:
     """One transformation's numbers."""
-    head = ["image"]
-    for layer in result.layers:
-        head += [f"{layer}: largest relative distance", f"{layer}: half-width", f"{layer}: linearity"]
-    head += [f"{result.asked}: start, lowest", f"{result.asked}: half-width"]
     curves = (*result.layers, result.asked)
+    head = ["image", *(f"{curve}: {text}" for curve in curves for text in heads(result, curve))]
     by_image = [found[index : index + len(curves)] for index in range(0, len(found), len(curves))]
-    lines = [[image[0].target, *(cell for row in image for cell in _cells(row))] for image in by_image]
+    lines = [[image[0].target, *(cell for row in image for cell in cells(row))] for image in by_image]
     if len(by_image) > 1:
         lines.append(
-            ["median", *(cell for same in zip(*by_image, strict=True) for cell in _cells(_median(same)))]
+            ["median", *(cell for same in zip(*by_image, strict=True) for cell in cells(median_of(same)))]
         )
     return Table(head, lines)
 
 
-def _cells(row: Row) -> list[str]:
-    """What stands in a table of one curve."""
+def heads(result: Invariances, curve: str) -> list[str]:
+    """What stands above the numbers of a layer, or of the answer."""
+    answer = curve == result.asked and curve not in result.layers
+    return (
+        ["start, lowest", "half-width"]
+        if answer
+        else ["largest relative distance", "half-width", "linearity"]
+    )
+
+
+def cells(row: Row) -> list[str]:
+    """What stands in a table of one curve: as many texts as `heads` has."""
     half = f"{_shown(row.half_below)} / {_shown(row.half_above)}"
     if row.curve == "probability":
         return [f"{_chance(row.start)}, {_chance(row.lowest)}", half]
@@ -137,7 +144,7 @@ def _cells(row: Row) -> list[str]:
     return [_shown(row.relative), half, _shown(row.linearity)]
 
 
-def _median(same: Sequence[Row]) -> Row:
+def median_of(same: Sequence[Row]) -> Row:
     """The median of each number over the images; NaN where one of them is."""
     first = same[0]
     numbers = [field.name for field in fields(Row) if field.type == "float"]

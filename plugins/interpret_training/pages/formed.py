@@ -20,6 +20,7 @@ from interpret_figures.grid import tile_size
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import number
 from interpret_gallery import Piece, photographs, save_picture
+from interpret_topk.renderers.patches import Patches
 from interpret_training.evolution.results import Evolution
 
 __all__ = ["Formed", "UnitRow", "formed"]
@@ -119,7 +120,7 @@ def _tiles(result: Evolution, name: str, context: PageContext) -> tuple[Tiles, s
         read, unread = Photographs(as_images(nothing), {}, result.input), str(error)
     size = tile_size(*shown.size, SIDES)
     channels = display.shown_channels(result.input, shown.patches.shape[1])
-    return Tiles(shown, read, channels, size, PERCENTILE, smooth=False), unread
+    return Tiles(shown, Patches(shown, read, channels, size, smooth=False), PERCENTILE), unread
 
 
 Drawn = tuple[UInt8[np.ndarray, "n h w 3"], UInt8[np.ndarray, "n h w 3"] | None]
@@ -132,7 +133,7 @@ def _drawn(tiles: Tiles, unread: str) -> tuple[Drawn, str]:
     if unread:
         return (projections, None), unread
     try:
-        return (projections, tiles.patches(every)), ""
+        return (projections, tiles.images.patches(every)), ""
     except (DatasetError, OSError) as error:
         return (projections, None), str(error)
 

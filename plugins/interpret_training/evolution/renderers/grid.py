@@ -15,15 +15,16 @@ from pydantic import Field
 from interpret.errors import StepError
 from interpret.images import Images
 from interpret_deconv.beyond import captions
-from interpret_deconv.renderers.feature_grid import EMPTY
 from interpret_deconv.renderers.tiles import Tiles
-from interpret_deconv.renderers.unit_grid import UnitGrid
-from interpret_deconv.renderers.units import check_layers, choose_units
+from interpret_deconv.renderers.unit_grid import ProjectionGrid
 from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_figures import display
 from interpret_figures.grid import WHITE, Grid, Heading, put
 from interpret_figures.page import INK, Label, Page, save_page
 from interpret_figures.photographs import Photographs
+from interpret_topk.renderers.patches import Patches
+from interpret_topk.renderers.unit_pages import EMPTY
+from interpret_topk.renderers.units import check_layers, choose_units
 from interpret_training.evolution.results import Evolution, LayerEvolution
 
 SIDE, TILE = 96, 0.46
@@ -35,7 +36,7 @@ SAME = 150
 """The tone of the line that joins patches of one image."""
 
 
-class EvolutionGrid(UnitGrid[Evolution]):
+class EvolutionGrid(ProjectionGrid[Evolution]):
     """Projections of some units at every checkpoint, a block for each layer (Zeiler & Fergus 2014, Figure 4).
 
     Zero is mid-grey, and each projection has its own scale. A line under two neighbours says that they come
@@ -87,9 +88,8 @@ class EvolutionGrid(UnitGrid[Evolution]):
         height, width = shown.patches.shape[-2:]
         factor = ceil(SIDE / max(height, width))
         channels = display.shown_channels(result.input, shown.patches.shape[1])
-        tiles = Tiles(
-            shown, photographs, channels, (height * factor, width * factor), self.percentile, self.smooth
-        )
+        size = (height * factor, width * factor)
+        tiles = Tiles(shown, Patches(shown, photographs, channels, size, self.smooth), self.percentile)
         chosen = [known.index(unit) for unit in choose_units(self.units, name, known, self.seed)]
         part = shown_part(found, shown, image)
         return LayerRows(name, layer, tiles, result.epochs, chosen, self.patches, part)
@@ -139,7 +139,7 @@ class LayerRows:
     @property
     def tile(self) -> tuple[int, int]:
         """Height and width of a patch on the page in pixels."""
-        height, width = self.tiles.size
+        height, width = self.tiles.images.size
         longer = max(height, width)
         return max(round(height * SIDE / longer), 1), max(round(width * SIDE / longer), 1)
 
@@ -179,7 +179,7 @@ class LayerRows:
         put(canvas, self._pixels(self.tiles.projections, neurons), alive)
         if self.patches:
             below = [(y + height + 2, x) for y, x in alive]
-            put(canvas, self._pixels(self.tiles.patches, neurons), below)
+            put(canvas, self._pixels(self.tiles.images.patches, neurons), below)
         y, x = corners[0]
         name = str(int(self.layer.unit[row]))
         labels = [Label(x - 0.06 * DPI, y + height / 2 + 0.03 * DPI, name, 6.5, INK, "right")]
@@ -219,7 +219,7 @@ class LayerRows:
 
     def _facts(self) -> tuple[str, str]:
         """What the block shows, in two lines, so that blocks side by side begin at one height."""
-        channels, total = self.tiles.channels, self.tiles.layer.patches.shape[1]
+        channels, total = self.tiles.images.channels, self.tiles.layer.patches.shape[1]
         named = f"channel{'s' * (len(channels) > 1)} {', '.join(map(str, channels))} of {total}"
         channel = "" if channels == list(range(total)) else f"  ·  {named}"
         return f"{len(self.rows)} of {len(self.layer.dead)} units{channel}", self.part

@@ -1,0 +1,230 @@
+"""Names of strangers run nothing and break no link; runs that are not whole have pages that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from browsing import settle
+from site_fixtures import HOSTILE, pages, photographs, run
+
+import interpret
+from interpret.plugin import Page, PageContext, Sheet
+from interpret.run import export_runs, open_run
+from interpret_gallery import Chart, Gallery, Series, chart, data, save_picture
+from interpret_gallery.building import build_site
+from interpret_gallery.names import file_name
+from interpret_topk import Exemplars
+
+STRONGEST = {"probe": "topk", "layers": ["layer1"], "k": 3}
+
+
+def gallery_of(folder: Path, **parameters: str) -> Path:
+    return export_runs([folder], Gallery(**parameters)).folder
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The gallery of photographs whose names and categories want to be something else."""
+    folder = tmp_path_factory.mktemp("hostile")
+    photos = photographs(folder / "a % # & photos", HOSTILE)
+    steps = {
+        "strongest": STRONGEST,
+        "features": {"probe": "deconv", "inputs": {"exemplars": "strongest"}, "units": [0, 1, 2]},
+        "where": {"probe": "occlusion", "images": [0], "window": 48, "stride": 48, "target": "predicted"},
+    }
+    out = run(folder / "a run's <b> &amp; name", steps, {"name": "folder", "path": str(photos)})
+    return gallery_of(out)
+
+
+def test_names_of_strangers_are_text(hostile):
+    found = pages(hostile)
+    assert len(found) >= 6
+    for name, page in found.items():
+        scripts = [given for tag, given in page.elements if tag == "script"]
+        assert all(given["src"].endswith(".js") for given in scripts), name
+        assert not [given for _, given in page.elements if any(key.startswith("on") for key in given)], name
+        assert {tag for tag, _ in page.elements}.isdisjoint({"iframe", "object", "embed", "base"})
+        assert page.missing() == [], name
+    assert "a run's <b> &amp; name" in found["index.html"].words
+
+
+def test_files_stay_in_the_site_whatever_things_are_called(hostile):
+    for path in hostile.rglob("*"):
+        plain = path.relative_to(hostile).as_posix()
+        assert all(letter.isascii() and (letter.isalnum() or letter in "/._-") for letter in plain), plain
+
+
+def test_data_for_the_script_can_end_nothing(hostile):
+    for path in hostile.rglob("*.js"):
+        if path.name != "gallery.js":
+            text = path.read_text("ascii")
+            assert not set(text) & set("<>&")
+            assert text.startswith("gallery.put(")
+            assert text.count("\n") == 1
+
+
+def test_nothing_of_it_runs_in_a_browser(visit, hostile):
+    page = visit(hostile, "steps/features/layer1.html#0")
+    assert page.evaluate("document.querySelectorAll('main img[onerror], main script').length") == 0
+    shown = page.inner_text("main")
+    assert any(name[:20] in shown for name in HOSTILE)
+    page.locator(".nine button").first.click()
+    settle(page)
+    assert page.locator("dialog img").evaluate("node => node.naturalWidth") > 0
+
+
+@pytest.mark.parametrize(
+    "name", [*HOSTILE, "../../etc/passwd", "CON", "aux.txt", "index", ".", "", "\udcff", "a/b\\c"]
+)
+def test_any_name_is_a_plain_file_name(name):
+    found = file_name(name)
+    assert found
+    assert len(found) < 70
+    assert found.partition(".")[0] not in {"con", "aux", "index"}
+    assert all(
+        letter.isascii() and (letter.islower() or letter.isdigit() or letter in "._-") for letter in found
+    )
+    assert not found.startswith(".")
+
+
+def test_two_names_never_share_a_file():
+    names = ["conv1", "Conv1", "CONV1", "conv-1", "conv 1", "conv/1", "conv1 ", "\u00e7onv1"]
+    assert len({file_name(name).lower() for name in names}) == len(names)
+
+
+def test_numbers_that_are_no_numbers_become_null():
+    assert data.script_text("x", [float("nan"), float("inf"), 1.5]) == 'gallery.put("x",[null,null,1.5]);\n'
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "scenes", "limit": 5})
+    sites = [export_runs([out], Gallery(), tmp_path / name / "site").folder for name in ("one", "two")]
+    read = [{p.relative_to(site): p.read_bytes() for p in site.rglob("*") if p.is_file()} for site in sites]
+    assert read[0] == read[1]
+    assert len(read[0]) > 8
+
+
+def test_a_gallery_is_kept_while_nothing_changes(tmp_path):
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "scenes", "limit": 5})
+    first = export_runs([out], Gallery())
+    assert first.folder == out / "gallery"
+    assert not first.kept
+    assert export_runs([out], Gallery()).kept
+    run(out, {"strongest": {**STRONGEST, "k": 2}}, {"name": "scenes", "limit": 5})
+    assert not export_runs([out], Gallery()).kept
+
+
+def test_a_folder_of_the_users_is_never_replaced(tmp_path):
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "scenes", "limit": 5})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(interpret.InterpretError, match="holds files that no exporter wrote"):
+        export_runs([out], Gallery(), tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_step_may_be_called_gallery(tmp_path):
+    out = run(tmp_path / "run", {"gallery": STRONGEST}, {"name": "scenes", "limit": 5})
+    made = export_runs([out], Gallery())
+    assert made.folder != out / "gallery"
+    assert interpret.load_result(out / "gallery").count == 5
+
+
+def test_steps_without_a_result_say_why(tmp_path):
+    steps = {
+        "strongest": STRONGEST,
+        "where": {"probe": "occlusion", "images": [0], "window": 500},
+        "features": {"probe": "deconv", "inputs": {"exemplars": "strongest"}, "units": [99999]},
+    }
+    found = pages(gallery_of(run(tmp_path / "run", steps, {"name": "scenes", "limit": 5})))
+    for step in ("where", "features"):
+        words = found[f"steps/{step}/index.html"].words
+        assert "This step failed." in words
+        assert "Run the same command again" in words
+    assert "window" in found["steps/where/index.html"].words
+    assert all(page.missing() == [] for page in found.values())
+    assert "failed" in found["index.html"].words
+
+
+def test_photographs_that_are_gone_leave_pages_that_say_so(tmp_path):
+    photos = photographs(tmp_path / "photos", ("a", "b"))
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "folder", "path": str(photos)})
+    photos.rename(tmp_path / "moved")
+    found = pages(gallery_of(out))
+    assert all(page.missing() == [] for page in found.values())
+    assert "cannot" in found["steps/strongest/index.html"].words + found["index.html"].words
+
+
+def test_one_image_without_a_label(tmp_path):
+    (tmp_path / "photos").mkdir()
+    interpret.load_dataset("scenes", limit=1)[0].image.save(tmp_path / "photos" / "only.png")
+    steps = {"strongest": STRONGEST, "where": {"probe": "occlusion", "window": 48, "stride": 48}}
+    found = pages(
+        gallery_of(run(tmp_path / "run", steps, {"name": "folder", "path": str(tmp_path / "photos")}))
+    )
+    assert all(page.missing() == [] for page in found.values())
+    assert "purity" not in found["steps/strongest/index.html"].words
+
+
+def test_a_network_without_convolutions(tmp_path):
+    steps = {"strongest": {"probe": "topk", "layers": ["hidden"], "k": 2}}
+    module = {"name": "module", "target": "site_fixtures:Flat", "input_size": 8}
+    out = run(tmp_path / "run", steps, {"name": "scenes", "limit": 4}, module)
+    found = pages(gallery_of(out))
+    assert "hidden" in found["networks/net.html"].words
+    assert "steps/strongest/hidden.html" in found
+    assert all(page.missing() == [] for page in found.values())
+
+
+class Broken(Page[Exemplars]):
+    """A page that fails."""
+
+    name: ClassVar[str] = "broken"
+
+    def compose(self, result: Exemplars, context: PageContext) -> Iterable[Sheet]:
+        """Fails after its first sheet."""
+        yield Sheet("first", "<p>first</p>")
+        raise RuntimeError("of this <b>page</b>")
+
+
+class Own(Page[Exemplars]):
+    """A page of a third party."""
+
+    name: ClassVar[str] = "own"
+
+    def compose(self, result: Exemplars, context: PageContext) -> Iterable[Sheet]:
+        """One chart, one picture, one photograph."""
+        drawn = chart(Chart("Images", ["all"], [Series("count", [result.count])], kind="bar"))
+        picture = save_picture(context, "grey", np.full((4, 6, 3), 128, np.uint8))
+        photo = context.photo(0, result)
+        yield Sheet("Own", f'{drawn}<img src="{picture.url}" alt=""><img src="{photo.url}" alt="">')
+
+
+def built(out: Path, folder: Path, page: type[Page]) -> dict[str, Any]:
+    """The pages of a gallery where the page of one plugin is another one."""
+    opened = open_run(out)
+    registry = replace(opened.registry, pages={page.name: page})
+    build_site([replace(opened, registry=registry)], folder)
+    return pages(folder)
+
+
+def test_a_page_that_fails_leaves_main_numbers_and_the_reason(tmp_path):
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "scenes", "limit": 5})
+    found = built(out, tmp_path / "site", Broken)
+    assert "RuntimeError: of this <b>page</b>" in found["steps/strongest/index.html"].words
+    assert "first" not in found["steps/strongest/index.html"].words
+
+
+def test_a_third_partys_page(tmp_path):
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "scenes", "limit": 5})
+    found = built(out, tmp_path / "site", Own)
+    assert found["steps/strongest/index.html"].missing() == []
+    assert (
+        "count" in found["steps/strongest/index.html"].words
+        or "5" in found["steps/strongest/index.html"].words
+    )
