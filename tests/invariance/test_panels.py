@@ -180,7 +180,7 @@ def test_another_dataset_is_refused(tmp_path: Path, made: SimpleNamespace) -> No
     result = invariances("scale", images=2)
     other = replace(result, ids={"2": "circle", "3": "square-3"})
     with pytest.raises(
-        DatasetError, match="Image 2 was 'circle' .* but now the dataset has 'square-2' there"
+        DatasetError, match=r"Image 2 was 'circle' .* but now the dataset has 'square-2' there"
     ):
         InvariancePanels().render(other, made.Squares(), tmp_path)
     moved, images = replace(result, ids={"2": "square-9", "3": "square-3"}), made.Squares()
