@@ -247,3 +247,11 @@ def test_exemplars_of_other_images_are_refused_with_both(photos):
 def test_folders_stay_cheap_to_send(photos):
     images = folder("photos")
     assert list(pickle.loads(pickle.dumps(images)).locations) == [str(photos / name) for name in images.ids]
+
+
+def test_files_by_name_are_the_same_photographs(photos):
+    named = interpret.load_dataset("files", paths=["./photos/cats/1.png", str(photos / "cats"), "photos"])
+    assert sorted(named.ids) == sorted(f"photos/{name}" for name in NAMES)
+    assert places(named, folder("photos").ids) == [
+        named.ids.index(f"photos/{name}") for name in folder("photos").ids
+    ]
