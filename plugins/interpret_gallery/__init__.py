@@ -13,7 +13,7 @@ from typing import Any
 
 from interpret.plugin import Exporter, Page, hookimpl
 from interpret_gallery.charts import Chart, Series, chart
-from interpret_gallery.context import photographs
+from interpret_gallery.context import own_names, photographs, step_names
 from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
 from interpret_gallery.exporter import Gallery
 from interpret_gallery.overlays import OverlayMap, write_overlay
@@ -40,9 +40,11 @@ __all__ = [
     "WindowMap",
     "chart",
     "from_file",
+    "own_names",
     "photographs",
     "render",
     "save_picture",
+    "step_names",
     "strip",
     "table",
     "tile_size",
