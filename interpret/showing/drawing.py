@@ -45,7 +45,7 @@ def show(
     result = _loaded(_required(result))
     renderers = choose(result, renderer, parameters)
     known = images_for(result, images)
-    root = Path(tempfile.mkdtemp(prefix="interpret-"))
+    root = Path(tempfile.mkdtemp(prefix="interpret-")).resolve()
     try:
         files = _drawn(renderers, result, known, root / "files")
     except BaseException:
@@ -91,14 +91,14 @@ def _drawn(renderers: Sequence[Renderer[Any]], result: Result, images: Images, r
 
 
 def _files(item: Renderer[Any], result: Result, images: Images, folder: Path) -> list[Path]:
-    """What one renderer writes, as it says; or all that is there, where it says nothing."""
+    """What one renderer writes into the folder, as it says; or all that is there, where it says nothing."""
     try:
-        told = item.render(result, images, folder)
-        named = [Path(file) for file in told or ()]
+        named = [Path(file) for file in item.render(result, images, folder) or ()]
     except InterpretError:
         raise
     except Exception as error:
         raise InterpretError(
             f"The renderer {type(item).name!r} failed: {type(error).__name__}: {clause(error)}."
         ) from error
-    return [file for file in named or sorted(folder.rglob("*")) if file.is_file()]
+    there = [file for file in named if file.is_relative_to(folder)]
+    return [file for file in there or sorted(folder.rglob("*")) if file.is_file()]

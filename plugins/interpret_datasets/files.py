@@ -10,7 +10,7 @@ from pydantic import Field
 
 from interpret.errors import DatasetError
 from interpret.files import printable, user_path
-from interpret.images import Images, as_images
+from interpret.images import Images, as_images, whole_path
 from interpret.plugin import Dataset
 from interpret_datasets.folder import find_pictures
 
@@ -34,9 +34,8 @@ class Files(Dataset):
         Raises:
             DatasetError: If a file or folder is missing, or a folder holds no picture.
         """
-        return as_images(
-            list(dict.fromkeys(path for given in self.paths for path in _files(user_path(given))))
-        )
+        found = (path for given in self.paths for path in _files(user_path(given)))
+        return as_images([*{whole_path(path): path for path in found}.values()])
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -9,19 +9,22 @@
   photograph), ``overlays`` (maps over a photograph), ``tiles`` (small pictures).
 """
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from interpret.plugin import Exporter, Page, hookimpl
-from interpret_gallery.charts import Chart, Series, chart
-from interpret_gallery.context import photographs
-from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
-from interpret_gallery.exporter import Gallery
-from interpret_gallery.overlays import OverlayMap, write_overlay
-from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
-from interpret_gallery.templates import render
-from interpret_gallery.tiles import write_tiles
-from interpret_gallery.units import Draw, UnitsSource, UnitTile, tile_size, units_source, write_units
-from interpret_gallery.windows import WindowMap, write_window
+
+if TYPE_CHECKING:
+    from interpret_gallery.charts import Chart, Series, chart
+    from interpret_gallery.context import own_names, photographs, step_names
+    from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
+    from interpret_gallery.exporter import Gallery
+    from interpret_gallery.overlays import OverlayMap, write_overlay
+    from interpret_gallery.tables import Cell, Link, Quantity, Table, from_file, table
+    from interpret_gallery.templates import render
+    from interpret_gallery.tiles import write_tiles
+    from interpret_gallery.units import Draw, UnitsSource, UnitTile, tile_size, units_source, write_units
+    from interpret_gallery.windows import WindowMap, write_window
 
 __all__ = [
     "Cell",
@@ -40,9 +43,11 @@ __all__ = [
     "WindowMap",
     "chart",
     "from_file",
+    "own_names",
     "photographs",
     "render",
     "save_picture",
+    "step_names",
     "strip",
     "table",
     "tile_size",
@@ -55,9 +60,34 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "charts": "Chart Series chart",
+    "context": "own_names photographs step_names",
+    "data": "Picture Piece save_picture strip write_data",
+    "exporter": "Gallery",
+    "overlays": "OverlayMap write_overlay",
+    "tables": "Cell Link Quantity Table from_file table",
+    "templates": "render",
+    "tiles": "write_tiles",
+    "units": "Draw UnitsSource UnitTile tile_size units_source write_units",
+    "windows": "WindowMap write_window",
+}
+"""The modules of the kit's names, imported when one is asked for: matplotlib takes time."""
+
+if not TYPE_CHECKING:  # or type checkers would believe any name
+
+    def __getattr__(name: str) -> Any:
+        for module, names in _HOMES.items():
+            if name in names.split():
+                return getattr(import_module(f"{__name__}.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 @hookimpl
 def register_exporters() -> list[type[Exporter]]:
     """The exporter ``gallery``."""
+    from interpret_gallery.exporter import Gallery  # noqa: PLC0415 - matplotlib takes time
+
     return [Gallery]
 
 

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, log10
 from typing import Literal, TypeAlias, TypeGuard
 
 from interpret_figures.text import numbers
 
-__all__ = ["Axis", "Scale", "known", "round_numbers"]
+__all__ = ["Axis", "Scale", "apart", "known", "round_numbers"]
 
 Scale: TypeAlias = Literal["linear", "log"]
 
 MOST = 7
 """Ticks of an axis."""
 
+LARGEST = 1e300
+"""Beyond it, numbers and their differences are not finite any more."""
+
 
 def known(value: float | None, scale: Scale = "linear") -> TypeGuard[float]:
     """Whether a value has a place: on a logarithmic axis only what is above zero has one."""
-    return value is not None and isfinite(value) and (scale == "linear" or value > 0)
+    return value is not None and abs(value) < LARGEST and (scale == "linear" or value > 1 / LARGEST)
+
+
+def apart(low: float, high: float, scale: Scale = "linear") -> tuple[float, float]:
+    """Two values, or some room around them where they are too near to be told apart."""
+    if high - low > 1e-9 * max(abs(low), abs(high)):
+        return low, high
+    room = max(abs(low) / 100, 0.5)
+    return (low / 2, low * 2) if scale == "log" else (low - room, low + room)
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,10 @@ class Axis:
 
     def place(self, value: float) -> float:
         """Where a value stands; at the nearer end where it is beyond."""
-        low, high, at = (_log(v) if self.scale == "log" else v for v in (self.low, self.high, value))
+        low, high, at = (
+            log10(max(one, 1 / LARGEST)) if self.scale == "log" else one
+            for one in (self.low, self.high, value)
+        )
         share = min(max((at - low) / (high - low), 0.0), 1.0)
         return round(self.start + share * (self.end - self.start), 2)
 
@@ -65,10 +79,6 @@ class Axis:
         return powers[:: ceil(len(powers) / MOST)]
 
 
-def _log(value: float) -> float:
-    return log10(value) if value > 0 else -300.0
-
-
 def round_numbers(low: float, high: float) -> list[float]:
     """Round numbers that reach from below ``low`` to above ``high``, at most seven.
 
@@ -83,7 +93,7 @@ def round_numbers(low: float, high: float) -> list[float]:
     found = [first * step]
     while found[-1] < high - step * 1e-9:
         found.append((first + len(found)) * step)
-    return [round(value, 12) for value in found]
+    return [float(f"{value:.12g}") + 0.0 for value in found]  # no dust of sums, no negative zero
 
 
 def _one_two_five(low: float, high: float) -> list[float]:

@@ -14,7 +14,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from interpret_figures.text import MINUS, number
-from interpret_gallery.axes import Axis, Scale, known, round_numbers
+from interpret_gallery.axes import Axis, Scale, apart, known, round_numbers
 from interpret_gallery.templates import render
 
 __all__ = ["Chart", "Series", "chart"]
@@ -115,9 +115,7 @@ def _value_axis(shown: Chart, start: float, end: float) -> Axis:
     high = max(drawn) if shown.high is None else shown.high
     if shown.kind == "bar":
         low, high = min(low, 0.0), max(high, 0.0)
-    if high <= low:
-        low, high = (low / 2, low * 2) if shown.scale == "log" else (low - 0.5, low + 0.5)
-    return Axis.around(low, high, start, end, shown.scale)
+    return Axis.around(*apart(low, high, shown.scale), start, end, shown.scale)
 
 
 def _drawn(series: Series) -> list[float | None]:
@@ -203,10 +201,7 @@ def _along(shown: Chart) -> Axis:
     scale: Scale = "log" if shown.x_scale == "log" and numeric and positive else "linear"
     low = min(positive if scale == "log" else steps)
     low = low / 2 if scale == "log" and min(steps) <= 0 else low  # zero stands at the left end
-    high = max(steps)
-    if high <= low:
-        low, high = (low / 2, high * 2) if scale == "log" else (low - 1, high + 1)
-    return Axis(low, high, LEFT + 12, WIDTH - RIGHT - 12, scale)
+    return Axis(*apart(low, max(steps), scale), LEFT + 12, WIDTH - RIGHT - 12, scale)
 
 
 def _x_ticks(shown: Chart, along: Axis, places: Sequence[float]) -> list[tuple[float, str]]:

@@ -21,7 +21,7 @@ from browsing import address, chromium, find_browser, opened
 PIPELINE: dict[str, Any] = {
     "version": 1,
     "models": {"net": {"name": "zfnet", "categories": 10, "input_size": 96, "widths": {"3": 1024}}},
-    "datasets": {"val": {"name": "scenes", "split": "val", "limit": 100}},
+    "datasets": {"val": {"name": "scenes", "split": "val", "limit": 40}},
     "steps": {
         "strongest": {"probe": "topk", "layers": ["layer3"], "k": 9},
         "features": {"probe": "deconv", "inputs": {"exemplars": "strongest"}},
@@ -32,11 +32,14 @@ FRAME = 1 / 30
 """Seconds; what is slower is seen to jerk."""
 
 WATCH = """(() => {
-  const inSight = node => node.getBoundingClientRect().top < innerHeight
   const look = () => {
-    const tiles = [...document.querySelectorAll(".tile .sprite:not(.none)")].filter(inSight)
-    const sheets = tiles.map(node => node.style.backgroundImage.slice(5, -2))
-    if (!tiles.length || !sheets.every(Boolean)) return requestAnimationFrame(look)
+    const tiles = []
+    for (const tile of document.querySelectorAll(".tile")) {
+      if (tile.getBoundingClientRect().top > innerHeight) break
+      tiles.push(tile.querySelector(".sprite:not(.none)"))
+    }
+    const sheets = tiles.filter(Boolean).map(node => node.style.backgroundImage.slice(5, -2))
+    if (!sheets.length || !sheets.every(Boolean)) return requestAnimationFrame(look)
     const loaded = [...new Set(sheets)].map(url => Object.assign(new Image(), { src: url }).decode())
     Promise.all(loaded).then(() => requestAnimationFrame(() => requestAnimationFrame(() => {
       window.firstScreen = performance.now()
@@ -94,7 +97,7 @@ def visit(browser: Any, site: Path, place: str) -> tuple[int, float, list[float]
         page.set_default_timeout(60_000)
         page.add_init_script(WATCH)
         page.goto(address(site, place))
-        page.wait_for_function("window.firstScreen")
+        page.wait_for_function("() => window.firstScreen")
         count = page.locator(".tile").count()
         first = page.evaluate("firstScreen") / 1000
         return count, first, [time / 1000 for time in page.evaluate(SCROLL)]

@@ -174,7 +174,7 @@ def test_parameters_and_several_renderers(projections, maps, tmp_path):
     shown = interpret.show(
         projections, units={"conv1": projections["conv1"].unit[:1].tolist()}, formats=["svg"]
     )
-    assert [file.name for file in shown.files] == ["conv1-1.svg"]
+    assert [file.name for file in shown.files] == ["conv1-1.svg", "conv1-patches.csv"]
     assert html_of(shown).tags[0][1]["src"].startswith("data:image/svg+xml;base64,")
     assert "image/png" not in shown._repr_mimebundle_()
     several = interpret.show(
@@ -324,6 +324,13 @@ def test_a_renderer_that_fails_is_named_and_leaves_nothing(offered, tmp_path, mo
         interpret.show(Score(), renderer="fails")
     assert isinstance(error.value.__cause__, ZeroDivisionError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_a_renderer_leaves_elsewhere_are_its_own(offered, tmp_path):
+    (tmp_path / "other.txt").write_text("x")
+    shown = interpret.show(Score(), renderer="plain", files={str(tmp_path / "new.txt"): "y", "in.txt": "z"})
+    assert [file.name for file in shown.files] == ["in.txt"]
+    assert [file.name for file in shown.save(tmp_path / "out")] == ["in.txt"]
 
 
 def test_a_folder_that_cannot_be_written(maps, tmp_path):

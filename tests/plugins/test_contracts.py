@@ -191,6 +191,7 @@ FILES: dict[str, Callable[[Path], object]] = {
     "animal_pose": make_animals,
     "caltech101": make_caltech101,
     "caltech256": make_caltech256,
+    "files": photographs,
     "folder": photographs,
     "huggingface": rows,
     "imagenet": make_imagenet,
@@ -198,14 +199,15 @@ FILES: dict[str, Callable[[Path], object]] = {
     "voc2007": partial(make_voc, year="2007"),
     "voc2012": make_voc,
 }
-"""What writes the files of each dataset that reads some into the folder that is its ``path``."""
+"""What writes the files of each dataset that reads some into the folder that it is given."""
 
 
 @pytest.mark.parametrize("name", bundled("dataset"))
 def test_dataset(name, tmp_path):
     if name in FILES:
         FILES[name](tmp_path)
-    check_dataset(make("dataset", name, **({"path": str(tmp_path)} if name in FILES else {})))
+    where = {"paths": [str(tmp_path)]} if name == "files" else {"path": str(tmp_path)}
+    check_dataset(make("dataset", name, **(where if name in FILES else {})))
 
 
 def here(kind: Kind) -> list[Any]:

@@ -279,7 +279,7 @@
           ...options.map(([value, text]) => make("option", { value }, text)));
         return make("label", {}, label, select);
       };
-      const text = make("input", { type: "search", placeholder: this.set.categories.length ? "category or unit" : "unit", "aria-label": "Show units with this category or number",
+      const text = make("input", { type: "search", placeholder: this.set.categories.length ? "category, photograph, unit" : "photograph or unit", "aria-label": "Show units with this category, photograph or number",
         oninput: (event) => { this.state.text = event.target.value; this.draw(); } });
       if (this.set.categories.length) {
         const id = `categories-${Math.abs([...this.set.layer].reduce((sum, letter) => sum * 31 + letter.codePointAt(0) | 0, 7))}`;
@@ -305,7 +305,8 @@
         if (only === "pure" && !(unit.purity >= 0.7)) return false;
         if (!wanted) return true;
         if (/^\d+$/.test(wanted)) return String(unit.number).startsWith(wanted);
-        return unit.categories.some(([category]) => this.category(category).toLowerCase().includes(wanted));
+        return unit.categories.some(([category]) => this.category(category).toLowerCase().includes(wanted))
+          || unit.photos.some((photo) => this.set.photos[photo]?.[1].toLowerCase().includes(wanted));
       };
       const order = { number: (unit) => unit.number, strength: (unit) => -(unit.strength ?? -Infinity), purity: (unit) => -(unit.purity ?? -1) }[sort];
       return this.units.filter(fits).sort((a, b) => order(a) - order(b) || a.number - b.number);
@@ -329,7 +330,8 @@
     }
     headline(unit) {
       const strongest = number(unit.strength);
-      return unit.categories.length ? `${strongest} · ${this.category(unit.categories[0][0])}` : strongest;
+      const shows = unit.categories.length ? this.category(unit.categories[0][0]) : this.photo(unit, 0).name;
+      return `${strongest} · ${shows}`;
     }
     paint(tile) {
       const unit = this.byNumber.get(Number(tile.dataset.unit));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from interpret_transfer.paper import CATEGORIES, PaperData
@@ -19,10 +20,10 @@ MARKS: Mapping[PaperData, tuple[tuple[str, ...], range]] = {
 def published(result: Transfer) -> PaperData | None:
     """The data set of the paper that a result is about; None: the paper has no numbers for it.
 
-    Example:
-        A result over VOC 2012's twenty categories, measured in average precision, is ``voc2012``.
+    Args:
+        result: Over VOC 2012's twenty categories in average precision it is about ``voc2012``.
     """
-    names = {name.partition(".")[2] or name for name in result.categories}  # 001.ak47 in Caltech-256
+    names = {re.sub(r"^\d+\.", "", name) for name in result.categories}  # 001.ak47 in Caltech-256
     if result.measure != "accuracy":
         known = set(next(iter(CATEGORIES["voc2012"].values())))
         return "voc2012" if names == known else None

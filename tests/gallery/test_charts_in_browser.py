@@ -1,0 +1,142 @@
+"""Charts, tables, sliders and tabs in a real browser: pages of each analysis, with keyboard and pointer."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ablation_cases import ablation
+from browsing import PHONE, overflow, violations
+from evolution_cases import evolution, layer
+from hand_context import context_of
+from invariance_cases import invariances
+from squares import Squares
+from test_training_pages import evaluated, training
+from transfer_cases import network, transfer
+
+from interpret.testing import small_images, small_network
+from interpret_diagnosis import Diagnosis, diagnose
+from interpret_diagnosis.pages import DiagnosisPage
+from interpret_gallery import render
+from interpret_gallery.data import script_text
+from interpret_gallery.names import sheet_file
+from interpret_gallery.templates import ASSETS
+from interpret_invariance.pages import InvariancePage
+from interpret_training.pages import AblationPage, EvaluationPage, EvolutionPage, TrainingPage
+from interpret_transfer.pages import TransferPage
+
+MADE = {
+    "training": lambda: (TrainingPage(), training(12)),
+    "evaluation": lambda: (
+        EvaluationPage(),
+        evaluated([0, 0, 1, 2], [0, 1, 1, 0], 3, ["cat", "dog", "bird"]),
+    ),
+    "evolution": lambda: (EvolutionPage(), evolution(conv1=layer(dead=[(1, 0)]), fc=layer((0, 4), seed=1))),
+    "ablation": lambda: (AblationPage(), ablation()),
+    "transfer": lambda: (TransferPage(), transfer(network("a"), network("b", seed=1))),
+    "invariance": lambda: (InvariancePage(), invariances()),
+    "diagnosis": lambda: (DiagnosisPage(), Diagnosis(tuple(map(_diagnosed, ("one", "other"))))),
+}
+
+
+def _diagnosed(label):
+    broken = small_network()
+    with torch.no_grad():
+        broken.module.norm2.weight[::2] = 0
+        broken.module.norm2.bias[::2] = 0
+    return diagnose(broken, small_images(), label=label)
+
+
+@pytest.fixture(scope="module", params=list(MADE))
+def site(request, tmp_path_factory):
+    return written(tmp_path_factory.mktemp(request.param), *MADE[request.param]())
+
+
+def written(folder, page, result):
+    """The pages of one step with all that frames them, as a gallery writes them."""
+    (folder / "assets").mkdir()
+    for file in ASSETS.iterdir():
+        (folder / "assets" / file.name).write_bytes(file.read_bytes())
+    (folder / "assets" / "pages.js").write_text(script_text("pages", []))
+    context = context_of(folder, Squares(), "step")
+    context.folder.mkdir(parents=True)
+    framed = {"root": "../..", "site": SimpleNamespace(title="site", single=False), "navigation": []}
+    places = []
+    for sheet in page.compose(result, context):
+        file = context.folder / sheet_file(sheet.name)
+        file.write_text(render("interpret_gallery", "page.html", sheet=sheet, chapter=None, **framed))
+        places.append(file.relative_to(folder).as_posix())
+    return folder, places
+
+
+def test_pages_fit_a_phone_and_axe_finds_nothing_serious_in_either_theme(visit, site):
+    folder, places = site
+    for place in places[:2]:
+        page = visit(folder, place, size=PHONE, theme="dark")
+        assert overflow(page) <= 0
+        assert violations(page) == []
+        page.emulate_media(color_scheme="light")
+        assert violations(page) == []
+
+
+@pytest.fixture(scope="module")
+def layer_page(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("slider"), *MADE["evolution"]())
+
+
+def shown(page):
+    return page.locator(".frame:visible").get_attribute("data-name")
+
+
+def test_the_slider_moves_by_keys(visit, layer_page):
+    folder, places = layer_page
+    page = visit(folder, places[1])
+    slider = page.locator("[data-slider] input")
+    assert shown(page) == "epoch 5"
+    slider.press("ArrowLeft")
+    assert (shown(page), page.locator("[data-slider] output").inner_text()) == ("epoch 1", "epoch 1")
+    slider.press("Home")
+    assert shown(page) == "epoch 0"
+    assert page.locator(".frame:visible .piece").count() == 2  # the other unit is dead
+    drawn = page.locator(".frame:visible .piece").first.bounding_box()
+    assert drawn["width"] > 60
+
+
+def test_an_address_with_a_unit_leads_to_its_row(visit, layer_page):
+    folder, places = layer_page
+    page = visit(folder, f"{places[1]}#1", size=(1000, 300))
+    assert page.evaluate("document.querySelector('tr[id=\"1\"]').getBoundingClientRect().top") < 300
+
+
+def test_a_chart_tells_its_values_by_keys_and_at_the_pointer(visit, layer_page):
+    folder, places = layer_page
+    page = visit(folder, places[0])
+    chart = page.locator("[data-chart] > svg").first
+    chart.focus()
+    chart.press("ArrowRight")
+    tip = page.locator(".tip:visible")
+    assert tip.inner_text().startswith("0\nconv1: ")
+    chart.press("ArrowRight")
+    assert tip.inner_text().startswith("1\nconv1: ")
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + 70 / 560 * box["width"], box["y"] + box["height"] / 2)
+    assert tip.inner_text().startswith("0\n")
+
+
+def test_tabs_and_sorted_tables(visit, tmp_path):
+    folder, places = written(tmp_path, *MADE["transfer"]())
+    page = visit(folder, places[0])
+    page.get_by_role("button", name="b, softmax").click()
+    panel = page.locator(".panel:visible")
+    panel.get_by_role("button", name="layer3").click()
+    column = panel.locator("tbody tr td:nth-child(4)").all_inner_texts()
+    values = [float(text) for text in column]
+    assert values == sorted(values, reverse=True)
+    assert panel.locator("thead th").nth(3).get_attribute("aria-sort") == "descending"
+
+
+def test_a_result_in_print_shows_every_frame(visit, layer_page):
+    folder, places = layer_page
+    page = visit(folder, places[1])
+    page.emulate_media(media="print")
+    assert page.locator(".frame:visible").count() == 3
+    assert page.locator(".frame:visible h3").all_inner_texts() == ["epoch 0", "epoch 1", "epoch 5"]
