@@ -74,7 +74,8 @@ def explain(
         failed: StepError | None = None
         steps: dict[str, Any] = {}
         for more in (first_steps, partial(further_steps, questions=questions)):
-            steps |= more(network)
+            with importing():  # tracing imports the compiler of PyTorch
+                steps |= more(network)
             made.never_asked = never_asked(network, steps, registry)
             made.pipeline = explaining_pipeline(model, photographs, steps, registry)
             failed = _run(made, network, registry, growing, force=force) if steps else None
