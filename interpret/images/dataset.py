@@ -149,7 +149,7 @@ class Images(ABC):
         return [()] * len(self)
 
     @property
-    def locations(self) -> Sequence[str]:
+    def whole_paths(self) -> Sequence[str]:
         """Where the file of each image is, as `interpret.images.whole_path` writes it, or ""; or nothing.
 
         Results that speak of a list of paths find the same files in a folder by them.
@@ -221,9 +221,9 @@ class _Subset(Images):
         return [unsure[index] for index in self.places]
 
     @property
-    def locations(self) -> Sequence[str]:
-        locations = self.origin.locations
-        return [locations[index] for index in self.places] if locations else ()
+    def whole_paths(self) -> Sequence[str]:
+        whole_paths = self.origin.whole_paths
+        return [whole_paths[index] for index in self.places] if whole_paths else ()
 
     @property
     def indices(self) -> Sequence[int]:
@@ -258,7 +258,7 @@ class _Given(Images):
         return self._ids
 
     @cached_property
-    def locations(self) -> Sequence[str]:
+    def whole_paths(self) -> Sequence[str]:
         if not isinstance(self.items, list | tuple):
             return ()
         paths = [path_of(item) for item in self.items]

@@ -117,20 +117,21 @@ class Matching:
             return
         asked = whole_path(then) if ".." in then.split("/") else then
         for place in self._by_name.get(asked.rpartition("/")[2], ()):
-            location, name = self._locations[place] if self._locations else "", self._now[place]
-            if _ends(location, asked) if location else _ends(asked, name) or _ends(name, asked):
+            path, name = self._whole_paths[place], self._now[place]
+            if _ends(path, asked) if path else _ends(asked, name) or _ends(name, asked):
                 yield place
 
     @cached_property
-    def _locations(self) -> Sequence[str]:
-        return self.images.locations
+    def _whole_paths(self) -> Sequence[str]:
+        """Where the file of each image is; "" where that is not known."""
+        return self.images.whole_paths or [""] * len(self._now)
 
     @cached_property
     def _by_name(self) -> dict[str, list[int]]:
-        """The places of the images by the last part of their ids."""
+        """The places of the images by the last part of their paths, or of their ids."""
         found: dict[str, list[int]] = {}
-        for place, name in enumerate(self._now):
-            found.setdefault(name.rpartition("/")[2], []).append(place)
+        for place, (path, name) in enumerate(zip(self._whole_paths, self._now, strict=True)):
+            found.setdefault((path or name).rpartition("/")[2], []).append(place)
         return found
 
 

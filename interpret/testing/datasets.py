@@ -99,6 +99,7 @@ def _check_labels(dataset: Dataset, images: Images) -> None:
         len(present) == len(unsure) == len(images),
         "has another number of present or unsure categories than images.",
     )
+    check(len(images.whole_paths) in {0, len(ids)}, "has another number of whole paths than images.")
     known = range(len(images.categories)) if images.categories else range(sys.maxsize)
     for name, label, shown, hard in zip(ids, labels, present, unsure, strict=True):
         found = [*shown, *hard, *(() if label is None else (label,))]

@@ -87,7 +87,7 @@ class FolderImages(Images):
         return self._ids
 
     @property
-    def locations(self) -> Sequence[str]:
+    def whole_paths(self) -> Sequence[str]:
         """The whole path of every file."""
         root = whole_path(self.root)
         return [f"{root.rstrip('/')}/{name}" for name in self._ids]

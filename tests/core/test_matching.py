@@ -86,7 +86,7 @@ def test_the_same_images_are_in_their_places_without_looking_at_all(photos):
         asked = 0
 
         @property
-        def locations(self):
+        def whole_paths(self):
             Once.asked += 1
             return ()
 
@@ -175,6 +175,11 @@ def test_a_dataset_without_files_is_matched_by_its_ids():
             return ""
 
     assert places(Named("cats/1.png", "cats/2.png"), ["photos/cats/2.png", "1.png"]) == [1, 0]
+
+    class Numbered(Named):
+        whole_paths = ("/photos/cats/1.png", "/photos/cats/2.png")
+
+    assert places(Numbered("first", "second"), ["photos/cats/2.png", "cats/1.png"]) == [1, 0]
     assert places(Named("ats/1.png"), ["photos/cats/1.png"]) == [None]
 
 
@@ -182,7 +187,7 @@ def test_a_subset_keeps_the_places_of_its_origin(photos):
     whole = folder("photos")
     part = whole.subset([3, 1])
     assert [Matching(part, {str(i): whole.ids[i] for i in (1, 3)}).place(i) for i in (1, 3)] == [1, 0]
-    assert part.locations == [str(photos / part.ids[0]), str(photos / part.ids[1])]
+    assert part.whole_paths == [str(photos / part.ids[0]), str(photos / part.ids[1])]
     assert places(part, [f"photos/{name}" for name in part.ids]) == [0, 1]
 
 
@@ -246,7 +251,7 @@ def test_exemplars_of_other_images_are_refused_with_both(photos):
 
 def test_folders_stay_cheap_to_send(photos):
     images = folder("photos")
-    assert list(pickle.loads(pickle.dumps(images)).locations) == [str(photos / name) for name in images.ids]
+    assert list(pickle.loads(pickle.dumps(images)).whole_paths) == [str(photos / name) for name in images.ids]
 
 
 def test_files_by_name_are_the_same_photographs(photos):
