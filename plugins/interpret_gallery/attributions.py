@@ -38,7 +38,7 @@ class AttributionsPage(Page[Attributions]):
             return [_image_sheet(result, place, context) for place in range(len(result.maps))]
         names = [f"photograph-{place + 1}" for place in range(len(result.maps))]
         sheets = [_image_sheet(result, place, context, name) for place, name in enumerate(names)]
-        return [_overview(result, context, names), *sheets]
+        return sheets if context.one_page else [_overview(result, context, names), *sheets]
 
 
 def _overview(result: Attributions, context: PageContext, names: Sequence[str]) -> Sheet:
@@ -99,10 +99,10 @@ def _image_sheet(result: Attributions, place: int, context: PageContext, name: s
         alone=not name,
     )
     return Sheet(
-        f"{photo.name}: {question}",
+        f"{result.method}: {question} in {photo.name}",
         body,
         name=name,
-        summary=f"What counts for {question}, by {result.method}.",
+        summary=f"What counts for {question} in this photograph.",
         image=index,
         cover="" if name else _cover(result, context),
         scripts=(script,),
@@ -113,9 +113,7 @@ def _facts(result: Attributions, place: int, photo: Photo) -> Mapping[str, str]:
     """The main numbers of one photograph."""
     question = asked(result, place)
     return {
-        "method": result.method,
-        "asked about": question,
-        "its value": number(float(result.score[place])),
+        f"value of {question}": number(float(result.score[place])),
         **({"category": photo.category} if photo.category not in {"", question} else {}),
     }
 
