@@ -16,7 +16,7 @@ from interpret.plugin import Exporter, Page, hookimpl
 
 if TYPE_CHECKING:
     from interpret_gallery.charts import Chart, Series, chart
-    from interpret_gallery.context import photographs
+    from interpret_gallery.context import own_names, photographs, step_names
     from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
     from interpret_gallery.exporter import Gallery
     from interpret_gallery.overlays import OverlayMap, write_overlay
@@ -43,9 +43,11 @@ __all__ = [
     "WindowMap",
     "chart",
     "from_file",
+    "own_names",
     "photographs",
     "render",
     "save_picture",
+    "step_names",
     "strip",
     "table",
     "tile_size",
@@ -60,7 +62,7 @@ __all__ = [
 
 _HOMES = {
     "charts": "Chart Series chart",
-    "context": "photographs",
+    "context": "own_names photographs step_names",
     "data": "Picture Piece save_picture strip write_data",
     "exporter": "Gallery",
     "overlays": "OverlayMap write_overlay",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from interpret_figures.photographs import Photographs
 from interpret_gallery.data import picture_bytes
 from interpret_gallery.names import anchor, file_name, sheet_file
 
-__all__ = ["Context", "Photos", "photographs", "relative_url"]
+__all__ = ["Context", "Photos", "own_names", "photographs", "relative_url", "step_names"]
 
 
 def relative_url(path: Path, start: Path) -> str:
@@ -141,6 +141,11 @@ class Context(PageContext):
         return {name: steps[step].result() for name, step in self.opened.asked.inputs.items()}
 
     @property
+    def one_page(self) -> bool:  # type: ignore[override]
+        """Whether all sheets stand on one page."""
+        return self.base != self.folder
+
+    @property
     def images(self) -> Images:
         """The whole dataset of the step."""
         return self.opened.images()
@@ -193,7 +198,7 @@ class Context(PageContext):
 
     def sheet_url(self, name: str) -> str:
         """The address of another sheet of the step: a file, or its place where all are on one page."""
-        if self.base != self.folder:
+        if self.one_page:
             return f"#{anchor(self.folder.name, name)}"
         return self.url(self.folder / sheet_file(name))
 
@@ -221,3 +226,25 @@ def photographs(context: PageContext, result: Result) -> Photographs:
         return context.photographs(result)
     spec = getattr(result, "input", None) or context.network.input
     return Photographs(context.images, getattr(result, "ids", {}), spec)
+
+
+def step_names(contexts: Sequence[PageContext]) -> list[str]:
+    """What steps are called where several are shown: each by a name of its own.
+
+    With their networks where these differ, and with their runs where that is not enough.
+
+    Args:
+        contexts: The steps.
+    """
+    models = {context.model for context in contexts}
+    told = [f"{one.step} ({one.model})" if len(models) > 1 else one.step for one in contexts]
+    longer = [
+        f"{context.run}: {name}" if told.count(name) > 1 else name
+        for context, name in zip(contexts, told, strict=True)
+    ]
+    return own_names(longer)
+
+
+def own_names(names: Sequence[str]) -> list[str]:
+    """The names, those that are given more than once with a number."""
+    return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]

@@ -127,7 +127,7 @@ def opened(
     viewport = {"width": size[0], "height": size[1]}
     with browser.new_context(viewport=viewport, color_scheme=theme, **given) as context:
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(20_000)  # of a busy machine; nothing waits that long unless it fails
         yield page, Watch(page, home)
 
 

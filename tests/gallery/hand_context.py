@@ -14,10 +14,13 @@ from interpret.images import Images
 from interpret_gallery.context import Context, Photos
 
 
-def context_of(folder: Path, images: Images, step: str = "covered", *, single: bool = False) -> Context:
+def context_of(
+    folder: Path, images: Images, step: str = "covered", *, single: bool = False, run: str = "run"
+) -> Context:
     """The context of a step over some images, without a network."""
     opened: Any = SimpleNamespace(
         name=step,
+        run=SimpleNamespace(folder=Path(run), steps={}),
         asked=SimpleNamespace(model="net", dataset="val", probe=None, inputs={}),
         images=lambda: images,
     )

@@ -77,11 +77,13 @@ def test_dead_units_alone_or_left_out(visit, gallery, mined, kept):
     assert f"{len(expected)} of 64 units" in page.locator("main").inner_text()
 
 
-def test_units_are_found_by_category_and_by_number(visit, gallery, categories):
+def test_units_are_found_by_category_photograph_and_number(visit, gallery, mined, categories):
     page = visit(gallery, LAYER)
-    field = page.get_by_label("Show units with this category or number")
+    field = page.get_by_label(re.compile("^Show units with this category"))
     field.fill("Butter")
     assert shown(page) == [unit for unit, names in enumerate(categories) if "butterfly" in names]
+    field.fill("val-000007")
+    assert shown(page) == [unit for unit in range(64) if 7 in mined.image[unit] and not mined.dead[unit]]
     field.fill("6")
     assert shown(page) == [6, *range(60, 64)]
     field.fill("no such thing")

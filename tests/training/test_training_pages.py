@@ -92,14 +92,13 @@ def test_a_single_epoch_is_drawn(tmp_path):
 
 
 def test_trainings_side_by_side_have_names_of_their_own(tmp_path):
-    one, other = (
-        context_of(tmp_path / "a", Squares(), "learn"),
-        context_of(tmp_path / "b", Squares(), "learn"),
-    )
+    one, other = (context_of(tmp_path, Squares(), "learn", run=name) for name in ("before", "after"))
     (sheet,) = TrainingPage().compare([(training(2), one), (training(4), other)])
     page = read_page(sheet.body)
     names = [row[0] for row in tables(page)["Errors of the trained network"][1:]]
-    assert len(set(names)) == 4
+    assert names == [
+        f"{run}: learn: {kind}" for run in ("before", "after") for kind in ("train", "validation")
+    ]
     found = told(charts(page)["Error, validation images"])
     assert [text.count("\n") for _, text in found] == [1, 1, 0, 0]  # the shorter one ends
 

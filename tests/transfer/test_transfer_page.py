@@ -111,6 +111,16 @@ def test_steps_about_one_task_stand_side_by_side_once_each(tmp_path):
     assert list(TransferPage().compare(both)) == []
 
 
+def test_networks_of_one_name_stay_apart(tmp_path):
+    alike = [network("net", kinds=("svm",), seed=seed) for seed in (0, 1)]
+    page = composed(transfer(*alike), tmp_path)
+    assert [button.text for button in page.find("button")] == ["net (1)", "net (2)"]
+    steps = [context_of(tmp_path, Squares(), "layers", run=run) for run in ("before", "after")]
+    (sheet,) = TransferPage().compare([(transfer(one), step) for one, step in zip(alike, steps, strict=True)])
+    names = [button.text for button in read_page(sheet.body).find("button")]
+    assert names == ["net, before: layers", "net, after: layers"]
+
+
 def test_nothing_known_is_said(tmp_path):
     lost = network(kinds=("svm",))
     for row in lost.layers:

@@ -16,7 +16,17 @@ from interpret_diagnosis.renderers.numbers import Number, numbers
 from interpret_diagnosis.renderers.report import LIMITS, missing
 from interpret_diagnosis.results import Diagnosis, NetworkDiagnosis, Thresholds
 from interpret_figures import display
-from interpret_gallery import Picture, Quantity, Table, chart, render, save_picture, table
+from interpret_gallery import (
+    Picture,
+    Quantity,
+    Table,
+    chart,
+    own_names,
+    render,
+    save_picture,
+    step_names,
+    table,
+)
 
 __all__ = ["DiagnosisPage"]
 
@@ -97,10 +107,14 @@ class DiagnosisPage(Page[Diagnosis]):
 
     def compare(self, results: Sequence[tuple[Diagnosis, PageContext]]) -> Iterable[Sheet]:
         """The networks of all steps beside each other, each once."""
-        every = [network for result, _ in results for network in result.networks]
-        networks = list({_identity(network): network for network in every}.values())
-        if len(networks) > max(len(result) for result, _ in results):
-            body = _body([Shown(network) for network in _named(networks)])
+        names = step_names([context for _, context in results])
+        every = {
+            _identity(network): (network, name)
+            for name, (result, _) in zip(names, results, strict=True)
+            for network in result.networks
+        }
+        if len(every) > max(len(result) for result, _ in results):
+            body = _body([Shown(network) for network in _named(*zip(*every.values(), strict=True))])
             yield Sheet("Diagnoses", body, name="diagnoses", summary="The networks of several steps.")
 
 
@@ -109,13 +123,15 @@ def _identity(network: NetworkDiagnosis) -> tuple[str, tuple[float | None, ...]]
     return network.label, tuple(line.values[0] for line in numbers(Diagnosis((network,))))
 
 
-def _named(networks: Sequence[NetworkDiagnosis]) -> list[NetworkDiagnosis]:
-    """The networks with a name of its own each."""
+def _named(networks: Sequence[NetworkDiagnosis], steps: Sequence[str] = ()) -> list[NetworkDiagnosis]:
+    """The networks with a name of its own each: with that of their step where they share one."""
     labels = [network.label or "network" for network in networks]
-    return [
-        replace(network, label=label if labels.count(label) == 1 else f"{label} ({place})")
-        for place, (label, network) in enumerate(zip(labels, networks, strict=True), start=1)
+    longer = [
+        f"{label}, {step}" if labels.count(label) > 1 else label
+        for label, step in zip(labels, steps or labels, strict=True)
     ]
+    names = own_names(longer if steps else labels)
+    return [replace(network, label=name) for network, name in zip(networks, names, strict=True)]
 
 
 def _pictures(network: NetworkDiagnosis, place: int, context: PageContext) -> Shown:

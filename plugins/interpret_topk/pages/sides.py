@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from interpret.plugin import PageContext, Sheet
-from interpret_gallery import Chart, Series, Table, UnitTile, chart, render, table, units_source
+from interpret_gallery import Chart, Series, Table, UnitTile, chart, render, step_names, table, units_source
 from interpret_topk.pages.layers import mean_purity
 
 __all__ = ["Side", "sides_sheet"]
@@ -45,13 +45,7 @@ def sides_sheet(title: str, sides: Sequence[Side]) -> Sheet:
 
 
 def _names(sides: Sequence[Side]) -> list[str]:
-    """The steps, with their networks where these differ, and their runs where there are several."""
-    models = {side.context.model for side in sides}
-    told = [f"{s.context.step} ({s.context.model})" if len(models) > 1 else s.context.step for s in sides]
-    return [
-        f"{side.context.run}: {name}" if told.count(name) > 1 else name
-        for side, name in zip(sides, told, strict=True)
-    ]
+    return step_names([side.context for side in sides])
 
 
 def _table(sides: Sequence[Side]) -> str:

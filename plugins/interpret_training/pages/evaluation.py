@@ -12,9 +12,9 @@ from torch import Tensor
 
 from interpret.plugin import Page, PageContext, Sheet
 from interpret_figures.text import category
-from interpret_gallery import Cell, Chart, Series, Table, chart, render, table
+from interpret_gallery import Cell, Chart, Series, Table, chart, render, step_names, table
 from interpret_training.evaluation.probe import Evaluation
-from interpret_training.pages.training import labels, listed
+from interpret_training.pages.training import listed
 
 __all__ = ["EvaluationPage"]
 
@@ -52,7 +52,7 @@ class EvaluationPage(Page[Evaluation]):
 
     def compare(self, results: Sequence[tuple[Evaluation, PageContext]]) -> Iterable[Sheet]:
         """The errors of several steps beside each other."""
-        names = labels([context for _, context in results])
+        names = step_names([context for _, context in results])
         rows: list[list[Cell]] = [
             [name, 100 * one.scores.error, 100 * one.scores.error5, one.scores.loss, one.scores.images]
             for name, (one, _) in zip(names, results, strict=True)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import Cell, Chart, Series, Table, chart, render, table
+from interpret_gallery import Cell, Chart, Series, Table, chart, render, step_names, table
 from interpret_training.results import History, Scores, Training
 
 __all__ = ["TrainingPage"]
@@ -41,7 +41,7 @@ class TrainingPage(Page[Training]):
 
     def compare(self, results: Sequence[tuple[Training, PageContext]]) -> Iterable[Sheet]:
         """The losses and errors of several trainings in one chart each."""
-        named = list(zip(labels([context for _, context in results]), results, strict=True))
+        named = list(zip(step_names([context for _, context in results]), results, strict=True))
         histories = [(name, result.history) for name, (result, _) in named]
         checked = any(_known(history.validation_error) for _, history in histories)
         charts = [chart(one) for one in _side_by_side(histories, checked=checked)]
@@ -50,17 +50,6 @@ class TrainingPage(Page[Training]):
         ]
         body = render("interpret_training", "trainings.html", charts=charts, scores=table(_scores(scores)))
         yield Sheet("Trainings", body, name="trainings", summary="Several trainings in the same charts.")
-
-
-def labels(contexts: Sequence[PageContext]) -> list[str]:
-    """What steps are called where several are shown: with their model where two have one name."""
-    names = [context.step for context in contexts]
-    if len(set(names)) == len(names):
-        return names
-    longer = [f"{context.step} of {context.model}" for context in contexts]
-    return [
-        name if longer.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(longer, start=1)
-    ]
 
 
 def listed(values: Float[Tensor, " n"], factor: float = 1.0) -> list[float | None]:

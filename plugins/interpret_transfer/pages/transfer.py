@@ -9,7 +9,7 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import chart, from_file, render, table
+from interpret_gallery import chart, from_file, own_names, render, step_names, table
 from interpret_transfer.pages.charts import classifiers, few_chart, layer_chart
 from interpret_transfer.pages.published import published
 from interpret_transfer.renderers import categories
@@ -33,11 +33,25 @@ class TransferPage(Page[Transfer]):
     def compare(self, results: Sequence[tuple[Transfer, PageContext]]) -> Iterable[Sheet]:
         """The networks of all steps about the same task beside each other, each once."""
         first = max((result for result, _ in results), key=lambda result: len(result.networks))
-        alike = [result for result, _ in results if same_task(first, result)]
-        networks = {_identity(network): network for result in alike for network in result.networks}
+        names = step_names([context for _, context in results])
+        networks = {
+            _identity(network): (network, name)
+            for name, (result, _) in zip(names, results, strict=True)
+            if same_task(first, result)
+            for network in result.networks
+        }
         if len(networks) > len(first.networks):
-            body = _body(replace(first, networks=tuple(networks.values())))
+            body = _body(replace(first, networks=_named(list(networks.values()))))
             yield Sheet("Transfer", body, name="transfer", summary="The layers of all networks.")
+
+
+def _named(networks: Sequence[tuple[NetworkTransfer, str]]) -> tuple[NetworkTransfer, ...]:
+    """The networks, with their step where two share a name."""
+    labels = [network.label for network, _ in networks]
+    return tuple(
+        replace(network, label=f"{network.label}, {step}") if labels.count(network.label) > 1 else network
+        for network, step in networks
+    )
 
 
 def _identity(network: NetworkTransfer) -> tuple[str, str]:
@@ -46,7 +60,10 @@ def _identity(network: NetworkTransfer) -> tuple[str, str]:
     return network.label, repr(numbers)
 
 
-def _body(result: Transfer) -> Markup:
+def _body(given: Transfer) -> Markup:
+    names = own_names([network.label for network in given.networks])
+    networks = [replace(one, label=name) for one, name in zip(given.networks, names, strict=True)]
+    result = replace(given, networks=tuple(networks))
     paper = published(result)
     parts = [part for network in result.networks for part in classifiers(network)]
     return render(
