@@ -86,7 +86,7 @@ class PageContext(ABC):
         probe: Its probe, with its parameters.
         inputs: The results of earlier steps that it took, by parameter.
         folder: The folder of the step's pages: pictures and data of theirs belong there.
-        one_page: Whether all sheets stand on one page, photograph by photograph, where no overview is needed.
+        one_page: Whether all sheets stand on one page, photograph by photograph, which needs no overview.
     """
 
     run: str

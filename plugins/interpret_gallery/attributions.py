@@ -13,7 +13,8 @@ from interpret.attributions import Attributions
 from interpret.plugin import Page, PageContext, Photo, Sheet
 from interpret_figures import display
 from interpret_figures.attribution_grid import asked
-from interpret_figures.colours import Scale
+from interpret_figures.colours import HEAT, Scale
+from interpret_figures.colours import overlaid as laid_over
 from interpret_figures.pairs import picture_size
 from interpret_figures.text import number
 from interpret_gallery.beside import Glance, photographs_beside
@@ -26,9 +27,6 @@ __all__ = ["AttributionsPage", "glance", "heat_map", "signed_map"]
 
 PERCENTILE = 99.5
 """Of a map's magnitudes that gets full colour, as in the figures."""
-
-HEAT, STRENGTH = "inferno", 0.65
-"""The colours of magnitudes, and their opacity over a photograph."""
 
 
 class AttributionsPage(Page[Attributions]):
@@ -148,7 +146,7 @@ def _facts(result: Attributions, place: int, photo: Photo) -> Mapping[str, str]:
 
 def heat_map(result: Attributions, place: int, name: str, text: str = "") -> OverlayMap:
     """The magnitude of one image's map: the sum over its channels, from 0 to a percentile."""
-    values = result.maps[place].float().nan_to_num(0, 0, 0).abs().sum(0, keepdim=True)
+    values = display.heat(result.maps[place : place + 1])
     largest = float(display.magnitude(values[None], PERCENTILE))
     scale, size = Scale(0.0, largest, HEAT), picture_size(*values.shape[1:])
     pixels = scale.pixels(values[0].double().numpy())
@@ -189,5 +187,4 @@ def overlaid(
     if photograph is None:
         return heat
     below = display.resize(photograph[None], (heat.shape[0], heat.shape[1]), smooth=True)[0]
-    mixed: UInt8[np.ndarray, "h w 3"] = (below * (1 - STRENGTH) + heat * STRENGTH).round().astype(np.uint8)
-    return mixed
+    return laid_over(heat, below)

@@ -28,6 +28,7 @@ def links(sheet):
 def test_photographs_of_two_sweeps_stand_beside_each_other(tmp_path):
     maps = maps_of(CHANCES, starts=((0, 8), (0, 8)))
     first, second = occlusions(maps, maps, spec=SPEC), occlusions(maps, spec=SPEC)
+    (tmp_path / "compare").mkdir()
     contexts = context_of(tmp_path, Squares(), "one"), context_of(tmp_path, Squares(), "other")
     (sheet,) = OcclusionPage().compare(list(zip((first, second), contexts, strict=True)))
     assert sheet.summary == "one and other"
