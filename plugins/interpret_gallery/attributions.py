@@ -153,19 +153,18 @@ def heat_map(result: Attributions, place: int, name: str, text: str = "") -> Ove
     question = asked(result, place)
     return OverlayMap(
         name,
-        display.resize(pixels[None], size)[0],
+        display.resize(pixels[None], size, smooth=True)[0],
         ("0", scale.bar(4, 128), number(largest)),
         f"Heat map of {result.method}: bright where a pixel counts for {question}",
         text,
-        f"How much each pixel counts for {question}, whatever its sign.",
+        f"How much each pixel counts for {question}, whatever its sign; smoothed a little.",
     )
 
 
 def signed_map(result: Attributions, place: int) -> OverlayMap:
     """The values of one image's map as they are: zero is mid-grey."""
-    values = result.maps[
-        place : place + 1, display.shown_channels(result.input, result.maps.shape[1])
-    ].float()
+    channels = display.shown_channels(result.input, result.maps.shape[1])
+    values = result.maps[place : place + 1, channels].float().nan_to_num(0, 0, 0)
     largest = display.magnitude(values, PERCENTILE)
     pixels = display.signed_pixels(values, largest).numpy()
     ramp = np.linspace(1, 255, 128).round().astype(np.uint8)
