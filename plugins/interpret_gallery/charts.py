@@ -13,16 +13,18 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from interpret.plugin import PageContext
 from interpret_figures.text import MINUS, number
 from interpret_gallery.axes import Axis, Scale, apart, known, round_numbers
+from interpret_gallery.data import save_drawing
 from interpret_gallery.templates import render
 
-__all__ = ["Chart", "Series", "chart"]
+__all__ = ["Chart", "Series", "chart", "write_cover"]
 
 WIDTH, HEIGHT = 560, 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 18, 46
 BAR, GAP = 16, 10
-LETTER, LETTERS = 6.7, 24
+LETTER, LETTERS, WIDE = 6.7, 24, 8
 MARKS = ("circle", "square", "triangle", "diamond", "cross", "ring", "bar")
 """One for each colour; after seven, colours and marks come again."""
 
@@ -105,6 +107,19 @@ def chart(shown: Chart) -> Markup:
     drawn = _lines(shown) if shown.kind == "line" else _bars(shown)
     legend = [(place % len(MARKS), series.name) for place, series in enumerate(shown.series)]
     return render("interpret_gallery", f"{shown.kind}_chart.html", shown=shown, legend=legend, **drawn)
+
+
+def write_cover(context: PageContext, shown: Chart) -> str:
+    """Write the lines or bars of a chart as a picture for ``Sheet.cover``; empty where there are no values.
+
+    Args:
+        context: Whose page it stands for.
+        shown: The chart.
+    """
+    if not any(known(value, shown.scale) for series in shown.series for value in series.values):
+        return ""
+    drawn = _lines(shown) if shown.kind == "line" else _bars(shown)
+    return save_drawing(context, "cover", render("interpret_gallery", f"{shown.kind}_cover.svg", **drawn))
 
 
 def _value_axis(shown: Chart, start: float, end: float) -> Axis:
@@ -228,8 +243,8 @@ def _spaced(names: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     """The names that find room beside each other."""
     kept: list[tuple[float, str]] = []
     for x, name in names:
-        width = 6.5 * min(len(name), 16)
-        if not kept or x - kept[-1][0] > width / 2 + 3.25 * min(len(kept[-1][1]), 16) + 6:
+        width = WIDE * min(len(name), 16)
+        if not kept or x - kept[-1][0] > (width + WIDE * min(len(kept[-1][1]), 16)) / 2 + 6:
             kept.append((x, name if len(name) <= 16 else f"{name[:15]}…"))
     return kept
 
