@@ -239,6 +239,7 @@ def attribute_images(
             method=method,
             input=network.input,
             categories=network.categories,
+            outputs=network.class_count,
         )
 
     return _joined(cached_pieces(some, range(len(images)), batch_size, method, kind=Attributions))

@@ -35,6 +35,7 @@ class Attributions(Result):
         categories: The names of the network's outputs.
         matching: How the images' labels were matched to outputs; empty where no label was used.
         note: What must be known of the method on this network; empty if nothing.
+        outputs: How many outputs the network has; 0: nobody noted it.
     """
 
     maps: Float[Tensor, "image channel height width"]
@@ -49,6 +50,7 @@ class Attributions(Result):
     categories: tuple[str, ...] = ()
     matching: str = ""
     note: str = ""
+    outputs: int = 0
 
     def attributions(self) -> Attributions:
         """Itself: a result of any probe that can be compared has this method."""
@@ -73,8 +75,18 @@ class Attributions(Result):
         told = [f"{counted(broken, 'image')} with values that are not finite."] if broken else []
         return (*super().warnings(), *([self.note] if self.note else []), *told)
 
+    def asked(self, place: int) -> str:
+        """What was asked about in one image, in words: a category, the only output, or a neuron."""
+        unit = int(self.target[place])
+        if not self.layer:
+            return self._name(unit)
+        y, x = self.position[place].tolist()
+        return f"{self.layer}, unit {unit} at ({y}, {x})"
+
     def _name(self, target: int) -> str:
-        return self.categories[target] if target < len(self.categories) else f"class {target}"
+        if target < len(self.categories):
+            return self.categories[target]
+        return "the output" if self.outputs == 1 else f"class {target}"
 
     def numbers(self, place: int) -> dict[str, Any]:
         """Who was asked about in the image at a place of the dataset, and what the method says of it."""

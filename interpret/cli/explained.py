@@ -74,7 +74,8 @@ def explain(
         failed: StepError | None = None
         steps: dict[str, Any] = {}
         for more in (first_steps, partial(further_steps, questions=questions)):
-            steps |= more(network)
+            with importing():  # tracing imports the compiler of PyTorch
+                steps |= more(network)
             made.never_asked = never_asked(network, steps, registry)
             made.pipeline = explaining_pipeline(model, photographs, steps, registry)
             failed = _run(made, network, registry, growing, force=force) if steps else None
@@ -132,18 +133,19 @@ class _Growing(Progress):
         if status not in WHOLE:
             return
         self.made.read(step)
-        first, self.made.page = self.made.page is None, self.write_page()
+        first, self.made.page = self.made.page is None, self.write_page(growing=True)
         with self.bars.paused():
             self.telling.of_step(step, self.made)
             if first and self.made.page:
                 self.telling.of_page(self.made.page)
 
-    def write_page(self) -> Path | None:
+    def write_page(self, *, growing: bool = False) -> Path | None:
         """The page; None where none can be made, which is said once."""
         parameters = {"layout": "page", "title": self.made.title, "allow": self.made.allow}
         try:
             exporter = configure(self.registry.lookup("exporter", "gallery"), "exporter", parameters)
-            return export_runs([self.made.folder], exporter, self.made.folder / "page").first
+            page = self.made.folder / "page"
+            return export_runs([self.made.folder], exporter, page, growing=growing).first
         except InterpretError as error:
             logger.warning("There is no page: %s", error)
             return None

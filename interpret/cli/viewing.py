@@ -57,14 +57,18 @@ def _gallery_of(run: Path, registry: Callable[[], Registry], allow: Sequence[str
 
     try:
         return export([run], registry(), allow=tuple(allow)).folder
-    except InterpretError as error:
+    except (InterpretError, OSError) as error:
         there = run / "gallery"
-        if not (there / FIRST).is_file():
+        if (there / FIRST).is_file():
+            said = f"The gallery is shown as it was, since it cannot be made: {error}"
+            click.echo(printable_lines(said), err=True)
+            return there
+        if isinstance(error, InterpretError):
             raise
-        click.echo(
-            printable_lines(f"The gallery is shown as it was, since it cannot be made: {error}"), err=True
-        )
-        return there
+        raise InterpretError(
+            f"The gallery of {run} cannot be written there: {error.strerror}. Write it elsewhere, with "
+            f"interpret gallery {run} --out FOLDER, and then: interpret view FOLDER."
+        ) from error
 
 
 def _suggest(folder: Path) -> str:

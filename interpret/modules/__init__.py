@@ -6,6 +6,7 @@
 - ``dense``: (n, classes) of segmenters and detectors.
 - ``contexts``: autocast, inference mode and default device, kept out.
 - ``dispatched``: the operations of one pass, as PyTorch runs them.
+- ``modes``: what sees the operations, without PyTorch's compiler.
 - ``snapshots``: whether a module is still what it was.
 - ``budget``: the memory that building one may take.
 """

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map
 
 from interpret.errors import ModelError
+from interpret.modules.modes import Mode
 
 MAX_OPERATIONS = 20_000
 """Tensor operations of one building; torchvision's EfficientNetV2-L takes 3,776."""
@@ -32,7 +32,7 @@ def bounded(max_bytes: int, model: str) -> Iterator[None]:
         yield
 
 
-class _Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Budget(Mode):
     """Sees every tensor operation of this thread."""
 
     def __init__(self, max_bytes: int, model: str) -> None:
@@ -40,11 +40,8 @@ class _Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.max_bytes, self.model = max_bytes, model
         self.taken = self.operations = 0
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
+    def see(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Count what the operation makes, then let it happen."""
-        kwargs = dict(kwargs or {})
         self.operations += 1
         if self.operations > MAX_OPERATIONS:
             raise ModelError(

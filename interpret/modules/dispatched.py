@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from interpret.modules.modes import Mode
 from interpret.modules.returned import tensors_in
 from interpret.modules.wrappers import hookable_parts
 
@@ -62,7 +62,7 @@ class WritesError(Exception):
     """An operation is about to write into what must not be written."""
 
 
-class AtenLog(TorchDispatchMode):
+class AtenLog(Mode):
     """Lists the operations of this thread's forward passes, and where they write.
 
     Args:
@@ -108,21 +108,20 @@ class AtenLog(TorchDispatchMode):
     def _leave(self) -> None:
         self._running.pop()
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
+    def see(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """List the operation."""
         if not isinstance(func, OpOverload):  # torch.cond and its like, whose steps are not listed
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         if func._schema.is_mutable:
-            self._note_writes(func, args, kwargs or {})
-        result = func(*args, **(kwargs or {}))
+            self._note_writes(func, args, kwargs)
+        result = func(*args, **kwargs)
         self.moves_axes |= _moves_axes(func, args, result)
         values = tuple(tensor.clone() for tensor in tensors_in(result)) if self._keep else ()
         name = func.overloadpacket.__name__
         if not func.is_view:
             maker = self._maker(name.rstrip("_"), args)
             self._made.update(dict.fromkeys(map(_memory, tensors_in(result)), maker))
-        self.listed.append(AtenCall(name, *self._running[-1], _is_random(func, args, kwargs or {}), values))
+        self.listed.append(AtenCall(name, *self._running[-1], _is_random(func, args, kwargs), values))
         return result
 
     def wrote(self, tensors: Iterable[Tensor]) -> bool:

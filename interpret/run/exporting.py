@@ -38,7 +38,12 @@ class Exported:
 
 
 def export_runs(
-    runs: Sequence[Path], exporter: Exporter, folder: Path | None = None, *, anew: bool = False
+    runs: Sequence[Path],
+    exporter: Exporter,
+    folder: Path | None = None,
+    *,
+    anew: bool = False,
+    growing: bool = False,
 ) -> Exported:
     """Let an exporter make files of runs; what is there of the same runs is kept.
 
@@ -47,6 +52,7 @@ def export_runs(
         exporter: What makes the files.
         folder: Where they go; None: a folder of the first run that is called after the exporter.
         anew: Write it again even if nothing has changed.
+        growing: The runs go on: what is written is never taken for their whole.
 
     Raises:
         InterpretError: If there is no run, or the folder holds files that no exporter wrote.
@@ -54,8 +60,8 @@ def export_runs(
     allow = tuple(getattr(exporter, "allow", ()))
     opened = [open_run(path, allow=allow) for path in runs]
     target = folder or default_folder_of(opened[0], exporter)
-    key = _key(opened, exporter)
-    if not anew and (first := _kept(target, key)):
+    key = "" if growing else _key(opened, exporter)
+    if not (anew or growing) and (first := _kept(target, key)):
         return Exported(target, first, kept=True)
     _require_ours(target)
     target.parent.mkdir(parents=True, exist_ok=True)

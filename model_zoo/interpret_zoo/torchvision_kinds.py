@@ -9,6 +9,7 @@ from typing import Literal
 from torch import nn
 
 from interpret.errors import suggest
+from interpret_zoo.torchvision_import import dynamo_later
 
 Kind = Literal["classifier", "segmenter", "detector"]
 
@@ -28,8 +29,9 @@ ZERO_EPSILON = (
 
 
 def networks() -> ModuleType:
-    """``torchvision.models``; importing it takes seconds, which only its users should wait."""
-    from torchvision import models  # noqa: PLC0415
+    """``torchvision.models``, which only its users should wait for."""
+    with dynamo_later():
+        from torchvision import models  # noqa: PLC0415
 
     module: ModuleType = models
     return module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -91,7 +91,8 @@ class LayerActivation(Probe):
             return _exemplars(images.subset(piece), boards)
 
         pieces = cached_pieces(some, range(len(images)), self.batch_size, kind=Exemplars)
-        return _joined(pieces, places, self.k) if len(pieces) > 1 else pieces[0]
+        found = _joined(pieces, places, self.k) if len(pieces) > 1 else pieces[0]
+        return replace(found, input=network.input, categories=images.categories)
 
 
 class _Board:

@@ -27,6 +27,7 @@ from interpret_captum.agreement import feature_difference, map_agreement, mining
 from interpret_captum.comparison import METRICS, Comparison, Family, Metric
 from interpret_captum.features import Features
 from interpret_captum.methods import asked_of, attribute_of, score_of
+from interpret_captum.quantities import SCALED, quantity
 from interpret_topk import Exemplars
 
 FAMILIES: frozenset[Family] = frozenset(["agreement", "faithfulness", "localisation"])
@@ -188,8 +189,10 @@ class Study:
                 continue
             a, b = self.results[index], self.results[other]
             if index in self.found and other in self.found:
+                alike = quantity(self.probes[index]) == quantity(self.probes[other])
                 for name, values in map_agreement(self.found[index].maps, self.found[other].maps).items():
-                    self.note(name, index, values)
+                    if alike or name not in SCALED:
+                        self.note(name, index, values)
             elif isinstance(a, Exemplars) and isinstance(b, Exemplars):
                 for name, value in mining_agreement(a, b).items():
                     self.note_whole(name, index, value)

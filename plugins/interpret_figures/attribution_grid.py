@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import ClassVar
 
+from jaxtyping import Float
 from pydantic import Field
+from torch import Tensor
 
 from interpret.attributions import Attributions
 from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_figures import display
+from interpret_figures.colours import HEAT, Scale, overlaid
 from interpret_figures.grid import Heading
 from interpret_figures.page import Format, save_page
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
-from interpret_figures.text import category, number
+from interpret_figures.text import number
 
 __all__ = ["AttributionGrid", "asked"]
 
 
-class AttributionGrid(Renderer[Attributions]):
-    """Each image beside its signed attribution, from any probe that attributes.
+HEAT_NOTE = "Heat map: magnitudes, summed over channels and smoothed a little; beside it over the image."
+"""How to read it."""
 
-    Zero is mid-grey, and each map has its own symmetric scale.
+
+class AttributionGrid(Renderer[Attributions]):
+    """Each image beside its attribution, from any probe that attributes: signed, as heat map, and over it.
+
+    Of the signed values zero is mid-grey. Each map has its own scale.
     """
 
     name: ClassVar[str] = "attribution_grid"
@@ -37,8 +45,9 @@ class AttributionGrid(Renderer[Attributions]):
         description="Percentile of a map's magnitudes that gets full colour; 100: its maximum.",
     )
     smooth: bool = Field(False, description="Enlarge small maps smoothly, not pixel by pixel.")
-    columns: int = Field(2, ge=1, le=100, description="Images side by side on a page.")
-    rows: int = Field(4, ge=1, le=100, description="Images one below the other on a page.")
+    heat: bool = Field(True, description="Show a heat map, and the image under it, beside signed values.")
+    columns: int = Field(1, ge=1, le=100, description="Images side by side on a page.")
+    rows: int = Field(6, ge=1, le=100, description="Images one below the other on a page.")
     formats: tuple[Format, ...] = Field(("png",), min_length=1, description="Kinds of files: png, svg, pdf.")
 
     def render(self, result: Attributions, images: Images, folder: Path) -> Sequence[Path]:
@@ -66,28 +75,34 @@ class AttributionGrid(Renderer[Attributions]):
         picture = photographs.read(index, channels).numpy()
         values = result.maps[place : place + 1, channels].float()
         pixels = display.signed_pixels(values, display.magnitude(values, self.percentile)).numpy()
-        return Pair(
+        photograph = display.resize(picture[None], tile, smooth=True)[0]
+        pair = Pair(
             asked(result, place),
             f"value {number(float(result.score[place]))}  ·  {result.ids[str(index)]}",
-            display.resize(picture[None], tile, smooth=True)[0],
+            photograph,
             display.resize(pixels, tile, smooth=self.smooth)[0],
         )
+        return self._heated(pair, result.maps[place]) if self.heat else pair
+
+    def _heated(self, pair: Pair, values: Float[Tensor, "c h w"]) -> Pair:
+        """The same with a heat map and an overlay."""
+        heat = display.heat(values[None])
+        scale = Scale(0.0, float(display.magnitude(heat[:, None], self.percentile)), HEAT)
+        shown = display.resize(scale.pixels(heat[0].numpy())[None], pair.left.shape[:2], smooth=True)[0]
+        return replace(pair, more=(shown, overlaid(shown, pair.left)), more_scale=scale)
 
     def _details(self, result: Attributions) -> tuple[str, ...]:
         """What is on the page and how to read it."""
         count, channel = len(result.maps), display.channel_note(result.input, result.maps.shape[1])
         cut = f" (percentile {self.percentile:g})" if self.percentile < 100 else ""
+        heat = f" {HEAT_NOTE}" if self.heat else ""
         return (
             f"{count} image{'s' if count > 1 else ''}",
-            "How much a pixel counts for what stands above its image. Zero is mid-grey, each map at its own "
-            f"scale{cut}.{channel}{result.note and ' '}{result.note}",
+            "How much a pixel counts for what stands above its image. Signed values: zero is mid-grey, each "
+            f"map at its own scale{cut}.{heat}{channel}{result.note and ' '}{result.note}",
         )
 
 
 def asked(result: Attributions, place: int) -> str:
     """What was asked about in one image: a category, or a neuron."""
-    unit = int(result.target[place])
-    if not result.layer:
-        return category(unit, result.categories)
-    y, x = result.position[place].tolist()
-    return f"{result.layer}, unit {unit} at ({y}, {x})"
+    return result.asked(place)

@@ -13,6 +13,7 @@ from interpret_figures.page import INK, Label
 from interpret_figures.text import category, number, numbers, text_inches
 
 __all__ = [
+    "HEAT",
     "LABELS",
     "ZERO",
     "Entry",
@@ -20,6 +21,7 @@ __all__ = [
     "draw_bar",
     "label_pixels",
     "legend",
+    "overlaid",
     "rgb",
     "scale_for",
     "tint",
@@ -31,6 +33,14 @@ ZERO = 128
 
 LOWERS, RAISES = (214, 40, 40), (38, 84, 196)
 """Full colours of a signed scale: red for positive values, blue for negative ones."""
+
+HEAT, OVER = "inferno", 0.65
+"""The one colour map of all heat maps, and its opacity over a photograph.
+
+Matplotlib's inferno goes from black over red to pale yellow, in equal steps to the eye: lightness alone tells
+the order, so that people who confuse red and green read it, and a grey print too; and over a photograph its
+dark end leaves in the dark what does not count.
+"""
 
 LABELS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442")
 """Colours that most colour-blind people tell apart (Okabe & Ito 2008); the first is the target's."""
@@ -105,6 +115,14 @@ def tint(
         (grey[..., None] * (1 - opacity) + hue * opacity).round().astype("u1")
     )
     return pixels
+
+
+def overlaid(
+    heat: UInt8[np.ndarray, "h w 3"], photograph: UInt8[np.ndarray, "h w 3"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A photograph under a heat map."""
+    mixed: UInt8[np.ndarray, "h w 3"] = (photograph * (1 - OVER) + heat * OVER).round().astype(np.uint8)
+    return mixed
 
 
 def draw_bar(

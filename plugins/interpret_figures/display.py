@@ -8,12 +8,14 @@ shown, or it is the first three (of two the first), and the page says which.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import conv2d, pad
 
 from interpret.images import InputSpec
 
@@ -21,6 +23,7 @@ __all__ = [
     "OUTSIDE",
     "channel_note",
     "crop",
+    "heat",
     "magnitude",
     "mark",
     "outlined",
@@ -83,6 +86,25 @@ def signed_pixels(
     """
     safe = torch.where(scale > 0, scale, 1.0).reshape(-1, 1, 1, 1)
     return _colour((values / safe).clamp(-1, 1).mul(127).round().add(128).to(torch.uint8))
+
+
+SMOOTH = 1 / 100
+"""Sigma by which heat maps are smoothed, in shorter sides: single pixels of a gradient are noise."""
+
+
+def heat(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
+    """How much each pixel counts, whatever the sign: magnitudes summed over channels, smoothed a little.
+
+    What is no number counts nothing.
+    """
+    total = maps.double().nan_to_num(0, 0, 0).abs().sum(1, keepdim=True)
+    sigma = SMOOTH * min(maps.shape[2:])
+    reach = ceil(3 * sigma)
+    steps = torch.arange(-reach, reach + 1, dtype=total.dtype)
+    weights = torch.exp(-steps.square() / (2 * sigma**2))
+    weights = weights / weights.sum()
+    down = conv2d(pad(total, (0, 0, reach, reach), mode="replicate"), weights[None, None, :, None])
+    return conv2d(pad(down, (reach, reach, 0, 0), mode="replicate"), weights[None, None, None, :])[:, 0]
 
 
 def unit_pixels(values: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w 3"]:

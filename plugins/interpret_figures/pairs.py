@@ -1,4 +1,4 @@
-"""Pairs of pictures in reading order: an image, and beside it what was found in it."""
+"""Pictures side by side in reading order: an image, and beside it what was found in it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BETWEEN, BELOW, NARROWEST = 0.06, 0.27, 1.0
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures with what is said of them.
+    """Two pictures, or more, with what is said of them.
 
     Attributes:
         title: What was asked about.
@@ -37,6 +37,8 @@ class Pair:
         left: The image.
         right: What was found.
         scale: What the colours of the right picture mean.
+        more: Further pictures, as large as the right one.
+        more_scale: What the colours of the first of these mean.
     """
 
     title: str
@@ -44,6 +46,8 @@ class Pair:
     left: UInt8[np.ndarray, "h w 3"]
     right: UInt8[np.ndarray, "h w 3"]
     scale: Scale | None = None
+    more: tuple[UInt8[np.ndarray, "h w 3"], ...] = ()
+    more_scale: Scale | None = None
 
 
 def picture_size(height: int, width: int) -> tuple[int, int]:
@@ -55,8 +59,9 @@ def pair_page(pairs: Sequence[Pair], columns: int, heading: Heading) -> Page:
     """One page of pairs of the same size."""
     height, width = pairs[0].left.shape[:2]
     dpi = round(max(height, width) / TILE)
-    below = BELOW if any(pair.scale for pair in pairs) else 0.0
-    cell = (height + round(below * dpi), width + round(BETWEEN * dpi) + max(width, round(NARROWEST * dpi)))
+    below = BELOW if any(pair.scale or pair.more_scale for pair in pairs) else 0.0
+    found = max(width, round(NARROWEST * dpi))
+    cell = height + round(below * dpi), width + (1 + len(pairs[0].more)) * (round(BETWEEN * dpi) + found)
     shape = (ceil(len(pairs) / columns), columns)
     grid = Grid(heading, cell, (round(0.46 * dpi), round(0.25 * dpi)), shape, dpi)
     canvas, labels = grid.paper(), grid.labels()
@@ -70,12 +75,15 @@ def _draw(
 ) -> Iterator[Label]:
     """Draw one pair; its labels."""
     (y, x), (height, width) = corner, pair.left.shape[:2]
-    right = x + width + round(BETWEEN * dpi)
-    canvas[y : y + height, x : x + width] = pair.left
-    canvas[y : y + height, right : right + width] = pair.right
     length = max(width, round(NARROWEST * dpi))
-    room = (right + length - x) / dpi
+    between = round(BETWEEN * dpi)
+    rights = [x + width + between + i * (length + between) for i in range(1 + len(pair.more))]
+    canvas[y : y + height, x : x + width] = pair.left
+    for picture, right in zip((pair.right, *pair.more), rights, strict=True):
+        canvas[y : y + height, right : right + width] = picture
+    room = (rights[-1] + length - x) / dpi
     yield Label(x, y - (0.06 + LINE) * dpi, fitted(pair.title, room, 8, bold=True), 8, INK, bold=True)
     yield Label(x, y - 0.06 * dpi, fitted(pair.caption, room, SMALL), SMALL)
-    if pair.scale is not None:
-        yield from draw_bar(canvas, pair.scale, (y + height + round(0.06 * dpi), right), length, dpi=dpi)
+    for scale, right in zip((pair.scale, pair.more_scale), rights, strict=False):
+        if scale is not None:
+            yield from draw_bar(canvas, scale, (y + height + round(0.06 * dpi), right), length, dpi=dpi)

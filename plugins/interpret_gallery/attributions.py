@@ -12,7 +12,8 @@ from interpret.attributions import Attributions
 from interpret.plugin import Page, PageContext, Photo, Sheet
 from interpret_figures import display
 from interpret_figures.attribution_grid import asked
-from interpret_figures.colours import Scale
+from interpret_figures.colours import HEAT, Scale
+from interpret_figures.colours import overlaid as laid_over
 from interpret_figures.pairs import picture_size
 from interpret_figures.text import number
 from interpret_gallery.data import Picture, save_picture, strip
@@ -24,9 +25,6 @@ __all__ = ["AttributionsPage", "glance", "heat_map", "signed_map"]
 
 PERCENTILE = 99.5
 """Of a map's magnitudes that gets full colour, as in the figures."""
-
-HEAT, STRENGTH = "inferno", 0.65
-"""The colours of magnitudes, and their opacity over a photograph."""
 
 
 class AttributionsPage(Page[Attributions]):
@@ -40,7 +38,7 @@ class AttributionsPage(Page[Attributions]):
             return [_image_sheet(result, place, context) for place in range(len(result.maps))]
         names = [f"photograph-{place + 1}" for place in range(len(result.maps))]
         sheets = [_image_sheet(result, place, context, name) for place, name in enumerate(names)]
-        return [_overview(result, context, names), *sheets]
+        return sheets if context.one_page else [_overview(result, context, names), *sheets]
 
 
 def _overview(result: Attributions, context: PageContext, names: Sequence[str]) -> Sheet:
@@ -101,10 +99,10 @@ def _image_sheet(result: Attributions, place: int, context: PageContext, name: s
         alone=not name,
     )
     return Sheet(
-        f"{photo.name}: {question}",
+        f"{result.method}: {question} in {photo.name}",
         body,
         name=name,
-        summary=f"What counts for {question}, by {result.method}.",
+        summary=f"What counts for {question} in this photograph.",
         image=index,
         cover="" if name else _cover(result, context),
         scripts=(script,),
@@ -115,16 +113,14 @@ def _facts(result: Attributions, place: int, photo: Photo) -> Mapping[str, str]:
     """The main numbers of one photograph."""
     question = asked(result, place)
     return {
-        "method": result.method,
-        "asked about": question,
-        "its value": number(float(result.score[place])),
+        f"value of {question}": number(float(result.score[place])),
         **({"category": photo.category} if photo.category not in {"", question} else {}),
     }
 
 
 def heat_map(result: Attributions, place: int, name: str, text: str = "") -> OverlayMap:
     """The magnitude of one image's map: the sum over its channels, from 0 to a percentile."""
-    values = result.maps[place].float().nan_to_num(0, 0, 0).abs().sum(0, keepdim=True)
+    values = display.heat(result.maps[place : place + 1])
     largest = float(display.magnitude(values[None], PERCENTILE))
     scale, size = Scale(0.0, largest, HEAT), picture_size(*values.shape[1:])
     pixels = scale.pixels(values[0].double().numpy())
@@ -165,5 +161,4 @@ def overlaid(
     if photograph is None:
         return heat
     below = display.resize(photograph[None], (heat.shape[0], heat.shape[1]), smooth=True)[0]
-    mixed: UInt8[np.ndarray, "h w 3"] = (below * (1 - STRENGTH) + heat * STRENGTH).round().astype(np.uint8)
-    return mixed
+    return laid_over(heat, below)

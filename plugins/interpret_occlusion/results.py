@@ -329,6 +329,7 @@ class OcclusionMaps(Result):
             input=self.input,
             categories=self.categories,
             matching=self.matching,
+            outputs=logits.shape[1],
         )
         remember_images(found, remembered_images(self))
         return found

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import Field
+from torch import nn
 
 import interpret
 from interpret.attributions import Attributions
@@ -19,6 +20,7 @@ from interpret.targets import Target
 from interpret.testing import check_probe, small_images, small_network
 from interpret_captum import Comparison, compare, metrics
 from interpret_captum.compare import BUNDLED, Compare
+from interpret_captum.quantities import quantity
 from interpret_captum.study import Settings
 
 GRADIENT = {"probe": "project", "rule": "gradient"}
@@ -67,7 +69,10 @@ def test_equal_methods_agree():
     assert found.value("captum.saliency", "relative_l2") < 1e-6
     assert found.value("captum.saliency", "spearman") > 1 - 1e-6
     assert found.value("captum.saliency", "ssim") > 1 - 1e-6
-    assert found.value("captum.deconvolution", "relative_l2") > 0.1
+    for name in ("relative_l2", "largest_difference"):  # another quantity, in a unit of its own
+        assert isnan(found.value("captum.deconvolution", name))
+    assert 0 < found.value("captum.deconvolution", "spearman") < 1 - 1e-3
+    assert 0 < found.value("captum.deconvolution", "ssim") < 1 - 1e-3
 
 
 def test_the_numbers_are_those_of_the_functions():
@@ -93,10 +98,51 @@ def test_the_numbers_are_those_of_the_functions():
 
 
 def test_the_largest_difference_is_that_of_any_image():
-    found = run(GRADIENT, DECONVOLUTION)
+    found = run(SMALL, SMALL | {"window": 4})
     names = [metric.name for metric in found.metrics]
     each = found.each[1, names.index("largest_difference")]
-    assert found.value("captum.deconvolution", "largest_difference") == float(each.max()) > float(each.mean())
+    assert found.value(found.probes[1], "largest_difference") == float(each.max()) > float(each.mean())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        (("project", {}), ("captum.deconvolution", {}), True),
+        (("project", {"rule": "guided"}), ("captum.guided_backprop", {}), True),
+        (("project", {"rule": "gradient"}), ("captum.saliency", {}), True),
+        (("project", {"rule": "gradient"}), ("captum.saliency", {"abs": True}), False),
+        (("project", {}), ("project", {"rule": "guided"}), False),
+        (("project", {}), ("captum.layer_grad_cam", {}), False),
+        (("occlusion", {}), ("captum.occlusion", {"window": 4}), True),
+        (("captum.integrated_gradients", {}), ("captum.saliency", {}), False),
+        (("captum.layer_grad_cam", {}), ("captum.layer_grad_cam", {}), True),
+    ],
+)
+def test_only_equal_quantities_differ_by_a_length(one, other, alike):
+    probes = [interpret.load_probe(name, **parameters) for name, parameters in (one, other)]
+    assert (quantity(probes[0]) == quantity(probes[1])) == alike
+
+
+def test_unlike_methods_alone_have_ranks_and_no_lengths():
+    found = run({"probe": "project"}, {"probe": "captum.integrated_gradients"}, metrics=["agreement"])
+    assert [metric.name for metric in found.metrics] == ["spearman", "ssim"]
+
+
+def test_a_network_with_one_output_is_asked_about_it():
+    class One(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.head(self.conv(x).relu().mean((2, 3)))
+
+    network = interpret.wrap(One().eval(), input_size=16)
+    found = run(GRADIENT, SMALL, target=0, metrics=["agreement"], network=network, images=small_images(2))
+    for attributions in found.attributions.values():
+        assert attributions.asked(0) == "the output"
+        assert attributions.summary()["targets"] == "the output"
 
 
 def test_all_families():

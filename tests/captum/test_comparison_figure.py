@@ -15,6 +15,8 @@ from interpret_captum import Comparison
 from interpret_captum.comparison import METRICS
 from interpret_captum.renderers import ComparisonFigure
 from interpret_captum.renderers.figure import ComparisonPages, _name_lines
+from interpret_figures import display
+from interpret_figures.colours import HEAT, Scale, overlaid
 from interpret_figures.page import INK, QUIET
 from interpret_figures.photographs import Photographs
 
@@ -68,7 +70,7 @@ def test_every_map_stands_in_the_row_of_its_image_and_the_column_of_its_probe(
     made: SimpleNamespace, tmp_path
 ):
     result = comparison(made.SPEC)
-    files, (page,) = render(made, result, tmp_path / "new" / "folder")
+    files, (page,) = render(made, result, tmp_path / "new" / "folder", view="signed")
     assert [file.name for file in files] == ["comparison-1.png"]
     places = [
         [find_one(page, drawn(found.maps[row])) for found in result.attributions.values()] for row in range(3)
@@ -81,6 +83,20 @@ def test_every_map_stands_in_the_row_of_its_image_and_the_column_of_its_probe(
         photograph = page[y : y + 160, x - step : x - step + 160]
         assert (photograph == [int(result.attributions["project"].image[row]), 100, 200]).all()
     assert places[0][0][0] < places[1][0][0] - 160 < places[2][0][0] - 2 * 160
+
+
+@pytest.mark.parametrize("view", ["heat", "overlay"])
+def test_magnitudes_are_heat(made: SimpleNamespace, tmp_path, view):
+    result = comparison(made.SPEC)
+    _, (page,) = render(made, result, tmp_path, view=view)
+    found = next(iter(result.attributions.values()))
+    heat = display.heat(found.maps[:1])[0]
+    pixels = Scale(0.0, float(heat.max()), HEAT).pixels(heat.numpy())
+    tile = display.resize(pixels[None], (160, 160), smooth=True)
+    if view == "overlay":
+        photograph = np.full((160, 160, 3), [int(found.image[0]), 100, 200], np.uint8)
+        tile = overlaid(tile[0], photograph)[None]
+    find_one(page, tile[0].astype(int))
 
 
 def labels(made, result, percentile=100.0):

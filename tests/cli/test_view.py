@@ -162,6 +162,8 @@ class Gallery(Exporter):
 
     def export(self, runs: Any, folder: Any) -> Any:
         written.append(runs)
+        if self.allow:
+            (folder / "no such folder" / "index.html").write_text("as on a disk that may not be written")
         (folder / "index.html").write_text(f"Gallery {len(written)}")
         return folder / "index.html"
 
@@ -238,3 +240,12 @@ def test_the_run_that_was_meant_is_named(run, known):
     for name in ("my", "runs/mine", "runs/other"):
         with pytest.raises(InterpretError, match=f"There is no folder {name}. .*runs/my"):
             find_site(name, lambda: known)
+
+
+def test_a_run_that_may_only_be_read_is_seen_from_elsewhere(run, known):
+    with pytest.raises(
+        InterpretError, match=r"cannot be written there: No such file.*interpret gallery .*--out"
+    ):
+        find_site(str(run), lambda: known, ["x"])
+    find_site(str(run), lambda: known)
+    assert find_site(str(run), lambda: known, ["x"]) == run / "gallery"

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 from PIL import Image
 from torch import nn
 from written import check_texts, texts
@@ -15,6 +16,7 @@ from interpret.testing import check_renderer, small_images, small_network
 from interpret_diagnosis import Diagnosis, Finding, diagnose
 from interpret_diagnosis.renderers import panels
 from interpret_diagnosis.renderers.figure import DiagnosisFigure, draw
+from interpret_diagnosis.renderers.panels import EMPTY
 
 
 def conv_network(*layers, channels=3):
@@ -113,6 +115,16 @@ def test_what_no_network_has_leaves_no_hole(bare, strided):
     for upper, lower in pairwise(heads):
         assert 0 < (upper.y0 - lower.y1) / figure.dpi < 0.6
     assert len(draw(Diagnosis((strided,))).axes) == len(figure.axes) + 1
+
+
+def test_what_only_another_network_has_says_so_in_its_place(bare, strided):
+    figure = draw(Diagnosis((strided, bare)))
+    grey = [axes for axes in figure.axes if axes.get_facecolor() == to_rgba(EMPTY)]
+    assert len(grey) == 2  # projections and their spectrum
+    place = grey[0].get_window_extent()
+    (said,) = [text for text, box in texts(figure) if place.contains(*box.get_points().mean(0))]
+    assert said.split() == bare.notes["aliasing"].split()
+    check_texts(figure, tight=(0.9, 0.8))
 
 
 def test_long_names_and_facts_are_told_in_full(bare, strided):

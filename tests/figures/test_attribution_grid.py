@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import gaussian_filter1d
 from seen import find_one
 
 from interpret.attributions import Attributions
 from interpret.errors import DatasetError
 from interpret.images import InputSpec
 from interpret.plugin.interfaces import renderer_input
+from interpret_figures import display
 from interpret_figures.attribution_grid import AttributionGrid, asked
+from interpret_figures.colours import HEAT, Scale, overlaid
 
 FACTOR = 14
 
@@ -36,7 +39,7 @@ def attributions(spec, images=3, channels=3):
 
 
 def render(made, result, folder, **parameters):
-    parameters = {"percentile": 100, **parameters}
+    parameters = {"percentile": 100, "heat": False, **parameters}
     files = AttributionGrid(**parameters).render(result, made.Squares(), folder)
     with Image.open(files[0]) as image:
         return files, np.asarray(image).astype(int)
@@ -108,3 +111,57 @@ def test_a_photograph_that_changed(made: SimpleNamespace, tmp_path):
 
 def test_it_draws_attributions():
     assert renderer_input(AttributionGrid) is Attributions
+
+
+def test_heat_and_overlay_stand_beside_the_signed_values(made: SimpleNamespace, tmp_path):
+    result = attributions(made.SPEC)
+    _, page = render(made, result, tmp_path, heat=True, columns=1)
+    for values, image in zip(result.maps, (4, 2, 7), strict=True):
+        heat = display.heat(values[None])[0]
+        pixels = Scale(0.0, float(heat.max()), HEAT).pixels(heat.numpy())
+        shown = display.resize(pixels[None], (224, 224), smooth=True)[0]
+        photograph = np.full((224, 224, 3), (image, 100, 200), np.uint8)
+        y, x = find_one(page, shown.astype(int))
+        step = 224 + round(0.06 * 140)
+        assert find_one(page, drawn(values)) == (y, x - step)
+        assert find_one(page, overlaid(shown, photograph).astype(int)) == (y, x + step)
+    said = " ".join(AttributionGrid()._details(result))
+    assert "smoothed" in said
+    assert "Heat" not in " ".join(AttributionGrid(heat=False)._details(result))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (224, 160)])
+def test_heat_is_the_magnitude_smoothed(size):
+    maps = torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    maps[0, 0, 0, 0] = torch.nan
+    heat = display.heat(maps)
+    total = maps.nan_to_num(0).abs().sum(1).numpy()
+    sigma = min(size) / 100
+    how = {"sigma": sigma, "mode": "nearest", "radius": int(np.ceil(3 * sigma))}
+    expected = gaussian_filter1d(gaussian_filter1d(total, axis=1, **how), axis=2, **how)
+    assert np.allclose(heat.numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_of_four_channels_the_chosen_one_is_shown_and_all_count(made: SimpleNamespace, tmp_path):
+    spec = InputSpec((16, 16), (0.0,) * 4, (1.0,) * 4, shown_channels=(3,))
+    result = attributions(spec, images=1, channels=4)
+
+    class Tensors(made.Squares):
+        def __getitem__(self, index):
+            return replace(super().__getitem__(index), image=torch.full((4, 16, 16), 0.5))
+
+    (file,) = AttributionGrid(percentile=100).render(result, Tensors(), tmp_path)
+    with Image.open(file) as image:
+        page = np.asarray(image).astype(int)
+    find_one(page, drawn(result.maps[0, 3:]))
+    heat = display.heat(result.maps[:1])[0]
+    shown = display.resize(
+        Scale(0.0, float(heat.max()), HEAT).pixels(heat.numpy())[None], (224, 224), smooth=True
+    )
+    find_one(page, shown[0].astype(int))
+    assert "Channel 3 of 4 is shown." in " ".join(AttributionGrid()._details(result))
+
+
+def test_the_only_output_is_no_class(made: SimpleNamespace):
+    result = replace(attributions(made.SPEC), categories=(), outputs=1)
+    assert asked(result, 1) == "the output"

@@ -5,6 +5,7 @@ import pytest
 from matplotlib import colormaps
 
 from interpret_figures.colours import (
+    HEAT,
     LABELS,
     LOWERS,
     OTHER,
@@ -142,3 +143,14 @@ def test_a_word_that_is_longer_than_a_line_goes_on_in_the_next():
         assert "".join(lines).replace(" ", "") == f"in{word}too"
         assert all(text_inches(line, 6, bold=bold) <= 1 for line in lines)
     assert paragraph("wide", 0.01, 6, 9) == ["…"] * 4
+
+
+def test_the_colours_of_heat_get_lighter_all_the_way():
+    """So lightness alone tells the order: to people who confuse colours, and on a grey print."""
+    ramp = colormaps[HEAT](np.linspace(0, 1, 256))[:, :3]
+    linear = np.where(ramp <= 0.04045, ramp / 12.92, ((ramp + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    lightness = 116 * np.cbrt(luminance) - 16
+    steps = np.diff(lightness[luminance > 0.01])
+    assert (steps > 0).all()
+    assert steps.max() < 2.5 * steps.mean()  # no edge where the values have none

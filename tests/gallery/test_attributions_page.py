@@ -32,7 +32,7 @@ def composed(result, context):
 def test_one_photograph_is_one_page_with_both_maps(tmp_path):
     context = context_of(tmp_path, Squares())
     (sheet,) = composed(attributions(4), context)
-    assert (sheet.name, sheet.image, sheet.title) == ("", 4, "square-4: square")
+    assert (sheet.name, sheet.image, sheet.title) == ("", 4, "saliency: square in square-4")
     assert "7.5" in sheet.body
     assert 'data-overlay="covered 1"' in sheet.body
     data = data_of(context, *sheet.scripts)

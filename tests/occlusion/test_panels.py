@@ -14,7 +14,7 @@ from seen import find_one
 from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images
 from interpret.plugin.interfaces import renderer_input
-from interpret_figures.colours import LABELS, rgb, tint
+from interpret_figures.colours import HEAT, LABELS, rgb, tint
 from interpret_figures.display import OUTSIDE
 from interpret_figures.page import INK, TIMES
 from interpret_figures.pairs import picture_size
@@ -54,11 +54,11 @@ def by_hand(colours, extent=16):
 
 def test_probabilities_are_drawn_from_zero_to_one_around_the_centres(made: SimpleNamespace):
     page = draw(made, maps_of(CHANCES))
-    ramp = colormaps["viridis"](np.array(CHANCES), bytes=True)[..., :3]
+    ramp = colormaps[HEAT](np.array(CHANCES), bytes=True)[..., :3]
     y, x = find_one(page.canvas, by_hand(ramp))
     bar = page.canvas[y + 224 + 12, x : x + 224]
-    assert (bar[0] == colormaps["viridis"](0.0, bytes=True)[:3]).all()
-    assert (bar[-1] == colormaps["viridis"](1.0, bytes=True)[:3]).all()
+    assert (bar[0] == colormaps[HEAT](0.0, bytes=True)[:3]).all()
+    assert (bar[-1] == colormaps[HEAT](1.0, bytes=True)[:3]).all()
 
 
 def test_labels_have_the_colours_of_their_legend(made: SimpleNamespace):
@@ -102,7 +102,7 @@ def test_the_response_goes_from_zero_to_the_most(made: SimpleNamespace):
     response = [[4, 3, 2], [1, 0, 2], [8, 3, 3]]
     projected = {"conv": features(torch.ones(1, 3, 8, 8), [4])}
     page = draw(made, maps_of(CHANCES, followed={"conv": followed(response, 6.0)}), features=(projected,))
-    ramp = colormaps["magma"](np.array(response) / 8, bytes=True)[..., :3]
+    ramp = colormaps[HEAT](np.array(response) / 8, bytes=True)[..., :3]
     _, x = find_one(page.canvas, by_hand(ramp))
     texts = {label.text for label in page.labels if label.x == x}
     assert {"b", "unit 5, 6 uncovered", "0"} <= texts

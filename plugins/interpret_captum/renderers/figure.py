@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -20,6 +20,7 @@ from interpret.plugin import Renderer
 from interpret_captum.comparison import Comparison
 from interpret_captum.renderers.table import REFERENCE, against, cells, key, title
 from interpret_figures import display
+from interpret_figures.colours import HEAT, Scale, overlaid
 from interpret_figures.escaping import MISSING, Cell
 from interpret_figures.grid import LETTERS, LINE, WHITE, Grid, Heading, put, tile_size
 from interpret_figures.page import INK, QUIET, Format, Label, Page, save_page
@@ -31,6 +32,15 @@ TILE = 1.2
 PICTURES = (160, 256)
 """Pixels of the longer side of a picture: smaller ones are enlarged, larger ones shrunk."""
 
+View: TypeAlias = Literal["heat", "overlay", "signed"]
+
+VIEWS: Mapping[View, str] = {
+    "heat": "Magnitudes, summed over channels and smoothed a little",
+    "overlay": "Magnitudes, summed over channels and smoothed a little, over the image",
+    "signed": "Zero is mid-grey",
+}
+"""How to read each view."""
+
 RULE = 205
 """The tone of the line between pictures and numbers."""
 
@@ -39,10 +49,7 @@ APART = 0.35
 
 
 class ComparisonFigure(Renderer[Comparison]):
-    """Attributions in columns, one for each probe, with the metrics under them.
-
-    Zero is mid-grey, and each map has its own symmetric scale.
-    """
+    """Attributions in columns, one for each probe, with the metrics under them; each map at its own scale."""
 
     name: ClassVar[str] = "comparison"
 
@@ -51,6 +58,10 @@ class ComparisonFigure(Renderer[Comparison]):
         gt=0,
         le=100,
         description="Percentile of a map's magnitudes that gets full colour; 100: maximum.",
+    )
+    view: View = Field(
+        "heat",
+        description="How maps are shown: heat (magnitudes), overlay (the same over the image), or signed.",
     )
     smooth: bool = Field(False, description="Enlarge small maps smoothly, not pixel by pixel.")
     rows: int = Field(6, ge=1, le=100, description="Images one below the other on a page.")
@@ -71,7 +82,10 @@ class ComparisonFigure(Renderer[Comparison]):
         folder.mkdir(parents=True, exist_ok=True)
         first = next(iter(result.attributions.values()))
         photographs = Photographs(images, first.ids, first.input)
-        pages, files = ComparisonPages(result, photographs, self.percentile, self.smooth), list[Path]()
+        pages, files = (
+            ComparisonPages(result, photographs, self.percentile, self.smooth, self.view),
+            list[Path](),
+        )
         for start in range(0, len(first.maps), self.rows):
             rows = range(start, min(start + self.rows, len(first.maps)))
             number = f"{start // self.rows + 1} / {ceil(len(first.maps) / self.rows)}"
@@ -98,12 +112,14 @@ class ComparisonPages:
         photographs: Where the images come from.
         percentile: Percentile of a map's magnitudes that gets full colour.
         smooth: Whether maps are enlarged smoothly.
+        view: How maps are shown.
     """
 
     result: Comparison
     photographs: Photographs
     percentile: float
     smooth: bool
+    view: View = "heat"
 
     @property
     def maps(self) -> list[Attributions]:
@@ -160,13 +176,20 @@ class ComparisonPages:
             channels = self._channels(self.maps[0])
             photograph = self.photographs.read(index, channels)[None].numpy()
             tiles.append(display.resize(photograph, self.tile, smooth=True))
-            tiles += [self._map(found, row) for found in self.maps]
+            tiles += [self._map(found, row, tiles[-1][0]) for found in self.maps]
         return np.concatenate(tiles)
 
     def _channels(self, found: Attributions) -> list[int]:
         return display.shown_channels(found.input, found.maps.shape[1])
 
-    def _map(self, found: Attributions, row: int) -> UInt8[np.ndarray, "1 h w 3"]:
+    def _map(
+        self, found: Attributions, row: int, photograph: UInt8[np.ndarray, "h w 3"]
+    ) -> UInt8[np.ndarray, "1 h w 3"]:
+        if self.view != "signed":
+            heat = display.heat(found.maps[row : row + 1])
+            scale = Scale(0.0, float(display.magnitude(heat[:, None], self.percentile)), HEAT)
+            shown = display.resize(scale.pixels(heat[0].numpy())[None], self.tile, smooth=True)
+            return shown if self.view == "heat" else overlaid(shown[0], photograph)[None]
         values = found.maps[row : row + 1, self._channels(found)].float()
         pixels = display.signed_pixels(values, display.magnitude(values, self.percentile))
         return display.resize(pixels.numpy(), self.tile, smooth=self.smooth)
@@ -186,9 +209,7 @@ class ComparisonPages:
     def _question(self, row: int, corner: tuple[int, int]) -> Label:
         """What is asked about an image, above it."""
         found, (y, x) = self.maps[0], corner
-        unit = int(found.target[row])
-        name = found.categories[unit] if not found.layer and found.categories else f"class {unit}"
-        text = f"{found.layer}, unit {unit}" if found.layer else name
+        text = f"{found.layer}, unit {int(found.target[row])}" if found.layer else found.asked(row)
         text = wrap(text, int(self.tile[1] / self.dpi * LETTERS), max_lines=1, placeholder="…")[0]
         return Label(x, y - 0.06 * self.dpi, text, 6.5, INK)
 
@@ -230,7 +251,7 @@ class ComparisonPages:
         share = "" if covered is None else f" The object takes {float(covered.nanmean()):.0%} of an image."
         return (
             f"{images}  ·  {columns} probe{'s' if columns > 1 else ''}",
-            "What counts for the category above each image. Zero is mid-grey, each map at its own "
+            f"What counts for what stands above each image. {VIEWS[self.view]}, each map at its own "
             f"scale{cut}. Below: over all images; {key(self.result)}{share}",
             *self._notes(),
         )

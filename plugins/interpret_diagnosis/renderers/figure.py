@@ -140,9 +140,11 @@ def _aliasing(network: NetworkDiagnosis, projections: int, places: Sequence[Axes
     found, tiles = network.aliasing, places[0]
     if found is None:
         _title(tiles, "Aliasing in the second layer")
-        panels.missing(tiles, network.notes["aliasing"], COLUMN)
-        for other in places[1:]:
-            other.set_axis_off()
+        if len(places) == 1:
+            panels.missing(tiles, network.notes["aliasing"], COLUMN)
+            return
+        panels.empty(tiles, network.notes["aliasing"], COLUMN)
+        panels.empty(places[1], "Without projections no spectrum.", COLUMN)
         return
     most = min(projections, len(found.projections.unit))
     said = caption(found.nonlinearities)

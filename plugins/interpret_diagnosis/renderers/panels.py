@@ -28,6 +28,9 @@ RADIUS = 0.1
 SMALL = 5.5
 """Points of the numbers at an axis."""
 
+EMPTY = "#f4f4f4"
+"""The tone of a place in which only other networks have something to see."""
+
 MAIN, SECOND = LABELS[0], LABELS[1]
 """The colours of what is counted first and second."""
 
@@ -234,6 +237,16 @@ def spectrum(axes: Axes, found: Aliasing) -> None:
     axes.minorticks_off()
     axes.spines["left"].set_visible(False)
     _ticks(axes, [0, *multiples], ["0", *(f"{position:g}".removeprefix("0") for position in multiples)])
+
+
+def empty(axes: Axes, text: str, inches: float) -> None:
+    """A place in which only other networks have something to see, and why, in its middle."""
+    axes.set(xticks=[], yticks=[], facecolor=EMPTY)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    lines = "\n".join(paragraph(text, inches - 0.4, SMALL, 5))
+    words = axes.text(0.5, 0.5, lines, transform=axes.transAxes, color=QUIET, fontproperties=font(SMALL))
+    words.set(ha="center", va="center")
 
 
 def missing(axes: Axes, text: str, inches: float) -> None:

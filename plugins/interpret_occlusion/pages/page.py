@@ -34,7 +34,7 @@ class OcclusionPage(Page[OcclusionMaps]):
             return [image_sheet(result, place, context) for place in range(len(result))]
         names = [f"photograph-{place + 1}" for place in range(len(result))]
         sheets = [image_sheet(result, place, context, name) for place, name in enumerate(names)]
-        return [overview(result, context, names), *sheets]
+        return sheets if context.one_page else [overview(result, context, names), *sheets]
 
 
 def overview(result: OcclusionMaps, context: PageContext, names: Sequence[str]) -> Sheet:
@@ -110,7 +110,7 @@ def image_sheet(result: OcclusionMaps, place: int, context: PageContext, name: s
         matching=result.matching if not name else "",
     )
     return Sheet(
-        f"{photo.name}: {target}",
+        f"Occlusion: {target} in {photo.name}",
         body,
         name=name,
         summary=outcome(maps, target, lowest),

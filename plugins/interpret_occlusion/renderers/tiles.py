@@ -14,7 +14,7 @@ from interpret.images import InputSpec
 from interpret_deconv import LayerProjections
 from interpret_deconv.beyond import phrase
 from interpret_figures import display
-from interpret_figures.colours import ZERO, Entry, Scale, label_pixels, legend, rgb, scale_for
+from interpret_figures.colours import HEAT, ZERO, Entry, Scale, label_pixels, legend, rgb, scale_for
 from interpret_figures.grid import WHITE
 from interpret_figures.page import INK
 from interpret_figures.photographs import Photographs
@@ -22,11 +22,8 @@ from interpret_figures.text import chance, number, numbers
 from interpret_occlusion.renderers.places import lowest_place, occluder_box, spread
 from interpret_occlusion.results import Followed, OcclusionMaps, Sweep
 
-PROBABILITY = Scale(0.0, 1.0, "viridis")
+PROBABILITY = Scale(0.0, 1.0, HEAT)
 """The same in every figure, so that maps of several images can be compared."""
-
-RESPONSE = "magma"
-"""Of summed responses: another than that of probabilities, since its scale is another."""
 
 VEIL = 0.7
 """Opacity of the square that marks the occluder: what it covers shines through."""
@@ -202,7 +199,7 @@ def target_scale(maps: Sweep) -> Scale:
 def response_scale(followed: Followed, rank: int) -> Scale:
     """The colours of one unit's responses."""
     values = followed.response[..., rank].double().numpy()
-    return scale_for(np.append(values, float(followed.unoccluded[rank])), RESPONSE)
+    return scale_for(np.append(values, float(followed.unoccluded[rank])), HEAT)
 
 
 def veil(pixels: UInt8[np.ndarray, "h w 3"], box: tuple[slice, slice]) -> None:
