@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import Literal
+from unicodedata import bidirectional
 
 from markupsafe import Markup
 
@@ -253,11 +254,33 @@ def _columns(shown: Chart) -> list[dict[str, str]]:
     """What is told at the pointer, for each ``x``."""
     found = []
     for place, name in enumerate(shown.x):
-        told = [(series.name, series.told(place)) for series in shown.series]
-        found.append(
-            {"name": _name(name), "told": "\n".join(f"{series}: {text}" for series, text in told if text)}
-        )
+        told = [(_isolated(series.name), series.told(place)) for series in shown.series]
+        lines = [f"{series}: {text}" for series, text in told if text]
+        found.append({"name": _name(name), "told": "\n".join(lines)})
     return found
+
+
+def _isolated(name: str) -> str:
+    """A name that turns the writing's direction, kept from turning what stands after it."""
+    return (
+        name if all(map(_goes_right, name)) else f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+    )
+
+
+def _goes_right(letter: str) -> bool:
+    return bidirectional(letter) not in {
+        "R",
+        "AL",
+        "RLE",
+        "RLO",
+        "RLI",
+        "LRE",
+        "LRO",
+        "LRI",
+        "FSI",
+        "PDF",
+        "PDI",
+    }
 
 
 def _name(value: object) -> str:

@@ -226,3 +226,9 @@ def test_a_cover_is_the_chart_without_words(kind, tmp_path):
 def test_nothing_has_no_cover(tmp_path):
     shown = Chart("loss", [1], [Series("a", [None])])
     assert write_cover(context_of(tmp_path, Squares()), shown) == ""
+
+
+def test_a_name_from_right_to_left_does_not_turn_the_value():
+    name = "\N{HEBREW LETTER ALEF}\N{RIGHT-TO-LEFT OVERRIDE}x"
+    (line,) = told(chart(Chart("loss", ["a"], [Series(name, [1.0])])))
+    assert line == f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}: 1"

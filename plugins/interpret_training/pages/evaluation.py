@@ -14,6 +14,7 @@ from interpret.plugin import Page, PageContext, Sheet
 from interpret_figures.text import category
 from interpret_gallery import Cell, Chart, Series, Table, chart, render, step_names, table, write_cover
 from interpret_training.evaluation.probe import Evaluation
+from interpret_training.pages.mistakes import mistakes
 from interpret_training.pages.training import listed
 
 __all__ = ["EvaluationPage"]
@@ -47,6 +48,7 @@ class EvaluationPage(Page[Evaluation]):
             categories=table(_categories(result, counts)),
             pairs=table(pairs) if pairs.rows else "",
             confusion=_grid(result, counts),
+            mistakes=mistakes(result, context),
         )
         summary = "How well the network classifies, category by category."
         yield Sheet(context.step, body, summary=summary, cover=write_cover(context, _bars(result)))
