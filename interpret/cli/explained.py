@@ -16,6 +16,7 @@ from interpret.cli.explaining import (
     find_questions,
     first_steps,
     further_steps,
+    is_untrained,
     never_asked,
 )
 from interpret.cli.explanation import Explanation
@@ -70,6 +71,7 @@ def explain(
         bars.finished("model", "loaded")
         allow = tuple(filter(None, [read_model_name(model.name, registry.models).module]))
         made = Explanation(folder, model.name, photographs, {}, network.input.size, allow)
+        made.untrained = is_untrained(model, registry)
         growing = _Growing(bars, made, registry, telling)
         failed: StepError | None = None
         steps: dict[str, Any] = {}

@@ -64,6 +64,15 @@ def _class(network: Network, target: str) -> int:
     return find_class(network, network.class_count, int(target))
 
 
+def is_untrained(model: ModelChoice, registry: Registry) -> bool:
+    """Whether a network is as its recipe initialises it, as far as its model says."""
+    found = read_model_name(model.name, registry.models)
+    kind = registry.models[found.name]
+    described = kind.model_fields["weights"].description or ""
+    given = model.weights or {**found.parameters, **model.parameters}.get("weights")
+    return not given and not kind.takes_import_path and described.endswith("none: initialised.")
+
+
 def explaining_pipeline(
     model: ModelChoice, photographs: Photographs, steps: Mapping[str, Any], registry: Registry
 ) -> dict[str, Any]:
