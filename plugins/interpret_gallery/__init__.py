@@ -17,7 +17,7 @@ from interpret.plugin import Exporter, Page, hookimpl
 
 if TYPE_CHECKING:
     from interpret_gallery.beside import Glance, photographs_beside
-    from interpret_gallery.charts import Chart, Series, chart
+    from interpret_gallery.charts import Chart, Series, chart, write_cover
     from interpret_gallery.context import own_names, photographs, step_names
     from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
     from interpret_gallery.exporter import Gallery
@@ -56,6 +56,7 @@ __all__ = [
     "table",
     "tile_size",
     "units_source",
+    "write_cover",
     "write_data",
     "write_overlay",
     "write_tiles",
@@ -66,7 +67,7 @@ __all__ = [
 
 _HOMES = {
     "beside": "Glance photographs_beside",
-    "charts": "Chart Series chart",
+    "charts": "Chart Series chart write_cover",
     "context": "own_names photographs step_names",
     "data": "Picture Piece save_picture strip write_data",
     "exporter": "Gallery",
