@@ -128,7 +128,7 @@ def image_sheet(result: OcclusionMaps, place: int, context: PageContext, name: s
         context,
         key,
         photo,
-        window_maps(maps, result.categories),
+        window_maps(maps, result.categories, pixels),
         rows=maps.rows.tolist(),
         columns=maps.columns.tolist(),
         window=maps.window,
