@@ -204,3 +204,30 @@ def test_at_a_glance_red_is_where_covering_lowers_the_target_and_blue_where_it_r
     assert shown[high, wide, 0] > shown[high, wide, 2] + 50
     assert shown[3 * high, 3 * wide, 2] > shown[3 * high, 3 * wide, 0]
     assert np.ptp(shown[high, 3 * wide]) < 3
+
+
+def test_what_is_lost_is_bright_and_where_nothing_was_covered_the_photograph_is_seen(tmp_path):
+    context = context_of(tmp_path, Squares())
+    (sheet,) = composed(occlusions(one(), spec=SPEC), context)
+    target, _, response = data_of(context, *sheet.scripts)["maps"]
+    assert (target["low"], target["high"]) == ("1", "0")
+    for shown in (target, response):
+        pixels, bar = (
+            pixels_of(context, shown["url"]).astype(int),
+            pixels_of(context, shown["bar"]).astype(int),
+        )
+        assert pixels[8, 8].sum() > pixels[4, 4].sum() + 200  # the middle, where least is left
+        assert bar[0, -1].sum() > bar[0, 0].sum() + 200
+        assert np.abs(pixels[0, 0] - (4, 100, 200)).max() < 40  # of a lossy picture
+        assert np.abs(pixels[15, 15] - (4, 100, 200)).max() < 40  # of a lossy picture
+
+
+def test_a_response_of_two_signs_keeps_its_colours(tmp_path):
+    context = context_of(tmp_path, Squares())
+    both = {"conv1": followed([[2.0, -1.0, 0.0]] * 3, 1.0)}
+    (sheet,) = composed(occlusions(maps_of(CHANCES, followed=both), spec=SPEC), context)
+    response = data_of(context, *sheet.scripts)["maps"][2]
+    assert (response["low"], response["high"]) == ("\N{MINUS SIGN}2", "2")
+    left, right = (pixels_of(context, response["url"])[8, x].astype(int) for x in (4, 8))
+    assert left[0] > left[2]
+    assert right[2] > right[0]
