@@ -48,7 +48,7 @@ def export_runs(
     """Let an exporter make files of runs; what is there of the same runs is kept.
 
     Args:
-        runs: Run folders.
+        runs: Run folders; one that is given again is shown once.
         exporter: What makes the files.
         folder: Where they go; None: a folder of the first run that is called after the exporter.
         anew: Write it again even if nothing has changed.
@@ -58,7 +58,8 @@ def export_runs(
         InterpretError: If there is no run, or the folder holds files that no exporter wrote.
     """
     allow = tuple(getattr(exporter, "allow", ()))
-    opened = [open_run(path, allow=allow) for path in runs]
+    once = {path.resolve(): path for path in reversed(runs)}
+    opened = [open_run(path, allow=allow) for path in reversed(once.values())]
     target = folder or default_folder_of(opened[0], exporter)
     key = "" if growing else _key(opened, exporter)
     if not (anew or growing) and (first := _kept(target, key)):
@@ -87,6 +88,8 @@ def _key(runs: Sequence[OpenedRun], exporter: Exporter) -> str:
     pages = [cls for run in runs[:1] for cls in run.registry.pages.values()]
     code = sorted(code_files(type(exporter), *pages).items())
     names = [run.folder.resolve().name for run in runs]
+    if len(set(names)) < len(names):  # what tells them apart stands further up
+        names = [str(run.folder.resolve()) for run in runs]
     return digest(
         *(run.key() for run in runs),
         *names,

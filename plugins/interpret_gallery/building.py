@@ -7,7 +7,7 @@ from pathlib import Path
 
 from interpret.run import OpenedRun
 from interpret_gallery.context import relative_url
-from interpret_gallery.names import file_name
+from interpret_gallery.names import file_name, run_names
 from interpret_gallery.networks import network_sheet
 from interpret_gallery.site import Site
 from interpret_gallery.writing import Writer
@@ -17,7 +17,7 @@ __all__ = ["build_page", "build_site"]
 
 def build_site(runs: Sequence[OpenedRun], folder: Path, title: str = "") -> Path:
     """Write a site with a page for each thing; returns the first page."""
-    site = Site(runs, folder, title or ", ".join(run.folder.resolve().name for run in runs))
+    site = Site(runs, folder, title or _title(runs))
     site.compose()
     comparisons = site.compared()
     networks = {
@@ -39,11 +39,15 @@ def build_site(runs: Sequence[OpenedRun], folder: Path, title: str = "") -> Path
 
 def build_page(runs: Sequence[OpenedRun], folder: Path, title: str = "") -> Path:
     """Write one page with everything, photograph by photograph; returns it."""
-    site = Site(runs, folder, title or ", ".join(run.folder.resolve().name for run in runs), single=True)
+    site = Site(runs, folder, title or _title(runs), single=True)
     site.compose()
     writer = Writer(site, [], [])
     writer.shared()
     return writer.single()
+
+
+def _title(runs: Sequence[OpenedRun]) -> str:
+    return ", ".join(run_names([run.folder for run in runs]))
 
 
 def _about(site: Site, run: OpenedRun, model: str, base: Path) -> dict[str, list[tuple[str, str]]]:

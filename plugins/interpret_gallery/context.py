@@ -101,6 +101,7 @@ class Context(PageContext):
         base: The folder from which addresses count: that of the pages.
         photos: The photographs of the gallery.
         later: Pages of steps that took this one's result, by layer: what need not be shown twice.
+        run_name: What its run is called; empty: as its folder.
     """
 
     opened: OpenedStep
@@ -108,11 +109,12 @@ class Context(PageContext):
     base: Path
     photos: Photos
     later: Mapping[str, str] = field(default_factory=dict)
+    run_name: str = ""
 
     @property
     def run(self) -> str:  # type: ignore[override]
-        """The name of its run folder."""
-        return self.opened.run.folder.resolve().name
+        """The name of its run."""
+        return self.run_name or self.opened.run.folder.resolve().name
 
     @property
     def step(self) -> str:  # type: ignore[override]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 
-__all__ = ["anchor", "file_name", "sheet_file"]
+__all__ = ["anchor", "file_name", "run_names", "sheet_file"]
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 _DEVICES = frozenset(
@@ -44,3 +46,23 @@ def sheet_file(name: str) -> str:
 def anchor(folder: str, name: str) -> str:
     """Where a sheet stands on a page that holds all of them: ``folder`` is the name of its step's folder."""
     return f"sheet-{file_name(f'{folder} {name}')}"
+
+
+def run_names(folders: Sequence[Path]) -> list[str]:
+    """What runs are called beside each other: as little of the end of each path as tells them apart.
+
+    Args:
+        folders: Run folders, each another one.
+
+    Example:
+        >>> run_names([Path("/a/first"), Path("/b/first"), Path("/b/second")])
+        ['a/first', 'b/first', 'second']
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    return [_own_end(own, [other for other in parts if other != own]) for own in parts]
+
+
+def _own_end(own: tuple[str, ...], others: Sequence[tuple[str, ...]]) -> str:
+    """The shortest end of a path that no other path ends in."""
+    lengths = (n for n in range(1, len(own)) if all(other[-n:] != own[-n:] for other in others))
+    return Path(*own[-next(lengths, len(own)) :]).as_posix()

@@ -16,12 +16,16 @@ __all__ = ["overview_body", "recipe"]
 
 
 def overview_body(
-    runs: Sequence[OpenedRun], cards: Sequence[Mapping[str, Any]], unreadable: Mapping[str, str]
+    runs: Sequence[OpenedRun],
+    names: Sequence[str],
+    cards: Sequence[Mapping[str, Any]],
+    unreadable: Mapping[str, str],
 ) -> Markup:
     """The body of the first page.
 
     Args:
         runs: What the gallery shows.
+        names: What each run is called.
         cards: What is said of each step.
         unreadable: Why photographs of a dataset cannot be shown, by its name.
     """
@@ -29,28 +33,35 @@ def overview_body(
         "interpret_gallery",
         "overview.html",
         cards=cards,
-        models=_models(runs),
-        datasets=_datasets(runs),
-        versions=[(run.folder.name, _mapping(run.manifest.get("versions"))) for run in runs],
-        recipes=[recipe(run) for run in runs],
+        asked=[
+            {"run": name if len(runs) > 1 else "", "models": _models(run), "datasets": _datasets(run)}
+            for name, run in zip(names, runs, strict=True)
+        ],
+        versions=_versions(runs),
+        recipes=list(map(recipe, runs, names)),
         unreadable=unreadable,
     )
 
 
-def recipe(run: OpenedRun) -> dict[str, str]:
-    """The YAML that makes a run again, and the command."""
+def recipe(run: OpenedRun, name: str) -> dict[str, str]:
+    """The YAML that makes a run of that name again, and the command."""
     text = yaml.safe_dump(run.pipeline.resolved(), sort_keys=False, allow_unicode=True, width=100)
-    return {"run": run.folder.name, "yaml": text, "command": "interpret run pipeline.yaml --out runs/again"}
+    return {"run": name, "yaml": text, "command": "interpret run pipeline.yaml --out runs/again"}
 
 
-def _models(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
+def _versions(runs: Sequence[OpenedRun]) -> list[Mapping[str, Any]]:
+    """The software of the runs, each set of versions once."""
+    known = [_mapping(run.manifest.get("versions")) for run in runs]
+    return [versions for place, versions in enumerate(known) if versions not in known[:place]]
+
+
+def _models(run: OpenedRun) -> list[dict[str, str]]:
     return [
         {
             "name": name,
             "what": _in_one_text(choice.model),
             "hash": str(_mapping(_mapping(run.manifest.get("models")).get(name)).get("weights", ""))[:12],
         }
-        for run in runs
         for name, choice in run.pipeline.models.items()
     ]
 
@@ -62,20 +73,19 @@ def _in_one_text(model: Model) -> str:
     return f"{model.name}:{told}{other}" if told else f"{model.name}, not trained"
 
 
-def _datasets(runs: Sequence[OpenedRun]) -> list[dict[str, str]]:
+def _datasets(run: OpenedRun) -> list[dict[str, str]]:
     found = []
-    for run in runs:
-        for name, dataset in run.pipeline.datasets.items():
-            said = _mapping(_mapping(run.manifest.get("datasets")).get(name))
-            given = dataset.model_dump(mode="json", exclude_defaults=True)
-            found.append(
-                {
-                    "name": name,
-                    "what": _parameters(given, type(dataset).name),
-                    "images": str(said.get("images", "")),
-                    "hash": str(said.get("fingerprint", ""))[:12],
-                }
-            )
+    for name, dataset in run.pipeline.datasets.items():
+        said = _mapping(_mapping(run.manifest.get("datasets")).get(name))
+        given = dataset.model_dump(mode="json", exclude_defaults=True)
+        found.append(
+            {
+                "name": name,
+                "what": _parameters(given, type(dataset).name),
+                "images": str(said.get("images", "")),
+                "hash": str(said.get("fingerprint", ""))[:12],
+            }
+        )
     return found
 
 

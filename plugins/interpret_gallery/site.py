@@ -14,7 +14,7 @@ from interpret.progress import track
 from interpret.results import Result, rows_of, warnings_of
 from interpret.run import OpenedRun, OpenedStep
 from interpret_gallery.context import Context, Photos, relative_url
-from interpret_gallery.names import anchor, file_name, sheet_file
+from interpret_gallery.names import anchor, file_name, run_names, sheet_file
 from interpret_gallery.unshown import result_body, step_body
 
 __all__ = ["Chapter", "Site", "fitting_page"]
@@ -71,6 +71,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.photos = Photos(self.folder / "photos")
+        self.run_names = run_names([run.folder for run in self.runs])
         self.results: list[tuple[Chapter, Result, Context]] = []
 
     def compose(self) -> None:
@@ -82,8 +83,9 @@ class Site:
         self.results.reverse()
 
     def _chapter(self, run: OpenedRun, step: OpenedStep) -> Chapter:
-        prefix = f"{run.folder.name}: " if len(self.runs) > 1 else ""
-        place = f"{self.runs.index(run) + 1}-" if len(self.runs) > 1 else ""
+        index, several = self.runs.index(run), len(self.runs) > 1
+        prefix = f"{self.run_names[index]}: " if several else ""
+        place = f"{index + 1}-" if several else ""
         return Chapter(step, f"{prefix}{step.name}", self.folder / "steps" / f"{place}{file_name(step.name)}")
 
     def _fill(self, chapter: Chapter) -> None:
@@ -102,6 +104,7 @@ class Site:
             self.folder if self.single else chapter.folder,
             self.photos,
             self._later(chapter),
+            self.run_names[self.runs.index(step.run)],
         )
         chapter.sheets = self._composed(chapter, result, context)
         self.results.append((chapter, result, context))

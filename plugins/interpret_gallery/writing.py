@@ -53,7 +53,7 @@ class Writer:
         groups: list[tuple[str, list[dict[str, Any]]]] = []
         networks = [
             (
-                model if len(self.site.runs) == 1 else f"{self.site.runs[place].folder.name}: {model}",
+                model if len(self.site.runs) == 1 else f"{self.site.run_names[place]}: {model}",
                 self.network_file(place, model),
             )
             for place, model in self.networks
@@ -79,7 +79,7 @@ class Writer:
     def overview(self) -> Path:
         """Write the first page."""
         cards = [self._card(chapter) for chapter in self.site.chapters]
-        body = overview_body(self.site.runs, cards, self.site.photos.refused)
+        body = overview_body(self.site.runs, self.site.run_names, cards, self.site.photos.refused)
         return self.page(self.site.folder / "index.html", Sheet(self.site.title, body))
 
     def _card(self, chapter: Chapter) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Writer:
             site=self.site,
             photographs=sorted(about.items()),
             rest=rest,
-            recipes=[recipe(run) for run in self.site.runs],
+            recipes=list(map(recipe, self.site.runs, self.site.run_names)),
         )
         scripts = tuple(name for chapter in self.site.chapters for s in chapter.sheets for name in s.scripts)
         return self.page(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from interpret.plugin import Page, PageContext, Sheet
 from interpret.run import export_runs, open_run
 from interpret_gallery import Chart, Gallery, Series, chart, data, save_picture
 from interpret_gallery.building import build_site
-from interpret_gallery.names import file_name
+from interpret_gallery.names import file_name, run_names
 from interpret_topk import Exemplars
 
 STRONGEST = {"probe": "topk", "layers": ["layer1"], "k": 3}
@@ -228,3 +229,18 @@ def test_a_third_partys_page(tmp_path):
         "count" in found["steps/strongest/index.html"].words
         or "5" in found["steps/strongest/index.html"].words
     )
+
+
+def test_runs_of_one_name_are_told_apart_and_none_is_shown_twice(tmp_path):
+    steps, scenes = {"strongest": STRONGEST}, {"name": "scenes", "limit": 5}
+    first = run(tmp_path / "first" / "quick", steps, scenes)
+    second = tmp_path / "second" / "quick"
+    copytree(first, second)
+    site = export_runs([first, second, first / ".." / "quick"], Gallery(), tmp_path / "site").folder
+    front = pages(site)["index.html"]
+    assert {"1-net.html", "2-net.html"} == {path.name for path in (site / "networks").iterdir()}
+    for name in ("first/quick", "second/quick"):
+        assert f"{name}: strongest" in front.words
+        assert f"Make {name} again" in front.words
+    assert run_names([Path("/a/b/x"), Path("/a/c/x"), Path("/y")]) == ["b/x", "c/x", "y"]
+    assert run_names([Path("/a/x"), Path("/x")]) == ["a/x", "/x"]
