@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ def explain(
         growing = _Growing(bars, made, registry, telling)
         failed: StepError | None = None
         steps: dict[str, Any] = {}
-        for more in (first_steps, partial(further_steps, questions=questions)):
+        for more in (first_steps, lambda network: further_steps(network, made.unanswered(questions))):
             with importing():  # tracing imports the compiler of PyTorch
                 steps |= more(network)
             made.never_asked = never_asked(network, steps, registry)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from interpret.cli.explaining import Question
 from interpret.cli.photographs import Photographs
 from interpret.results import load
 from interpret.run.store import read_json
@@ -53,6 +54,12 @@ class Explanation:
         """Take in what a step says of each photograph."""
         result = load(self.folder / step).as_loaded()
         self.found[step] = {place: result.numbers(place) for place in self.photographs.places}
+
+    def unanswered(self, questions: Sequence[Question]) -> list[Question]:
+        """The questions without that about the class predicted of all photographs: it is asked anyway."""
+        told = [numbers["predictions"] for numbers in self.found.get("predict", {}).values()]
+        first = {predictions[0]["index"] for predictions in told if predictions}
+        return [question for question in questions if first != {question.target}]
 
     def of(self, place: int) -> dict[str, Any]:
         """What all steps say of one photograph; lists of several steps are one."""

@@ -90,7 +90,8 @@ def occlusion_lines(numbers: Mapping[str, Any]) -> Iterator[str]:
     for found in numbers.get("occlusion", ()):
         most, name = found["most_important"], printable(found["target"]["category"])
         top, left, bottom, right = most["box"]
-        place = f"rows {top} to {bottom} and columns {left} to {right} of the input are covered"
+        rows, columns = f"rows {top} to {bottom - 1}", f"columns {left} to {right - 1}"
+        place = f"{rows} and {columns} of the input are covered"
         before, after = _score(found), _score(most)
         if before == after:
             yield f"{name} stays at {before}, wherever the photograph is covered."

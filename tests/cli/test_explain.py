@@ -315,6 +315,18 @@ def test_a_pipeline_that_its_user_has_changed_is_kept(tmp_path: Path) -> None:
     assert file.read_text().endswith("# mine\n")
 
 
+def test_a_target_that_is_predicted_is_asked_about_once(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(scene)
+    predicted = int(predict(interpret.load_model("zfnet:scenes"), ["a scene.png"]).classes[0, 0])
+    other = (predicted + 1) % 10
+    asked = ["--target", str(predicted), "--target", str(other), "--out", "once", "--json"]
+    assert call(["explain", "a scene.png", "--model", "zfnet:scenes", *asked]) == 0
+    (photo,) = json.loads(capsys.readouterr().out)["photographs"]
+    assert [found["target"]["index"] for found in photo["occlusion"]] == [predicted, other]
+
+
 def test_lines_for_people() -> None:
     predictions = [
         {"category": "cat", "index": 0, "probability": 0.5},
@@ -330,7 +342,9 @@ def test_lines_for_people() -> None:
     most = {"box": [0, 4, 8, 12], "drop": 0.4, "probability": 0.1, "prediction": predictions[1]}
     found = {"target": predictions[0], "probability": 0.5, "most_important": most}
     (line,) = occlusion_lines({"occlusion": [found]})
-    assert line.startswith("cat falls from 50.0 % to 10.0 % where rows 0 to 8 and columns 4 to 12")
+    assert line.startswith(
+        "cat falls from 50.0 % to 10.0 % where rows 0 to 7 and columns 4 to 11 of the input"
+    )
     (line,) = occlusion_lines({"occlusion": [{**found, "probability": 0.1}]})
     assert line == "cat stays at 10.0 %, wherever the photograph is covered."
     (line,) = prediction_lines({"predictions": [{"category": "x", "probability": float("nan")}]})

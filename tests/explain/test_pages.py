@@ -116,6 +116,7 @@ def test_every_layer_has_its_units_with_pictures_and_places(tmp_path: Path) -> N
     found = strongest_units(net, images, ["1", "3"], units=2)
     first, second = StrongestPage().compose(found, context)
     assert (first.image, second.image) == (0, 1)
+    assert pixels_of(context, first.cover).shape == (128, 2 * 128 + 4, 3)
     body = str(first.body)
     for layer in found.layers.values():
         for unit in layer.of_images([0]).unit.tolist():

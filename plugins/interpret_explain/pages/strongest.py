@@ -55,7 +55,13 @@ def _sheet(
     title = "Strongest units" if alone else f"Strongest units of {photo.name}"
     name = "" if alone else f"image {place}"
     told = "The units with the largest activations in this image, and what drives each there."
-    return Sheet(title, body, name, told, image=place)
+    return Sheet(title, body, name, told, image=place, cover=_cover(context, place, layers))
+
+
+def _cover(context: PageContext, place: int, layers: list[dict[str, Any]]) -> str:
+    """The address of a picture of the last layer's strongest unit; empty where no unit is positive."""
+    cells = [layer["first"] for layer in layers if layer["first"] is not None]
+    return save_picture(context, f"cover of image {place}", cells[-1]).url if cells else ""
 
 
 def _layer(
@@ -73,6 +79,7 @@ def _layer(
         ],
         "boxes": [box for box in layer.box.tolist() if box != [0, 0, *result.input.size]],
         "sprite": _sprite(context, f"{name} of image {place}", cells) if cells else None,
+        "first": cells[0] if cells else None,
         "cell": cells[0].shape[:2] if cells else (SIDE, SIDE),
         "seen": _seen(layer, result),
         "note": result.notes.get(name, ""),
