@@ -62,9 +62,15 @@ def own_patch(graph: Graph, layer: str) -> tuple[ReceptiveField, str] | None:
 
 def _fields(graph: Graph, layer: str) -> Fields:
     field = receptive_field(graph, layer, measure=False)  # patches are cut to it: it misses no pixel
-    found = None if field.stride == (0, 0) else _stored(field)
+    if 0 not in field.stride:
+        return _stored(field), None, ""
     own = own_patch(graph, layer)
-    return (found, None, "") if own is None else (found, _stored(own[0]), own[1])
+    if own is not None:
+        return None, _stored(own[0]), own[1]
+    windows = own_field(graph, layer)  # what is left without gates and statistics of whole maps
+    if windows is None or 0 in windows.stride:
+        return None, None, ""
+    return _stored(windows), None, mixed_by(graph, layer)
 
 
 def _stored(field: ReceptiveField) -> LayerField:
