@@ -16,6 +16,7 @@ from interpret.cli.explaining import (
     find_questions,
     first_steps,
     further_steps,
+    is_untrained,
     never_asked,
 )
 from interpret.cli.explanation import Explanation
@@ -70,11 +71,13 @@ def explain(
         bars.finished("model", "loaded")
         allow = tuple(filter(None, [read_model_name(model.name, registry.models).module]))
         made = Explanation(folder, model.name, photographs, {}, network.input.size, allow)
+        made.untrained = is_untrained(model, registry)
         growing = _Growing(bars, made, registry, telling)
         failed: StepError | None = None
         steps: dict[str, Any] = {}
         for more in (first_steps, partial(further_steps, questions=questions)):
-            steps |= more(network)
+            with importing():  # tracing imports the compiler of PyTorch
+                steps |= more(network)
             made.never_asked = never_asked(network, steps, registry)
             made.pipeline = explaining_pipeline(model, photographs, steps, registry)
             failed = _run(made, network, registry, growing, force=force) if steps else None

@@ -27,6 +27,7 @@ class Explanation:
         file: The pipeline as a file.
         found: What each step that is done says, by the place of a photograph.
         never_asked: Why a step is not in the pipeline, by its name.
+        untrained: Whether the network is as it was initialised.
     """
 
     folder: Path
@@ -39,13 +40,14 @@ class Explanation:
     file: Path | None = None
     found: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
     never_asked: dict[str, str] = field(default_factory=dict)
+    untrained: bool = False
 
     @property
     def title(self) -> str:
         """What stands above the page: the names of the first photographs, and the model's."""
         names = self.photographs.names
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        return f"{shown} \N{MIDDLE DOT} {self.model}"
+        return f"{shown} \N{MIDDLE DOT} {self.model}{', not trained' if self.untrained else ''}"
 
     def read(self, step: str) -> None:
         """Take in what a step says of each photograph."""

@@ -48,6 +48,8 @@ class Talking(Telling):
         for place in made.photographs.places:
             for line in occlusion_lines(made.of(place)):
                 _say(f"{printable(made.photographs.images.ids[place])}: {line}")
+        if made.untrained:
+            _say("The network is as it was initialised, not trained: give trained weights with --weights.")
         for step, reason in made.left_out().items():
             _say(printable(f"Left out: {step}. {reason}"))
         for name, reason in made.photographs.unreadable:
@@ -68,6 +70,7 @@ def as_data(made: Explanation) -> dict[str, Any]:
         "pipeline": made.file,
         "results": {step: made.folder / step for step in made.found},
         "input": list(made.input_size),
+        "untrained": made.untrained,
         "photographs": [{"id": images.ids[place], **made.of(place)} for place in made.photographs.places],
         "left_out": {**made.left_out(), **dict(made.photographs.unreadable)},
     }

@@ -271,6 +271,9 @@ class Renderer(Plugin, Generic[R]):
     The annotation of ``result`` says which results it draws.
     """
 
+    first_look: ClassVar[Mapping[str, Any]] = {}
+    """The parameters with which `interpret.show` draws where it is given none: a part that takes seconds."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """It is called with any sequence of images, or None, and with any folder, which need not be there."""
         super().__init_subclass__(**kwargs)

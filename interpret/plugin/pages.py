@@ -86,6 +86,7 @@ class PageContext(ABC):
         probe: Its probe, with its parameters.
         inputs: The results of earlier steps that it took, by parameter.
         folder: The folder of the step's pages: pictures and data of theirs belong there.
+        one_page: Whether all sheets stand on one page, photograph by photograph, which needs no overview.
     """
 
     run: str
@@ -95,6 +96,7 @@ class PageContext(ABC):
     probe: Probe
     inputs: Mapping[str, Result]
     folder: Path
+    one_page: bool = False
 
     @property
     @abstractmethod

@@ -58,7 +58,8 @@ def _fitting(result: Result, parameters: Mapping[str, Any]) -> list[Renderer[Any
         return []
     special = [cls for cls in found if renderer_input(cls) is renderer_input(found[0])]
     able = (cls for cls in special if parameters.keys() <= cls.model_fields.keys())
-    return [configure(next(able, special[0]), "renderer", parameters)]
+    cls = next(able, special[0])
+    return [configure(cls, "renderer", parameters or cls.first_look)]
 
 
 def _class_of(choice: Any) -> type[Renderer[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ def show(
         images: The images it was made from: a dataset, or a list of paths, PIL images or tensors; None: those
             that it remembers, which a result does until its process ends.
         renderer: A name, a renderer, its class, or a list of them; None: the one that fits. ``interpret list
-            renderers`` shows all. Where none fits, the main numbers are shown.
+            renderers`` shows all. Where none fits, the main numbers are shown. Without parameters, too, it
+            draws a first look: some units of each layer, not thousands.
         **parameters: The renderer's own; ``interpret describe NAME`` shows them.
 
     Raises:
@@ -51,7 +52,14 @@ def show(
     except BaseException:
         remove(root)
         raise
-    return Shown(result, root, files, [type(item).name for item in renderers])
+    return Shown(result, root, files, [_told(item, renderer, parameters) for item in renderers])
+
+
+def _told(renderer: Renderer[Any], asked: Any, parameters: Mapping[str, Any]) -> str:
+    """Its name, and the parameters of a first look: who wants all of it sees what to say."""
+    name, look = type(renderer).name, type(renderer).first_look
+    told = ", ".join(f"{key}={value!r}" for key, value in look.items())
+    return name if asked is not None or parameters or not told else f"{name}({told})"
 
 
 def _required(result: Any) -> Result:

@@ -6,7 +6,8 @@
 - ``context``: what a page is given; ``names``: strangers' names as names of files.
 - The kit: ``templates`` (HTML with everything escaped), ``charts`` and their ``axes``, ``tables``, ``data``
   (pictures; numbers for the script), ``units`` (a layer's units as tiles), ``windows`` (one moves over a
-  photograph), ``overlays`` (maps over a photograph), ``tiles`` (small pictures).
+  photograph), ``overlays`` (maps over a photograph), ``tiles`` (small pictures),
+  ``beside`` (photographs in several steps).
 """
 
 from importlib import import_module
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from interpret.plugin import Exporter, Page, hookimpl
 
 if TYPE_CHECKING:
-    from interpret_gallery.charts import Chart, Series, chart
+    from interpret_gallery.beside import Glance, photographs_beside
+    from interpret_gallery.charts import Chart, Series, chart, write_cover
     from interpret_gallery.context import own_names, photographs, step_names
     from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
     from interpret_gallery.exporter import Gallery
@@ -31,6 +33,7 @@ __all__ = [
     "Chart",
     "Draw",
     "Gallery",
+    "Glance",
     "Link",
     "OverlayMap",
     "Picture",
@@ -45,6 +48,7 @@ __all__ = [
     "from_file",
     "own_names",
     "photographs",
+    "photographs_beside",
     "render",
     "save_picture",
     "step_names",
@@ -52,6 +56,7 @@ __all__ = [
     "table",
     "tile_size",
     "units_source",
+    "write_cover",
     "write_data",
     "write_overlay",
     "write_tiles",
@@ -61,7 +66,8 @@ __all__ = [
 
 
 _HOMES = {
-    "charts": "Chart Series chart",
+    "beside": "Glance photographs_beside",
+    "charts": "Chart Series chart write_cover",
     "context": "own_names photographs step_names",
     "data": "Picture Piece save_picture strip write_data",
     "exporter": "Gallery",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from interpret_figures.colours import HEAT, Scale
 from interpret_figures.colours import overlaid as laid_over
 from interpret_figures.pairs import picture_size
 from interpret_figures.text import number
+from interpret_gallery.beside import Glance, photographs_beside
 from interpret_gallery.data import Picture, save_picture, strip
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Cell, Link, Table, table
@@ -36,9 +38,33 @@ class AttributionsPage(Page[Attributions]):
         """An overview of the photographs, and a sheet for each; of a single one that sheet alone."""
         if len(result.maps) < 2:
             return [_image_sheet(result, place, context) for place in range(len(result.maps))]
-        names = [f"photograph-{place + 1}" for place in range(len(result.maps))]
+        names = _names(result)
         sheets = [_image_sheet(result, place, context, name) for place, name in enumerate(names)]
-        return [_overview(result, context, names), *sheets]
+        return sheets if context.one_page else [_overview(result, context, names), *sheets]
+
+    def compare(self, results: Sequence[tuple[Attributions, PageContext]]) -> Iterable[Sheet]:
+        """Photographs that several steps attribute, beside each other."""
+        found = [
+            Glance(
+                context,
+                result.ids[str(int(result.image[place]))],
+                name,
+                partial(glance, result, place, context),
+                f"bright where it counts, by {result.method}",
+                asked(result, place),
+                f"by {result.method}",
+            )
+            for result, context in results
+            for place, name in enumerate(_names(result))
+        ]
+        contexts = [context for _, context in results]
+        return photographs_beside("Attributions side by side", contexts, found)
+
+
+def _names(result: Attributions) -> list[str]:
+    """The names of the photographs' sheets."""
+    count = len(result.maps)
+    return [f"photograph-{place + 1}" for place in range(count)] if count > 1 else [""]
 
 
 def _overview(result: Attributions, context: PageContext, names: Sequence[str]) -> Sheet:
@@ -99,10 +125,10 @@ def _image_sheet(result: Attributions, place: int, context: PageContext, name: s
         alone=not name,
     )
     return Sheet(
-        f"{photo.name}: {question}",
+        f"{result.method}: {question} in {photo.name}",
         body,
         name=name,
-        summary=f"What counts for {question}, by {result.method}.",
+        summary=f"What counts for {question} in this photograph.",
         image=index,
         cover="" if name else _cover(result, context),
         scripts=(script,),
@@ -113,9 +139,7 @@ def _facts(result: Attributions, place: int, photo: Photo) -> Mapping[str, str]:
     """The main numbers of one photograph."""
     question = asked(result, place)
     return {
-        "method": result.method,
-        "asked about": question,
-        "its value": number(float(result.score[place])),
+        f"value of {question}": number(float(result.score[place])),
         **({"category": photo.category} if photo.category not in {"", question} else {}),
     }
 
@@ -129,19 +153,18 @@ def heat_map(result: Attributions, place: int, name: str, text: str = "") -> Ove
     question = asked(result, place)
     return OverlayMap(
         name,
-        display.resize(pixels[None], size)[0],
+        display.resize(pixels[None], size, smooth=True)[0],
         ("0", scale.bar(4, 128), number(largest)),
         f"Heat map of {result.method}: bright where a pixel counts for {question}",
         text,
-        f"How much each pixel counts for {question}, whatever its sign.",
+        f"How much each pixel counts for {question}, whatever its sign; smoothed a little.",
     )
 
 
 def signed_map(result: Attributions, place: int) -> OverlayMap:
     """The values of one image's map as they are: zero is mid-grey."""
-    values = result.maps[
-        place : place + 1, display.shown_channels(result.input, result.maps.shape[1])
-    ].float()
+    channels = display.shown_channels(result.input, result.maps.shape[1])
+    values = result.maps[place : place + 1, channels].float().nan_to_num(0, 0, 0)
     largest = display.magnitude(values, PERCENTILE)
     pixels = display.signed_pixels(values, largest).numpy()
     ramp = np.linspace(1, 255, 128).round().astype(np.uint8)

@@ -10,19 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import Literal
+from unicodedata import bidirectional
 
 from markupsafe import Markup
 
+from interpret.plugin import PageContext
 from interpret_figures.text import MINUS, number
 from interpret_gallery.axes import Axis, Scale, apart, known, round_numbers
+from interpret_gallery.data import save_drawing
 from interpret_gallery.templates import render
 
-__all__ = ["Chart", "Series", "chart"]
+__all__ = ["Chart", "Series", "chart", "write_cover"]
 
 WIDTH, HEIGHT = 560, 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 18, 46
 BAR, GAP = 16, 10
-LETTER, LETTERS = 6.7, 24
+LETTER, LETTERS, WIDE = 6.7, 24, 8
 MARKS = ("circle", "square", "triangle", "diamond", "cross", "ring", "bar")
 """One for each colour; after seven, colours and marks come again."""
 
@@ -105,6 +108,19 @@ def chart(shown: Chart) -> Markup:
     drawn = _lines(shown) if shown.kind == "line" else _bars(shown)
     legend = [(place % len(MARKS), series.name) for place, series in enumerate(shown.series)]
     return render("interpret_gallery", f"{shown.kind}_chart.html", shown=shown, legend=legend, **drawn)
+
+
+def write_cover(context: PageContext, shown: Chart) -> str:
+    """Write the lines or bars of a chart as a picture for ``Sheet.cover``; empty where there are no values.
+
+    Args:
+        context: Whose page it stands for.
+        shown: The chart.
+    """
+    if not any(known(value, shown.scale) for series in shown.series for value in series.values):
+        return ""
+    drawn = _lines(shown) if shown.kind == "line" else _bars(shown)
+    return save_drawing(context, "cover", render("interpret_gallery", f"{shown.kind}_cover.svg", **drawn))
 
 
 def _value_axis(shown: Chart, start: float, end: float) -> Axis:
@@ -228,8 +244,8 @@ def _spaced(names: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     """The names that find room beside each other."""
     kept: list[tuple[float, str]] = []
     for x, name in names:
-        width = 6.5 * min(len(name), 16)
-        if not kept or x - kept[-1][0] > width / 2 + 3.25 * min(len(kept[-1][1]), 16) + 6:
+        width = WIDE * min(len(name), 16)
+        if not kept or x - kept[-1][0] > (width + WIDE * min(len(kept[-1][1]), 16)) / 2 + 6:
             kept.append((x, name if len(name) <= 16 else f"{name[:15]}…"))
     return kept
 
@@ -238,11 +254,33 @@ def _columns(shown: Chart) -> list[dict[str, str]]:
     """What is told at the pointer, for each ``x``."""
     found = []
     for place, name in enumerate(shown.x):
-        told = [(series.name, series.told(place)) for series in shown.series]
-        found.append(
-            {"name": _name(name), "told": "\n".join(f"{series}: {text}" for series, text in told if text)}
-        )
+        told = [(_isolated(series.name), series.told(place)) for series in shown.series]
+        lines = [f"{series}: {text}" for series, text in told if text]
+        found.append({"name": _name(name), "told": "\n".join(lines)})
     return found
+
+
+def _isolated(name: str) -> str:
+    """A name that turns the writing's direction, kept from turning what stands after it."""
+    return (
+        name if all(map(_goes_right, name)) else f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+    )
+
+
+def _goes_right(letter: str) -> bool:
+    return bidirectional(letter) not in {
+        "R",
+        "AL",
+        "RLE",
+        "RLO",
+        "RLI",
+        "LRE",
+        "LRO",
+        "LRI",
+        "FSI",
+        "PDF",
+        "PDI",
+    }
 
 
 def _name(value: object) -> str:

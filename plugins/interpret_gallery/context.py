@@ -141,6 +141,11 @@ class Context(PageContext):
         return {name: steps[step].result() for name, step in self.opened.asked.inputs.items()}
 
     @property
+    def one_page(self) -> bool:  # type: ignore[override]
+        """Whether all sheets stand on one page."""
+        return self.base != self.folder
+
+    @property
     def images(self) -> Images:
         """The whole dataset of the step."""
         return self.opened.images()
@@ -193,7 +198,7 @@ class Context(PageContext):
 
     def sheet_url(self, name: str) -> str:
         """The address of another sheet of the step: a file, or its place where all are on one page."""
-        if self.base != self.folder:
+        if self.one_page:
             return f"#{anchor(self.folder.name, name)}"
         return self.url(self.folder / sheet_file(name))
 

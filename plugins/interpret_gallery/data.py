@@ -18,7 +18,16 @@ from interpret.plugin import PageContext
 from interpret_figures.display import resize
 from interpret_gallery.names import file_name
 
-__all__ = ["Picture", "Piece", "picture_bytes", "save_picture", "script_text", "strip", "write_data"]
+__all__ = [
+    "Picture",
+    "Piece",
+    "picture_bytes",
+    "save_drawing",
+    "save_picture",
+    "script_text",
+    "strip",
+    "write_data",
+]
 
 QUALITY = 82
 """Of photographs and projections as WebP, from 0 to 100."""
@@ -95,6 +104,17 @@ def strip(pictures: Sequence[UInt8[np.ndarray, "h w 3"]], height: int = 240) -> 
     sizes = [(height, max(round(height * item.shape[1] / item.shape[0]), 1)) for item in pictures]
     tiles = [resize(item[None], size, smooth=True)[0] for item, size in zip(pictures, sizes, strict=True)]
     return np.concatenate(tiles, axis=1)
+
+
+def save_drawing(context: PageContext, name: str, drawing: str) -> str:
+    """Write SVG, made by `render`, into the folder of the step's pages; returns its address.
+
+    Args:
+        context: Whose page it is on.
+        name: Any text; one picture of a step has it.
+        drawing: The SVG.
+    """
+    return context.url(_new_file(context.folder, name, "svg", drawing.encode()))
 
 
 def write_data(context: PageContext, name: str, value: Any) -> str:

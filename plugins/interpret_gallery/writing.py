@@ -44,7 +44,8 @@ class Writer:
             navigation=[] if self.site.single else self._navigation(path),
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html, encoding="utf-8", newline="\n")
+        # a name of a file whose bytes are no text has halves of letters, which UTF-8 cannot write
+        path.write_text(html, encoding="utf-8", errors="replace", newline="\n")
         return path
 
     def _navigation(self, path: Path) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -105,6 +106,7 @@ class Writer:
             "single.html",
             site=self.site,
             photographs=sorted(about.items()),
+            names=self.site.names,
             rest=rest,
             recipes=[recipe(run) for run in self.site.runs],
         )

@@ -9,7 +9,7 @@ import torch
 
 from interpret.errors import InterpretError
 from interpret.graph import Graph, ReceptiveField, mixed_by, own_field, receptive_field
-from interpret.network import Network
+from interpret.network import Network, takes_network
 from interpret_topk.results import LayerField
 
 __all__ = ["layer_fields", "own_patch"]
@@ -22,6 +22,7 @@ _known: WeakKeyDictionary[Graph, dict[str, Fields]] = WeakKeyDictionary()
 """What was found: a dataset is mined in many pieces, of one network."""
 
 
+@takes_network
 def layer_fields(network: Network, layer: str) -> Fields:
     """The receptive fields of a layer, its neurons' own patches, and what mixes in the rest.
 

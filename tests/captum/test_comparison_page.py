@@ -47,8 +47,8 @@ def test_the_first_page_has_the_table_and_leads_to_every_photograph(tmp_path):
     first, *others = composed(comparison(), context)
     assert (first.title, first.image) == ("3 methods compared", None)
     assert [(sheet.image, sheet.title) for sheet in others] == [
-        (4, "square-4: square"),
-        (2, "square-2: circle"),
+        (4, "3 methods: square in square-4"),
+        (2, "3 methods: circle in square-2"),
     ]
     for sheet in others:
         assert f'href="{sheet.name}.html"' in first.body

@@ -20,6 +20,7 @@ from interpret.cli.explaining import (
     find_questions,
     first_steps,
     further_steps,
+    is_untrained,
     never_asked,
 )
 from interpret.cli.options import ModelChoice
@@ -101,6 +102,7 @@ def test_json_holds_what_was_found_and_nothing_is_computed_twice(
     assert len(before) == 8
     assert told["left_out"] == {}
     assert told["input"] == [96, 96]
+    assert told["untrained"] is False
     (photo,) = told["photographs"]
     assert photo["id"] == "a scene.png"
     network, x = interpret.load_model("zfnet:scenes"), Image.open("a scene.png")
@@ -198,7 +200,7 @@ def test_what_no_plugin_offers_is_left_out(here: Path) -> None:
     made = explaining_pipeline(
         ModelChoice("zfnet:scenes"), find_photographs(known, ["dog.png"]), steps, fewer
     )
-    assert list(made["steps"]) == ["strongest", "occlusion"]
+    assert list(made["steps"]) == ["occlusion", "strongest"]
     assert "captum.deconvolution" in never_asked(network, steps, fewer)["captum_deconvolution"]
 
 
@@ -271,10 +273,26 @@ def test_a_target_is_a_category_or_an_index() -> None:
         find_questions(wrap(torch.nn.Conv2d(3, 2, 1), input_size=4), ["0"])
 
 
+@pytest.mark.parametrize(
+    ("choice", "untrained"),
+    [
+        (ModelChoice("zfnet"), True),
+        (ModelChoice("zfnet:scenes"), False),
+        (ModelChoice("torchvision:resnet18"), True),
+        (ModelChoice("torchvision:resnet18", "file.pt"), False),
+        (ModelChoice("torchvision:resnet18", None, {"weights": "file.pt"}), False),
+        (ModelChoice("torchvision.models:resnet18"), False),
+        (ModelChoice("huggingface:folder"), False),
+    ],
+)
+def test_who_forgets_the_weights_is_told(choice: ModelChoice, untrained: bool) -> None:
+    assert is_untrained(choice, registry()) == untrained
+
+
 def test_the_occluder_is_an_eighth_of_the_image_and_every_step_is_checked() -> None:
     network = interpret.load_model("zfnet:scenes")
     steps = {**first_steps(network), **further_steps(network, find_questions(network, ["1"]))}
-    assert list(steps)[:4] == ["predict", "strongest", "captum_deconvolution", "occlusion"]
+    assert list(steps)[:4] == ["predict", "occlusion", "captum_grad_cam", "strongest"]
     assert (steps["occlusion"]["window"], steps["occlusion"]["stride"]) == (12, 6)
     assert steps["occlusion"]["layers"] == ["layer5"]
     assert steps["occlusion_1"]["target"] == 1

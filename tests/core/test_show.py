@@ -467,3 +467,18 @@ def test_nothing_is_drawn_at_import_no_display_is_needed_and_a_browser_is_used(b
     page = Path(done.stdout.strip())
     assert (tmp_path / "asked").read_text().strip() == page.as_uri()
     assert "Filters" in page.read_text()
+
+
+def test_a_first_look_is_some_units_and_says_how_to_see_all():
+    network = interpret.load_model("zfnet", weights="scenes")
+    found = mine(network, interpret.load_dataset("scenes", limit=2), ["layer1"], k=1)
+    look, whole = interpret.show(found), interpret.show(found, units="all")
+    units = [len(read_csv(shown)) for shown in (look, whole)]
+    assert units == [24, 32]
+    assert "exemplar_grid(units=24)" in repr(look)
+    assert "units=" not in repr(whole)
+
+
+def read_csv(shown):
+    (table,) = (file for file in shown.files if file.suffix == ".csv")
+    return table.read_text("utf-8").strip().splitlines()[1:]

@@ -6,7 +6,7 @@ for name in ${INTERPRET_BROWSER#required} chromium chromium-browser google-chrom
 	command -v "$name" >/dev/null 2>&1 && exit 0
 done
 install() {
-	apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends chromium
+	timeout 120 apt-get -q update && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -q install -y --no-install-recommends chromium
 }
 log=$(mktemp)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

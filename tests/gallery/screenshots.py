@@ -44,6 +44,8 @@ def shoot(  # noqa: PLR0917 - a private script's
             )
             name = f"{place.removesuffix('.html').replace('/', '-')}-{size[0]}-{theme}.png"
             clip = {"x": 0, "y": 0, "width": width, "height": min(max(height, size[1]), TALLEST)}
+            page.evaluate("dispatchEvent(new Event('beforeprint'))")  # draws what is below the window
+            settle(page)
             page.screenshot(path=out / name, full_page=True, clip=clip)
             wide = [f"{overflow(page)} pixels too wide"] if overflow(page) > 0 else []
             yield from (f"{name}: {problem}" for problem in [*watch.problems, *wide])

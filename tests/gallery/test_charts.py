@@ -3,10 +3,13 @@
 import re
 from itertools import pairwise
 from math import inf, log10, nan
+from xml.etree import ElementTree
 
 import pytest
+from hand_context import context_of
+from squares import Squares
 
-from interpret_gallery import Chart, Series, chart
+from interpret_gallery import Chart, Series, chart, write_cover
 from interpret_gallery.axes import Axis, apart, known, round_numbers
 from interpret_gallery.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
 
@@ -208,3 +211,24 @@ def test_a_long_name_is_cut_and_told_whole():
     drawn = chart(Chart("error", ["x" * 200], [Series("s", [1.0])], kind="bar"))
     assert f'data-name="{"x" * 200}"' in drawn
     assert max(map(len, texts(drawn))) <= 24
+
+
+@pytest.mark.parametrize("kind", ["line", "bar"])
+def test_a_cover_is_the_chart_without_words(kind, tmp_path):
+    context = context_of(tmp_path, Squares())
+    shown = Chart("loss", ["<b>", "c"], [Series("a", [1.0, 2.0]), Series("b", [2.0, 3.0])], kind=kind)
+    drawing = ElementTree.parse(context.base / write_cover(context, shown)).getroot()
+    tags = [element.tag.rpartition("}")[2] for element in drawing.iter()]
+    assert set(tags) <= {"svg", "path", "rect"}
+    assert tags.count("rect") == (4 if kind == "bar" else 0)
+
+
+def test_nothing_has_no_cover(tmp_path):
+    shown = Chart("loss", [1], [Series("a", [None])])
+    assert write_cover(context_of(tmp_path, Squares()), shown) == ""
+
+
+def test_a_name_from_right_to_left_does_not_turn_the_value():
+    name = "\N{HEBREW LETTER ALEF}\N{RIGHT-TO-LEFT OVERRIDE}x"
+    (line,) = told(chart(Chart("loss", ["a"], [Series(name, [1.0])])))
+    assert line == f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}: 1"

@@ -90,7 +90,7 @@ def test_an_overview_leads_to_a_photograph_and_back(visit, sites):
     page.locator(".thumbnails a").nth(1).click()
     page.wait_for_selector(".window .stage")
     assert page.url.endswith("photograph-2.html")
-    assert page.locator("h1").inner_text() == "square-2: square"
+    assert page.locator("h1").inner_text() == "Occlusion: square in square-2"
     page.go_back()
     page.get_by_role("link", name="square-4", exact=True).click()
     page.wait_for_selector(".window .stage")

@@ -178,9 +178,14 @@ def test_pages(made: SimpleNamespace, tmp_path: Path) -> None:
 
 def test_another_dataset_is_refused(tmp_path: Path, made: SimpleNamespace) -> None:
     result = invariances("scale", images=2)
-    moved = replace(result, ids={"2": "square-9", "3": "square-3"})
-    with pytest.raises(DatasetError, match="Image 2 was 'square-9'"):
-        InvariancePanels().render(moved, made.Squares(), tmp_path)
+    other = replace(result, ids={"2": "circle", "3": "square-3"})
+    with pytest.raises(
+        DatasetError, match=r"Image 2 was 'circle' .* but now the dataset has 'square-2' there"
+    ):
+        InvariancePanels().render(other, made.Squares(), tmp_path)
+    moved, images = replace(result, ids={"2": "square-9", "3": "square-3"}), made.Squares()
+    assert InvariancePanels().render(moved, images, tmp_path)
+    assert set(images.reads) == {9, 3}
 
 
 def test_contract(made: SimpleNamespace) -> None:

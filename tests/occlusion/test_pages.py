@@ -39,7 +39,7 @@ def composed(result, context):
 
 def test_one_photograph_is_one_page_about_it(tmp_path):
     (sheet,) = composed(occlusions(one(), spec=SPEC), context_of(tmp_path, Squares()))
-    assert (sheet.name, sheet.image, sheet.title) == ("", 4, "square-4: square")
+    assert (sheet.name, sheet.image, sheet.title) == ("", 4, "Occlusion: square in square-4")
     assert sheet.summary == "Covered at row 4, column 4, square falls from 0.90 to 0.05."
     assert "rows 4 to 11, columns 4 to 11" in sheet.body
     assert "grey 0.5, every 4 pixels" in sheet.body
@@ -90,14 +90,12 @@ def test_several_photographs_have_an_overview_that_leads_to_each(tmp_path):
     assert "0.90 → 0.05" in first.body
 
 
-def test_on_one_page_the_overview_leads_to_places_of_that_page(tmp_path):
-    first, other, _ = composed(
-        occlusions(one(), one(), spec=SPEC), context_of(tmp_path, Squares(), single=True)
-    )
-    links = re.findall(r'href="([^"]*)"', first.body)
-    assert links
-    assert all(link.startswith("#sheet-covered-") for link in links)
+def test_on_one_page_there_is_no_overview_and_addresses_count_from_that_page(tmp_path):
+    context = context_of(tmp_path, Squares(), single=True)
+    first, other = composed(occlusions(one(), one(), spec=SPEC), context)
+    assert [first.image, other.image] == [4, 2]
     assert other.scripts[0].startswith("steps/covered/")
+    assert context.sheet_url(other.name).startswith("#sheet-covered-")
 
 
 def test_the_same_photograph_twice_has_two_pages(tmp_path):
@@ -206,3 +204,30 @@ def test_at_a_glance_red_is_where_covering_lowers_the_target_and_blue_where_it_r
     assert shown[high, wide, 0] > shown[high, wide, 2] + 50
     assert shown[3 * high, 3 * wide, 2] > shown[3 * high, 3 * wide, 0]
     assert np.ptp(shown[high, 3 * wide]) < 3
+
+
+def test_what_is_lost_is_bright_and_where_nothing_was_covered_the_photograph_is_seen(tmp_path):
+    context = context_of(tmp_path, Squares())
+    (sheet,) = composed(occlusions(one(), spec=SPEC), context)
+    target, _, response = data_of(context, *sheet.scripts)["maps"]
+    assert (target["low"], target["high"]) == ("0.95", "0")  # the largest of all places is darkest
+    for shown in (target, response):
+        pixels, bar = (
+            pixels_of(context, shown["url"]).astype(int),
+            pixels_of(context, shown["bar"]).astype(int),
+        )
+        assert pixels[8, 8].sum() > pixels[4, 4].sum() + 200  # the middle, where least is left
+        assert bar[0, -1].sum() > bar[0, 0].sum() + 200
+        assert np.abs(pixels[0, 0] - (4, 100, 200)).max() < 40  # of a lossy picture
+        assert np.abs(pixels[15, 15] - (4, 100, 200)).max() < 40  # of a lossy picture
+
+
+def test_a_response_of_two_signs_keeps_its_colours(tmp_path):
+    context = context_of(tmp_path, Squares())
+    both = {"conv1": followed([[2.0, -1.0, 0.0]] * 3, 1.0)}
+    (sheet,) = composed(occlusions(maps_of(CHANCES, followed=both), spec=SPEC), context)
+    response = data_of(context, *sheet.scripts)["maps"][2]
+    assert (response["low"], response["high"]) == ("\N{MINUS SIGN}2", "2")
+    left, right = (pixels_of(context, response["url"])[8, x].astype(int) for x in (4, 8))
+    assert left[0] > left[2]
+    assert right[2] > right[0]

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from ablation_cases import ablation, history
-from evolution_cases import evolution, layer
+from evolution_cases import SPEC, evolution, layer
 from hand_context import context_of, pixels_of
 from page_reading import HOSTILE, charts, read_page, tables, told
 from squares import Squares
@@ -155,6 +156,37 @@ def test_without_a_mistake_there_are_no_pairs(tmp_path):
     _, (sheet,) = composed(EvaluationPage(), evaluated([0, 30], [0, 30], 40), tmp_path)
     page = read_page(sheet.body)
     assert "Confused most often" not in page.text
+
+
+def seen(result, names, images, tmp_path):
+    """The page of an evaluation of these images, by a network of their size."""
+    context = context_of(tmp_path, images, "step")
+    context.__dict__["network"] = SimpleNamespace(input=SPEC)
+    found = replace(result, ids=tuple(names))
+    (sheet,) = EvaluationPage().compose(found, context)
+    return context, read_page(sheet.body).find("ul", class_="thumbnails")
+
+
+def test_the_surest_mistakes_are_shown_with_their_photographs(tmp_path):
+    result = evaluated([0, 1, 2, 0], [1, 1, 0, 2], 3, ["cat", "dog", "bird"])
+    result.probabilities[3, 2] = 0.95
+    context, (found,) = seen(result, ["square-9", "square-4", "square-2", "square-7"], Squares(), tmp_path)
+    assert [item.text for item in found.find("li")] == [
+        "bird, 0.95 label: cat square-7",
+        "dog, 0.90 label: cat square-9",
+        "cat, 0.90 label: bird square-2",
+    ]
+    for image, place in zip(found.find("img"), (7, 9, 2), strict=True):
+        pixels = pixels_of(context, image.attributes["src"]).reshape(-1, 3).mean(0)
+        assert np.abs(pixels - (place, 100, 200)).max() < 6
+
+
+@pytest.mark.parametrize("images", [Gone(), Squares(1)])
+def test_mistakes_are_told_where_photographs_are_gone(tmp_path, images):
+    result = evaluated([0, 1], [1, 0], 2, ["cat", "dog"])
+    _, (found,) = seen(result, ["square-9", "square-4"], images, tmp_path)
+    assert len(found.find("li")) == 2
+    assert not found.find("img")
 
 
 def test_evaluations_side_by_side(tmp_path):

@@ -103,10 +103,10 @@ def image_sheet(result: Comparison, place: int, context: PageContext, name: str)
         notes=[f"{called}: {found.note}" for called, found in maps.items() if found.note],
     )
     return Sheet(
-        f"{photo.name}: {question}",
+        f"{len(maps)} methods: {question} in {photo.name}",
         body,
         name=name,
-        summary=f"What counts for {question}, by {len(maps)} methods.",
+        summary=f"What counts for {question} in this photograph, by each method.",
         image=index,
         scripts=(script,),
     )

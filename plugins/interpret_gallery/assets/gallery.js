@@ -626,7 +626,7 @@
     const fade = () => { heat.style.opacity = Number(strength.value) / 100; };
     strength.addEventListener("input", fade);
     const buttons = set.maps.map((map, place) => make("button", { type: "button", onclick: () => choose(place) },
-      make("img", { src: map.url, alt: map.alt, loading: "lazy" }), make("b", {}, breaking(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
+      make("img", { src: map.url, alt: map.alt, width: set.size[1], height: set.size[0], loading: "lazy" }), make("b", {}, breaking(map.name)), map.text ? make("span", {}, bdi(map.text)) : null));
     function choose(place) {
       const map = set.maps[place];
       buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === place)));

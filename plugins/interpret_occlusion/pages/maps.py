@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from interpret_figures import display
 from interpret_figures.colours import Scale, label_pixels, legend
@@ -21,51 +24,74 @@ from interpret_occlusion.results import OcclusionMaps, Sweep
 STRENGTH = 0.85
 """Opacity of full colour over a photograph, as in the figure."""
 
+Show: TypeAlias = Callable[[UInt8[np.ndarray, "rows columns 3"]], UInt8[np.ndarray, "h w 3"]]
+"""Puts the colours of places where the centres of their occluders are."""
 
-def window_maps(maps: Sweep, categories: Sequence[str]) -> list[WindowMap]:
-    """The maps of one image: of the target, of the most probable categories, of each followed unit."""
-    labels = [_label_map(maps, categories)] if maps.logits.shape[-1] > 1 else []
+
+def window_maps(
+    maps: Sweep, categories: Sequence[str], photograph: UInt8[np.ndarray, "h w 3"] | None
+) -> list[WindowMap]:
+    """The maps of one image: of the target, of the most probable categories, of each followed unit.
+
+    Args:
+        maps: What the network answered.
+        categories: The names of its outputs.
+        photograph: What is seen where the centre of the occluder never was; None: pale.
+    """
+    show = partial(spread, maps=maps, tile=maps.size, elsewhere=photograph)
+    labels = [_label_map(maps, categories, show)] if maps.logits.shape[-1] > 1 else []
     responses = [
-        _response_map(maps, layer, rank)
+        _response_map(maps, layer, rank, show)
         for layer, followed in maps.followed.items()
         for rank in range(len(followed.unit))
     ]
-    return [_target_map(maps, categories), *labels, *responses]
+    return [_target_map(maps, categories, show), *labels, *responses]
 
 
-def _target_map(maps: Sweep, categories: Sequence[str]) -> WindowMap:
-    values, scale = maps.value.double().numpy(), target_scale(maps)
+def _target_map(maps: Sweep, categories: Sequence[str], show: Show) -> WindowMap:
     name = asked(maps, categories)
     what = f"probability of {name}" if maps.has_probability else f"output of {name}"
-    pixels = spread(scale.pixels(values), maps, maps.size)
-    return WindowMap(name if name == "output" else what, values, maps.unoccluded_value, pixels, _bar(scale))
+    values, scale = maps.value.double().numpy(), target_scale(maps)
+    if maps.has_probability:  # of a thousand categories few are near 1; the bar tells where the scale ends
+        scale = replace(scale, high=max(float(values.max()), maps.unoccluded_value))
+    pixels, bar = _drawn(scale, values, show)
+    return WindowMap(name if name == "output" else what, values, maps.unoccluded_value, pixels, bar)
 
 
-def _label_map(maps: Sweep, categories: Sequence[str]) -> WindowMap:
+def _label_map(maps: Sweep, categories: Sequence[str], show: Show) -> WindowMap:
     labels = maps.label.numpy()
     entries = legend(labels, maps.target, categories)
     return WindowMap(
         "most probable category" if maps.has_probability else "category with the largest output",
         labels,
         int(maps.unoccluded.argmax()),
-        spread(label_pixels(labels, entries), maps, maps.size),
+        show(label_pixels(labels, entries)),
         names=categories,
         legend=[(f"{entry.name} {percent(entry.share)}", entry.colour) for entry in entries],
     )
 
 
-def _response_map(maps: Sweep, layer: str, rank: int) -> WindowMap:
+def _response_map(maps: Sweep, layer: str, rank: int, show: Show) -> WindowMap:
     """The sum of one unit's map."""
     followed = maps.followed[layer]
-    values, scale = followed.response[..., rank].double().numpy(), response_scale(followed, rank)
-    pixels = spread(scale.pixels(values), maps, maps.size)
+    values = followed.response[..., rank].double().numpy()
+    pixels, bar = _drawn(response_scale(followed, rank), values, show)
     name = f"response of {layer}, unit {int(followed.unit[rank])}"
-    return WindowMap(name, values, float(followed.unoccluded[rank]), pixels, _bar(scale))
+    return WindowMap(name, values, float(followed.unoccluded[rank]), pixels, bar)
 
 
-def _bar(scale: Scale) -> tuple[str, UInt8[np.ndarray, "bh bw 3"], str]:
+def _drawn(
+    scale: Scale, values: Float[np.ndarray, "rows columns"], show: Show
+) -> tuple[UInt8[np.ndarray, "h w 3"], tuple[str, UInt8[np.ndarray, "bh bw 3"], str]]:
+    """A map and its bar: the lower a value, the brighter, so that what counts stands out.
+
+    A scale with two signs keeps its colours.
+    """
     low, high = numbers(scale.low, scale.high)
-    return low, scale.bar(4, 128), high
+    if scale.colours == "signed":
+        return show(scale.pixels(values)), (low, scale.bar(4, 128), high)
+    turned = replace(scale, colours=f"{scale.colours}_r")
+    return show(turned.pixels(values)), (high, turned.bar(4, 128)[:, ::-1], low)
 
 
 def at_a_glance(maps: Sweep, photograph: UInt8[np.ndarray, "h w 3"] | None) -> UInt8[np.ndarray, "h w 3"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -10,7 +11,19 @@ from jaxtyping import UInt8
 
 from interpret.plugin import Page, PageContext, Photo, Sheet
 from interpret_figures import display
-from interpret_gallery import Cell, Link, Picture, Table, render, save_picture, strip, table, write_window
+from interpret_gallery import (
+    Cell,
+    Glance,
+    Link,
+    Picture,
+    Table,
+    photographs_beside,
+    render,
+    save_picture,
+    strip,
+    table,
+    write_window,
+)
 from interpret_occlusion.pages.maps import at_a_glance, ends, fill_colour, outcome, window_maps
 from interpret_occlusion.pages.units import units_of
 from interpret_occlusion.renderers.places import lowest_place
@@ -32,9 +45,32 @@ class OcclusionPage(Page[OcclusionMaps]):
         """An overview of the photographs, and a sheet for each; of a single one that sheet alone."""
         if len(result) < 2:
             return [image_sheet(result, place, context) for place in range(len(result))]
-        names = [f"photograph-{place + 1}" for place in range(len(result))]
+        names = _names(result)
         sheets = [image_sheet(result, place, context, name) for place, name in enumerate(names)]
-        return [overview(result, context, names), *sheets]
+        return sheets if context.one_page else [overview(result, context, names), *sheets]
+
+    def compare(self, results: Sequence[tuple[OcclusionMaps, PageContext]]) -> Iterable[Sheet]:
+        """Photographs that several steps covered, beside each other."""
+        found = [
+            Glance(
+                context,
+                result.ids[str(int(result.image[place]))],
+                name,
+                partial(glance, result, place, context),
+                "in red what counts, in blue what counts against it",
+                asked(result.maps[place], result.categories),
+                f" {ARROW} ".join(ends(result.maps[place])),
+            )
+            for result, context in results
+            for place, name in enumerate(_names(result))
+        ]
+        contexts = [context for _, context in results]
+        return photographs_beside("Occlusion side by side", contexts, found)
+
+
+def _names(result: OcclusionMaps) -> list[str]:
+    """The names of the photographs' sheets."""
+    return [f"photograph-{place + 1}" for place in range(len(result))] if len(result) > 1 else [""]
 
 
 def overview(result: OcclusionMaps, context: PageContext, names: Sequence[str]) -> Sheet:
@@ -92,7 +128,7 @@ def image_sheet(result: OcclusionMaps, place: int, context: PageContext, name: s
         context,
         key,
         photo,
-        window_maps(maps, result.categories),
+        window_maps(maps, result.categories, pixels),
         rows=maps.rows.tolist(),
         columns=maps.columns.tolist(),
         window=maps.window,
@@ -110,7 +146,7 @@ def image_sheet(result: OcclusionMaps, place: int, context: PageContext, name: s
         matching=result.matching if not name else "",
     )
     return Sheet(
-        f"{photo.name}: {target}",
+        f"Occlusion: {target} in {photo.name}",
         body,
         name=name,
         summary=outcome(maps, target, lowest),

@@ -39,7 +39,10 @@ def cells_at(edges: Float[np.ndarray, " places+1"], extent: int, length: int) ->
 
 
 def spread(
-    cells: UInt8[np.ndarray, "rows columns 3"], maps: Sweep, tile: tuple[int, int]
+    cells: UInt8[np.ndarray, "rows columns 3"],
+    maps: Sweep,
+    tile: tuple[int, int],
+    elsewhere: UInt8[np.ndarray, "h w 3"] | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Coloured cells where their occluders' centres are; pale where none of them is.
 
@@ -47,13 +50,15 @@ def spread(
         cells: A colour for each place of the occluder.
         maps: Says where the places are.
         tile: Height and width of the picture in pixels; it shows the whole image.
+        elsewhere: What stands where none of them is, in place of pale.
     """
     down, across = (
         cells_at(cell_edges(starts.numpy(), window, extent), extent, length)
         for starts, window, extent, length in zip(maps.offsets, maps.window, maps.size, tile, strict=True)
     )
     nowhere = (down[:, None] < 0) | (across < 0)
-    return np.where(nowhere[..., None], np.array(OUTSIDE, np.uint8), cells[down[:, None], across])
+    beyond = np.array(OUTSIDE, np.uint8) if elsewhere is None else elsewhere
+    return np.where(nowhere[..., None], beyond, cells[down[:, None], across])
 
 
 def lowest_place(maps: Sweep) -> tuple[int, int]:

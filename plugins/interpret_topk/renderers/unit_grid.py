@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field
 
@@ -19,6 +20,8 @@ R = TypeVar("R", bound=Result)
 
 class UnitGrid(Renderer[R]):
     """Draws some units of every layer."""
+
+    first_look: ClassVar[Mapping[str, Any]] = {"units": 24}
 
     units: Units = Field(
         "all", description='Units to show: "all", a number (at random), a list, or a list for each layer.'

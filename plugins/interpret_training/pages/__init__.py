@@ -1,6 +1,6 @@
 """The pages of a gallery about trainings, and what forms meanwhile.
 
-- ``training``: how it went; ``evaluation``: how well networks classify, and what they mistake.
+- ``training``: how it went; ``evaluation``: how well networks classify, and what they mistake (``mistakes``).
 - ``evolution``: how features form, by checkpoint, with the pictures of ``formed``.
 - ``ablation``: variants side by side.
 """

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import Chart, Series, chart, from_file, render, table
+from interpret_gallery import Chart, Series, chart, from_file, render, table, write_cover
 from interpret_training.ablation.renderers.figure import PANELS
 from interpret_training.ablation.renderers.table import as_table, caption, chance, failures
 from interpret_training.ablation.results import MEASURES, Ablation, Measure
@@ -44,7 +44,8 @@ class AblationPage(Page[Ablation]):
             recipe=_told(result.recipe),
         )
         summary = f"{len(result.labels)} variants of a model, trained alike."
-        yield Sheet(context.step, body, summary=summary)
+        cover = write_cover(context, _bars(result, known[min(1, len(known) - 1)])) if known else ""
+        yield Sheet(context.step, body, summary=summary, cover=cover)
 
 
 def _told(choices: dict[str, object]) -> dict[str, str]:

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from interpret.plugin import Page, PageContext, Sheet
 from interpret_figures.text import category
-from interpret_gallery import Cell, Chart, Series, Table, chart, render, step_names, table
+from interpret_gallery import Cell, Chart, Series, Table, chart, render, step_names, table, write_cover
 from interpret_training.evaluation.probe import Evaluation
+from interpret_training.pages.mistakes import mistakes
 from interpret_training.pages.training import listed
 
 __all__ = ["EvaluationPage"]
@@ -47,8 +48,10 @@ class EvaluationPage(Page[Evaluation]):
             categories=table(_categories(result, counts)),
             pairs=table(pairs) if pairs.rows else "",
             confusion=_grid(result, counts),
+            mistakes=mistakes(result, context),
         )
-        yield Sheet(context.step, body, summary="How well the network classifies, category by category.")
+        summary = "How well the network classifies, category by category."
+        yield Sheet(context.step, body, summary=summary, cover=write_cover(context, _bars(result)))
 
     def compare(self, results: Sequence[tuple[Evaluation, PageContext]]) -> Iterable[Sheet]:
         """The errors of several steps beside each other."""

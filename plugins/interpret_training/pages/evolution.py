@@ -56,7 +56,8 @@ class EvolutionPage(Page[Evolution]):
         """Curves of all layers first, then a page for each layer."""
         found = rows(result)
         layers = [_layer_sheet(result, name, found, context) for name in result.layers]
-        yield _front(result, found, context, next((sheet.cover for sheet in layers if sheet.cover), ""))
+        covers = [sheet.cover for sheet in layers if sheet.cover]
+        yield _front(result, found, context, covers[len(covers) // 2] if covers else "")
         yield from layers
 
 

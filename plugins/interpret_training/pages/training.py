@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import Cell, Chart, Series, Table, chart, render, step_names, table
+from interpret_gallery import Cell, Chart, Series, Table, chart, render, step_names, table, write_cover
 from interpret_training.results import History, Scores, Training
 
 __all__ = ["TrainingPage"]
@@ -37,7 +37,8 @@ class TrainingPage(Page[Training]):
             scores=table(_scores([(name, scores) for name, scores in result.scores.items()])),
             recipe={name: str(value) for name, value in result.recipe.items()},
         )
-        yield Sheet(context.step, body, summary="How the network was trained, epoch by epoch.")
+        cover = write_cover(context, _losses(result.history))
+        yield Sheet(context.step, body, summary="How the network was trained, epoch by epoch.", cover=cover)
 
     def compare(self, results: Sequence[tuple[Training, PageContext]]) -> Iterable[Sheet]:
         """The losses and errors of several trainings in one chart each."""

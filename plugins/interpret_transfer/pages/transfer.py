@@ -9,7 +9,7 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from interpret.plugin import Page, PageContext, Sheet
-from interpret_gallery import chart, from_file, own_names, render, step_names, table
+from interpret_gallery import chart, from_file, own_names, render, step_names, table, write_cover
 from interpret_transfer.pages.charts import classifiers, few_chart, layer_chart
 from interpret_transfer.pages.published import published
 from interpret_transfer.renderers import categories
@@ -28,7 +28,8 @@ class TransferPage(Page[Transfer]):
         """One page."""
         names = " and ".join(network.label for network in result.networks)
         summary = f"What the layers of {names} are worth on {context.dataset}."
-        yield Sheet(context.step, _body(result), summary=summary)
+        cover = write_cover(context, layer_chart(result, published(result)))
+        yield Sheet(context.step, _body(result), summary=summary, cover=cover)
 
     def compare(self, results: Sequence[tuple[Transfer, PageContext]]) -> Iterable[Sheet]:
         """The networks of all steps about the same task beside each other, each once."""
