@@ -102,18 +102,24 @@ def first_steps(network: Network) -> dict[str, Any]:
 
 
 def further_steps(network: Network, questions: Sequence[Question]) -> dict[str, Any]:
-    """The rest; of a network without classes only what asks about none.
+    """The rest, in the order in which it is read; of a network without classes what asks about none.
 
-    Beside the projections of units stands Captum's deconvnet of the class, beside occlusion its Grad-CAM: the
+    After occlusion comes Captum's Grad-CAM, after the projections of units its deconvnet of the class: the
     nearest of its methods.
     """
-    steps: dict[str, Any] = {"strongest": {"probe": "strongest"}}
-    for question in questions if network.class_count else ():
-        about = {"target": question.target}
-        steps[f"captum_deconvolution{question.name}"] = {"probe": "captum.deconvolution", **about}
-        steps[f"occlusion{question.name}"] = {**_occlusion(network), **about}
-        steps[f"captum_grad_cam{question.name}"] = {"probe": "captum.layer_grad_cam", **about}
-    return steps
+    asked = [(question.name, {"target": question.target}) for question in questions if network.class_count]
+    where = {
+        f"{name}{end}": {**step, **about}
+        for end, about in asked
+        for name, step in (
+            ("occlusion", _occlusion(network)),
+            ("captum_grad_cam", {"probe": "captum.layer_grad_cam"}),
+        )
+    }
+    nearest = {
+        f"captum_deconvolution{end}": {"probe": "captum.deconvolution", **about} for end, about in asked
+    }
+    return {**where, "strongest": {"probe": "strongest"}, **nearest}
 
 
 def never_asked(network: Network, steps: Mapping[str, Any], registry: Registry) -> dict[str, str]:

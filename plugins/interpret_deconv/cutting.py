@@ -15,7 +15,7 @@ from interpret_deconv.spots import fullest
 __all__ = ["MAX_MB", "cut", "cut_caption", "kept_size"]
 
 
-MAX_MB = 190
+MAX_MB = 195
 """Megabytes that the projections of a layer may take, unless another number is asked for."""
 
 MEGABYTE, BYTES = 10**6, 2
@@ -50,8 +50,8 @@ def kept_size(count: int, shape: tuple[int, int, int], max_mb: int) -> tuple[int
         max_mb: Megabytes (10^6 bytes) for all, at two bytes for each value.
 
     Example:
-        >>> kept_size(9216, (3, 224, 224), 190)
-        (58, 58)
+        >>> kept_size(9216, (3, 224, 224), 195)
+        (59, 59)
     """
     channels, height, width = shape
     if BYTES * count * channels * height * width <= max_mb * MEGABYTE:

@@ -48,6 +48,11 @@ class Chapter:
         """Where a page of it goes."""
         return self.folder / sheet_file(sheet.name)
 
+    @property
+    def label(self) -> str:
+        """The name of the step as a heading."""
+        return self.name.replace("_", " ").capitalize()
+
     def anchor(self, sheet: Sheet) -> str:
         """Where it stands where all pages are one."""
         return anchor(self.folder.name, sheet.name)
@@ -61,6 +66,9 @@ class Site:
         runs: What it shows.
         folder: Where it goes.
         title: What stands above every page.
+        single: Whether all is one page.
+        chapters: The pages of each step.
+        names: The ids of the photographs that pages are about, by their places.
     """
 
     runs: Sequence[OpenedRun]
@@ -73,6 +81,7 @@ class Site:
         self.photos = Photos(self.folder / "photos")
         self.run_names = run_names([run.folder for run in self.runs])
         self.results: list[tuple[Chapter, Result, Context]] = []
+        self.names: dict[int, str] = {}
 
     def compose(self) -> None:
         """The pages of all steps; what took a result of others first, so that nothing is shown twice."""
@@ -108,6 +117,8 @@ class Site:
         )
         chapter.sheets = self._composed(chapter, result, context)
         self.results.append((chapter, result, context))
+        for image in {sheet.image for sheet in chapter.sheets if sheet.image is not None} - self.names.keys():
+            self.names[image] = context.photo(image, result).name
 
     def _composed(self, chapter: Chapter, result: Result, context: Context) -> list[Sheet]:
         """What the page that fits best makes of a result; its main numbers and figures where none can."""

@@ -106,6 +106,7 @@ class Writer:
             "single.html",
             site=self.site,
             photographs=sorted(about.items()),
+            names=self.site.names,
             rest=rest,
             recipes=list(map(recipe, self.site.runs, self.site.run_names)),
         )

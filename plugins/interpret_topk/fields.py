@@ -9,7 +9,7 @@ import torch
 
 from interpret.errors import InterpretError
 from interpret.graph import Graph, ReceptiveField, mixed_by, own_field, receptive_field
-from interpret.network import Network
+from interpret.network import Network, takes_network
 from interpret_topk.results import LayerField
 
 __all__ = ["layer_fields", "own_patch"]
@@ -22,6 +22,7 @@ _known: WeakKeyDictionary[Graph, dict[str, Fields]] = WeakKeyDictionary()
 """What was found: a dataset is mined in many pieces, of one network."""
 
 
+@takes_network
 def layer_fields(network: Network, layer: str) -> Fields:
     """The receptive fields of a layer, its neurons' own patches, and what mixes in the rest.
 
@@ -61,9 +62,15 @@ def own_patch(graph: Graph, layer: str) -> tuple[ReceptiveField, str] | None:
 
 def _fields(graph: Graph, layer: str) -> Fields:
     field = receptive_field(graph, layer, measure=False)  # patches are cut to it: it misses no pixel
-    found = None if field.stride == (0, 0) else _stored(field)
+    if 0 not in field.stride:
+        return _stored(field), None, ""
     own = own_patch(graph, layer)
-    return (found, None, "") if own is None else (found, _stored(own[0]), own[1])
+    if own is not None:
+        return None, _stored(own[0]), own[1]
+    windows = own_field(graph, layer)  # what is left without gates and statistics of whole maps
+    if windows is None or 0 in windows.stride:
+        return None, None, ""
+    return _stored(windows), None, mixed_by(graph, layer)
 
 
 def _stored(field: ReceptiveField) -> LayerField:

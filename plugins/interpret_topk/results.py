@@ -60,9 +60,10 @@ class LayerExemplars(Record):
         position: Where in the layer's map, (y, x); (0, 0) in a layer of vectors.
         nan: How many neurons of each unit were NaN; they are left out.
         maxima: How many images have their maximum in each of the bins between ``maxima_edges()``.
-        field: The receptive fields; None where they are not known, or all are the whole image.
+        field: The receptive fields; None where they are not known, or all are the whole image. Where only
+            gates or statistics of whole maps make neurons depend on all of it: what they see without these.
         own: The patches where the neurons stand, where attention makes them depend on the whole image.
-        mixed_by: What makes them depend on it: ``attention``.
+        mixed_by: What makes them depend on it: ``attention``, or ``an operation on whole maps``; else empty.
     """
 
     values: Float[Tensor, "unit rank"]

@@ -113,7 +113,7 @@ def test_the_largest_difference_is_that_of_any_image():
         (("project", {"rule": "gradient"}), ("captum.saliency", {"abs": True}), False),
         (("project", {}), ("project", {"rule": "guided"}), False),
         (("project", {}), ("captum.layer_grad_cam", {}), False),
-        (("occlusion", {}), ("captum.occlusion", {"window": 4}), True),
+        (("occlusion", {}), ("captum.occlusion", {"window": 4, "stride": 2}), True),
         (("captum.integrated_gradients", {}), ("captum.saliency", {}), False),
         (("captum.layer_grad_cam", {}), ("captum.layer_grad_cam", {}), True),
     ],

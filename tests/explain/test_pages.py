@@ -54,7 +54,7 @@ def network(categories: tuple[str, ...] = ("cat", "dog", "elk"), act: nn.Module 
 
 
 def test_both_results_have_their_page() -> None:
-    assert {"prediction_page", "strongest_page"} <= set(registry().pages)
+    assert {"predictions", "strongest_units"} <= set(registry().pages)
 
 
 def test_one_photograph_stands_beside_its_categories(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from interpret.errors import StepError
 from interpret.graph import own_field, receptive_field
-from interpret.images import Images, Sample
+from interpret.images import Images, InputSpec, Sample
 from interpret.network import Network, wrap
 from interpret.plugin.interfaces import renderer_input
 from interpret_figures.display import OUTSIDE
@@ -24,13 +24,14 @@ from interpret_figures.page import TIMES
 from interpret_figures.photographs import Photographs
 from interpret_topk import Exemplars, mine
 from interpret_topk.renderers import ExemplarGrid
-from interpret_topk.renderers.exemplar_grid import neurons_of
+from interpret_topk.renderers.exemplar_grid import neurons_of, seen
 from interpret_topk.renderers.unit_pages import EMPTY
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "figures"))
 from seen import find_all, pixels
 
 SIZE = 16
+SPEC = InputSpec((SIZE, SIZE))
 
 
 class Ramps(Images):
@@ -202,3 +203,9 @@ def test_what_was_mined_before_says_what_to_do(tmp_path: Path) -> None:
 
 def test_it_draws_exemplars() -> None:
     assert renderer_input(ExemplarGrid) is Exemplars
+
+
+def test_a_gate_is_named() -> None:
+    assert seen(replace(mine(small(), Ramps(), ["1"], 2)["1"], mixed_by="gates"), (5, 5), SPEC).endswith(
+        f"receptive field 5 {TIMES} 5 pixels, but for gates"
+    )

@@ -199,6 +199,33 @@ def test_a_token_has_a_patch_of_its_own() -> None:
     assert found.own.boxes(found.position).tolist() == expected  # type: ignore[union-attr]
 
 
+class Gated(nn.Module):
+    """A convolution, and a gate that reads the whole map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gate, self.last = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 5, 3)
+        self.head = nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        x = x * torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+        found: Tensor = self.head(self.last(x).mean((2, 3)))
+        return found
+
+
+def test_a_gate_leaves_neurons_their_windows_and_is_named() -> None:
+    torch.manual_seed(0)
+    network = wrap(Gated().eval(), input_size=12)
+    found = mine(network, Labelled(torch.randn(5, 3, 12, 12)), ["last"], 2)["last"]
+    assert receptive_field(network, "last").stride == (0, 0)
+    assert found.field is not None
+    assert found.field.size == (5, 5)
+    assert found.mixed_by == "an operation on whole maps"
+    y, x = found.position[0, 0].tolist()
+    assert found.field.boxes(found.position)[0, 0].tolist() == [y, x, y + 5, x + 5]
+
+
 def without(tree: Any, names: set[str]) -> Any:
     """What a file of before held."""
     if isinstance(tree, dict):

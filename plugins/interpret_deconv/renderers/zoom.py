@@ -33,7 +33,7 @@ AROUND = 3
 WORTH = 0.85
 """The largest square that is worth a cut, as a part of the shorter side of what is stored."""
 
-LEAST = 1 / 4
+LEAST = 1 / 8
 """The smallest square that is shown, as a part of the image's shorter side."""
 
 
@@ -46,7 +46,7 @@ def zoomed(layer: LayerProjections, image: tuple[int, int]) -> LayerProjections:
     """The same neurons, cropped to equal squares around their signals where fields nearly fill the image.
 
     The side is the smallest with which three quarters of the squares hold 90 % of their projection's energy,
-    and at least a quarter of the image. A layer stays as it is where its neurons see a smaller part of the
+    and at least an eighth of the image. A layer stays as it is where its neurons see a smaller part of the
     image, where it has no signal, and where only a square about as large as what is stored is enough.
 
     Args:

@@ -20,7 +20,7 @@ LINES = 2_000
 class PredictionPage(Page[Predictions]):
     """Each image beside its most probable categories, and where its label stands."""
 
-    name: ClassVar[str] = "prediction_page"
+    name: ClassVar[str] = "predictions"
 
     def compose(self, result: Predictions, context: PageContext) -> Iterable[Sheet]:
         """A page for each of a few images, and a table of all where there are several."""

@@ -28,7 +28,7 @@ SIDE, BETWEEN = 128, 2
 class StrongestPage(Page[StrongestUnits]):
     """For each image the strongest units of every layer, where each stands, and what drives it."""
 
-    name: ClassVar[str] = "strongest_page"
+    name: ClassVar[str] = "strongest_units"
 
     def compose(self, result: StrongestUnits, context: PageContext) -> Iterable[Sheet]:
         """A page for each of the first images."""

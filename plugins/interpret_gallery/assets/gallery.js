@@ -279,7 +279,7 @@
           ...options.map(([value, text]) => make("option", { value }, text)));
         return make("label", {}, label, select);
       };
-      const text = make("input", { type: "search", placeholder: this.set.categories.length ? "category, photograph, unit" : "photograph or unit", "aria-label": "Show units with this category, photograph or number",
+      const text = make("input", { type: "search", placeholder: "name or number", "aria-label": "Show units with this category, photograph or number",
         oninput: (event) => { this.state.text = event.target.value; this.draw(); } });
       if (this.set.categories.length) {
         const id = `categories-${Math.abs([...this.set.layer].reduce((sum, letter) => sum * 31 + letter.codePointAt(0) | 0, 7))}`;

@@ -52,6 +52,8 @@ def _target_map(maps: Sweep, categories: Sequence[str], show: Show) -> WindowMap
     name = asked(maps, categories)
     what = f"probability of {name}" if maps.has_probability else f"output of {name}"
     values, scale = maps.value.double().numpy(), target_scale(maps)
+    if maps.has_probability:  # of a thousand categories few are near 1; the bar tells where the scale ends
+        scale = replace(scale, high=max(float(values.max()), maps.unoccluded_value))
     pixels, bar = _drawn(scale, values, show)
     return WindowMap(name if name == "output" else what, values, maps.unoccluded_value, pixels, bar)
 

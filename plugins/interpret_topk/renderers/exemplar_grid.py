@@ -163,9 +163,10 @@ def seen(mined: LayerExemplars, size: tuple[int, int], spec: InputSpec) -> str:
     pixels = f"{size[0]} {TIMES} {size[1]}"
     if size == spec.size:
         return "whole image"
-    return (
-        f"receptive field {pixels} pixels" if mined.own is None else f"the {pixels} pixels around each place"
-    )
+    if mined.own is not None:
+        return f"the {pixels} pixels around each place"
+    beyond = f", but for {mined.mixed_by}" if mined.mixed_by else ""
+    return f"receptive field {pixels} pixels{beyond}"
 
 
 def _fits(field: LayerField, image: tuple[int, int]) -> bool:
