@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from interpret.cli.explaining import Question
@@ -45,8 +45,8 @@ class Explanation:
 
     @property
     def title(self) -> str:
-        """What stands above the page: the names of the first photographs, and the model's."""
-        names = self.photographs.names
+        """What stands above the page: the file names of the first photographs, and the model's."""
+        names = [PurePath(name).name for name in self.photographs.names]
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         return f"{shown} \N{MIDDLE DOT} {self.model}{', not trained' if self.untrained else ''}"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -35,7 +35,7 @@ class Gallery(Exporter):
     def content(self) -> str:
         """A hash of the templates and of what pages share: with others the site is another one."""
         packages = {cls.__module__.partition(".")[0] for cls in registry().pages.values()}
-        folders = [Path(str(files(name))) / "pages" for name in sorted(packages)] + [OWN, ASSETS]
+        folders = [folder for name in sorted(packages) for folder in _templates_of(name)] + [OWN, ASSETS]
         found = [file for folder in folders for file in sorted(folder.glob("*.*")) if file.suffix != ".py"]
         return sha256(b"".join(sha256(file.read_bytes()).digest() for file in found)).hexdigest()
 
@@ -44,3 +44,8 @@ class Gallery(Exporter):
         opened = [open_run(path, allow=self.allow) for path in runs]
         build = build_site if self.layout == "site" else build_page
         return build(opened, folder, self.title)
+
+
+def _templates_of(module: str) -> list[Path]:
+    """Where the templates of a package lie; a plugin that is a single file has none."""
+    return [Path(place) / "pages" for place in getattr(sys.modules.get(module), "__path__", ())]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +16,7 @@ from browsing import settle
 from site_fixtures import HOSTILE, pages, photographs, run
 
 import interpret
-from interpret.plugin import Page, PageContext, Sheet
+from interpret.plugin import Page, PageContext, Sheet, registry
 from interpret.run import export_runs, open_run
 from interpret_gallery import Chart, Gallery, Series, chart, data, save_picture
 from interpret_gallery.building import build_site
@@ -244,3 +246,13 @@ def test_runs_of_one_name_are_told_apart_and_none_is_shown_twice(tmp_path):
         assert f"Make {name} again" in front.words
     assert run_names([Path("/a/b/x"), Path("/a/c/x"), Path("/y")]) == ["b/x", "c/x", "y"]
     assert run_names([Path("/a/x"), Path("/x")]) == ["a/x", "/x"]
+
+
+def test_a_plugin_of_a_single_file_has_no_templates(tmp_path, monkeypatch):
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "scenes", "limit": 5})
+    single = ModuleType("single_file_plugin")
+    monkeypatch.setitem(sys.modules, single.__name__, single)
+    monkeypatch.setattr(Own, "__module__", single.__name__)
+    both = replace(registry(), pages={**registry().pages, Own.name: Own})
+    monkeypatch.setattr("interpret_gallery.exporter.registry", lambda: both)
+    assert pages(gallery_of(out))["index.html"].missing() == []

@@ -167,6 +167,12 @@ def test_names_of_strangers_stay_text(tmp_path):
     assert "<" not in (context.folder / sheets[1].scripts[0]).read_text()
 
 
+def test_a_fall_that_cannot_be_seen_in_the_numbers_is_none():
+    maps = maps_of([[0.8999, 0.9], [0.9, 0.9]], starts=((0, 8), (0, 8)))
+    said = outcome(maps, "star", lowest_place(maps))
+    assert said == "Wherever it is covered, star does not fall below 0.90."
+
+
 def test_what_never_falls_is_said_so():
     maps = maps_of([[0.95, 0.97], [0.96, 0.99]], starts=((0, 8), (0, 8)))
     assert (

@@ -129,7 +129,7 @@ def ends(maps: Sweep) -> list[str]:
 def outcome(maps: Sweep, name: str, lowest: tuple[int, int]) -> str:
     """What covering the place where the target is least probable does to it, in a sentence."""
     before, after = ends(maps)
-    if float(maps.value.min()) >= maps.unoccluded_value:
+    if before == after or float(maps.value.min()) >= maps.unoccluded_value:
         return f"Wherever it is covered, {name} does not fall below {before}."
     top, left = int(maps.rows[lowest[0]]), int(maps.columns[lowest[1]])
     return f"Covered at row {top}, column {left}, {name} falls from {before} to {after}."
