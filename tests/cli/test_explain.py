@@ -116,7 +116,7 @@ def test_json_holds_what_was_found_and_nothing_is_computed_twice(
     row, column = swept.rows.tolist().index(top), swept.columns.tolist().index(left)
     assert float(swept.drop[row, column]) == pytest.approx(float(swept.drop.max()), abs=1e-6)
     assert [item["method"] for item in photo["attributions"]] == [
-        "captum.deconvolution", "captum.layer_grad_cam", "captum.deconvolution", "captum.layer_grad_cam",
+        "captum.layer_grad_cam", "captum.layer_grad_cam", "captum.deconvolution", "captum.deconvolution",
     ]  # fmt: skip
     assert set(photo["strongest"]) == {"layer1", "layer2", "layer3", "layer5"}
     assert all(Path(folder, "result.json").is_file() for folder in told["results"].values())
@@ -292,7 +292,8 @@ def test_who_forgets_the_weights_is_told(choice: ModelChoice, untrained: bool) -
 def test_the_occluder_is_an_eighth_of_the_image_and_every_step_is_checked() -> None:
     network = interpret.load_model("zfnet:scenes")
     steps = {**first_steps(network), **further_steps(network, find_questions(network, ["1"]))}
-    assert list(steps)[:4] == ["predict", "occlusion", "captum_grad_cam", "strongest"]
+    assert list(steps)[:4] == ["predict", "occlusion", "captum_grad_cam", "occlusion_1"]
+    assert list(steps)[-3:] == ["strongest", "captum_deconvolution", "captum_deconvolution_1"]
     assert (steps["occlusion"]["window"], steps["occlusion"]["stride"]) == (12, 6)
     assert steps["occlusion"]["layers"] == ["layer5"]
     assert steps["occlusion_1"]["target"] == 1
