@@ -90,6 +90,19 @@ def test_units_are_found_by_category_photograph_and_number(visit, gallery, mined
     assert "No unit fits" in page.locator("main").inner_text()
 
 
+def test_enter_leads_to_the_unit_whose_number_is_typed(visit, gallery):
+    page = visit(gallery, LAYER)
+    page.keyboard.press("/")
+    page.keyboard.type("no such thing")
+    page.keyboard.press("Enter")
+    assert "#" not in page.url
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("6")
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#6")
+    assert page.get_by_role("heading", name="Unit 6").is_visible()
+
+
 def test_a_unit_shows_its_exemplars_and_their_photographs(visit, gallery, mined, categories):
     page = visit(gallery, LAYER)
     page.locator(".tile a").nth(7).click()

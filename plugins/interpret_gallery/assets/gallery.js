@@ -280,7 +280,8 @@
         return make("label", {}, label, select);
       };
       const text = make("input", { type: "search", placeholder: "name or number", "aria-label": "Show units with this category, photograph or number",
-        oninput: (event) => { this.state.text = event.target.value; this.draw(); } });
+        oninput: (event) => { this.state.text = event.target.value; this.draw(); },
+        onkeydown: (event) => { if (event.key === "Enter") this.linkOf(event.target.value.trim())?.click(); } });
       if (this.set.categories.length) {
         const id = `categories-${Math.abs([...this.set.layer].reduce((sum, letter) => sum * 31 + letter.codePointAt(0) | 0, 7))}`;
         text.setAttribute("list", id);
@@ -296,6 +297,7 @@
         this.set.kinds.length > 1 ? choose("As", "kind", this.set.kinds.map((kind) => [kind, KINDS[kind] || kind])) : null,
         this.count);
     }
+    linkOf(text) { return /^\d+$/.test(text) ? this.grid.querySelector(`[data-unit="${Number(text)}"] a`) : null; }
     chosen() {
       const { sort, only, text } = this.state;
       const wanted = text.trim().toLowerCase();
