@@ -181,7 +181,10 @@ def run_pass(module: nn.Module, x: Tensor) -> Any:
         raise
     except Exception as error:
         shape, images = tuple(x.shape[1:]), "one image" if len(x) == 1 else f"{len(x)} images together"
-        cure = "Give wrap() the input_size, mean and std it was trained with."
+        cure = (
+            "Give wrap(), or the model as parameters, the input_size, mean and std it was trained with; "
+            "there are as many channels as means."
+        )
         if len(x) > 1:
             cure = f"It must take any number of images (n, c, h, w). {SKIP}"
         raise ModelError(

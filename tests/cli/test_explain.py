@@ -35,6 +35,13 @@ from interpret.plugin import registry
 from interpret_explain import predict
 from interpret_occlusion import sweep
 
+GREY = """
+from torch import nn
+
+class Grey(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 3))
+"""
 PROGRAM = "from interpret.cli import main; main()"
 NETS = """
 from torch import nn
@@ -314,6 +321,19 @@ def test_a_pipeline_that_its_user_has_changed_is_kept(tmp_path: Path) -> None:
     other = write_pipeline(tmp_path, pipeline)
     assert other != file
     assert file.read_text().endswith("# mine\n")
+
+
+def test_a_network_of_one_channel_is_explained_as_its_error_says(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(here / "grey.png")
+    monkeypatch.syspath_prepend(here)
+    (here / "grey_net.py").write_text(GREY)
+    asked = ["explain", "grey.png", "--model", "grey_net:Grey", "--model-option", "input_size=16"]
+    assert call(asked) == 2
+    assert "or the model as parameters, the input_size, mean and std" in capsys.readouterr().err
+    assert call([*asked, "--model-option", "mean=[0.5]", "--model-option", "std=[0.5]", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] == {}
 
 
 def test_a_target_that_is_predicted_is_asked_about_once(
