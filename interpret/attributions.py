@@ -88,7 +88,7 @@ class Attributions(Result):
             return self.categories[target]
         return "the output" if self.outputs == 1 else f"class {target}"
 
-    def numbers(self, place: int) -> dict[str, Any]:
+    def image_numbers(self, place: int) -> dict[str, Any]:
         """Who was asked about in the image at a place of the dataset, and what the method says of it."""
         rows = (self.image == place).nonzero().flatten().tolist()
         return {"attributions": list(map(self._row, rows))} if rows else {}

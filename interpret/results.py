@@ -87,7 +87,7 @@ class Result(Record):
         """The same as its ``repr``, with its warnings, as a notebook shows it."""
         return as_html(type(self).__name__, rows_of(self), warnings_of(self))
 
-    def numbers(self, place: int) -> dict[str, Any]:  # noqa: ARG002 - for results that tell of single images
+    def image_numbers(self, place: int) -> dict[str, Any]:  # noqa: ARG002 - for results that tell of single images
         """What it holds of the image at a place of the dataset, as plain values for programs (JSON).
 
         Empty where it says nothing of this image.

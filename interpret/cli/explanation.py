@@ -53,7 +53,7 @@ class Explanation:
     def read(self, step: str) -> None:
         """Take in what a step says of each photograph."""
         result = load(self.folder / step).as_loaded()
-        self.found[step] = {place: result.numbers(place) for place in self.photographs.places}
+        self.found[step] = {place: result.image_numbers(place) for place in self.photographs.places}
 
     def unanswered(self, questions: Sequence[Question]) -> list[Question]:
         """The questions without that about the class predicted of all photographs: it is asked anyway."""

@@ -41,3 +41,17 @@ class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         see = self._see_uncompiled if "torch._dynamo" in sys.modules else self.see
         return see(func, args, kwargs or {})
+
+
+def _skip(function: Any) -> None:
+    """Keep the compiler, once somebody imports it, from looking into a function: it could not pass over `see`."""
+    frames: Any = torch._C._dynamo.eval_frame
+    if hasattr(frames, "set_code_exec_strategy"):
+        action = frames._FrameAction
+        strategy = frames._FrameExecStrategy(action.SKIP, action.DEFAULT)
+        frames.set_code_exec_strategy(function.__code__, strategy)
+    else:  # another version of PyTorch: as it does itself, with the import
+        Mode.__torch_dispatch__ = torch._disable_dynamo(function)  # type: ignore[attr-defined,method-assign]
+
+
+_skip(Mode.__torch_dispatch__)

@@ -74,7 +74,7 @@ class Predictions(Result):
         """What was left out."""
         return _unreadable(self.skipped)
 
-    def numbers(self, place: int) -> dict[str, Any]:
+    def image_numbers(self, place: int) -> dict[str, Any]:
         """The predictions of the image at a place of the dataset, as plain values."""
         rows = (self.image == place).nonzero().flatten().tolist()
         return self._row(rows[0]) if rows else {}
@@ -131,7 +131,7 @@ class StrongestUnits(Result):
         notes = (f"{layer} could not be projected: {note}" for layer, note in self.notes.items())
         return (*notes, *_unreadable(self.skipped))
 
-    def numbers(self, place: int) -> dict[str, Any]:
+    def image_numbers(self, place: int) -> dict[str, Any]:
         """The neurons of the image at a place of the dataset, as plain values."""
         found = {name: layer.of_images([place]) for name, layer in self.layers.items()}
         strongest = {name: list(map(_neuron, *_columns(layer))) for name, layer in found.items()}

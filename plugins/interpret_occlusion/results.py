@@ -308,7 +308,7 @@ class OcclusionMaps(Result):
     attribution = OfOne(lambda sweep: sweep.attribution)
     per_pixel = OfOne(lambda sweep: sweep.per_pixel)
 
-    def numbers(self, place: int) -> dict[str, Any]:
+    def image_numbers(self, place: int) -> dict[str, Any]:
         """The target of the image at a place of the dataset, and where covering it matters most."""
         rows = (self.image == place).nonzero().flatten().tolist()
         return {"occlusion": [_numbers(self.maps[row], self.categories) for row in rows]} if rows else {}

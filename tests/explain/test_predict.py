@@ -84,7 +84,7 @@ def test_sigmoids_are_probabilities_that_do_not_add_up() -> None:
 def test_one_output_is_a_value_and_no_probability() -> None:
     found = predict(network(1), [image(-4.5)])
     assert not found.has_probability
-    assert found.numbers(0) == {"predictions": [{"category": "class 0", "index": 0, "value": -4.5}]}
+    assert found.image_numbers(0) == {"predictions": [{"category": "class 0", "index": 0, "value": -4.5}]}
 
 
 def test_where_the_label_stands_among_all() -> None:
@@ -96,12 +96,12 @@ def test_where_the_label_stands_among_all() -> None:
     assert isnan(found.label_score[2])
     share = dict(by_hand([0, 1, 2, 3, 4, 5, 6], 7))[2]
     assert found.label_score[0].item() == pytest.approx(share, abs=1e-12)
-    assert found.numbers(0)["label"] == {
+    assert found.image_numbers(0)["label"] == {
         "category": "cat", "index": 2, "rank": 4, "probability": found.label_score[0].item(),
     }  # fmt: skip
-    assert "label" not in found.numbers(2)
-    assert found.numbers(7) == {}
-    json.dumps([found.numbers(place) for place in range(3)])
+    assert "label" not in found.image_numbers(2)
+    assert found.image_numbers(7) == {}
+    json.dumps([found.image_numbers(place) for place in range(3)])
 
 
 def test_parts_merge_to_the_whole_in_any_order() -> None:
@@ -145,7 +145,7 @@ def test_it_is_stored_and_loaded(tmp_path: Path) -> None:
     found.save(tmp_path)
     again = load(tmp_path)
     assert isinstance(again, Predictions)
-    assert again.numbers(0) == found.numbers(0)
+    assert again.image_numbers(0) == found.image_numbers(0)
 
 
 def test_the_table_holds_every_name_as_text(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_what_cannot_be_projected_has_its_boxes_and_says_why() -> None:
         assert found[name].patches.shape[1:] == (3, 0, 0)
         assert torch.equal(found[name].box, rectified[name].box)
         assert torch.equal(found[name].unit, rectified[name].unit)
-    assert "not_projected" in found.numbers(0)
+    assert "not_projected" in found.image_numbers(0)
 
 
 def test_what_cannot_be_traced_has_whole_images() -> None:
@@ -167,7 +167,7 @@ def test_an_image_that_excites_nothing_has_no_units() -> None:
     net = silent(3, (6, 6))
     found = strongest_units(net, torch.zeros(1, 3, 6, 6), ["1"])
     assert len(found["1"].unit) == 0
-    assert found.numbers(0) == {}
+    assert found.image_numbers(0) == {}
 
 
 def test_it_is_stored_loaded_and_written_as_json(tmp_path: Path) -> None:
@@ -175,8 +175,8 @@ def test_it_is_stored_loaded_and_written_as_json(tmp_path: Path) -> None:
     found.save(tmp_path)
     again = load(tmp_path)
     assert isinstance(again, StrongestUnits)
-    numbers = again.numbers(1)
-    assert numbers == json.loads(json.dumps(found.numbers(1)))
+    numbers = again.image_numbers(1)
+    assert numbers == json.loads(json.dumps(found.image_numbers(1)))
     assert set(numbers["strongest"]["4"][0]) == {"unit", "value", "position", "box"}
     with pytest.raises(UnknownNameError):
         again["1"]

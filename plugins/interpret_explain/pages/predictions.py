@@ -33,7 +33,7 @@ class PredictionPage(Page[Predictions]):
 
 def _sheet(result: Predictions, place: int, context: PageContext, *, alone: bool) -> Sheet:
     """The page of one image."""
-    photo, numbers = context.photo(place, result), result.numbers(place)
+    photo, numbers = context.photo(place, result), result.image_numbers(place)
     body = render(
         "interpret_explain",
         "prediction.html",
@@ -68,7 +68,7 @@ def _table(result: Predictions) -> str:
     of_labels = ["label", "place of the label"] if labelled else []
     rows = []
     for place in result.image.tolist()[:LINES]:
-        numbers = result.numbers(place)
+        numbers = result.image_numbers(place)
         first, label = numbers["predictions"][0], numbers.get("label", {})
         beside = [label.get("category"), label["rank"] + 1 if label else None] if labelled else []
         rows.append([result.ids[str(place)], first["category"], first[_score_name(result)], *beside])

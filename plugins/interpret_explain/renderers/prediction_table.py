@@ -35,7 +35,7 @@ class PredictionTable(Renderer[Predictions]):
 def document(result: Predictions) -> Document:
     """A row for each image and category, and what the numbers are; its bare numbers have all their digits."""
     score = "probability" if result.has_probability else "value"
-    found = [(result.ids[str(place)], result.numbers(place)) for place in result.image.tolist()]
+    found = [(result.ids[str(place)], result.image_numbers(place)) for place in result.image.tolist()]
     rows = [row for name, numbers in found for row in _rows(name, numbers, score)]
     head = ["image", "category", score]
     records = [record for name, numbers in found for record in _records(name, numbers, score)]
