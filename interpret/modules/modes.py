@@ -44,7 +44,7 @@ class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _skip(function: Any) -> None:
-    """Keep the compiler, once somebody imports it, from looking into a function: it could not pass over `see`."""
+    """Keep the compiler, once somebody imports it, from a function: it could not pass over `see` in it."""
     frames: Any = torch._C._dynamo.eval_frame
     if hasattr(frames, "set_code_exec_strategy"):
         action = frames._FrameAction
