@@ -50,7 +50,8 @@ def export_runs(
     Args:
         runs: Run folders; one that is given again is shown once.
         exporter: What makes the files.
-        folder: Where they go; None: a folder of the first run that is called after the exporter.
+        folder: Where they go; None: a folder of the first run that is called after the exporter, and of
+            several runs says how many.
         anew: Write it again even if nothing has changed.
         growing: The runs go on: what is written is never taken for their whole.
 
@@ -60,7 +61,7 @@ def export_runs(
     allow = tuple(getattr(exporter, "allow", ()))
     once = {path.resolve(): path for path in reversed(runs)}
     opened = [open_run(path, allow=allow) for path in reversed(once.values())]
-    target = folder or default_folder_of(opened[0], exporter)
+    target = folder or default_folder_of(opened, exporter)
     key = "" if growing else _key(opened, exporter)
     if not (anew or growing) and (first := _kept(target, key)):
         return Exported(target, first, kept=True)
@@ -75,9 +76,9 @@ def export_runs(
     return Exported(target, target / name)
 
 
-def default_folder_of(run: OpenedRun, exporter: Exporter) -> Path:
-    """A folder of the run that is called after the exporter, and is no step's."""
-    name = exporter.name
+def default_folder_of(runs: Sequence[OpenedRun], exporter: Exporter) -> Path:
+    """A folder of the first run that is called after the exporter and is no step's; of several another."""
+    run, name = runs[0], exporter.name if len(runs) == 1 else f"{exporter.name}-of-{len(runs)}-runs"
     while name in run.pipeline.steps:
         name += "-of-run"
     return inside(run.folder, name)

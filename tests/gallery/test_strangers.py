@@ -256,3 +256,11 @@ def test_a_plugin_of_a_single_file_has_no_templates(tmp_path, monkeypatch):
     both = replace(registry(), pages={**registry().pages, Own.name: Own})
     monkeypatch.setattr("interpret_gallery.exporter.registry", lambda: both)
     assert pages(gallery_of(out))["index.html"].missing() == []
+
+
+def test_several_runs_do_not_replace_the_gallery_of_one(tmp_path):
+    runs = [run(tmp_path / name, {"strongest": STRONGEST}, {"name": "scenes", "limit": 3}) for name in "ab"]
+    alone, both = export_runs(runs[:1], Gallery()), export_runs(runs, Gallery())
+    assert alone.first.is_file()
+    assert both.folder == runs[0] / "gallery-of-2-runs"
+    assert export_runs(runs[:1], Gallery()).kept
