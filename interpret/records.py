@@ -50,6 +50,11 @@ class Record:
         super().__init_subclass__(**kwargs)
         if "__repr__" not in vars(cls):  # or @dataclass would put one there that prints every number
             cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+        for name in vars(cls).get(
+            "__annotations__", {}
+        ):  # or @dataclass would take the method for its default
+            if name not in vars(cls) and isinstance(getattr(cls, name, None), types.FunctionType):
+                setattr(cls, name, dataclasses.field())
         Record.registered[_kind(cls)] = cls
         for kind in cls.__dict__.get("former_kinds", ()):
             Record.registered.setdefault(kind, cls)

@@ -267,3 +267,17 @@ def test_words():
     assert as_text("T", {}) == "T"
     assert "&lt;b&gt;" in as_html("<b>", {"<b>": "<b>"}, ["<b>"])
     assert "<b>" not in as_html("<b>", {"<b>": "<b>"}, ["<b>"])
+
+
+def test_fields_of_third_parties_may_be_called_like_methods():
+    @dataclass(frozen=True)
+    class Told(Result):
+        summary: str
+        warnings: tuple[str, ...]
+        count: int
+
+    told = Told("short", ("hot",), 3)
+    assert (told.summary, told.warnings, told.count) == ("short", ("hot",), 3)
+    assert "3" in repr(told)
+    with pytest.raises(TypeError, match="missing 3 required"):
+        Told()
