@@ -27,7 +27,7 @@ from interpret.targets import Targets
 from interpret_captum import library as captum
 from interpret_captum.copies import NONLINEAR, ModuleCopy, quiet, warn_of_plain_gradients
 from interpret_deconv import LayerProjections, Projections
-from interpret_deconv.cutting import MAX_MB, cut
+from interpret_deconv.cutting import MAX_MB, MaxMegabytes, cut
 from interpret_deconv.mined import choose, empty_projections, in_images, mined_layers, packed
 from interpret_deconv.own_patches import OwnPatches, with_own_patches
 from interpret_deconv.projection import LayerProjector
@@ -48,13 +48,7 @@ class _NeuronProbe(Probe):
     batch_size: int = Field(
         32, ge=1, le=4096, description="Neurons that go through the whole network at once."
     )
-    max_mb: int = Field(
-        MAX_MB,
-        ge=1,
-        le=10**6,
-        description="Megabytes that the projections of one layer may take; of larger ones the square that "
-        "holds most of each is kept.",
-    )
+    max_mb: MaxMegabytes = MAX_MB
 
     def run(self, network: Network, images: Images, exemplars: Exemplars) -> Projections:
         """Project the strongest neurons; each of their images is read once.

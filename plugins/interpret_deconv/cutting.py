@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from math import isqrt
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import Field
 from torch import Tensor
 
 from interpret_deconv.results import LayerProjections
 from interpret_deconv.spots import fullest
 
-__all__ = ["MAX_MB", "cut", "cut_caption", "kept_size"]
+__all__ = ["MAX_MB", "MaxMegabytes", "cut", "cut_caption", "kept_size"]
 
 
 MAX_MB = 195
 """Megabytes that the projections of a layer may take, unless another number is asked for."""
+
+MaxMegabytes: TypeAlias = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=10**6,
+        description="Megabytes that the projections of one layer may take; of larger ones the square that "
+        "holds most of each is kept.",
+    ),
+]
+"""The parameter of the probes that store projections."""
 
 MEGABYTE, BYTES = 10**6, 2
 """Bytes in a megabyte, and of each value."""

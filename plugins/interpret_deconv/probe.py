@@ -18,7 +18,7 @@ from interpret.plugin import Probe
 from interpret.progress import track
 from interpret.run import cached_pieces
 from interpret_deconv.choices import Engine, Nonlinear, Norm, Rule, Unpool, as_rules
-from interpret_deconv.cutting import MAX_MB
+from interpret_deconv.cutting import MAX_MB, MaxMegabytes
 from interpret_deconv.mined import choose, empty_projections, in_images, mined_layers, store
 from interpret_deconv.own_patches import own_patches, with_own_patches
 from interpret_deconv.projection import LayerProjector
@@ -60,13 +60,7 @@ class Deconv(Probe):
     )
     random_seed: int = Field(0, ge=0, description="Start of the random choice of units.")
     batch_size: int = Field(32, ge=1, le=4096, description="Images that are held at once.")
-    max_mb: int = Field(
-        MAX_MB,
-        ge=1,
-        le=10**6,
-        description="Megabytes that the projections of one layer may take; of larger ones the square that "
-        "holds most of each is kept.",
-    )
+    max_mb: MaxMegabytes = MAX_MB
 
     def run(self, network: Network, images: Images, exemplars: Exemplars) -> Projections:
         """Project the strongest neurons; each of their images is read once; a stopped step goes on.
