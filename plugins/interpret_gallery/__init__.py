@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from interpret.plugin import Exporter, Page, hookimpl
 
 if TYPE_CHECKING:
-    from interpret_gallery.beside import Glance, photographs_beside
+    from interpret_gallery.beside import Glance, photograph_names, photographs_beside
     from interpret_gallery.charts import Chart, Series, chart, write_cover
     from interpret_gallery.context import own_names, photographs, step_names
     from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
@@ -47,6 +47,7 @@ __all__ = [
     "chart",
     "from_file",
     "own_names",
+    "photograph_names",
     "photographs",
     "photographs_beside",
     "render",
@@ -66,7 +67,7 @@ __all__ = [
 
 
 _HOMES = {
-    "beside": "Glance photographs_beside",
+    "beside": "Glance photograph_names photographs_beside",
     "charts": "Chart Series chart write_cover",
     "context": "own_names photographs step_names",
     "data": "Picture Piece save_picture strip write_data",

@@ -17,7 +17,7 @@ from interpret_figures.colours import HEAT, Scale
 from interpret_figures.colours import overlaid as laid_over
 from interpret_figures.pairs import picture_size
 from interpret_figures.text import number
-from interpret_gallery.beside import Glance, photographs_beside
+from interpret_gallery.beside import Glance, photograph_names, photographs_beside
 from interpret_gallery.data import Picture, save_picture, strip
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Cell, Link, Table, table
@@ -38,7 +38,7 @@ class AttributionsPage(Page[Attributions]):
         """An overview of the photographs, and a sheet for each; of a single one that sheet alone."""
         if len(result.maps) < 2:
             return [_image_sheet(result, place, context) for place in range(len(result.maps))]
-        names = _names(result)
+        names = photograph_names(len(result.maps))
         sheets = [_image_sheet(result, place, context, name) for place, name in enumerate(names)]
         return sheets if context.one_page else [_overview(result, context, names), *sheets]
 
@@ -55,16 +55,10 @@ class AttributionsPage(Page[Attributions]):
                 f"by {result.method}",
             )
             for result, context in results
-            for place, name in enumerate(_names(result))
+            for place, name in enumerate(photograph_names(len(result.maps)))
         ]
         contexts = [context for _, context in results]
         return photographs_beside("Attributions side by side", contexts, found)
-
-
-def _names(result: Attributions) -> list[str]:
-    """The names of the photographs' sheets."""
-    count = len(result.maps)
-    return [f"photograph-{place + 1}" for place in range(count)] if count > 1 else [""]
 
 
 def _overview(result: Attributions, context: PageContext, names: Sequence[str]) -> Sheet:

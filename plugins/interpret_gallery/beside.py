@@ -13,7 +13,7 @@ from interpret_gallery.context import step_names
 from interpret_gallery.data import Picture, save_picture
 from interpret_gallery.templates import render
 
-__all__ = ["Glance", "photographs_beside"]
+__all__ = ["Glance", "photograph_names", "photographs_beside"]
 
 MOST = 100
 """Photographs on a page: each is a picture for every step."""
@@ -42,6 +42,16 @@ class Glance:
     text: str = ""
 
 
+def photograph_names(count: int) -> list[str]:
+    """The names of the sheets of so many photographs; a single one is the first page of its step.
+
+    Example:
+        >>> photograph_names(2), photograph_names(1)
+        (['photograph-1', 'photograph-2'], [''])
+    """
+    return [f"photograph-{place + 1}" for place in range(count)] if count > 1 else [""]
+
+
 def photographs_beside(title: str, contexts: Sequence[PageContext], found: Sequence[Glance]) -> list[Sheet]:
     """A page with every photograph that several steps show; none where there is no such photograph.
 
@@ -64,7 +74,7 @@ def photographs_beside(title: str, contexts: Sequence[PageContext], found: Seque
         for place, (name, group) in enumerate(shared[:MOST])
     ]
     body = render("interpret_gallery", "beside.html", rows=rows, hidden=len(shared) - len(rows))
-    return [Sheet(title, body, name=title, summary=" and ".join(names.values()))]
+    return [Sheet(title, body, name=title, summary=", ".join(names.values()))]
 
 
 def _thumbnail(one: Glance, step: str, key: str) -> tuple[str, Picture, str, str, str]:

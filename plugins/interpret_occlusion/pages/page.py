@@ -17,6 +17,7 @@ from interpret_gallery import (
     Link,
     Picture,
     Table,
+    photograph_names,
     photographs_beside,
     render,
     save_picture,
@@ -45,7 +46,7 @@ class OcclusionPage(Page[OcclusionMaps]):
         """An overview of the photographs, and a sheet for each; of a single one that sheet alone."""
         if len(result) < 2:
             return [image_sheet(result, place, context) for place in range(len(result))]
-        names = _names(result)
+        names = photograph_names(len(result))
         sheets = [image_sheet(result, place, context, name) for place, name in enumerate(names)]
         return sheets if context.one_page else [overview(result, context, names), *sheets]
 
@@ -62,15 +63,10 @@ class OcclusionPage(Page[OcclusionMaps]):
                 f" {ARROW} ".join(ends(result.maps[place])),
             )
             for result, context in results
-            for place, name in enumerate(_names(result))
+            for place, name in enumerate(photograph_names(len(result)))
         ]
         contexts = [context for _, context in results]
         return photographs_beside("Occlusion side by side", contexts, found)
-
-
-def _names(result: OcclusionMaps) -> list[str]:
-    """The names of the photographs' sheets."""
-    return [f"photograph-{place + 1}" for place in range(len(result))] if len(result) > 1 else [""]
 
 
 def overview(result: OcclusionMaps, context: PageContext, names: Sequence[str]) -> Sheet:

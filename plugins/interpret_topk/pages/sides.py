@@ -41,7 +41,7 @@ def sides_sheet(title: str, sides: Sequence[Side]) -> Sheet:
         if layer in side.units
     ]
     body = render("interpret_topk", "sides.html", sources=sources, table=_table(sides), chart=_chart(sides))
-    return Sheet(title, body, name=title, summary=" and ".join(_names(sides)))
+    return Sheet(title, body, name=title, summary=", ".join(_names(sides)))
 
 
 def _names(sides: Sequence[Side]) -> list[str]:
