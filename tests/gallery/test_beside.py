@@ -31,7 +31,7 @@ def test_photographs_of_two_sweeps_stand_beside_each_other(tmp_path):
     (tmp_path / "compare").mkdir()
     contexts = context_of(tmp_path, Squares(), "one"), context_of(tmp_path, Squares(), "other")
     (sheet,) = OcclusionPage().compare(list(zip((first, second), contexts, strict=True)))
-    assert sheet.summary == "one and other"
+    assert sheet.summary == "one, other"
     found = links(sheet)
     assert [url for url, _ in found] == ["../steps/one/photograph-1.html", "../steps/other/index.html"]
     for _, picture in found:
