@@ -92,6 +92,12 @@ class HuggingFaceDataset(Dataset):
         return name, found[name]
 
 
+class Hf(HuggingFaceDataset):
+    """The same as ``huggingface``, by the name that Hugging Face's URLs begin with."""
+
+    name: ClassVar[str] = "hf"
+
+
 class HuggingFaceImages(Images):
     """Rows of a split; safe to read from several threads.
 

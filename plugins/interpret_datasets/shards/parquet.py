@@ -1,0 +1,281 @@
+"""Pictures in parquet files, as Hugging Face and others write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from sys import intern
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from jaxtyping import Int
+from pydantic import Field
+
+from interpret.errors import DatasetError
+from interpret.files import digest, printable
+from interpret.images import Images, Sample, open_bytes, require_unique
+from interpret.plugin import Dataset
+from interpret_datasets.folder import spread
+from interpret_datasets.shards.columns import TableColumns
+from interpret_datasets.shards.content import State, hashes, look
+from interpret_datasets.shards.labels import Said, as_labels, known_categories
+from interpret_datasets.shards.places import find_files, names_of
+from interpret_datasets.shards.rows import Address, Cells, open_table
+from interpret_datasets.shards.texts import RowIds, Texts
+from interpret_datasets.shards.urls import shown, understood
+
+PARQUET = (".parquet", ".pq")
+LONGEST_NAME, LONGEST_ID = 200, 1000
+"""Letters of a label, and of an id."""
+
+PIECE = 1 << 14
+"""Rows whose labels are read at a time."""
+
+READERS = 8
+"""Files whose descriptions and labels are read at once."""
+
+
+Rows: TypeAlias = range | Int[np.ndarray, " n"]
+
+
+class Parquet(Dataset):
+    """Pictures in parquet files, as on the Hugging Face Hub: ``path: data/train-*.parquet``.
+
+    A column holds the files of the pictures, as bytes or as Hugging Face's ``{bytes, path}``; another may
+    hold labels, as numbers or names. What Hugging Face wrote of the columns says which, else their names do.
+    """
+
+    name: ClassVar[str] = "parquet"
+
+    path: str | list[str] = Field(
+        min_length=1,
+        description="Files or folders of them, as paths or URLs (s3://, https://), with {000..012} and *.",
+    )
+    image: str = Field("", description="The column of pictures; empty: the first that holds some.")
+    label: str = Field("", description="The column of labels; empty: the first of classes, or called label.")
+    id: str = Field("", description="A column of texts or numbers that names each row; empty: FILE/ROW.")
+    categories: list[str] | str | None = Field(
+        None, description="What labels mean: names in order, or a text file with one a line."
+    )
+    limit: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="At most so many, taken at equal distances."
+    )
+
+    def open(self) -> ParquetImages:
+        """The rows and their labels; no picture is read.
+
+        Raises:
+            DatasetError: If there is no file, none can be read, or no column holds pictures.
+        """
+        files = find_files(self.path, PARQUET)
+        given = known_categories(self.categories)
+        columns, tables = self._tables(files)
+        return ParquetImages.of(tables, columns, names_of(files, PARQUET), given, self)
+
+    def _tables(self, files: Sequence[str]) -> tuple[TableColumns, list[Table]]:
+        """What every file says of itself; the first that can be read says which columns count."""
+        first = next((file for file in files if not isinstance(_schema(file), DatasetError)), None)
+        if first is None:
+            raise _failed(files[0])
+        columns = TableColumns.of(_schema(first), self.image, self.label, first)
+        with ThreadPoolExecutor(READERS) as pool:
+            return columns, list(pool.map(lambda file: _table(file, columns, self.id), files))
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is known of a file before a picture is read.
+
+    Attributes:
+        path: The file or URL.
+        state: How it was then.
+        groups: The rows of each row group; of a file that cannot be read, one row that is broken.
+        said: The label of each row.
+        ids: Their ids; empty where no column has them.
+        broken: Why it cannot be read.
+    """
+
+    path: str
+    state: State
+    groups: tuple[int, ...]
+    said: Sequence[Said]
+    ids: Sequence[str] = ()
+    broken: str = ""
+
+
+class ParquetImages(Images):
+    """Rows of parquet files; safe to read from several threads and processes, cheap to pickle.
+
+    Args:
+        cells: The column of pictures.
+        groups: How many rows each row group has, by file.
+        rows: The rows that are taken, counted over all files.
+        ids: Their ids.
+        labels: Their labels.
+        categories: What these mean.
+        broken: Why some cannot be read, by their index.
+        asked: What else the content of the pictures hangs on.
+    """
+
+    def __init__(
+        self,
+        cells: Cells,
+        *,
+        groups: Sequence[Sequence[int]],
+        rows: Rows,
+        ids: Sequence[str],
+        labels: Sequence[int | None],
+        categories: tuple[str, ...],
+        broken: Mapping[int, str],
+        asked: Sequence[object],
+    ) -> None:
+        self.cells, self.rows, self._ids, self._labels = cells, rows, ids, labels
+        self.categories, self.broken, self.asked = categories, broken, asked
+        self.groups = [(file, group) for file, counts in enumerate(groups) for group in range(len(counts))]
+        self.starts = np.cumsum([0, *(count for counts in groups for count in counts)])
+
+    @classmethod
+    def of(
+        cls,
+        tables: Sequence[Table],
+        columns: TableColumns,
+        names: Sequence[str],
+        given: tuple[str, ...],
+        asked: Parquet,
+    ) -> ParquetImages:
+        """The rows of some files, or as many as are asked for at equal distances."""
+        require_unique(names)
+        said = [one for table in tables for one in table.said]
+        if not said:
+            raise DatasetError(f"{shown(tables[0].path)} has no rows. Check dataset option 'path'.")
+        labels, categories, wrong = as_labels(said, given or columns.categories)
+        starts = np.cumsum([0, *(len(table.said) for table in tables[:-1])])
+        wrong |= {int(at): table.broken for at, table in zip(starts, tables, strict=True) if table.broken}
+        every = range(len(said))
+        rows: Rows = np.asarray(spread(every, asked.limit)) if asked.limit else every
+        return cls(
+            Cells([(table.path, table.state) for table in tables], columns.cell),
+            groups=[table.groups for table in tables],
+            rows=rows,
+            ids=_own_ids(tables, names, rows) if asked.id else RowIds(names, starts, rows),
+            labels=[labels[row] for row in rows],
+            categories=categories,
+            broken={index: wrong[row] for index, row in enumerate(rows) if row in wrong} if wrong else {},
+            asked=(names, columns, asked.id, given, asked.limit),
+        )
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The file and the row, or what the column of ids says."""
+        return self._ids
+
+    @property
+    def labels(self) -> Sequence[int | None]:
+        """The label of each row; no picture is read for them."""
+        return self._labels
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one picture."""
+        name = self._ids[index]
+        return Sample(name, open_bytes(self.read(index), name), self._labels[index])
+
+    def read(self, index: int) -> bytes:
+        """The file of a picture, as it stands in its row.
+
+        Raises:
+            DatasetError: If there is none, or the file cannot be read there.
+        """
+        index = range(len(self))[index]
+        name = self._ids[index]
+        if index in self.broken:
+            raise DatasetError(f"{name} cannot be used. {self.broken[index]}")
+        content = self.cells.read(self._address(index))
+        if content is None:
+            raise DatasetError(
+                f"{name} has no picture in its row. Leave the row out, or write the file anew."
+            )
+        return content
+
+    def _address(self, index: int) -> Address:
+        row = int(self.rows[index])
+        place = int(np.searchsorted(self.starts, row, "right")) - 1
+        return Address(*self.groups[place], row - int(self.starts[place]))
+
+    def fingerprint(self) -> str:
+        """A hash of what every file holds, of its name, and of which of its columns is what."""
+        return digest("parquet", *self.asked, *hashes([path for path, _ in self.cells.files]))
+
+
+def _own_ids(tables: Sequence[Table], names: Sequence[str], rows: Rows) -> Texts:
+    """What a column says of each row that is taken.
+
+    Raises:
+        DatasetError: If two rows have the same.
+    """
+    every = [one for table, name in zip(tables, names, strict=True) for one in table.ids or (name,)]
+    ids = Texts(every[row] for row in rows)
+    require_unique(ids)
+    return ids
+
+
+def _schema(file: str) -> Any:
+    """The schema of a file; the error where it cannot be read."""
+    try:
+        with closing(open_table(file)) as table:
+            return table.schema_arrow
+    except DatasetError as error:
+        return error
+
+
+def _failed(file: str) -> DatasetError:
+    found = _schema(file)
+    return found if isinstance(found, DatasetError) else DatasetError(f"{shown(file)} cannot be read.")
+
+
+def _table(file: str, columns: TableColumns, name: str) -> Table:
+    """What a file says of its rows; one that cannot be read has one row, which says why."""
+    try:
+        state = look(file)
+        with understood(file), closing(open_table(file)) as table:
+            missing = {columns.image, columns.label or columns.image, name or columns.image}
+            missing -= set(table.schema_arrow.names)
+            if missing:
+                raise DatasetError(
+                    f"{shown(file)} has no column {' or '.join(sorted(missing))}: it has "
+                    f"{', '.join(map(printable, table.schema_arrow.names))[:500]}."
+                )
+            groups = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
+            if min(groups, default=0) < 0 or sum(groups) > state.size:
+                raise DatasetError(f"{shown(file)} claims {sum(groups):,} rows in {state.size:,} bytes.")
+        said = _column(file, columns.label, LONGEST_NAME) if columns.label else [None] * sum(groups)
+        ids = Texts(map(str, _column(file, name, LONGEST_ID))) if name else ()
+        if len(said) != sum(groups):
+            raise DatasetError(f"{shown(file)} has {len(said):,} labels for {sum(groups):,} rows.")
+        return Table(file, state, tuple(groups), said, ids)
+    except DatasetError as error:
+        return Table(file, State(-1), (1,), [None], (), str(error))
+
+
+def _column(file: str, name: str, longest: int) -> list[Said]:
+    """The values of a column of numbers or short texts; equal texts are one in memory.
+
+    Raises:
+        DatasetError: If a text is longer.
+    """
+    found: list[Said] = []
+    with understood(file), closing(open_table(file, texts=[name])) as table:
+        for batch in table.iter_batches(PIECE, columns=[name], use_threads=False):
+            column = batch.column(0)
+            texts = getattr(column, "dictionary", None)
+            if texts is None:
+                found += column.to_pylist()
+                continue
+            if any(len(text or "") > longest for text in texts.to_pylist()):
+                raise DatasetError(
+                    f"The column {name!r} of {shown(file)} holds texts of over {longest} letters."
+                )
+            known = [intern(printable(text or "")) for text in texts.to_pylist()]
+            found += [None if place is None else known[place] for place in column.indices.to_pylist()]
+    return found

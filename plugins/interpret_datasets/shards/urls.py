@@ -1,0 +1,87 @@
+"""File systems behind URLs: those of fsspec, asked for one range of bytes at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from interpret.errors import DatasetError, InterpretError, PluginError, clause
+from interpret.files import printable
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_CHAINED = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*::")
+
+BLOCK = 1 << 22
+"""Bytes that are fetched at a time where a file is read from its beginning to its end."""
+
+
+def is_url(path: str) -> bool:
+    """Whether a path names a file system of fsspec: ``s3://…``."""
+    return bool(_SCHEME.match(path) or _CHAINED.match(path))
+
+
+def shown(path: str) -> str:
+    """A path or URL in a message, without the password or the signature that it may hold."""
+    if not is_url(path):
+        return printable(path)
+    parts = urlsplit(path)
+    return printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path there; made anew in each process.
+
+    Raises:
+        DatasetError: If there is no such file system.
+        PluginError: If the package that reads it is not installed.
+    """
+    if _CHAINED.match(url) or "::" in url.partition("://")[0]:
+        raise DatasetError(
+            f"{shown(url)} chains file systems, some of which write copies. Give the URL of the file itself, "
+            "or copy the files and give their folder."
+        )
+    fsspec = library("fsspec", "URLs")
+    try:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise PluginError(f"{shown(url)} cannot be read: {clause(error)}.") from error
+    except Exception as error:  # what file systems raise has no common type
+        raise DatasetError(f"{shown(url)} cannot be read: {_reason(error)}.") from error
+    return found
+
+
+def library(name: str, what: str) -> Any:
+    """A package of the extra ``data``; only its users should wait for its import.
+
+    Raises:
+        PluginError: If it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise PluginError(
+            f"{what} need the package {name.partition('.')[0]}, which cannot be imported: {clause(error)}. "
+            "Install it: pip install 'interpret-cnn[data]'."
+        ) from error
+
+
+@contextmanager
+def understood(path: str) -> Iterator[None]:
+    """What file systems and their libraries raise over a file, as an error that names it."""
+    try:
+        yield
+    except InterpretError:
+        raise
+    except FileNotFoundError as error:
+        raise DatasetError(f"There is no file {shown(path)}. Check dataset option 'path'.") from error
+    except Exception as error:
+        raise DatasetError(f"{shown(path)} cannot be read: {_reason(error)}.") from error
+
+
+def _reason(error: BaseException) -> str:
+    line = " ".join(str(getattr(error, "strerror", None) or error).split()) or "no reason given"
+    return f"{type(error).__name__}: {clause(printable(line)):.300}"
