@@ -1,7 +1,14 @@
 """Pictures, and the tar shards and tables that real libraries write of them."""
 
+import hashlib
 import io
+import re
 import tarfile
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -38,3 +45,60 @@ def write_tar(path, pairs, mode="w"):
 
 def first_values(images):
     return [int(np.asarray(sample.image).flat[0]) for sample in images]
+
+
+class Ranges(SimpleHTTPRequestHandler):
+    """A server as buckets have them: parts of files, and an ETag for each."""
+
+    whole_only = False
+    tagged = True
+
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers.get("Range")))
+        content = self.content()
+        if content is None or self.server.busy:
+            self.send_error(503 if self.server.busy else 404)
+            self.server.busy = max(self.server.busy - 1, 0)
+            return
+        asked = None if self.whole_only else re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        part = content[int(asked[1]) : int(asked[2]) + 1] if asked else content
+        self.send_response(206 if asked else 200)
+        if asked:
+            self.send_header("Content-Range", f"bytes {asked[1]}-{asked[2]}/{len(content)}")
+        self.say(content, len(part))
+        self.wfile.write(part)
+
+    def do_HEAD(self):
+        content = self.content()
+        if content is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.say(content, len(content))
+
+    def say(self, content, length):
+        self.send_header("Content-Length", str(length))
+        if not self.whole_only:
+            self.send_header("Accept-Ranges", "bytes")
+        if self.tagged:
+            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.end_headers()
+
+    def content(self):
+        file = Path(self.translate_path(self.path))
+        return file.read_bytes() if file.is_file() else None
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def serving(folder, **says):
+    """The URL of a server for a folder; it notes requests for content, and fails as often as it is busy."""
+    handler = type("Handler", (Ranges,), says)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
+        server.asked, server.busy, server.daemon_threads = [], 0, True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", server
+        server.shutdown()

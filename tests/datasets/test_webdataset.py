@@ -266,7 +266,7 @@ def test_a_shard_that_changed_is_not_read_at_old_places(tmp_path):
     [
         ({"path": "missing.tar"}, "There is no file or folder missing.tar"),
         ({"path": "*.tarx"}, r"No file fits \*.tarx"),
-        ({"path": "."}, r"There is no file in \. that ends in .tar"),
+        ({"path": "empty"}, r"There is no file in empty that ends in .tar"),
         ({"path": "{0..999999}.tar"}, "more than 100,000 files"),
         ({"path": "simplecache::http://x/a.tar"}, "chains file systems"),
         ({"path": "nosuch://x/a.tar"}, "nosuch"),
@@ -281,6 +281,7 @@ def test_a_shard_that_changed_is_not_read_at_old_places(tmp_path):
 def test_mistakes_are_named_with_a_cure(tmp_path, monkeypatch, parameters, message):
     monkeypatch.chdir(tmp_path)
     write_tar(tmp_path / "s" / "a.tar", members(2))
+    (tmp_path / "empty").mkdir()
     for name in ("train-0.tar", "test-0.tar"):
         write_tar(tmp_path / "two" / name, members(1))
     with pytest.raises(InterpretError, match=message):
@@ -424,8 +425,7 @@ def test_an_index_is_made_once_in_a_run(tmp_path, monkeypatch):
     gone_through = []
     original = tarfile.TarFile.next
     monkeypatch.setattr(tarfile.TarFile, "next", lambda tar: gone_through.append(1) or original(tar))
-    run = interpret.run_pipeline(pipeline, tmp_path / "run")
-    assert run.steps["said"].status == "kept" or run.steps["said"].status
+    interpret.run_pipeline(pipeline, tmp_path / "run")
     assert not gone_through
     for stored in (tmp_path / "run").rglob("*.json"):
         if "offsets" in stored.read_text():

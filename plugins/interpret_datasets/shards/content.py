@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,9 +17,16 @@ from interpret.errors import DatasetError, InterpretError
 from interpret.files import content_hashes, digest, is_settled, open_file, stamp
 from interpret.interrupts import check_interrupt
 from interpret_datasets.shards.urls import BLOCK, file_system, is_url, shown, understood
+from interpret_datasets.walking import tell
 
 TOGETHER = 8
 """Files behind URLs that are asked about at once."""
+
+WAITS = (0.1, 0.5, 2.0)
+"""Seconds before bytes behind a URL are asked for again."""
+
+WHOLE = 1 << 26
+"""Bytes of a file that is fetched whole where its server gives no part of one."""
 
 _STRONG = ("etag", "md5hash", "md5", "content-md5", "content_md5", "sha256", "checksum", "digest")
 _TIMES = ("mtime", "lastmodified", "last_modified", "last-modified", "updated")
@@ -75,12 +83,20 @@ def open_stream(path: str) -> BinaryIO:
         if not is_url(path):
             return open_file(path)
         system, inner = file_system(path)
-        if not system.info(inner).get("partial", True):
-            raise _refused(path)
+        if (whole := _whole(path, look(path).size)) is not None:
+            return BytesIO(whole)
         file: BinaryIO = system.open(inner, "rb", block_size=BLOCK, cache_type="readahead")
         if not file.seekable():
             raise _refused(path)
         return file
+
+
+def _whole(path: str, size: int) -> bytes | None:
+    """All of a file that is not large, if its server gives no part of one; else None."""
+    if not 1 < size <= WHOLE or not path.startswith(("http://", "https://")):
+        return None
+    content = _fetched(path, 0, 1)
+    return content if len(content) == size else None
 
 
 def read_range(path: str, start: int, stop: int, state: State) -> bytes:
@@ -99,8 +115,9 @@ def read_range(path: str, start: int, stop: int, state: State) -> bytes:
         content = _local(path, start, stop, state) if not is_url(path) else _fetched(path, start, stop)
     if len(content) == stop - start:
         return content
-    if is_url(path) and len(content) > stop - start:
-        raise _refused(path)
+    if is_url(path) and len(content) == state.size:
+        tell(f"{shown(path)}: its server gives whole files only, so that each picture costs all of it.")
+        return content[start:stop]
     raise DatasetError(f"{shown(path)} ends before byte {stop:,}: it has changed since it was opened.")
 
 
@@ -116,15 +133,26 @@ def _local(path: str, start: int, stop: int, state: State) -> bytes:
 def _fetched(path: str, start: int, stop: int) -> bytes:
     if start == stop:
         return b""
-    system, inner = file_system(path)
-    content: bytes = system.cat_file(inner, start=start, end=stop)
-    return content
+    waits = iter(WAITS)
+    while True:
+        system, inner = file_system(path)
+        try:
+            content: bytes = system.cat_file(inner, start=start, end=stop)
+        except FileNotFoundError:
+            raise
+        except Exception:
+            wait = next(waits, None)
+            if wait is None:
+                raise
+            time.sleep(wait)
+        else:
+            return content
 
 
 def _refused(path: str) -> DatasetError:
     return DatasetError(
         f"The server of {shown(path)} gives whole files only, and no part of one. Copy the files and give "
-        "their folder, or choose a server that answers requests for ranges."
+        "their folder."
     )
 
 

@@ -23,7 +23,7 @@ from interpret_datasets.shards.content import State, look, open_stream
 from interpret_datasets.shards.labels import Said
 from interpret_datasets.shards.tar_index import TarIndex, Wanted, index_tar
 from interpret_datasets.shards.texts import Texts
-from interpret_datasets.shards.urls import shown, understood
+from interpret_datasets.shards.urls import is_of_content, shown, understood
 
 READERS = 4
 """Shards that are gone through at once."""
@@ -76,7 +76,7 @@ def read_indexes(files: Sequence[str], wanted: Wanted) -> list[Shard]:
         wanted: Which members count.
 
     Raises:
-        DatasetError: If no shard can be read.
+        DatasetError: If one cannot be read, or none is a tar file.
     """
     folder = cache_dir("indexes of shards", index_tar)
     found, began, told = list[Shard](), time.monotonic(), False
@@ -99,12 +99,14 @@ def read_indexes(files: Sequence[str], wanted: Wanted) -> list[Shard]:
 
 
 def _shard(file: str, wanted: Wanted, folder: Path) -> Shard:
-    """One shard; one that cannot be read has one sample, which says why."""
+    """One shard; one that holds no tar file has one sample, which says why."""
+    state = look(file)
+    stored = folder / f"{digest(file, state.mark, wanted)}.json"
     try:
-        state = look(file)
-        stored = folder / f"{digest(file, state.mark, wanted)}.json"
         index = (_stored(stored) if state.mark else None) or _made(file, state, wanted)
     except DatasetError as error:
+        if not is_of_content(error):
+            raise
         return Shard.of(file, State(-1), TarIndex([""], [0], [0], [None], {0: str(error)}))
     if state.mark and not stored.exists() and not follows():
         with suppress(InterpretError, OSError):  # where it cannot be stored, a later run makes it anew

@@ -24,7 +24,7 @@ from interpret_datasets.shards.labels import Said, as_labels, known_categories
 from interpret_datasets.shards.places import find_files, names_of
 from interpret_datasets.shards.rows import Address, Cells, open_table
 from interpret_datasets.shards.texts import RowIds, Texts
-from interpret_datasets.shards.urls import shown, understood
+from interpret_datasets.shards.urls import is_of_content, shown, understood
 
 PARQUET = (".parquet", ".pq")
 LONGEST_NAME, LONGEST_ID = 200, 1000
@@ -81,7 +81,10 @@ class Parquet(Dataset):
             raise _failed(files[0])
         columns = TableColumns.of(_schema(first), self.image, self.label, first)
         with ThreadPoolExecutor(READERS) as pool:
-            return columns, list(pool.map(lambda file: _table(file, columns, self.id), files))
+            tables = list(pool.map(lambda file: _table(file, columns, self.id), files))
+        if all(table.broken for table in tables):
+            raise DatasetError(tables[0].broken)
+        return columns, tables
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,8 @@ def _schema(file: str) -> Any:
         with closing(open_table(file)) as table:
             return table.schema_arrow
     except DatasetError as error:
+        if not is_of_content(error):
+            raise
         return error
 
 
@@ -235,9 +240,9 @@ def _failed(file: str) -> DatasetError:
 
 
 def _table(file: str, columns: TableColumns, name: str) -> Table:
-    """What a file says of its rows; one that cannot be read has one row, which says why."""
+    """What a file says of its rows; one that is damaged has one row, which says why."""
+    state = look(file)
     try:
-        state = look(file)
         with understood(file), closing(open_table(file)) as table:
             missing = {columns.image, columns.label or columns.image, name or columns.image}
             missing -= set(table.schema_arrow.names)
@@ -255,6 +260,8 @@ def _table(file: str, columns: TableColumns, name: str) -> Table:
             raise DatasetError(f"{shown(file)} has {len(said):,} labels for {sum(groups):,} rows.")
         return Table(file, state, tuple(groups), said, ids)
     except DatasetError as error:
+        if not is_of_content(error):
+            raise
         return Table(file, State(-1), (1,), [None], (), str(error))
 
 

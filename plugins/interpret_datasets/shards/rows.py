@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from interpret.errors import DatasetError
 from interpret.files import open_file
-from interpret_datasets.shards.content import State, look
-from interpret_datasets.shards.urls import BLOCK, file_system, is_url, library, shown, understood
+from interpret_datasets.shards.content import State, look, open_stream
+from interpret_datasets.shards.urls import is_url, library, shown, understood
 
 OPEN = 4
 """Files, and row groups, that are read at once."""
@@ -140,35 +140,29 @@ class Cells:
 
     def _advance(self, here: _Open, at: Address) -> bytes | None:
         """Decode on to a row, from the beginning where the group is read beyond it."""
-        group = (at.file, at.group)
+        group, path = (at.file, at.group), self.files[at.file][0]
         cursor = here.cursors.held.get(group)
         if cursor is not None and cursor.row > at.row:
             here.cursors.drop(group)
         cursor = here.cursors.get(group, lambda: self._begin(here, at))
-        found = None
         try:
-            with understood(self.files[at.file][0]):
-                while cursor.row <= at.row:
-                    found = self._next(here, cursor, at) or found
+            with understood(path):
+                return self._keep(here, cursor, at)
         except DatasetError as error:
             here.failed[group] = (cursor.row, error)
             here.cursors.drop(group)
             raise
-        return here.kept.cells.get(at, found)
 
-    def _next(self, here: _Open, cursor: _Cursor, at: Address) -> bytes | None:
-        """Keep the cells of the next piece; the one that is asked for, if it is among them."""
-        piece = next(cursor.pieces, None)
-        if piece is None:
-            raise DatasetError(f"{shown(self.files[at.file][0])} ends before row {at.row} of a row group.")
-        column, wanted = _bytes_of(piece.column(0)), None
-        for offset in range(len(column)):
-            cell = column[offset].as_py()
-            if cursor.row + offset == at.row:
-                wanted = cell
-            here.kept.add(Address(at.file, at.group, cursor.row + offset), cell)
-        cursor.row += len(column)
-        return wanted
+    def _keep(self, here: _Open, cursor: _Cursor, at: Address) -> bytes | None:
+        """Pass over rows; of the piece that holds the one that is asked for, keep all cells."""
+        for piece in cursor.pieces:
+            start, cursor.row = cursor.row, cursor.row + piece.num_rows
+            if cursor.row > at.row:
+                cells: list[bytes | None] = _bytes_of(piece.column(0)).to_pylist()
+                for row, cell in enumerate(cells, start):
+                    here.kept.add(Address(at.file, at.group, row), cell)
+                return cells[at.row - start]
+        raise DatasetError(f"{shown(self.files[at.file][0])} ends before row {at.row} of a row group.")
 
     def _begin(self, here: _Open, at: Address) -> _Cursor:
         path, state = self.files[at.file]
@@ -203,8 +197,7 @@ def open_table(path: str, state: State | None = None, texts: Sequence[str] = ())
         if state is not None and not is_url(path) and _changed(look(path), state):
             raise DatasetError(f"{shown(path)} has changed since it was opened. Open the dataset anew.")
         if is_url(path):
-            system, inner = file_system(path)
-            source = system.open(inner, "rb", block_size=BLOCK, cache_type="readahead")
+            source = open_stream(path)
         else:
             open_file(path).close()  # no pipe, no device
             source = arrow.OSFile(path)

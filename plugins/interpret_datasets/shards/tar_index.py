@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
-from interpret.errors import DatasetError
+from interpret.errors import DatasetError, clause
 from interpret.files import printable
 from interpret.interrupts import check_interrupt
 from interpret_datasets.shards.labels import LONGEST, Said, said_by_json, said_by_text
@@ -20,6 +20,9 @@ COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb
 
 _LARGEST, _LARGEST_HEADER = 1 << 60, 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,15 @@ def index_tar(file: BinaryIO, size: int, wanted: Wanted) -> TarIndex:
         DatasetError: If it is no tar file, or a compressed one.
     """
     _require_tar(file)
-    samples = _Samples(file, size, wanted)
+    checked = _Checked(file)
+    samples = _Samples(checked, size, wanted)
     end = 0
     try:
-        with tarfile.open(fileobj=cast(Any, _Checked(file)), mode="r:") as tar:
+        with tarfile.open(fileobj=cast(Any, checked), mode="r:") as tar:
             for member in _members(tar):
                 samples.add(member)
             end = tar.offset
-        ended = _ending(file, end, size)
+        ended = _ending(checked, end)
     except (tarfile.TarError, RecursionError, OverflowError, ValueError) as error:
         ended = _damaged(samples.last, str(error) or type(error).__name__)
     return samples.index(ended)
@@ -108,12 +112,24 @@ class _Checked:
     """A file of which a header cannot ask for more than a header needs."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file, self.seek, self.tell = file, file.seek, file.tell
+        self.file, self.tell = file, file.tell
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _LARGEST_HEADER:
             raise tarfile.ReadError("a header is too large")
-        return self.file.read(size)
+        return self._asked(self.file.read, size)
+
+    def seek(self, place: int) -> int:
+        if not 0 <= place < _LARGEST:
+            raise tarfile.ReadError("a header has a size that cannot be")
+        return self._asked(self.file.seek, place)
+
+    def _asked(self, call: Callable[[int], T], number: int) -> T:
+        """What the file does; what it raises is no fault of the headers."""
+        try:
+            return call(number)
+        except Exception as error:
+            raise DatasetError(f"The shard cannot be read: {clause(error)}.") from error
 
 
 @dataclass
@@ -131,7 +147,7 @@ class _Sample:
 class _Samples:
     """The samples of a shard, as its members come."""
 
-    def __init__(self, file: BinaryIO, size: int, wanted: Wanted) -> None:
+    def __init__(self, file: _Checked, size: int, wanted: Wanted) -> None:
         self.file, self.size, self.wanted = file, size, wanted
         self.found: dict[str, _Sample] = {}
         self.newest: dict[str, _Sample] = {}
@@ -252,10 +268,8 @@ def _is_header(block: bytes) -> bool:
     return True
 
 
-def _ending(file: BinaryIO, end: int, size: int) -> tuple[str, str]:
+def _ending(file: _Checked, end: int) -> tuple[str, str]:
     """How a shard ends: what was lost, or may be."""
-    if end > size:
-        return "", ""  # the last member is cut short, and says so
     file.seek(end)
     block = file.read(_BLOCK)
     if not block:

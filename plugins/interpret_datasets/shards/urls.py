@@ -82,6 +82,17 @@ def understood(path: str) -> Iterator[None]:
         raise DatasetError(f"{shown(path)} cannot be read: {_reason(error)}.") from error
 
 
+def is_of_content(error: DatasetError) -> bool:
+    """Whether what a file holds is at fault, today and tomorrow, and not what it is read by."""
+    cause = error.__cause__
+    return cause is None or type(cause).__module__.startswith("pyarrow") or _is_bare(cause)
+
+
+def _is_bare(cause: BaseException) -> bool:
+    """An error of Arrow about content that is damaged: the system's have a number."""
+    return type(cause) is OSError and cause.errno is None
+
+
 def _reason(error: BaseException) -> str:
     line = " ".join(str(getattr(error, "strerror", None) or error).split()) or "no reason given"
     return f"{type(error).__name__}: {clause(printable(line)):.300}"
