@@ -98,7 +98,7 @@ def serving(folder, **says):
     handler = type("Handler", (Ranges,), says)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         server.asked, server.busy, server.daemon_threads = [], 0, True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", server
         server.shutdown()
