@@ -6,7 +6,7 @@ import re
 import tarfile
 import threading
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -102,3 +102,11 @@ def serving(folder, **says):
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", server
         server.shutdown()
+
+
+@cache
+def jpeg(index):
+    """A small photograph of about 1 kB."""
+    file = io.BytesIO()
+    picture(index, (24, 24)).save(file, "jpeg")
+    return file.getvalue()

@@ -17,7 +17,7 @@ from interpret_datasets.shards.urls import is_url, library, shown, understood
 OPEN = 4
 """Files, and row groups, that are read at once."""
 
-KEPT = 1 << 26
+KEPT = 1 << 25
 """Bytes of cells that were read and may be asked for next."""
 
 PIECE = 1 << 22
