@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from interpret.errors import DatasetError, InterpretError, PluginError, UnknownNameError, clause
 from interpret.files import (
@@ -30,6 +30,7 @@ from interpret.plugin import Dataset
 from interpret.run import cache_dir, follows
 from interpret_datasets.folder import spread
 from interpret_datasets.shards.copies import local_copy
+from interpret_datasets.shards.places import as_texts
 from interpret_datasets.shards.urls import is_url
 
 SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"
@@ -61,6 +62,8 @@ class HuggingFaceDataset(Dataset):
     limit: int | None = Field(
         None, ge=1, le=1_000_000_000, description="At most so many, taken at equal distances."
     )
+
+    _paths = field_validator("path", mode="before")(as_texts)
 
     def open(self) -> HuggingFaceImages:
         """The rows of the split; no picture is read.

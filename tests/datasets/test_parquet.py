@@ -97,6 +97,19 @@ def test_labels_of_any_whole_numbers(tmp_path, kind):
     assert list(load(path).labels) == [2, None, 0]
 
 
+def test_columns_as_polars_writes_them(tmp_path):
+    image = pyarrow.array(pngs(3)).cast(pyarrow.binary_view())
+    label = pyarrow.array(["b", None, "a"]).cast(pyarrow.string_view())
+    images = load(write(tmp_path / "a.parquet", image=image, label=label))
+    assert (first_values(images), list(images.labels)) == ([0, 1, 2], [1, None, 0])
+
+
+def test_a_column_of_labels_that_are_none_is_told_of(tmp_path, caplog):
+    images = load(write(tmp_path / "a.parquet", image=pngs(2), labels=[[1, 2], [3]]))
+    assert list(images.labels) == [None, None]
+    assert "no labels, since the column 'labels' (list<element: int64>) holds neither" in caplog.text
+
+
 def test_labels_of_text_with_and_without_a_dictionary(tmp_path):
     text = pyarrow.array(["owl", "cat", None, "owl"])
     for name, column in (

@@ -73,6 +73,15 @@ def test_shards_are_named_in_many_ways(shards, path):
     assert (len(images), images.ids[5], first_values(images)) == (12, "train-001/00005", [*range(12)])
 
 
+def test_a_field_that_no_sample_has_is_refused(shards):
+    with pytest.raises(DatasetError, match=r"says a label: looked in json, in JSON under 'nothing'\. Choose"):
+        load(str(shards), label="json", field="nothing")
+
+
+def test_paths_may_be_paths(shards):
+    assert len(load(shards)) == len(load([shards / "train-000.tar", shards])) == 12
+
+
 def test_a_list_of_shards_keeps_its_order_and_takes_each_once(shards):
     files = [str(shards / f"train-{number:03d}.tar") for number in (2, 0, 2)]
     assert first_values(load(files)) == [8, 9, 10, 11, 0, 1, 2, 3]
@@ -85,7 +94,6 @@ def test_a_list_of_shards_keeps_its_order_and_takes_each_once(shards):
         ({"label": "json"}, [0, 1, 0, 1], ("even", "odd")),
         ({"label": "json", "categories": ["odd", "even"]}, [1, 0, 1, 0], ("odd", "even")),
         ({"label": ".json", "field": "more.species"}, [0, 1, 2, 0], ()),
-        ({"label": "json", "field": "nothing"}, [None] * 4, ()),
         ({"categories": ["a", "b", "c"]}, [0, 1, 2, 0], ("a", "b", "c")),
     ],
 )
@@ -273,6 +281,7 @@ def test_a_shard_that_changed_is_not_read_at_old_places(tmp_path):
         ({"path": "memory://nothing/a.tar"}, "^There is no file memory:///nothing/a.tar"),
         ({"path": "s/a.tar", "image": "gif"}, "ends in gif. Its members end in cls, png"),
         ({"path": "s/a.tar", "label": "json"}, "ends in json. Its members end in cls, png"),
+        ({"path": "s/a.tar", "field": "kind", "label": "png"}, "says a label: looked in png|no text"),
         ({"path": "s/a.tar", "categories": "s/a.tar"}, "cannot be read|no list of names"),
         ({"path": "s/a.tar", "categories": ["x", "x"]}, "'x' is named twice"),
         ({"path": "two"}, "holds several splits: test, train. Say which: path: .*test"),
@@ -305,6 +314,8 @@ def test_nothing_is_unpacked_and_no_pickle_is_read(tmp_path, monkeypatch):
         ("/y.png", png(2)),
         ("/y.pickle", evil),
         ("y.pth", evil),
+        ("w.png", png(3)),
+        ("w.pyd", b"4"),
     ]
     path = write_tar(tmp_path / "a.tar", pairs)
     with tarfile.open(path, "a") as tar:

@@ -9,6 +9,7 @@ from typing import Any
 from interpret.errors import DatasetError
 from interpret.files import parse_json, printable
 from interpret_datasets.shards.urls import library, shown
+from interpret_datasets.walking import tell
 
 PICTURES = (
     "image",
@@ -60,7 +61,7 @@ class TableColumns:
         cell = _cell(schema.field(picture).type, picture)
         if not cell:
             raise _wrong(f"The column {picture!r} holds no files of pictures", schema, path, "image")
-        chosen = label or _label(schema, features)
+        chosen = label or _label(schema, features, path)
         if chosen and not _can_be_label(schema.field(chosen).type):
             raise _wrong(f"The column {chosen!r} holds no labels", schema, path, "label")
         return cls(picture, cell, chosen or None, _names(features.get(chosen)))
@@ -105,25 +106,32 @@ def _cell(kind: Any, name: str) -> str:
     types = library("pyarrow", "Parquet files").types
     if types.is_struct(kind):
         inner = {kind.field(place).name: kind.field(place).type for place in range(kind.num_fields)}
-        return f"{name}.bytes" if _is_binary(inner.get("bytes"), types) else ""
-    return name if _is_binary(kind, types) else ""
+        return f"{name}.bytes" if _is_binary(inner.get("bytes")) else ""
+    return name if _is_binary(kind) else ""
 
 
-def _is_binary(kind: Any, types: Any) -> bool:
-    return kind is not None and bool(types.is_binary(kind) or types.is_large_binary(kind))
+def _is_binary(kind: Any) -> bool:
+    return kind is not None and str(kind) in {"binary", "large_binary", "binary_view"}
 
 
-def _label(schema: Any, features: Mapping[str, Any]) -> str:
+def _label(schema: Any, features: Mapping[str, Any], path: str) -> str:
+    """The first column of classes of Hugging Face; else one under a usual name; empty where there is none."""
     found = [name for name in schema.names if _kind(features.get(name)) == "ClassLabel"]
     usual = [name for wanted in LABELS for name in schema.names if name.lower() == wanted]
     fit = [name for name in usual if _can_be_label(schema.field(name).type)]
-    return next(iter([*(name for name in usual if name in found), *found, *fit]), "")
+    chosen = next(iter([*(name for name in usual if name in found), *found, *fit]), "")
+    if usual and not chosen:
+        tell(
+            f"{shown(path)}: pictures have no labels, since the column {printable(usual[0])!r} "
+            f"({schema.field(usual[0]).type}) holds neither one whole number nor one name each."
+        )
+    return chosen
 
 
 def _can_be_label(kind: Any) -> bool:
     types = library("pyarrow", "Parquet files").types
     plain = kind.value_type if types.is_dictionary(kind) else kind
-    return bool(types.is_integer(plain) or types.is_string(plain) or types.is_large_string(plain))
+    return bool(types.is_integer(plain)) or str(plain) in {"string", "large_string", "string_view"}
 
 
 def _wrong(what: str, schema: Any, path: str, option: str) -> DatasetError:

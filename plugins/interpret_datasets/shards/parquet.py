@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from jaxtyping import Int
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from interpret.errors import DatasetError
 from interpret.files import digest, printable
@@ -21,7 +21,7 @@ from interpret_datasets.folder import spread
 from interpret_datasets.shards.columns import TableColumns
 from interpret_datasets.shards.content import State, hashes, look
 from interpret_datasets.shards.labels import Said, as_labels, known_categories
-from interpret_datasets.shards.places import find_files, names_of
+from interpret_datasets.shards.places import as_texts, find_files, names_of
 from interpret_datasets.shards.rows import Address, Cells, open_table
 from interpret_datasets.shards.texts import RowIds, Texts
 from interpret_datasets.shards.urls import is_of_content, shown, understood
@@ -62,6 +62,8 @@ class Parquet(Dataset):
     limit: int | None = Field(
         None, ge=1, le=1_000_000_000, description="At most so many, taken at equal distances."
     )
+
+    _paths = field_validator("path", "categories", mode="before")(as_texts)
 
     def open(self) -> ParquetImages:
         """The rows and their labels; no picture is read.

@@ -22,6 +22,13 @@ from interpret_datasets.walking import require_folder
 _SPLIT = re.compile(r"(train|test|val|valid|validation|dev|eval)(?:ing)?(?![a-z])", re.IGNORECASE)
 
 
+def as_texts(given: Any) -> Any:
+    """Paths as text, where somebody gives them as such."""
+    if isinstance(given, list | tuple):
+        return [*map(as_texts, given)]
+    return str(given) if isinstance(given, os.PathLike) else given
+
+
 def find_files(given: str | Sequence[str], suffixes: tuple[str, ...]) -> list[str]:
     """Every file that is meant, each once: whole paths and URLs, in the order given, else in natural order.
 

@@ -228,7 +228,7 @@ class _Samples:
             found.said.append(sample.said)
             if trouble := sample.trouble or _pictureless(sample):
                 found.broken[place] = trouble
-        if some := [f"{count:,} {what}" for what, count in self.passed_over.items() if count]:
+        if some := [f"{what} ({count:,})" for what, count in self.passed_over.items() if count]:
             found.notes.append(f"Passed over: {', '.join(some)}.")
         return found
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Int
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from interpret.errors import DatasetError
 from interpret.files import digest
@@ -18,7 +18,7 @@ from interpret_datasets.folder import spread
 from interpret_datasets.shards.content import State, hashes, read_range
 from interpret_datasets.shards.indexes import Shard, read_indexes
 from interpret_datasets.shards.labels import as_labels, known_categories
-from interpret_datasets.shards.places import find_files, names_of
+from interpret_datasets.shards.places import as_texts, find_files, names_of
 from interpret_datasets.shards.tar_index import SUFFIXES, Wanted
 from interpret_datasets.shards.texts import KeyIds, Texts
 from interpret_datasets.shards.urls import shown
@@ -55,6 +55,8 @@ class WebDataset(Dataset):
         None, ge=1, le=1_000_000_000, description="At most so many, taken at equal distances."
     )
 
+    _paths = field_validator("path", "categories", mode="before")(as_texts)
+
     def open(self) -> WebDatasetImages:
         """Where every picture lies; none is read.
 
@@ -67,6 +69,8 @@ class WebDataset(Dataset):
         given = known_categories(self.categories)
         shards = read_indexes(files, wanted)
         _require_pictures(shards, wanted)
+        if self.label or "field" in self.model_fields_set:
+            _require_labels(shards, self.label or "cls and json", self.field)
         return WebDatasetImages.of(shards, names_of(files, TAR), wanted, given, self.limit)
 
 
@@ -160,6 +164,14 @@ class WebDatasetImages(Images):
         content = hashes([path for path, _ in self.shards])
         return digest(
             "webdataset", *self.asked, *self.categories, *zip(self._ids.names, content, strict=True)
+        )
+
+
+def _require_labels(shards: Sequence[Shard], where: str, field: str) -> None:
+    if not any(one is not None for shard in shards for one in shard.said):
+        raise DatasetError(
+            f"No sample of {shown(shards[0].path)} says a label: looked in {where}, in JSON under {field!r}. "
+            "Choose another: dataset options 'label' and 'field'."
         )
 
 
