@@ -23,10 +23,10 @@ from interpret_datasets.shards.content import State, look, open_stream
 from interpret_datasets.shards.labels import Said
 from interpret_datasets.shards.tar_index import TarIndex, Wanted, index_tar
 from interpret_datasets.shards.texts import Texts
-from interpret_datasets.shards.urls import is_of_content, shown, understood
+from interpret_datasets.shards.urls import is_of_content, is_url, shown, understood
 
 READERS = 4
-"""Shards that are gone through at once."""
+"""Shards behind URLs that are gone through at once; of local ones threads would only wait for each other."""
 
 _TELL = 10.0
 """Seconds after which users are told."""
@@ -80,7 +80,7 @@ def read_indexes(files: Sequence[str], wanted: Wanted) -> list[Shard]:
     """
     folder = cache_dir("indexes of shards", index_tar)
     found, began, told = list[Shard](), time.monotonic(), False
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(READERS if any(map(is_url, files)) else 1) as pool:
         for start in range(0, len(files), READERS):
             check_interrupt()
             found += pool.map(lambda file: _shard(file, wanted, folder), files[start : start + READERS])
