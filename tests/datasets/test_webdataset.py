@@ -120,7 +120,7 @@ def test_a_label_beyond_the_categories_is_named(tmp_path):
     images = load(str(tmp_path / "a.tar"), categories=["one", "two"])
     assert list(images.labels) == [0, 1, None]
     with pytest.raises(
-        DatasetError, match=r"a/00002 cannot be used. Its label is 2, and there are 2 categories"
+        DatasetError, match=r"a/00002 cannot be used. Its label is 2, and labels count 2 categories from 0"
     ):
         images[2]
 

@@ -7,13 +7,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from interpret.errors import DatasetError, InterpretError
+from interpret.errors import DatasetError
 from interpret.files import content_hashes, digest, is_settled, open_file, stamp
 from interpret.interrupts import check_interrupt
 from interpret_datasets.shards.urls import BLOCK, file_system, is_url, shown, understood
@@ -161,6 +160,9 @@ def hashes(paths: Sequence[str]) -> list[str]:
 
     Local files are read once and remembered while they do not change (see `interpret.files.content_hashes`).
     Behind a URL it is of the ETag or checksum, else of size and time, else of the content.
+
+    Raises:
+        DatasetError: If one behind a URL cannot be read.
     """
     local = [path for path in paths if not is_url(path)]
     known = dict(zip(local, content_hashes(local), strict=True)) if local else {}
@@ -170,10 +172,8 @@ def hashes(paths: Sequence[str]) -> list[str]:
     return [known[path] or digest("unreadable", shown(path)) for path in paths]
 
 
-def _remote_hash(path: str) -> str | None:
-    with suppress(InterpretError):
-        return look(path).mark or _content_hash(path)
-    return None
+def _remote_hash(path: str) -> str:
+    return look(path).mark or _content_hash(path)
 
 
 def _content_hash(path: str) -> str:

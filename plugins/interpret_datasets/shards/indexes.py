@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from errno import ESTALE
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -116,7 +117,12 @@ def _shard(file: str, wanted: Wanted, folder: Path) -> Shard:
 
 def _made(file: str, state: State, wanted: Wanted) -> TarIndex:
     with open_stream(file) as stream, understood(file):
-        return index_tar(stream, state.size, wanted)
+        index = index_tar(stream, state.size, wanted)
+    if look(file) != state and is_url(file):  # of a local file it is seen whenever it is read
+        raise DatasetError(f"{shown(file)} has changed while it was read. Begin again.") from OSError(
+            ESTALE, "it changed"
+        )
+    return index
 
 
 def _stored(path: Path) -> TarIndex | None:

@@ -100,7 +100,7 @@ def as_labels(
 
 def _found(said: Sequence[Said]) -> tuple[str, ...]:
     """The names among the labels; numbers beside names are names as well."""
-    values = {one for one in said if one is not None}
+    values = {one for one in said if one not in {None, -1}}
     return tuple(sorted(map(str, values))) if any(isinstance(one, str) for one in values) else ()
 
 
@@ -113,5 +113,5 @@ def _label(said: Said, places: Mapping[str, int], *, named: bool) -> int | str |
     if isinstance(said, int) and 0 <= said < (len(places) or 2**31):
         return said
     if isinstance(said, int):
-        return f"Its label is {said}, and there are {len(places) or 'no negative'} categories."
+        return f"Its label is {said}, and labels count {len(places) or 'the'} categories from 0."
     return f"Its label {said!r} is none of the {len(places)} categories. {suggest(said, [*places])}"

@@ -77,11 +77,9 @@ class Parquet(Dataset):
         return ParquetImages.of(tables, columns, names_of(files, PARQUET), given, self)
 
     def _tables(self, files: Sequence[str]) -> tuple[TableColumns, list[Table]]:
-        """What every file says of itself; the first that can be read says which columns count."""
-        first = next((file for file in files if not isinstance(_schema(file), DatasetError)), None)
-        if first is None:
-            raise _failed(files[0])
-        columns = TableColumns.of(_schema(first), self.image, self.label, first)
+        """What every file says of itself; the first that is not damaged says which columns count."""
+        first, schema = _first_schema(files)
+        columns = TableColumns.of(schema, self.image, self.label, first)
         with ThreadPoolExecutor(READERS) as pool:
             tables = list(pool.map(lambda file: _table(file, columns, self.id), files))
         if all(table.broken for table in tables):
@@ -225,66 +223,77 @@ def _own_ids(tables: Sequence[Table], names: Sequence[str], rows: Rows) -> Texts
     return ids
 
 
-def _schema(file: str) -> Any:
-    """The schema of a file; the error where it cannot be read."""
-    try:
-        with closing(open_table(file)) as table:
-            return table.schema_arrow
-    except DatasetError as error:
-        if not is_of_content(error):
-            raise
-        return error
+def _first_schema(files: Sequence[str]) -> tuple[str, Any]:
+    """The first file that is not damaged, and its schema.
 
-
-def _failed(file: str) -> DatasetError:
-    found = _schema(file)
-    return found if isinstance(found, DatasetError) else DatasetError(f"{shown(file)} cannot be read.")
+    Raises:
+        DatasetError: If all are damaged, or one cannot be read.
+    """
+    errors = []
+    for file in files:
+        try:
+            with closing(open_table(file)) as table:
+                return file, table.schema_arrow
+        except DatasetError as error:
+            if not is_of_content(error):
+                raise
+            errors.append(error)
+    raise errors[0]
 
 
 def _table(file: str, columns: TableColumns, name: str) -> Table:
     """What a file says of its rows; one that is damaged has one row, which says why."""
     state = look(file)
+    small = [column for column in (columns.label, name) if column]
     try:
         with understood(file), closing(open_table(file)) as table:
-            missing = {columns.image, columns.label or columns.image, name or columns.image}
-            missing -= set(table.schema_arrow.names)
-            if missing:
-                raise DatasetError(
-                    f"{shown(file)} has no column {' or '.join(sorted(missing))}: it has "
-                    f"{', '.join(map(printable, table.schema_arrow.names))[:500]}."
-                )
-            groups = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
-            if min(groups, default=0) < 0 or sum(groups) > state.size:
-                raise DatasetError(f"{shown(file)} claims {sum(groups):,} rows in {state.size:,} bytes.")
-        said = _column(file, columns.label, LONGEST_NAME) if columns.label else [None] * sum(groups)
-        ids = Texts(map(str, _column(file, name, LONGEST_ID))) if name else ()
+            groups = _groups(table, file, state, {columns.image, *small})
+            texts = [one for one in small if "int" not in str(table.schema_arrow.field(one).type)]
+        with understood(file), closing(open_table(file, texts=texts)) as table:
+            said = _column(table, columns.label, LONGEST_NAME) if columns.label else [None] * sum(groups)
+            ids = Texts(map(str, _column(table, name, LONGEST_ID))) if name else ()
         if len(said) != sum(groups):
-            raise DatasetError(f"{shown(file)} has {len(said):,} labels for {sum(groups):,} rows.")
-        return Table(file, state, tuple(groups), said, ids)
+            raise DatasetError(f"It has {len(said):,} labels for {sum(groups):,} rows.")
+        return Table(file, state, groups, said, ids)
     except DatasetError as error:
         if not is_of_content(error):
             raise
-        return Table(file, State(-1), (1,), [None], (), str(error))
+        reason = str(error) if shown(file) in str(error) else f"{shown(file)} cannot be used. {error}"
+        return Table(file, State(-1), (1,), [None], (), reason)
 
 
-def _column(file: str, name: str, longest: int) -> list[Said]:
+def _groups(table: Any, file: str, state: State, wanted: set[str]) -> tuple[int, ...]:
+    """The rows of each row group.
+
+    Raises:
+        DatasetError: If a column is missing, or there are more rows than the file can hold.
+    """
+    there = table.schema_arrow.names
+    if missing := sorted(wanted - set(there)):
+        raise DatasetError(
+            f"{shown(file)} has no column {' or '.join(missing)}: it has "
+            f"{', '.join(map(printable, there))[:500]}."
+        )
+    groups = tuple(table.metadata.row_group(group).num_rows for group in range(table.num_row_groups))
+    if min(groups, default=0) < 0 or sum(groups) > state.size:
+        raise DatasetError(f"{shown(file)} claims {sum(groups):,} rows in {state.size:,} bytes.")
+    return groups
+
+
+def _column(table: Any, name: str, longest: int) -> list[Said]:
     """The values of a column of numbers or short texts; equal texts are one in memory.
 
     Raises:
         DatasetError: If a text is longer.
     """
     found: list[Said] = []
-    with understood(file), closing(open_table(file, texts=[name])) as table:
-        for batch in table.iter_batches(PIECE, columns=[name], use_threads=False):
-            column = batch.column(0)
-            texts = getattr(column, "dictionary", None)
-            if texts is None:
-                found += column.to_pylist()
-                continue
-            if any(len(text or "") > longest for text in texts.to_pylist()):
-                raise DatasetError(
-                    f"The column {name!r} of {shown(file)} holds texts of over {longest} letters."
-                )
-            known = [intern(printable(text or "")) for text in texts.to_pylist()]
-            found += [None if place is None else known[place] for place in column.indices.to_pylist()]
+    for batch in table.iter_batches(PIECE, columns=[name], use_threads=False):
+        column = batch.column(0)
+        values = getattr(column, "dictionary", column).to_pylist()
+        if any(isinstance(value, str) and len(value) > longest for value in values):
+            raise DatasetError(f"The column {name!r} holds texts of over {longest} letters.")
+        known = [intern(printable(value)) if isinstance(value, str) else value for value in values]
+        if hasattr(column, "dictionary"):
+            known = [None if place is None else known[place] for place in column.indices.to_pylist()]
+        found += known
     return found

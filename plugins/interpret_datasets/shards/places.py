@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from interpret.errors import DatasetError
 from interpret.files import printable, user_path
+from interpret.interrupts import check_interrupt
 from interpret_datasets.folder import natural
 from interpret_datasets.shards.braces import MOST, expand
 from interpret_datasets.shards.urls import file_system, is_url, shown, understood
@@ -75,7 +76,17 @@ def _files(path: str, suffixes: tuple[str, ...]) -> list[str]:
     if os.path.lexists(whole) or not glob.has_magic(whole):
         _require_there(Path(whole), shown(path))
         return [whole]
-    return _matched(path, [file for file in glob.glob(whole, recursive=True) if not os.path.isdir(file)])  # noqa: PTH112, PTH207
+    return _matched(path, _globbed(whole))
+
+
+def _globbed(pattern: str) -> list[str]:
+    """The files that fit a pattern; those of a whole disk take a while."""
+    found = []
+    for file in glob.iglob(pattern, recursive=True):  # noqa: PTH207 - Path.glob takes no whole paths
+        check_interrupt()
+        if not os.path.isdir(file):  # noqa: PTH112
+            found.append(file)
+    return found
 
 
 def _remote(url: str, suffixes: tuple[str, ...]) -> list[str]:
@@ -104,6 +115,7 @@ def _walked(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
     require_folder(folder)
     found = []
     for place, folders, files in os.walk(folder.absolute()):
+        check_interrupt()
         folders[:] = [name for name in folders if not name.startswith(".")]
         kept = (name for name in files if name.lower().endswith(suffixes) and not name.startswith("."))
         found += [str(Path(place, name)) for name in kept]

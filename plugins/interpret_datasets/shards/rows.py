@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from interpret.errors import DatasetError
 from interpret.files import open_file
 from interpret_datasets.shards.content import State, look, open_stream
-from interpret_datasets.shards.urls import is_url, library, shown, understood
+from interpret_datasets.shards.urls import is_of_content, is_url, library, shown, understood
 
 OPEN = 4
 """Files, and row groups, that are read at once."""
@@ -135,7 +135,7 @@ class Cells:
                 return here.kept.cells[at]
             row, error = here.failed.get((at.file, at.group), (at.row + 1, None))
             if error is not None and at.row >= row:
-                raise error
+                raise DatasetError(str(error))
             return self._advance(here, at)
 
     def _advance(self, here: _Open, at: Address) -> bytes | None:
@@ -149,7 +149,8 @@ class Cells:
             with understood(path):
                 return self._keep(here, cursor, at)
         except DatasetError as error:
-            here.failed[group] = (cursor.row, error)
+            if is_of_content(error):  # it would fail again
+                here.failed[group] = (cursor.row, error)
             here.cursors.drop(group)
             raise
 

@@ -21,7 +21,6 @@ COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb
 _LARGEST, _LARGEST_HEADER = 1 << 60, 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
 
-
 T = TypeVar("T")
 
 
@@ -205,16 +204,17 @@ class _Samples:
         rank = 2 if suffix == "cls" else 1
         if rank < sample.label_rank:
             return
+        sample.label_rank = rank
+        if member.size > LONGEST:
+            sample.trouble = sample.trouble or f"{self.last} has {member.size:,} bytes, which is no label."
+            return
+        self.file.seek(member.offset_data)
+        content = self.file.read(member.size)
         try:
-            if member.size > LONGEST:
-                raise DatasetError(f"{self.last} has {member.size:,} bytes, which is no label.")
-            self.file.seek(member.offset_data)
-            content = self.file.read(member.size)
             by_json = suffix.endswith("json")
             sample.said = said_by_json(content, self.wanted.field) if by_json else said_by_text(content)
         except DatasetError as error:
             sample.trouble = sample.trouble or str(error)
-        sample.label_rank = rank
 
     def index(self, ended: tuple[str, str]) -> TarIndex:
         """All of it; with how the shard ended: a sample that says what was lost, and a note."""

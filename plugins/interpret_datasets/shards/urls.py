@@ -77,7 +77,7 @@ def understood(path: str) -> Iterator[None]:
     except InterpretError:
         raise
     except FileNotFoundError as error:
-        raise DatasetError(f"There is no file {shown(path)}. Check dataset option 'path'.") from error
+        raise DatasetError(f"There is no file {shown(path)}. Check its path.") from error
     except Exception as error:
         raise DatasetError(f"{shown(path)} cannot be read: {_reason(error)}.") from error
 

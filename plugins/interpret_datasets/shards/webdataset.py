@@ -26,6 +26,9 @@ from interpret_datasets.walking import tell
 
 TAR = (".tar",)
 
+NOTED = 3
+"""Shards of which it is said what was passed over."""
+
 
 class WebDataset(Dataset):
     """Pictures in tar shards, as webdataset writes them: ``path: shards/train-{000..012}.tar``.
@@ -167,6 +170,17 @@ class WebDatasetImages(Images):
         )
 
 
+def _tell_notes(shards: Sequence[Shard]) -> None:
+    """Say what was found besides pictures: of the first shards one by one, of others how many they are."""
+    noted = [shard for shard in shards if shard.notes]
+    for shard in noted[:NOTED]:
+        tell(f"{shown(shard.path)}: {' '.join(shard.notes)}")
+    if len(noted) > NOTED:
+        tell(
+            f"{len(noted) - NOTED:,} further shards are like that, {shown(noted[-1].path)} the last of them."
+        )
+
+
 def _require_labels(shards: Sequence[Shard], where: str, field: str) -> None:
     if not any(one is not None for shard in shards for one in shard.said):
         raise DatasetError(
@@ -177,11 +191,10 @@ def _require_labels(shards: Sequence[Shard], where: str, field: str) -> None:
 
 def _require_pictures(shards: Sequence[Shard], wanted: Wanted) -> None:
     """Tell what was passed over, and refuse shards of which no sample has a picture, or none a label."""
+    _tell_notes(shards)
     endings = Counter[str]()
     for shard in shards:
         endings.update(shard.suffixes)
-        for note in shard.notes:
-            tell(f"{shown(shard.path)}: {note}")
     most = sorted(endings, key=lambda ending: (-endings[ending], ending))[:12]
     there = ", ".join(most) or "nothing"
     if not any(ending in endings for ending in wanted.image):
