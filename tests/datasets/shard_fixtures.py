@@ -56,6 +56,9 @@ class Ranges(SimpleHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Range")))
         content = self.content()
+        if self.server.fails_after is not None:
+            self.server.fails_after -= 1
+            self.server.busy = self.server.fails_after < 0
         if content is None or self.server.busy:
             self.send_error(503 if self.server.busy else 404)
             self.server.busy = max(self.server.busy - 1, 0)
@@ -92,12 +95,17 @@ class Ranges(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """A client may leave before it has everything."""
+
+
 @contextmanager
 def serving(folder, **says):
     """The URL of a server for a folder; it notes requests for content, and fails as often as it is busy."""
     handler = type("Handler", (Ranges,), says)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
-        server.asked, server.busy, server.daemon_threads = [], 0, True
+    with Server(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
+        server.asked, server.busy, server.fails_after, server.daemon_threads = [], 0, None, True
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", server

@@ -4,9 +4,11 @@ import asyncio
 
 import fsspec
 import pytest
+import torch
 from fsspec.implementations.http import HTTPFileSystem
 from shard_fixtures import first_values, members, png, serving, write_tar
 from test_parquet import hugging_face
+from test_webdataset import Values
 
 import interpret
 from interpret.errors import DatasetError
@@ -123,3 +125,31 @@ def test_a_server_that_is_busy_is_asked_again_and_is_no_broken_shard(folder, mon
             load("webdataset", paths)
         server.busy = 0
         assert first_values(load("webdataset", paths)) == [7, 8, 9, 3, 4, 5]
+
+
+def test_a_forked_process_opens_connections_of_its_own(folder):
+    with serving(folder) as (url, _):
+        images = load("webdataset", f"{url}/{{0..1}}.tar")
+        assert images.read(0) == png(0)
+        loader = torch.utils.data.DataLoader(
+            Values(images), batch_size=None, num_workers=2, multiprocessing_context="fork"
+        )
+        assert list(loader) == [*range(6)]
+
+
+def test_a_label_that_cannot_be_fetched_is_no_broken_picture(folder, monkeypatch):
+    """A connection that fails in the midst of a shard ends the opening, and nothing is remembered."""
+    monkeypatch.setattr(content, "WHOLE", 0)
+    monkeypatch.setattr(content, "BLOCK", 512)
+    with serving(folder) as (url, server):
+        load("webdataset", f"{url}/0.tar")
+        requests = len(server.asked)
+        assert requests > 5
+        for fails_after in range(requests):
+            write_tar(folder / "0.tar", members(3, first=10 + fails_after))
+            server.fails_after = fails_after
+            with pytest.raises(DatasetError, match=r"cannot be read"):
+                load("webdataset", f"{url}/0.tar")
+            server.fails_after = None
+            images = load("webdataset", f"{url}/0.tar")
+            assert (len(images), images.broken) == (3, {})

@@ -475,3 +475,19 @@ def test_shards_in_memory_are_those_on_the_disk(shards, memory):
     assert load("memory://bucket").fingerprint() == known
     memory.pipe("/bucket/train-001.tar", io.BytesIO((shards / "train-000.tar").read_bytes()).getvalue())
     assert load("memory://bucket").fingerprint() != known
+
+
+def test_what_is_passed_over_in_many_shards_is_told_of_shortly(tmp_path, caplog):
+    for number in range(30):
+        write_tar(tmp_path / f"{number}.tar", [*members(1), ("README", b"no ending")])
+    assert len(load(str(tmp_path))) == 30
+    assert len(caplog.records) == 4
+    assert "Passed over: files without a key (1)" in caplog.text
+    assert "27 further shards are like that" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.tar")
+    with pytest.raises(DatasetError, match="It is a named pipe, not a file"):
+        load(str(tmp_path / "a.tar"))
