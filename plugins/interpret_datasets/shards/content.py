@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
-from interpret.errors import DatasetError
+from interpret.errors import DatasetError, InterpretError
 from interpret.files import content_hashes, digest, is_settled, open_file, stamp
 from interpret.interrupts import check_interrupt
-from interpret_datasets.shards.urls import BLOCK, file_system, is_url, shown, understood
+from interpret_datasets.shards.urls import BLOCK, file_system, is_of_content, is_url, shown, understood
 from interpret_datasets.walking import tell
 
 TOGETHER = 8
 """Files behind URLs that are asked about at once."""
 
-WAITS = (0.1, 0.5, 2.0)
+WAITS = (0.1, 0.5, 2.0, 8.0)
 """Seconds before bytes behind a URL are asked for again."""
 
 WHOLE = 1 << 26
@@ -29,6 +30,9 @@ WHOLE = 1 << 26
 
 _STRONG = ("etag", "md5hash", "md5", "content-md5", "content_md5", "sha256", "checksum", "digest")
 _TIMES = ("mtime", "lastmodified", "last_modified", "last-modified", "updated")
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def _whole(path: str, size: int) -> bytes | None:
     """All of a file that is not large, if its server gives no part of one; else None."""
     if not 1 < size <= WHOLE or not path.startswith(("http://", "https://")):
         return None
-    content = _fetched(path, 0, 1)
+    content = patiently(path, lambda: _fetched(path, 0, 1))
     return content if len(content) == size else None
 
 
@@ -108,23 +112,24 @@ def read_range(path: str, start: int, stop: int, state: State) -> bytes:
         state: How the file was when it was found out what lies there.
 
     Raises:
-        DatasetError: If it cannot be read, or has changed since.
+        DatasetError: If it cannot be read.
+        InterpretError: If it has changed since, or its server does not answer.
     """
-    with understood(path):
-        content = _local(path, start, stop, state) if not is_url(path) else _fetched(path, start, stop)
+    read = partial(_fetched, path, start, stop) if is_url(path) else partial(_local, path, start, stop, state)
+    content = patiently(path, read)
     if len(content) == stop - start:
         return content
     if is_url(path) and len(content) == state.size:
         tell(f"{shown(path)}: its server gives whole files only, so that each picture costs all of it.")
         return content[start:stop]
-    raise DatasetError(f"{shown(path)} ends before byte {stop:,}: it has changed since it was opened.")
+    raise changed(path)
 
 
 def _local(path: str, start: int, stop: int, state: State) -> bytes:
     with open_file(path) as file:
         status = os.fstat(file.fileno())
         if (status.st_size, status.st_mtime_ns) != (state.size, state.time):
-            raise DatasetError(f"{shown(path)} has changed since it was opened. Open the dataset anew.")
+            raise changed(path)
         file.seek(start)
         return file.read(stop - start)
 
@@ -132,20 +137,42 @@ def _local(path: str, start: int, stop: int, state: State) -> bytes:
 def _fetched(path: str, start: int, stop: int) -> bytes:
     if start == stop:
         return b""
-    waits = iter(WAITS)
+    system, inner = file_system(path)
+    content: bytes = system.cat_file(inner, start=start, end=stop)
+    return content
+
+
+def patiently(path: str, read: Callable[[], T]) -> T:
+    """What reading from a file gives; behind a URL it is tried again, unless what the file holds is at fault.
+
+    Args:
+        path: The file.
+        read: Reads from it.
+
+    Raises:
+        DatasetError: If what the file holds is at fault, or it is not there.
+        InterpretError: If its server is: no step may pass over that as over a picture that is broken.
+    """
+    waits = iter(WAITS if is_url(path) else ())
     while True:
-        system, inner = file_system(path)
         try:
-            content: bytes = system.cat_file(inner, start=start, end=stop)
-        except FileNotFoundError:
-            raise
-        except Exception:
+            with understood(path):
+                return read()
+        except DatasetError as error:
+            if not is_url(path) or is_of_content(error) or isinstance(error.__cause__, FileNotFoundError):
+                raise
             wait = next(waits, None)
             if wait is None:
-                raise
-            time.sleep(wait)
-        else:
-            return content
+                raise InterpretError(f"{error} It was asked for {len(WAITS) + 1} times.") from error
+        check_interrupt()
+        time.sleep(wait)
+
+
+def changed(path: str) -> InterpretError:
+    """The error of a file that is no longer what it was: it is no picture that is broken."""
+    return InterpretError(
+        f"{shown(path)} has changed since it was opened. Run again, or open the dataset anew."
+    )
 
 
 def _refused(path: str) -> DatasetError:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from errno import ESTALE
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -20,7 +19,7 @@ from interpret.errors import DatasetError, InterpretError
 from interpret.files import digest, read_sealed, write_sealed
 from interpret.interrupts import check_interrupt
 from interpret.run import cache_dir, follows
-from interpret_datasets.shards.content import State, look, open_stream
+from interpret_datasets.shards.content import State, look, open_stream, patiently
 from interpret_datasets.shards.labels import Said
 from interpret_datasets.shards.tar_index import TarIndex, Wanted, index_tar
 from interpret_datasets.shards.texts import Texts
@@ -101,10 +100,12 @@ def read_indexes(files: Sequence[str], wanted: Wanted) -> list[Shard]:
 
 def _shard(file: str, wanted: Wanted, folder: Path) -> Shard:
     """One shard; one that holds no tar file has one sample, which says why."""
-    state = look(file)
+    state = patiently(file, lambda: look(file))
     stored = folder / f"{digest(file, state.mark, wanted)}.json"
     try:
-        index = (_stored(stored) if state.mark else None) or _made(file, state, wanted)
+        index = (_stored(stored) if state.mark else None) or patiently(
+            file, lambda: _made(file, state, wanted)
+        )
     except DatasetError as error:
         if not is_of_content(error):
             raise

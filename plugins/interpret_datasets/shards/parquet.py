@@ -19,7 +19,7 @@ from interpret.images import Images, Sample, open_bytes, require_unique
 from interpret.plugin import Dataset
 from interpret_datasets.folder import spread
 from interpret_datasets.shards.columns import TableColumns
-from interpret_datasets.shards.content import State, hashes, look
+from interpret_datasets.shards.content import State, hashes, look, patiently
 from interpret_datasets.shards.labels import Said, as_labels, known_categories
 from interpret_datasets.shards.places import as_texts, find_files, names_of
 from interpret_datasets.shards.rows import Address, Cells, open_table
@@ -243,7 +243,7 @@ def _first_schema(files: Sequence[str]) -> tuple[str, Any]:
 
 def _table(file: str, columns: TableColumns, name: str) -> Table:
     """What a file says of its rows; one that is damaged has one row, which says why."""
-    state = look(file)
+    state = patiently(file, lambda: look(file))
     small = [column for column in (columns.label, name) if column]
     try:
         with understood(file), closing(open_table(file)) as table:

@@ -11,11 +11,11 @@ from typing import Any, Generic, TypeVar
 
 from interpret.errors import DatasetError
 from interpret.files import open_file
-from interpret_datasets.shards.content import State, look, open_stream
+from interpret_datasets.shards.content import State, changed, look, open_stream, patiently
 from interpret_datasets.shards.urls import is_of_content, is_url, library, shown, understood
 
-OPEN = 4
-"""Files, and row groups, that are read at once."""
+OPEN, GROUPS = 4, 2
+"""Files that are open at once, and row groups of each that are read at once."""
 
 KEPT = 1 << 25
 """Bytes of cells that were read and may be asked for next."""
@@ -44,6 +44,17 @@ class _Cursor:
 
     pieces: Iterator[Any]
     row: int = 0
+
+
+@dataclass
+class _Table:
+    """A file that is open, and the row groups of it that are read; they end with it."""
+
+    file: Any
+    cursors: _Few[_Cursor] = field(default_factory=lambda: _Few(GROUPS))
+
+    def close(self) -> None:
+        self.file.close(force=True)
 
 
 class _Few(Generic[T]):
@@ -94,8 +105,7 @@ class _Open:
     pid: int = field(default_factory=os.getpid)
     lock: threading.Lock = field(default_factory=threading.Lock)
     kept: _Kept = field(default_factory=_Kept)
-    files: _Few[Any] = field(default_factory=lambda: _Few(OPEN, lambda file: file.close(force=True)))
-    cursors: _Few[_Cursor] = field(default_factory=lambda: _Few(OPEN))
+    tables: _Few[_Table] = field(default_factory=lambda: _Few(OPEN, _Table.close))
     failed: dict[tuple[int, int], tuple[int, DatasetError]] = field(default_factory=dict)
 
 
@@ -124,7 +134,8 @@ class Cells:
         """The bytes of a cell; None where it is empty.
 
         Raises:
-            DatasetError: If the file cannot be read there, or has changed.
+            DatasetError: If the file cannot be read there.
+            InterpretError: If it has changed, or its server does not answer.
         """
         here = self._open
         if here.pid != os.getpid():  # a forked process opens its own, with a lock that nobody holds
@@ -136,22 +147,23 @@ class Cells:
             row, error = here.failed.get((at.file, at.group), (at.row + 1, None))
             if error is not None and at.row >= row:
                 raise DatasetError(str(error))
-            return self._advance(here, at)
+            return patiently(self.files[at.file][0], lambda: self._advance(here, at))
 
     def _advance(self, here: _Open, at: Address) -> bytes | None:
         """Decode on to a row, from the beginning where the group is read beyond it."""
-        group, path = (at.file, at.group), self.files[at.file][0]
-        cursor = here.cursors.held.get(group)
+        path, state = self.files[at.file]
+        table = here.tables.get(at.file, lambda: _Table(open_table(path, state)))
+        cursor = table.cursors.held.get(at.group)
         if cursor is not None and cursor.row > at.row:
-            here.cursors.drop(group)
-        cursor = here.cursors.get(group, lambda: self._begin(here, at))
+            table.cursors.drop(at.group)
+        cursor = table.cursors.get(at.group, lambda: self._begin(table.file, at.group))
         try:
             with understood(path):
                 return self._keep(here, cursor, at)
         except DatasetError as error:
             if is_of_content(error):  # it would fail again
-                here.failed[group] = (cursor.row, error)
-            here.cursors.drop(group)
+                here.failed[at.file, at.group] = (cursor.row, error)
+            here.tables.drop(at.file)
             raise
 
     def _keep(self, here: _Open, cursor: _Cursor, at: Address) -> bytes | None:
@@ -165,15 +177,10 @@ class Cells:
                 return cells[at.row - start]
         raise DatasetError(f"{shown(self.files[at.file][0])} ends before row {at.row} of a row group.")
 
-    def _begin(self, here: _Open, at: Address) -> _Cursor:
-        path, state = self.files[at.file]
-        with understood(path):
-            file = here.files.get(at.file, lambda: open_table(path, state))
-            group = file.metadata.row_group(at.group)
-            rows = max(1, min(MOST_ROWS, PIECE * group.num_rows // max(group.total_byte_size, 1)))
-            return _Cursor(
-                file.iter_batches(rows, row_groups=[at.group], columns=[self.column], use_threads=False)
-            )
+    def _begin(self, file: Any, group: int) -> _Cursor:
+        about = file.metadata.row_group(group)
+        rows = max(1, min(MOST_ROWS, PIECE * about.num_rows // max(about.total_byte_size, 1)))
+        return _Cursor(file.iter_batches(rows, row_groups=[group], columns=[self.column], use_threads=False))
 
 
 def _bytes_of(column: Any) -> Any:
@@ -191,12 +198,13 @@ def open_table(path: str, state: State | None = None, texts: Sequence[str] = ())
         texts: Columns of which equal texts are decoded once.
 
     Raises:
-        DatasetError: If it is no parquet file, or has changed.
+        DatasetError: If it is no parquet file.
+        InterpretError: If it has changed.
     """
     arrow, parquet = library("pyarrow", "Parquet files"), library("pyarrow.parquet", "Parquet files")
     with understood(path):
-        if state is not None and not is_url(path) and _changed(look(path), state):
-            raise DatasetError(f"{shown(path)} has changed since it was opened. Open the dataset anew.")
+        if state is not None and not is_url(path) and _is_other(look(path), state):
+            raise changed(path)
         if is_url(path):
             source = open_stream(path)
         else:
@@ -211,5 +219,5 @@ def open_table(path: str, state: State | None = None, texts: Sequence[str] = ())
         )
 
 
-def _changed(now: State, before: State) -> bool:
+def _is_other(now: State, before: State) -> bool:
     return (now.size, now.time) != (before.size, before.time)
