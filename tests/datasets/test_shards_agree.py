@@ -8,8 +8,11 @@ import torch
 from shard_fixtures import png, write_tar
 
 import interpret
+from interpret.errors import DatasetError
+from interpret.images import InputSpec
 from interpret.testing import small_network
 from interpret_topk import mine
+from interpret_training.pixels import read_pixels
 
 COUNT = 20
 NAMES = ["cat", "dog"]
@@ -61,3 +64,19 @@ def test_subsets_keep_ids_labels_and_places(folder, name):
     assert repr(images).count("cat, dog")
     with pytest.raises(IndexError):
         images[COUNT]
+
+
+def test_a_training_passes_over_what_a_damaged_shard_lost(folder, tmp_path):
+    whole = (folder / "webdataset" / "0.tar").read_bytes()
+    (tmp_path / "0.tar").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "1.tar").write_bytes((folder / "webdataset" / "1.tar").read_bytes())
+    (tmp_path / "2.tar").write_bytes(b"no tar")
+    images = interpret.load_dataset("webdataset", path=tmp_path)
+    spec = InputSpec((8, 8))
+    pixels = read_pixels(images, spec, classes=2, on_error="skip")
+    lost = [name for name, _ in pixels.skipped]
+    assert {"0/#end", "2"} <= set(lost)
+    assert len(pixels) + len(lost) == len(images)
+    assert pixels.labels.tolist() == [images.labels[place] for place in pixels.places.tolist()]
+    with pytest.raises(DatasetError, match="has no label"):
+        read_pixels(images, spec, classes=2)

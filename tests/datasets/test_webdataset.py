@@ -277,7 +277,8 @@ def test_a_shard_that_changed_is_not_read_at_old_places(tmp_path):
     [
         ({"path": "missing.tar"}, "There is no file or folder missing.tar"),
         ({"path": "*.tarx"}, r"No file fits \*.tarx"),
-        ({"path": "empty"}, r"There is no file in empty that ends in .tar"),
+        ({"path": "empty"}, r"There is no file in empty or below it that ends in .tar. It holds nothing"),
+        ({"path": "packed"}, r"ends in .tar. It holds \.tar\.gz \(2\)"),
         ({"path": "{0..999999}.tar"}, "more than 100,000 files"),
         ({"path": "simplecache::http://x/a.tar"}, "chains file systems"),
         ({"path": "nosuch://x/a.tar"}, "nosuch"),
@@ -294,6 +295,9 @@ def test_mistakes_are_named_with_a_cure(tmp_path, monkeypatch, parameters, messa
     monkeypatch.chdir(tmp_path)
     write_tar(tmp_path / "s" / "a.tar", members(2))
     (tmp_path / "empty").mkdir()
+    (tmp_path / "packed").mkdir()
+    for name in ("a.tar.gz", "b.tar.gz"):
+        (tmp_path / "packed" / name).touch()
     for name in ("train-0.tar", "test-0.tar"):
         write_tar(tmp_path / "two" / name, members(1))
     with pytest.raises(InterpretError, match=message):

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from interpret.errors import DatasetError
@@ -71,7 +71,8 @@ def _files(path: str, suffixes: tuple[str, ...]) -> list[str]:
             return _remote(path, suffixes)
     where = user_path(path)
     if where.is_dir():
-        return _of_folder(shown(path), _walked(where, suffixes), suffixes)
+        found = _walked(where, suffixes) or _refuse_empty(where, shown(path), suffixes)
+        return _of_folder(shown(path), found, suffixes)
     whole = os.path.abspath(where)  # noqa: PTH100 - which follows no links
     if os.path.lexists(whole) or not glob.has_magic(whole):
         _require_there(Path(whole), shown(path))
@@ -120,6 +121,16 @@ def _walked(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
         kept = (name for name in files if name.lower().endswith(suffixes) and not name.startswith("."))
         found += [str(Path(place, name)) for name in kept]
     return found
+
+
+def _refuse_empty(folder: Path, name: str, suffixes: tuple[str, ...]) -> NoReturn:
+    """Say what lies in a folder without shards."""
+    endings = Counter("".join(file.suffixes[-2:]) or file.name for file in folder.iterdir())
+    there = ", ".join(f"{printable(ending)} ({count:,})" for ending, count in endings.most_common(5))
+    raise DatasetError(
+        f"There is no file in {name} or below it that ends in {' or '.join(suffixes)}. It holds "
+        f"{there[:300] or 'nothing'}."
+    )
 
 
 def _of_folder(folder: str, files: list[str], suffixes: tuple[str, ...]) -> list[str]:
