@@ -498,3 +498,11 @@ def test_a_named_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.tar")
     with pytest.raises(DatasetError, match="It is a named pipe, not a file"):
         load(str(tmp_path / "a.tar"))
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    write_tar(tmp_path / "elsewhere" / "b.tar", members(1, first=1))
+    write_tar(tmp_path / "top" / "a.tar", members(1))
+    (tmp_path / "top" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "top" / "loop").symlink_to(tmp_path / "top")
+    assert list(load(tmp_path / "top").ids) == ["a/00000", "b/00001"]

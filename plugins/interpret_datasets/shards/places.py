@@ -112,15 +112,24 @@ def _ending(path: str, suffixes: tuple[str, ...]) -> bool:
 
 
 def _walked(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
-    """The files below a folder, but for those that are hidden."""
+    """The files below a folder, but for those that are hidden; links are followed, to each folder once."""
     require_folder(folder)
-    found = []
-    for place, folders, files in os.walk(folder.absolute()):
+    found, seen = [], set()
+    for place, folders, files in os.walk(folder.absolute(), onerror=_refuse_closed, followlinks=True):
         check_interrupt()
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        seen.add(os.path.realpath(place))
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(Path(place, name)) not in seen
+        ]
         kept = (name for name in files if name.lower().endswith(suffixes) and not name.startswith("."))
         found += [str(Path(place, name)) for name in kept]
     return found
+
+
+def _refuse_closed(error: OSError) -> NoReturn:
+    raise DatasetError(f"{shown(str(error.filename))} cannot be looked into: {error.strerror}.") from error
 
 
 def _refuse_empty(folder: Path, name: str, suffixes: tuple[str, ...]) -> NoReturn:
