@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interpret.cli.options import ModelChoice
-from interpret.cli.photographs import DATASET, Photographs
+from interpret.cli.photographs import DATASET, PHOTOGRAPHS, Photographs
 from interpret.errors import InterpretError, ModelError, UnknownNameError
 from interpret.network.network import Network
 from interpret.plugin.discovery import Registry
@@ -91,7 +91,7 @@ def explaining_pipeline(
     return {
         "version": 1,
         "models": {"net": {"name": found.name, **parameters, "device": model.device}},
-        "datasets": {"photographs": {"name": DATASET, "paths": list(photographs.paths)}},
+        "datasets": {PHOTOGRAPHS: {"name": DATASET, "paths": list(photographs.paths)}},
         "steps": {name: {**step, **some} for name, step in steps.items() if step["probe"] in registry.probes},
     }
 

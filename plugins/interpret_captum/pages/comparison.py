@@ -13,7 +13,6 @@ from interpret.attributions import Attributions
 from interpret.plugin import Page, PageContext, Sheet
 from interpret_captum.comparison import Comparison, Metric
 from interpret_captum.renderers.table import ARROWS, compared, key, shown, title
-from interpret_figures.attribution_grid import asked
 from interpret_gallery import (
     Cell,
     Chart,
@@ -55,7 +54,7 @@ def overview(result: Comparison, context: PageContext, sheets: Sequence[Sheet]) 
             context.sheet_url(sheet.name),
             save_picture(context, f"glance {place + 1}", picture),
             f"{context.photo(int(maps[0].image[place]), maps[0]).alt} under the map of {maps[0].method}",
-            asked(maps[0], place),
+            maps[0].asked(place),
             maps[0].ids[str(int(maps[0].image[place]))],
         )
         for place, (sheet, picture) in enumerate(zip(sheets, pictures, strict=True))
@@ -88,7 +87,7 @@ def image_sheet(result: Comparison, place: int, context: PageContext, name: str)
     """One photograph under the map of a method that a person chooses, and the numbers of this photograph."""
     maps = result.attributions
     first = next(iter(maps.values()))
-    index, question = int(first.image[place]), asked(first, place)
+    index, question = int(first.image[place]), first.asked(place)
     photo = context.photo(index, first)
     data = f"{context.step} {place + 1}"
     script = write_overlay(

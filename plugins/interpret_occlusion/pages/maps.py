@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from interpret_figures import display
+from interpret_figures import colours, display
 from interpret_figures.colours import Scale, label_pixels, legend
 from interpret_figures.pairs import picture_size
 from interpret_figures.text import chance, numbers
@@ -101,7 +101,7 @@ def at_a_glance(maps: Sweep, photograph: UInt8[np.ndarray, "h w 3"] | None) -> U
         return spread(target_scale(maps).pixels(maps.value.double().numpy()), maps, tile)
     image = display.resize(photograph[None], tile, smooth=True)[0]
     fall = maps.per_pixel(maps.drop).double().numpy()
-    largest = max(float(np.abs(fall).max()), LEAST if maps.has_probability else 0.0)
+    largest = max(colours.largest(fall), LEAST if maps.has_probability else 0.0)
     return overlaid(image, fall, largest, STRENGTH)
 
 
