@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -167,7 +168,7 @@ def draw_bar(
     """
     (y, x), height, thick = corner, round(BAR * dpi), max(round(0.015 * dpi), 2)
     canvas[y : y + height, x : x + width] = scale.bar(height, width)
-    if mark is not None:
+    if mark is not None and not isnan(mark):
         left, over = x + round(scale.place(mark) * (width - thick)), round(0.03 * dpi)
         canvas[y - over : y + height + over, left : left + thick] = rgb(INK)
     below, middle = y + height + round(0.12 * dpi), (scale.low + scale.high) / 2

@@ -11,7 +11,8 @@ from matplotlib import colormaps
 from squares import SPEC, Squares
 
 from interpret.attributions import Attributions
-from interpret_gallery.attributions import HEAT, AttributionsPage, heat_map, signed_map
+from interpret_figures.colours import HEAT
+from interpret_gallery.attributions import AttributionsPage, heat_map, signed_map
 
 
 def attributions(*places: int, layer: str = "", **more) -> Attributions:

@@ -153,8 +153,8 @@ class Panels:
         mosaic(pixels, patches, None if shown.own is None else (shown.own, shown.box))
         others = len(shown.unit) - 1
         more = f" + {others} other{'s' if others > 1 else ''}" if others else " only"
-        near = "" if shown.size == found.size else ", near the signal"
-        return Panel("c", title, details, pixels, f"unit {unit}, here{more}{near}")
+        zoom = "" if shown.size == found.size else ", zoomed"
+        return Panel("c", title, details, pixels, f"unit {unit}, here{more}{zoom}")
 
     def _target(self, maps: Sweep) -> Panel:
         """The target's probability, or its output where that stands for none."""
