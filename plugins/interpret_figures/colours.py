@@ -116,7 +116,7 @@ def heat_map(values: Float[Tensor, "c h w"], percentile: float) -> tuple[UInt8[n
 def ramp(shares: Float[np.ndarray, "h w"], name: str) -> UInt8[np.ndarray, "h w 3"]:
     """Values from 0 to 1 by one of matplotlib's colour maps."""
     pixels: UInt8[np.ndarray, "h w 3"] = colormaps[name](np.clip(shares, 0, 1), bytes=True)[..., :3]
-    mark_no_numbers(pixels, np.isnan(shares))
+    mark_no_numbers(pixels, ~np.isfinite(shares))
     return pixels
 
 
@@ -130,12 +130,12 @@ def tint(
         values: From -1 (blue) to 1 (red); beyond is cut off.
         strength: Opacity of full colour.
     """
-    opacity = (np.clip(np.nan_to_num(np.abs(values)), 0, 1) * strength)[..., None]
+    opacity = (np.clip(np.nan_to_num(np.abs(values), posinf=0), 0, 1) * strength)[..., None]
     hue = np.where(values[..., None] > 0, np.asarray(LOWERS, float), np.asarray(RAISES, float))
     pixels: UInt8[np.ndarray, "h w 3"] = (
         (grey[..., None] * (1 - opacity) + hue * opacity).round().astype("u1")
     )
-    mark_no_numbers(pixels, np.isnan(values))
+    mark_no_numbers(pixels, ~np.isfinite(values))
     return pixels
 
 

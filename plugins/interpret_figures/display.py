@@ -2,8 +2,8 @@
 
 Zero is mid-grey (128 of 255) and the scale is symmetric, so that a colour tells the sign of a value. One
 channel is shown in grey, three as red, green and blue. Of other numbers the network's input says which are
-shown, or it is the first three (of two the first), and the page says which. Where a value is no number (NaN)
-stands a pale checkerboard.
+shown, or it is the first three (of two the first), and the page says which. A pale checkerboard stands where
+a value is no number: NaN, or infinite.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def magnitude(values: Float[Tensor, "n c h w"], percentile: float = 100.0) -> Fl
 
     Values that are not finite count as zero.
     """
-    flat = values.abs().nan_to_num(0, 0).flatten(1)
+    flat = values.abs().nan_to_num(0, 0, 0).flatten(1)
     largest = flat.amax(1)
     if percentile == 100.0:
         return largest
@@ -90,8 +90,8 @@ def signed_pixels(
         scale: The value of full colour, for each item or for all; zero leaves mid-grey.
     """
     safe = torch.where(scale > 0, scale, 1.0).reshape(-1, 1, 1, 1)
-    shares = (values / safe).nan_to_num(0).clamp(-1, 1)
-    pixels, unknown = _colour(shares.mul(127).round().add(128).to(torch.uint8)), values.isnan().any(1)
+    shares = (values / safe).nan_to_num(0, 0, 0).clamp(-1, 1)
+    pixels, unknown = _colour(shares.mul(127).round().add(128).to(torch.uint8)), ~values.isfinite().all(1)
     return _with_no_numbers(pixels, unknown) if unknown.any() else pixels
 
 
@@ -137,7 +137,7 @@ def heat(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
     weights = weights / weights.sum()
     down = conv2d(pad(total, (0, 0, reach, reach), mode="replicate"), weights[None, None, :, None])
     found = conv2d(pad(down, (reach, reach, 0, 0), mode="replicate"), weights[None, None, None, :])[:, 0]
-    return found.masked_fill(maps.isnan().any(1), torch.nan)
+    return found.masked_fill(~maps.isfinite().all(1), torch.nan)
 
 
 def unit_pixels(values: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w 3"]:

@@ -128,7 +128,7 @@ def test_what_is_no_number_has_no_size_and_its_own_pattern() -> None:
     assert display.magnitude(values).tolist() == [2.0]
     assert display.magnitude(torch.full((1, 1, 2, 2), torch.nan), 99.5).tolist() == [0.0]
     pixels = display.signed_pixels(values, display.magnitude(values))
-    assert pixels[0, 0, :, 0].tolist() == [192, display.NO_NUMBER[1], 1, 255]
+    assert pixels[0, 0, :, 0].tolist() == [192, display.NO_NUMBER[1], 1, display.NO_NUMBER[1]]
     heat = display.heat(torch.tensor([[[[torch.nan, 3.0]]], [[[1.0, 3.0]]]]))
     assert heat[0, 0, 0].isnan()
     assert float(heat[0, 0, 1]) == pytest.approx(3.0)
