@@ -80,7 +80,7 @@ def explain(
             failed = _run(made, network, registry, growing, force=force) if steps else None
         if failed and not made.found:
             raise failed
-        made.page, made.file = growing.write_page(), write_pipeline(folder, made.pipeline)
+        made.page, made.file = growing.write_page(), write_pipeline(folder, made.able())
     return made
 
 

@@ -61,8 +61,9 @@ class Talking(Telling):
         if made.page:
             _say(f"The page is {printable(str(made.page))}")
         if made.file:
-            file, folder = (quote(printable(str(path))) for path in (made.file, made.folder))
-            _say(f"To go on from here: interpret run {file} --out {folder}")
+            allow = [f"--allow={package}" for package in made.allow]
+            asked = map(quote, map(printable, [str(made.file), *allow, f"--out={made.folder}"]))
+            _say(f"To go on from here: interpret run {' '.join(asked)}")
 
 
 def as_data(made: Explanation) -> dict[str, Any]:
