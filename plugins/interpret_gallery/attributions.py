@@ -116,10 +116,12 @@ def _image_sheet(result: Attributions, place: int, context: PageContext, name: s
         facts=_facts(result, place, photo),
         notes=display.channel_note(result.input, result.maps.shape[1]).strip(),
         result=result,
-        alone=not name,
+        alone=(context.one_page and not place) or not name,  # there is no overview that says the rest
     )
     return Sheet(
-        f"{result.method}: {question} in {photo.name}",
+        f"{result.method}: {question}"
+        if context.one_page
+        else f"{result.method}: {question} in {photo.name}",
         body,
         name=name,
         summary=f"What counts for {question} in this photograph.",

@@ -20,7 +20,7 @@ def context_of(
     """The context of a step over some images, without a network."""
     opened: Any = SimpleNamespace(
         name=step,
-        run=SimpleNamespace(folder=Path(run), steps={}),
+        run=SimpleNamespace(folder=Path(run), steps={}, pipeline=SimpleNamespace(datasets={"val": images})),
         asked=SimpleNamespace(model="net", dataset="val", probe=None, inputs={}),
         images=lambda: images,
     )

@@ -59,7 +59,7 @@ def test_the_window_has_the_value_of_every_map_at_every_place(tmp_path):
     shown = [[label["names"][place] for place in row] for row in label["values"]]
     assert shown == [[NAMES[index] for index in row] for row in maps.label.tolist()]
     assert label["names"][label["whole"]] == "square"
-    assert response["name"] == "response of conv1, unit 7"
+    assert response["name"] == "summed response of conv1, unit 7"
     assert np.allclose(response["values"], CHANCES, rtol=1e-4)
     assert response["whole"] == 3
 
@@ -146,7 +146,7 @@ def test_one_output_has_no_label_and_no_probability(tmp_path):
     context = context_of(tmp_path, Squares())
     (sheet,) = composed(occlusions(maps, spec=SPEC, categories=()), context)
     assert [shown["name"] for shown in data_of(context, *sheet.scripts)["maps"]] == [
-        "output", "response of conv1, unit 7",
+        "output", "summed response of conv1, unit 7",
     ]  # fmt: skip
     assert "output uncovered" in sheet.body
     assert "have no probability" in sheet.body

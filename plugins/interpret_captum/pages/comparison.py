@@ -103,7 +103,9 @@ def image_sheet(result: Comparison, place: int, context: PageContext, name: str)
         notes=[f"{called}: {found.note}" for called, found in maps.items() if found.note],
     )
     return Sheet(
-        f"{len(maps)} methods: {question} in {photo.name}",
+        f"{len(maps)} methods: {question}"
+        if context.one_page
+        else f"{len(maps)} methods: {question} in {photo.name}",
         body,
         name=name,
         summary=f"What counts for {question} in this photograph, by each method.",

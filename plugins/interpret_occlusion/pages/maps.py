@@ -76,7 +76,7 @@ def _response_map(maps: Sweep, layer: str, rank: int, show: Show) -> WindowMap:
     followed = maps.followed[layer]
     values = followed.response[..., rank].double().numpy()
     pixels, bar = _drawn(response_scale(followed, rank), values, show)
-    name = f"response of {layer}, unit {int(followed.unit[rank])}"
+    name = f"summed response of {layer}, unit {int(followed.unit[rank])}"
     return WindowMap(name, values, float(followed.unoccluded[rank]), pixels, bar)
 
 

@@ -120,6 +120,7 @@ def image_sheet(result: OcclusionMaps, place: int, context: PageContext, name: s
     maps, index, key = result.maps[place], int(result.image[place]), f"{context.step} {place + 1}"
     photo, lowest = context.photo(index, result), lowest_place(maps)
     pixels, target = context.pixels(index, result), asked(maps, result.categories)
+    tells = (context.one_page and not place) or not name  # what an overview would say
     script = write_window(
         context,
         key,
@@ -138,11 +139,11 @@ def image_sheet(result: OcclusionMaps, place: int, context: PageContext, name: s
         facts=facts(maps, photo, target, lowest),
         notes=f"{display.channel_note(result.input, maps.channels)}{kind_note(maps)}".strip(),
         units=units_of(result, place, context),
-        warnings=result.warnings() if not name else (),
-        matching=result.matching if not name else "",
+        warnings=result.warnings() if tells else (),
+        matching=result.matching if tells else "",
     )
     return Sheet(
-        f"Occlusion: {target} in {photo.name}",
+        f"Occlusion: {target}" if context.one_page else f"Occlusion: {target} in {photo.name}",
         body,
         name=name,
         summary=outcome(maps, target, lowest),
