@@ -104,8 +104,8 @@ def first_steps(network: Network) -> dict[str, Any]:
 def further_steps(network: Network, questions: Sequence[Question]) -> dict[str, Any]:
     """The rest, in the order in which it is read; of a network without classes what asks about none.
 
-    Units are followed once: of other classes they are the same. After occlusion comes Captum's Grad-CAM, after the projections of units its deconvnet of the class: the
-    nearest of its methods.
+    Units are followed once: for other classes they are the same. After occlusion comes Captum's Grad-CAM,
+    after the projections of units its deconvnet of the class: the nearest of its methods.
     """
     asked = [(question.name, {"target": question.target}) for question in questions if network.class_count]
     where = {

@@ -1,25 +1,17 @@
 """Charts, tables, sliders and tabs in a real browser: pages of each analysis, with keyboard and pointer."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from ablation_cases import ablation
-from browsing import PHONE, overflow, violations
 from evolution_cases import evolution, layer
-from hand_context import context_of
+from hand_context import check_reading, written
 from invariance_cases import invariances
-from squares import Squares
 from test_training_pages import evaluated, training
 from transfer_cases import network, transfer
 
 from interpret.testing import small_images, small_network
 from interpret_diagnosis import Diagnosis, diagnose
 from interpret_diagnosis.pages import DiagnosisPage
-from interpret_gallery import render
-from interpret_gallery.data import script_text
-from interpret_gallery.names import sheet_file
-from interpret_gallery.templates import ASSETS
 from interpret_invariance.pages import InvariancePage
 from interpret_training.pages import AblationPage, EvaluationPage, EvolutionPage, TrainingPage
 from interpret_transfer.pages import TransferPage
@@ -51,31 +43,9 @@ def site(request, tmp_path_factory):
     return written(tmp_path_factory.mktemp(request.param), *MADE[request.param]())
 
 
-def written(folder, page, result):
-    """The pages of one step with all that frames them, as a gallery writes them."""
-    (folder / "assets").mkdir()
-    for file in ASSETS.iterdir():
-        (folder / "assets" / file.name).write_bytes(file.read_bytes())
-    (folder / "assets" / "pages.js").write_text(script_text("pages", []))
-    context = context_of(folder, Squares(), "step")
-    context.folder.mkdir(parents=True)
-    framed = {"root": "../..", "site": SimpleNamespace(title="site", single=False), "navigation": []}
-    places = []
-    for sheet in page.compose(result, context):
-        file = context.folder / sheet_file(sheet.name)
-        file.write_text(render("interpret_gallery", "page.html", sheet=sheet, chapter=None, **framed))
-        places.append(file.relative_to(folder).as_posix())
-    return folder, places
-
-
 def test_pages_fit_a_phone_and_axe_finds_nothing_serious_in_either_theme(visit, site):
     folder, places = site
-    for place in places[:2]:
-        page = visit(folder, place, size=PHONE, theme="dark")
-        assert overflow(page) <= 0
-        assert violations(page) == []
-        page.emulate_media(color_scheme="light")
-        assert violations(page) == []
+    check_reading(visit, folder, places)
 
 
 @pytest.fixture(scope="module")
