@@ -102,14 +102,14 @@ def ramp(shares: Float[np.ndarray, "h w"], name: str) -> UInt8[np.ndarray, "h w 
 def tint(
     grey: UInt8[np.ndarray, "h w"], values: Float[np.ndarray, "h w"], strength: float = 1.0
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A grey picture under signed colours: clear where a value is zero, as strong as it is large.
+    """A grey picture under signed colours: clear where a value is zero or NaN, as strong as it is large.
 
     Args:
         grey: The picture.
         values: From -1 (blue) to 1 (red); beyond is cut off.
         strength: Opacity of full colour.
     """
-    opacity = (np.clip(np.abs(values), 0, 1) * strength)[..., None]
+    opacity = (np.clip(np.abs(np.nan_to_num(values)), 0, 1) * strength)[..., None]
     hue = np.where(values[..., None] > 0, np.asarray(LOWERS, float), np.asarray(RAISES, float))
     pixels: UInt8[np.ndarray, "h w 3"] = (
         (grey[..., None] * (1 - opacity) + hue * opacity).round().astype("u1")

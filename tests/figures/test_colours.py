@@ -41,6 +41,11 @@ def test_signed_colours_leave_the_grey_where_nothing_is_said():
     assert pixels[0, 2].tolist() == [round(200 * 0.5 + part * 0.5) for part in RAISES]
 
 
+def test_what_is_no_number_leaves_the_grey():
+    grey = np.array([[70, 100]], np.uint8)
+    assert tint(grey, np.array([[np.nan, 0.0]])).tolist() == [[[70] * 3, [100] * 3]]
+
+
 def test_a_bar_shows_its_colours_ends_and_mark():
     canvas = np.full((60, 300, 3), 255, np.uint8)
     scale = Scale(0.0, 1.0, "viridis")

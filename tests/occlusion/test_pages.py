@@ -237,3 +237,23 @@ def test_a_response_of_two_signs_keeps_its_colours(tmp_path):
     left, right = (pixels_of(context, response["url"])[8, x].astype(int) for x in (4, 8))
     assert left[0] > left[2]
     assert right[2] > right[0]
+
+
+def test_classes_without_names_are_told_as_classes(tmp_path):
+    context, result = context_of(tmp_path, Squares()), replace(occlusions(one(), spec=SPEC), categories=())
+    (sheet,) = composed(result, context)
+    label = data_of(context, *sheet.scripts)["maps"][1]
+    expected = [[f"class {index}" for index in row] for row in result.maps[0].label.tolist()]
+    assert [[label["names"][place] for place in row] for row in label["values"]] == expected
+    assert all(name.startswith("class ") for name, _ in label["legend"])
+
+
+def test_a_network_that_answers_no_number_is_said_to(tmp_path):
+    maps = maps_of(CHANCES, labels=LABELLED)
+    broken = replace(
+        maps,
+        logits=torch.full_like(maps.logits, torch.nan),
+        unoccluded=torch.full_like(maps.unoccluded, torch.nan),
+    )
+    (sheet,) = composed(occlusions(broken, spec=SPEC), context_of(tmp_path, Squares()))
+    assert sheet.summary == "The network's answer for square is no number, wherever it is covered."

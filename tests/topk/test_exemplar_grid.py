@@ -29,6 +29,7 @@ from interpret_topk.renderers.unit_pages import EMPTY
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "figures"))
 from seen import find_all, pixels
+from token_nets import Tokens
 
 SIZE = 16
 SPEC = InputSpec((SIZE, SIZE))
@@ -141,24 +142,9 @@ def test_what_cannot_be_traced_shows_whole_images(tmp_path: Path) -> None:
     assert "whole image" in page_text(found, "conv", images, ExemplarGrid())
 
 
-class Tokens(nn.Module):
-    """Patches of 2 x 2 pixels, then attention."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Conv2d(3, 8, 2, stride=2)
-        self.attend = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-        self.head = nn.Linear(8, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = self.attend(self.embed(x).flatten(2).transpose(1, 2))
-        found: Tensor = self.head(tokens.mean(1))
-        return found
-
-
 def test_a_token_is_outlined_in_its_surroundings(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net, images = network(Tokens()), Ramps()
+    net, images = network(Tokens(2)), Ramps()
     found = mine(net, images, ["attend"], 2)
     shown, own = neurons_of(found["attend"], net.input), own_field(net, "attend")
     assert own is not None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from token_nets import Tokens
 from torch import Tensor, nn
 
 import interpret
@@ -172,24 +173,9 @@ def test_what_sees_the_whole_image_has_no_field_and_nobody_has_one_unasked() -> 
     assert TopK(layers=["0"], fields=False).run(network, images())["0"].field is None  # type: ignore[index]
 
 
-class Tokens(nn.Module):
-    """Patches of 4 x 4 pixels, then attention."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Conv2d(3, 8, 4, stride=4)
-        self.attend = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-        self.head = nn.Linear(8, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = self.attend(self.embed(x).flatten(2).transpose(1, 2))
-        found: Tensor = self.head(tokens.mean(1))
-        return found
-
-
 def test_a_token_has_a_patch_of_its_own() -> None:
     torch.manual_seed(0)
-    network = wrap(Tokens().eval(), input_size=16)
+    network = wrap(Tokens(4).eval(), input_size=16)
     x = Labelled(torch.randn(5, 3, 16, 16))
     found = mine(network, x, ["attend"], 2)["attend"]
     own = own_field(network, "attend")

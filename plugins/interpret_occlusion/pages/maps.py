@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
@@ -129,6 +130,8 @@ def ends(maps: Sweep) -> list[str]:
 def outcome(maps: Sweep, name: str, lowest: tuple[int, int]) -> str:
     """What covering the place where the target is least probable does to it, in a sentence."""
     before, after = ends(maps)
+    if not isfinite(maps.unoccluded_value):
+        return f"The network's answer for {name} is no number, wherever it is covered."
     if before == after or float(maps.value.min()) >= maps.unoccluded_value:
         return f"Wherever it is covered, {name} does not fall below {before}."
     top, left = int(maps.rows[lowest[0]]), int(maps.columns[lowest[1]])
