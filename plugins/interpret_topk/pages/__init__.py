@@ -2,6 +2,14 @@
 
 from interpret_topk.pages.exemplars import ExemplarPages
 from interpret_topk.pages.layers import LayerPage, layer_sheet, layers_sheet, purities
-from interpret_topk.pages.sides import Side, sides_sheet
+from interpret_topk.pages.beside import StepUnits, units_beside
 
-__all__ = ["ExemplarPages", "LayerPage", "Side", "layer_sheet", "layers_sheet", "purities", "sides_sheet"]
+__all__ = [
+    "ExemplarPages",
+    "LayerPage",
+    "StepUnits",
+    "layer_sheet",
+    "layers_sheet",
+    "purities",
+    "units_beside",
+]
