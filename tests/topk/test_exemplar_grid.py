@@ -12,7 +12,7 @@ import pytest
 import torch
 from jaxtyping import UInt8
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from interpret.errors import StepError
 from interpret.graph import own_field, receptive_field
@@ -28,8 +28,8 @@ from interpret_topk.renderers.exemplar_grid import neurons_of, seen
 from interpret_topk.renderers.unit_pages import EMPTY
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "figures"))
+from odd_nets import Branching, Tokens
 from seen import find_all, pixels
-from token_nets import Tokens
 
 SIZE = 16
 SPEC = InputSpec((SIZE, SIZE))
@@ -119,18 +119,6 @@ def test_vectors_show_whole_images_with_their_names(tmp_path: Path) -> None:
     assert "outside" not in text
     assert "even" in text
     assert "4-patches.csv" in text
-
-
-class Branching(nn.Module):
-    """It cannot be traced."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.conv(x)
-        return (found if float(found.sum()) < 1e9 else -found).mean((2, 3))
 
 
 def test_what_cannot_be_traced_shows_whole_images(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from token_nets import Tokens
+from odd_nets import Branching, Tokens
 from torch import Tensor, nn
 
 import interpret
@@ -144,20 +144,6 @@ def test_boxes_are_those_of_the_receptive_field(layer: str) -> None:
 def test_a_neuron_that_is_missing_has_an_empty_box() -> None:
     found = mine(small(), images(2), ["0"], 3)["0"]
     assert found.field.boxes(found.position)[:, 2].eq(0).all()  # type: ignore[union-attr]
-
-
-class Branching(nn.Module):
-    """Which way it goes depends on values: it cannot be traced."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.conv(x)
-        if float(found.sum()) > 1e9:
-            found = -found
-        return found.mean((2, 3))
 
 
 def test_a_network_that_cannot_be_traced_is_mined_all_the_same() -> None:

@@ -1,8 +1,8 @@
 """The pages of mining in a gallery: the units of every layer, each with the patches that drive it most."""
 
+from interpret_topk.pages.beside import StepUnits, units_beside
 from interpret_topk.pages.exemplars import ExemplarPages
 from interpret_topk.pages.layers import LayerPage, layer_sheet, layers_sheet, purities
-from interpret_topk.pages.beside import StepUnits, units_beside
 
 __all__ = [
     "ExemplarPages",

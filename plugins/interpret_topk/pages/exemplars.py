@@ -15,8 +15,8 @@ from interpret_figures import display
 from interpret_figures.photographs import Photographs
 from interpret_gallery import UnitTile, photographs, save_picture, tile_size
 from interpret_topk.maxima import maxima_edges
-from interpret_topk.pages.layers import LayerPage, layer_sheet, layers_sheet
 from interpret_topk.pages.beside import StepUnits, units_beside
+from interpret_topk.pages.layers import LayerPage, layer_sheet, layers_sheet
 from interpret_topk.results import Exemplars, LayerExemplars
 
 __all__ = ["ExemplarPages", "unit_tiles"]
