@@ -365,8 +365,8 @@
         this.current = null;
         this.view.hidden = true;
         this.list.hidden = false;
-        document.title = document.title.replace(/^Unit \d+, /, "");
         if (before) {
+          document.title = document.title.replace(/^Unit \d+, /, "");
           const tile = this.grid.querySelector(`[data-unit="${before.number}"] a`);
           tile?.focus({ preventScroll: true });
           tile?.scrollIntoView({ block: "center" });
@@ -378,10 +378,14 @@
       this.view.hidden = false;
       this.view.replaceChildren(...this.page(unit));
       document.title = `Unit ${unit.number}, ${document.title.replace(/^Unit \d+, /, "")}`;
-      if (!first) { this.view.querySelector("h2").focus({ preventScroll: true }); window.scrollTo(0, 0); }
+      if (!first) this.view.querySelector("h2").focus({ preventScroll: true });
+      if (this.prefix) this.view.scrollIntoView();
+      else if (!first) window.scrollTo(0, 0);
     }
     key(event) {
       const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+      const other = document.activeElement?.closest("[data-units]") ?? this.host;
+      if (event.defaultPrevented || other !== this.host) return;  // it is another layer's, or an occluder's
       if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
       if (this.current) {
         if (event.key === "Escape") this.close();
