@@ -66,7 +66,9 @@ def test_two_steps_with_the_same_layer_keep_their_units(site: Path, visit: Calla
         host.locator(".tile a").nth(4).click()
         settle(page)
         assert host.locator("h2").inner_text() == "Unit 4"
-        assert 0 <= host.locator("h2").bounding_box()["y"] < 400  # where it was clicked, not at the top of all
+        assert (
+            0 <= host.locator("h2").bounding_box()["y"] < 400
+        )  # where it was clicked, not at the top of all
         assert page.title().startswith("Unit 4, ")
         assert host.locator(".nine li").count() == k
         assert page.locator(".unit:visible").count() == 1  # the other one shows all of its units
