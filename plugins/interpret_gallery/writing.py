@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from interpret.plugin import Sheet
 from interpret_gallery.context import relative_url
 from interpret_gallery.data import script_text
-from interpret_gallery.names import file_name
+from interpret_gallery.names import file_name, photograph_titles
 from interpret_gallery.overview import overview_body, recipe
 from interpret_gallery.site import Site, StepPages
 from interpret_gallery.templates import ASSETS, render
@@ -104,10 +104,11 @@ class Writer:
             for sheet in step.sheets:
                 photograph = None if sheet.image is None else (sheet.image, step.photographs[sheet.image])
                 (rest if photograph is None else about.setdefault(photograph, [])).append((step, sheet))
+        titles = photograph_titles([name for _, name in sorted(about)])
         body = render(
             "interpret_gallery",
             "single.html",
-            photographs=[(name, _told_apart(about[place, name])) for place, name in sorted(about)],
+            photographs=list(zip(titles, (_told_apart(about[key]) for key in sorted(about)), strict=True)),
             rest=_told_apart(rest),
             unreadable=self.site.photos.refused,
             recipes=list(map(recipe, self.site.runs, self.site.run_names)),

@@ -21,7 +21,7 @@ from interpret.plugin import Page, PageContext, Sheet, registry
 from interpret.run import export_runs, open_run
 from interpret_gallery import Chart, Gallery, Series, chart, data, save_picture
 from interpret_gallery.building import build_site
-from interpret_gallery.names import file_name, run_names
+from interpret_gallery.names import file_name, photograph_titles, run_names
 from interpret_topk import Exemplars
 
 STRONGEST = {"probe": "topk", "layers": ["layer1"], "k": 3}
@@ -99,6 +99,20 @@ def test_any_name_is_a_plain_file_name(name):
 def test_two_names_never_share_a_file():
     names = ["conv1", "Conv1", "CONV1", "conv-1", "conv 1", "conv/1", "conv1 ", "\u00e7onv1"]
     assert len({file_name(name).lower() for name in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "titles"),
+    [
+        (["/a/x.jpg", "/b/x.jpg", "/b/y.jpg"], ["a/x.jpg", "b/x.jpg", "y.jpg"]),
+        (["/only one/x <b>.jpg"], ["x <b>.jpg"]),
+        (["val-000000", "cats/1.jpg", ""], ["val-000000", "cats/1.jpg", ""]),
+        (["/a/x.jpg", "x.jpg"], ["a/x.jpg", "x.jpg"]),
+        ([], []),
+    ],
+)
+def test_photographs_are_called_by_as_little_of_their_paths_as_tells_them_apart(names, titles):
+    assert photograph_titles(names) == titles
 
 
 def test_numbers_that_are_no_numbers_become_null():
