@@ -104,15 +104,15 @@ def first_steps(network: Network) -> dict[str, Any]:
 def further_steps(network: Network, questions: Sequence[Question]) -> dict[str, Any]:
     """The rest, in the order in which it is read; of a network without classes what asks about none.
 
-    After occlusion comes Captum's Grad-CAM, after the projections of units its deconvnet of the class: the
-    nearest of its methods.
+    Units are followed once: for other classes they are the same. After occlusion comes Captum's Grad-CAM,
+    after the projections of units its deconvnet of the class: the nearest of its methods.
     """
     asked = [(question.name, {"target": question.target}) for question in questions if network.class_count]
     where = {
         f"{name}{end}": {**step, **about}
         for end, about in asked
         for name, step in (
-            ("occlusion", _occlusion(network)),
+            ("occlusion", _occlusion(network, [] if end else _last_maps(network))),
             ("captum_grad_cam", {"probe": "captum.layer_grad_cam"}),
         )
     }
@@ -138,14 +138,14 @@ def never_asked(network: Network, steps: Mapping[str, Any], registry: Registry) 
     }
 
 
-def _occlusion(network: Network) -> dict[str, Any]:
+def _occlusion(network: Network, layers: Sequence[str]) -> dict[str, Any]:
     """An occluder of an eighth of the image, in steps of half of it: 15 x 15 places of a square image."""
     window = max(min(network.input.size) // WINDOWS, 1)
     return {
         "probe": "occlusion",
         "window": window,
         "stride": max(window // 2, 1),
-        "layers": _last_maps(network),
+        "layers": list(layers),
     }
 
 

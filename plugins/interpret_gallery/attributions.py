@@ -14,7 +14,7 @@ from interpret.plugin import Page, PageContext, Photo, Sheet
 from interpret_figures import colours, display
 from interpret_figures.pairs import picture_size
 from interpret_figures.text import number
-from interpret_gallery.beside import Glance, photograph_names, photographs_beside
+from interpret_gallery.beside import Glance, photograph_names, photograph_sheets, photographs_beside
 from interpret_gallery.data import Picture, save_picture, strip
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Cell, Link, Table, table
@@ -33,11 +33,8 @@ class AttributionsPage(Page[Attributions]):
 
     def compose(self, result: Attributions, context: PageContext) -> Iterable[Sheet]:
         """An overview of the photographs, and a sheet for each; of a single one that sheet alone."""
-        if len(result.maps) < 2:
-            return [_image_sheet(result, place, context) for place in range(len(result.maps))]
-        names = photograph_names(len(result.maps))
-        sheets = [_image_sheet(result, place, context, name) for place, name in enumerate(names)]
-        return sheets if context.one_page else [_overview(result, context, names), *sheets]
+        sheet, overview = partial(_image_sheet, result, context), partial(_overview, result, context)
+        return photograph_sheets(len(result.maps), context, sheet, overview)
 
     def compare(self, results: Sequence[tuple[Attributions, PageContext]]) -> Iterable[Sheet]:
         """Photographs that several steps attribute, beside each other."""
@@ -100,7 +97,7 @@ def _cover(result: Attributions, context: PageContext) -> str:
     return save_picture(context, "cover", strip(pictures)).url
 
 
-def _image_sheet(result: Attributions, place: int, context: PageContext, name: str = "") -> Sheet:
+def _image_sheet(result: Attributions, context: PageContext, place: int, name: str) -> Sheet:
     """One photograph under its map, which a person fades."""
     index, key = int(result.image[place]), f"{context.step} {place + 1}"
     photo, question = context.photo(index, result), result.asked(place)
@@ -113,10 +110,12 @@ def _image_sheet(result: Attributions, place: int, context: PageContext, name: s
         facts=_facts(result, place, photo),
         notes=display.channel_note(result.input, result.maps.shape[1]).strip(),
         result=result,
-        alone=not name,
+        alone=(context.one_page and not place) or not name,  # there is no overview that says the rest
     )
     return Sheet(
-        f"{result.method}: {question} in {photo.name}",
+        f"{result.method}: {question}"
+        if context.one_page
+        else f"{result.method}: {question} in {photo.name}",
         body,
         name=name,
         summary=f"What counts for {question} in this photograph.",

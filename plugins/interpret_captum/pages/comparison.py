@@ -41,7 +41,7 @@ class ComparisonPage(Page[Comparison]):
         """The numbers over all photographs, and a sheet for each photograph where methods have maps."""
         maps = list(result.attributions.values())
         names = [f"photograph-{place + 1}" for place in range(len(maps[0].maps) if maps else 0)]
-        sheets = [image_sheet(result, place, context, name) for place, name in enumerate(names)]
+        sheets = [image_sheet(result, context, place, name) for place, name in enumerate(names)]
         return [overview(result, context, sheets), *sheets]
 
 
@@ -83,7 +83,7 @@ def _cover(maps: Sequence[Attributions], context: PageContext) -> str:
     return save_picture(context, "cover", strip([glance(found, 0, context) for found in maps[:2]])).url
 
 
-def image_sheet(result: Comparison, place: int, context: PageContext, name: str) -> Sheet:
+def image_sheet(result: Comparison, context: PageContext, place: int, name: str) -> Sheet:
     """One photograph under the map of a method that a person chooses, and the numbers of this photograph."""
     maps = result.attributions
     first = next(iter(maps.values()))
@@ -102,7 +102,9 @@ def image_sheet(result: Comparison, place: int, context: PageContext, name: str)
         notes=[f"{called}: {found.note}" for called, found in maps.items() if found.note],
     )
     return Sheet(
-        f"{len(maps)} methods: {question} in {photo.name}",
+        f"{len(maps)} methods: {question}"
+        if context.one_page
+        else f"{len(maps)} methods: {question} in {photo.name}",
         body,
         name=name,
         summary=f"What counts for {question} in this photograph, by each method.",

@@ -64,7 +64,7 @@ def _groups(result: OcclusionMaps, context: PageContext, found: LayerProjections
             (save_picture(context, f"{key}, {neuron + 1}, {kind}", _finished(part, box, own)), alt)
             for kind, alt, part in shown
         ]
-        groups.append((pictures, f"{number(float(found.value[neuron]))} {where}"))
+        groups.append((pictures, f"activation {number(float(found.value[neuron]))} {where}"))
     return groups
 
 
