@@ -104,6 +104,18 @@ def test_columns_as_polars_writes_them(tmp_path):
     assert (first_values(images), list(images.labels)) == ([0, 1, 2], [1, None, 0])
 
 
+def test_a_dictionary_of_pictures(tmp_path):
+    image = pyarrow.array([png(1), png(2), png(1)]).dictionary_encode()
+    assert first_values(load(write(tmp_path / "a.parquet", image=image))) == [1, 2, 1]
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    table = pyarrow.Table.from_arrays([pyarrow.array(pngs(1))] * 2, names=["image", "image"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DatasetError, match="has two columns 'image'"):
+        load(tmp_path / "a.parquet")
+
+
 def test_a_column_of_labels_that_are_none_is_told_of(tmp_path, caplog):
     images = load(write(tmp_path / "a.parquet", image=pngs(2), labels=[[1, 2], [3]]))
     assert list(images.labels) == [None, None]

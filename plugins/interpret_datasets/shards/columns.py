@@ -53,6 +53,8 @@ class TableColumns:
         Raises:
             DatasetError: If there is no such column, or none or several could be meant.
         """
+        if twice := next((name for name in schema.names if schema.names.count(name) > 1), None):
+            raise DatasetError(f"{shown(path)} has two columns {twice!r}. Write it anew with one.")
         features = _features(schema)
         for option, name in (("image", image), ("label", label)):
             if name and name not in schema.names:
@@ -111,7 +113,8 @@ def _cell(kind: Any, name: str) -> str:
 
 
 def _is_binary(kind: Any) -> bool:
-    return kind is not None and str(kind) in {"binary", "large_binary", "binary_view"}
+    plain = getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind
+    return str(plain) in {"binary", "large_binary", "binary_view"}
 
 
 def _label(schema: Any, features: Mapping[str, Any], path: str) -> str:

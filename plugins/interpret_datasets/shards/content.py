@@ -161,6 +161,8 @@ def patiently(path: str, read: Callable[[], T]) -> T:
         except DatasetError as error:
             if not is_url(path) or is_of_content(error) or isinstance(error.__cause__, FileNotFoundError):
                 raise
+            if isinstance(error.__cause__, ValueError):  # fsspec's, where no range was given
+                raise _refused(path) from error
             wait = next(waits, None)
             if wait is None:
                 raise InterpretError(f"{error} It was asked for {len(WAITS) + 1} times.") from error

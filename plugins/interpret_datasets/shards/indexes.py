@@ -19,7 +19,7 @@ from interpret.errors import DatasetError, InterpretError
 from interpret.files import digest, read_sealed, write_sealed
 from interpret.interrupts import check_interrupt
 from interpret.run import cache_dir, follows
-from interpret_datasets.shards.content import State, look, open_stream, patiently
+from interpret_datasets.shards.content import State, changed, look, open_stream, patiently
 from interpret_datasets.shards.labels import Said
 from interpret_datasets.shards.tar_index import TarIndex, Wanted, index_tar
 from interpret_datasets.shards.texts import Texts
@@ -119,10 +119,8 @@ def _shard(file: str, wanted: Wanted, folder: Path) -> Shard:
 def _made(file: str, state: State, wanted: Wanted) -> TarIndex:
     with open_stream(file) as stream, understood(file):
         index = index_tar(stream, state.size, wanted)
-    if look(file) != state and is_url(file):  # of a local file it is seen whenever it is read
-        raise DatasetError(f"{shown(file)} has changed while it was read. Begin again.") from OSError(
-            ESTALE, "it changed"
-        )
+    if is_url(file) and look(file) != state:  # of a local file it is seen whenever it is read
+        raise changed(file)
     return index
 
 

@@ -71,8 +71,8 @@ def known_categories(given: Sequence[str] | str | None) -> tuple[str, ...]:
     if given is None:
         return ()
     names = text_lines(given, LONGEST) if isinstance(given, str) else list(given)
-    if not names:
-        raise DatasetError(f"{given} names no category. Write one a line.")
+    if not all(names) or not names:
+        raise DatasetError(f"{given or 'The list'} names no category, or an empty one. Write one a line.")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise DatasetError(f"The category {twice!r} is named twice. Take one out: labels count them.")
     return tuple(map(printable, names))

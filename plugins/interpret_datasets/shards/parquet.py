@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from sys import intern
 from typing import Any, ClassVar, TypeAlias
 
@@ -24,7 +25,7 @@ from interpret_datasets.shards.labels import Said, as_labels, known_categories
 from interpret_datasets.shards.places import as_texts, find_files, names_of
 from interpret_datasets.shards.rows import Address, Cells, open_table
 from interpret_datasets.shards.texts import RowIds, Texts
-from interpret_datasets.shards.urls import is_of_content, shown, understood
+from interpret_datasets.shards.urls import is_of_content, shown
 
 PARQUET = (".parquet", ".pq")
 LONGEST_NAME, LONGEST_ID = 200, 1000
@@ -223,6 +224,11 @@ def _own_ids(tables: Sequence[Table], names: Sequence[str], rows: Rows) -> Texts
     return ids
 
 
+def _schema(file: str) -> Any:
+    with closing(open_table(file)) as table:
+        return table.schema_arrow
+
+
 def _first_schema(files: Sequence[str]) -> tuple[str, Any]:
     """The first file that is not damaged, and its schema.
 
@@ -232,8 +238,7 @@ def _first_schema(files: Sequence[str]) -> tuple[str, Any]:
     errors = []
     for file in files:
         try:
-            with closing(open_table(file)) as table:
-                return file, table.schema_arrow
+            return file, patiently(file, partial(_schema, file))
         except DatasetError as error:
             if not is_of_content(error):
                 raise
@@ -243,23 +248,26 @@ def _first_schema(files: Sequence[str]) -> tuple[str, Any]:
 
 def _table(file: str, columns: TableColumns, name: str) -> Table:
     """What a file says of its rows; one that is damaged has one row, which says why."""
-    state = patiently(file, lambda: look(file))
-    small = [column for column in (columns.label, name) if column]
     try:
-        with understood(file), closing(open_table(file)) as table:
-            groups = _groups(table, file, state, {columns.image, *small})
-            texts = [one for one in small if "int" not in str(table.schema_arrow.field(one).type)]
-        with understood(file), closing(open_table(file, texts=texts)) as table:
-            said = _column(table, columns.label, LONGEST_NAME) if columns.label else [None] * sum(groups)
-            ids = Texts(map(str, _column(table, name, LONGEST_ID))) if name else ()
-        if len(said) != sum(groups):
-            raise DatasetError(f"It has {len(said):,} labels for {sum(groups):,} rows.")
-        return Table(file, state, groups, said, ids)
+        return patiently(file, lambda: _read_table(file, columns, name))
     except DatasetError as error:
         if not is_of_content(error):
             raise
         reason = str(error) if shown(file) in str(error) else f"{shown(file)} cannot be used. {error}"
         return Table(file, State(-1), (1,), [None], (), reason)
+
+
+def _read_table(file: str, columns: TableColumns, name: str) -> Table:
+    state, small = look(file), [column for column in (columns.label, name) if column]
+    with closing(open_table(file)) as table:
+        groups = _groups(table, file, state, {columns.image, *small})
+        texts = [one for one in small if "int" not in str(table.schema_arrow.field(one).type)]
+    with closing(open_table(file, texts=texts)) as table:
+        said = _column(table, columns.label, LONGEST_NAME) if columns.label else [None] * sum(groups)
+        ids = Texts(map(str, _column(table, name, LONGEST_ID))) if name else ()
+    if len(said) != sum(groups):
+        raise DatasetError(f"It has {len(said):,} labels for {sum(groups):,} rows.")
+    return Table(file, state, groups, said, ids)
 
 
 def _groups(table: Any, file: str, state: State, wanted: set[str]) -> tuple[int, ...]:

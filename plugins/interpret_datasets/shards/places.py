@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from interpret.errors import DatasetError
 from interpret.files import printable, user_path
 from interpret.interrupts import check_interrupt
 from interpret_datasets.folder import natural
 from interpret_datasets.shards.braces import MOST, expand
-from interpret_datasets.shards.urls import file_system, is_url, shown, understood
+from interpret_datasets.shards.urls import file_system, is_url, path_of, shown, understood
 from interpret_datasets.walking import require_folder
 
 _SPLIT = re.compile(r"(train|test|val|valid|validation|dev|eval)(?:ing)?(?![a-z])", re.IGNORECASE)
@@ -49,7 +48,7 @@ def find_files(given: str | Sequence[str], suffixes: tuple[str, ...]) -> list[st
 
 def names_of(files: Sequence[str], suffixes: tuple[str, ...]) -> list[str]:
     """A name for each file, without its ending: its own, or where two share it, with their folders."""
-    plain = [urlsplit(file).path if is_url(file) else file for file in files]
+    plain = [path_of(file) if is_url(file) else file for file in files]
     short = [_stem(posixpath.basename(path), suffixes) for path in plain]
     if max(Counter(short).values(), default=0) > 1:
         short = [_stem(path, suffixes) for path in _below_common(plain)]
@@ -70,7 +69,7 @@ def _files(path: str, suffixes: tuple[str, ...]) -> list[str]:
         with understood(path):
             return _remote(path, suffixes)
     where = user_path(path)
-    if where.is_dir():
+    if os.path.isdir(where):  # noqa: PTH112 - which is False of what no file system can hold
         found = _walked(where, suffixes) or _refuse_empty(where, shown(path), suffixes)
         return _of_folder(shown(path), found, suffixes)
     whole = os.path.abspath(where)  # noqa: PTH100 - which follows no links
@@ -108,7 +107,7 @@ def _url(system: Any, path: str) -> str:
 
 
 def _ending(path: str, suffixes: tuple[str, ...]) -> bool:
-    return urlsplit(path).path.lower().endswith(suffixes)
+    return re.split(r"[?#]", path, maxsplit=1)[0].lower().endswith(suffixes)
 
 
 def _walked(folder: Path, suffixes: tuple[str, ...]) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
 
 from interpret.errors import DatasetError, InterpretError, PluginError, clause
 from interpret.files import printable
@@ -28,8 +27,14 @@ def shown(path: str) -> str:
     """A path or URL in a message, without the password or the signature that it may hold."""
     if not is_url(path):
         return printable(path)
-    parts = urlsplit(path)
-    return printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+    scheme, _, rest = path.partition("://")
+    host, slash, inner = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return printable(f"{scheme}://{host.rpartition('@')[2]}{slash}{inner}")
+
+
+def path_of(url: str) -> str:
+    """The path in a URL, without what is asked of it or signed."""
+    return re.split(r"[?#]", url.partition("://")[2], maxsplit=1)[0]
 
 
 def file_system(url: str) -> tuple[Any, str]:
@@ -39,10 +44,10 @@ def file_system(url: str) -> tuple[Any, str]:
         DatasetError: If there is no such file system.
         PluginError: If the package that reads it is not installed.
     """
-    if _CHAINED.match(url) or "::" in url.partition("://")[0]:
+    if "::" in url:
         raise DatasetError(
-            f"{shown(url)} chains file systems, some of which write copies. Give the URL of the file itself, "
-            "or copy the files and give their folder."
+            f"{printable(url)} chains file systems, some of which write copies. Give the URL of the file "
+            "itself, or copy the files and give their folder."
         )
     fsspec = library("fsspec", "URLs")
     try:
@@ -77,9 +82,18 @@ def understood(path: str) -> Iterator[None]:
     except InterpretError:
         raise
     except FileNotFoundError as error:
+        if (cause := _connection(error)) is not None:
+            raise DatasetError(f"{shown(path)} cannot be read: {_reason(cause)}.") from cause
         raise DatasetError(f"There is no file {shown(path)}. Check its path.") from error
     except Exception as error:
         raise DatasetError(f"{shown(path)} cannot be read: {_reason(error)}.") from error
+
+
+def _connection(error: FileNotFoundError) -> BaseException | None:
+    """What went wrong where fsspec says of any failure of HTTP that there is no file."""
+    cause = error.__cause__
+    failed = type(cause).__module__.startswith("aiohttp") and getattr(cause, "status", 0) not in {404, 410}
+    return cause if failed else None
 
 
 def is_of_content(error: DatasetError) -> bool:
