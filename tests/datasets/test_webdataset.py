@@ -242,6 +242,17 @@ def test_a_shard_without_its_end_is_told_of(tmp_path, caplog):
     assert "no mark at its end: if it was cut short, pictures are missing" in caplog.text
 
 
+def test_shards_that_were_put_together_are_told_of(tmp_path, caplog):
+    first, second = (write_tar(tmp_path / f"{n}.tar", members(2, first=n)).read_bytes() for n in (1, 5))
+    (tmp_path / "both.tar").write_bytes(first + second)
+    assert first_values(load(tmp_path / "both.tar")) == [1, 2]  # as tar and webdataset do
+    assert "Behind its end, at byte 4,096, is more" in caplog.text
+    caplog.clear()
+    (tmp_path / "padded.tar").write_bytes(first + bytes(100_000))
+    assert first_values(load(tmp_path / "padded.tar")) == [1, 2]
+    assert not caplog.text
+
+
 def test_one_shard_of_several_that_cannot_be_read_is_one_broken_image(tmp_path):
     write_tar(tmp_path / "a.tar", members(2))
     (tmp_path / "b.tar").write_bytes(gzip.compress((tmp_path / "a.tar").read_bytes()))

@@ -275,7 +275,11 @@ def _ending(file: _Checked, end: int) -> tuple[str, str]:
     if not block:
         return "", "It has no mark at its end: if it was cut short, pictures are missing."
     if len(block) == _BLOCK and not any(block):
-        return "", ""
+        more = any(file.read(_LARGEST_HEADER))
+        return (
+            "",
+            f"Behind its end, at byte {end:,}, is more, which no reader of tar files sees." if more else "",
+        )
     return _damaged(f"byte {end:,}", "no header of a member stands there")
 
 
