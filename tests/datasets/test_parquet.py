@@ -202,6 +202,23 @@ def test_a_damaged_page_costs_its_rows_and_says_so_at_once(tmp_path):
     assert first_values(images.subset([0, 1, 2, 3])) == [0, 1, 2, 3]
 
 
+def test_rows_before_a_damaged_page_are_read(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"image": pngs(40)})
+    options = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    options["write_statistics"] = False
+    pyarrow.parquet.write_table(
+        table, path, row_group_size=20, data_page_size=1, write_batch_size=3, **options
+    )
+    content = bytearray(path.read_bytes())
+    content[content.index(png(30)) + 60] ^= 1
+    path.write_bytes(content)
+    images = load(path)
+    found = broken(images)
+    assert [*found] == [f"a/{row}" for row in range(29, 40)]  # pages of three rows, from 20 on
+    assert first_values(images.subset(range(29))) == [*range(29)]
+
+
 def test_a_file_that_changed_is_not_read_on(tmp_path):
     path = write(tmp_path / "a.parquet", image=pngs(4))
     images = load(path)

@@ -106,6 +106,7 @@ class _Open:
     lock: threading.Lock = field(default_factory=threading.Lock)
     kept: _Kept = field(default_factory=_Kept)
     tables: _Few[_Table] = field(default_factory=lambda: _Few(OPEN, _Table.close))
+    damaged: set[tuple[int, int]] = field(default_factory=set)
     failed: dict[tuple[int, int], tuple[int, DatasetError]] = field(default_factory=dict)
 
 
@@ -156,15 +157,20 @@ class Cells:
         cursor = table.cursors.held.get(at.group)
         if cursor is not None and cursor.row > at.row:
             table.cursors.drop(at.group)
-        cursor = table.cursors.get(at.group, lambda: self._begin(table.file, at.group))
+        single = (at.file, at.group) in here.damaged
+        cursor = table.cursors.get(at.group, lambda: self._begin(table.file, at.group, single=single))
         try:
             with understood(path):
                 return self._keep(here, cursor, at)
         except DatasetError as error:
-            if is_of_content(error):  # it would fail again
-                here.failed[at.file, at.group] = (cursor.row, error)
             here.tables.drop(at.file)
-            raise
+            if not is_of_content(error):
+                raise
+            if single:  # it would fail again
+                here.failed[at.file, at.group] = (cursor.row, error)
+                raise
+        here.damaged.add((at.file, at.group))
+        return self._advance(here, at)
 
     def _keep(self, here: _Open, cursor: _Cursor, at: Address) -> bytes | None:
         """Pass over rows; of the piece that holds the one that is asked for, keep all cells."""
@@ -177,9 +183,11 @@ class Cells:
                 return cells[at.row - start]
         raise DatasetError(f"{shown(self.files[at.file][0])} ends before row {at.row} of a row group.")
 
-    def _begin(self, file: Any, group: int) -> _Cursor:
+    def _begin(self, file: Any, group: int, *, single: bool) -> _Cursor:
+        """Begin a row group; of one that is damaged each row is read alone, up to the damage."""
         about = file.metadata.row_group(group)
-        rows = max(1, min(MOST_ROWS, PIECE * about.num_rows // max(about.total_byte_size, 1)))
+        fit = PIECE * about.num_rows // max(about.total_byte_size, 1)
+        rows = 1 if single else max(1, min(MOST_ROWS, fit))
         return _Cursor(file.iter_batches(rows, row_groups=[group], columns=[self.column], use_threads=False))
 
 
