@@ -232,7 +232,7 @@ def test_a_file_that_changed_is_not_read_on(tmp_path):
 def test_every_order_gives_the_same_rows_in_little_memory(tmp_path, monkeypatch):
     """Row groups are larger than what is kept, and few rows are decoded at a time."""
     size = len(png(0))
-    monkeypatch.setattr(rows, "KEPT", 5 * (size + 200))
+    monkeypatch.setattr(rows, "KEPT", 5 * (size + rows.ROOM))
     monkeypatch.setattr(rows, "PIECE", 3 * size)
     for number in range(6):
         write(tmp_path / f"{number}.parquet", 16, image=pngs(40, 40 * number))
@@ -240,7 +240,7 @@ def test_every_order_gives_the_same_rows_in_little_memory(tmp_path, monkeypatch)
     order = torch.randperm(240, generator=torch.Generator().manual_seed(0)).tolist()
     for index in [*range(240), *reversed(range(240)), *order]:
         assert images.read(index) == png(index)
-        assert images.cells._open.kept.size <= 6 * (size + 200)
+        assert images.cells._open.kept.size <= 6 * (size + rows.ROOM)
     tables = images.cells._open.tables.held
     assert 0 < len(tables) <= rows.OPEN
     assert all(0 < len(table.cursors.held) <= rows.GROUPS for table in tables.values())

@@ -17,8 +17,11 @@ from interpret_datasets.shards.urls import is_of_content, is_url, library, shown
 OPEN, GROUPS = 4, 2
 """Files that are open at once, and row groups of each that are read at once."""
 
-KEPT = 1 << 25
+KEPT = 1 << 24
 """Bytes of cells that were read and may be asked for next."""
+
+ROOM = 300
+"""Bytes that a cell takes besides its own."""
 
 PIECE = 1 << 22
 """Bytes that are decoded at a time, if rows are as large as the file says."""
@@ -29,7 +32,7 @@ MOST_ROWS = 64
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where a cell is: the file by its number, the row group, and the row in it."""
 
@@ -95,7 +98,7 @@ class _Kept:
 
 
 def _room(cell: bytes | None) -> int:
-    return len(cell or b"") + 200
+    return len(cell or b"") + ROOM
 
 
 @dataclass
