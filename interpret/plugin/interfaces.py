@@ -218,6 +218,13 @@ class Probe(Plugin):
     collective: ClassVar[bool] = False
     """Whether the processes that ``torchrun`` starts do its work together."""
 
+    in_pieces: ClassVar[bool] = False
+    """Whether its long work is stored in pieces, so that the processes of an executor can do it together.
+
+    All of them call ``run``, and each piece (`interpret.run.cached_pieces`, `cached_parts`, `share_out`) is
+    computed by one of them.
+    """
+
     @abstractmethod
     def run(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
         """Answer the question."""
@@ -301,6 +308,11 @@ class Executor(Plugin):
         super().__init_subclass__(**kwargs)
         if "map" in vars(cls) and "run" not in vars(cls):
             cls.run = _run_by_map  # type: ignore[assignment,method-assign]
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs it runs at the same time; if they are several, all of a step must run at once."""
+        return 1
 
     @abstractmethod
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:

@@ -19,8 +19,8 @@ from interpret.pipeline.steps import Pipeline, Step
 from interpret.plugin import discovery
 from interpret.plugin.discovery import Registry
 from interpret.results import Result
-from interpret.run.jobs import step_network, stored_result
 from interpret.run.store import RunFolder, read_json
+from interpret.run.work import step_network, stored_result
 
 __all__ = ["OpenedRun", "OpenedStep", "open_run"]
 

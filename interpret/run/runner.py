@@ -30,24 +30,24 @@ from interpret.plugin.interfaces import Executor, ShardedProbe, probe_output
 from interpret.plugin.shards import shard_grid
 from interpret.progress import Progress, StepListener, listening
 from interpret.results import Result
-from interpret.run.cache import caching_parts, follows, resumption, working_in
+from interpret.run.cache import caching_parts, find_result, follows, new_run, resumption, working_in
 from interpret.run.drawing import Drawing, reason
-from interpret.run.jobs import (
-    ShardJob,
+from interpret.run.jobs import ShardJob, StepJob, find_executor
+from interpret.run.keys import Provenance
+from interpret.run.store import RunFolder, StepFolder
+from interpret.run.summary import Run, Status, StepRun
+from interpret.run.tasks import Task, cut_task
+from interpret.run.work import (
     StepWork,
-    cut_task,
     facts,
-    find_executor,
     seeded,
     select_images,
     step_inputs,
     step_network,
     stored_result,
+    whole_of,
     working,
 )
-from interpret.run.keys import Provenance
-from interpret.run.store import RunFolder, StepFolder
-from interpret.run.summary import Run, Status, StepRun
 
 KEPT = "The same command keeps what is done."
 logger = logging.getLogger(__name__)
@@ -98,8 +98,8 @@ def run_pipeline(
     folder = RunFolder(user_path(out))
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force, allow)
     runner.loaded.update(networks or {})
-    fresh = force and not (shard or merge)
-    with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=fresh):
+    runner.anew = new_run() if force and not (shard or merge) else ""
+    with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=runner.anew):
         if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):
@@ -119,6 +119,7 @@ class _Runner:
     merge: bool
     force: bool
     allow: Sequence[str] = ()
+    anew: str = ""
     loaded: dict[str, Network] = field(default_factory=dict)
     origins: Provenance = field(init=False)
     runs: dict[str, StepRun] = field(default_factory=dict)
@@ -273,6 +274,8 @@ class _Runner:
             grid = self.compute_shards(step, step.probe, folder)
             stored = [folder.shard(self.origins.keys[step.name], shard).load() for shard in grid]
             result = step.probe.merge(stored)
+        elif step.probe.in_pieces and self.executor.capacity > 1:
+            result = self.compute_together(step, folder)
         else:
             self.progress.started(step.name, 0)
             with seeded(self.pipeline.seed, 0), listening(StepListener(self.progress, step.name)):
@@ -307,21 +310,46 @@ class _Runner:
 
     def run_jobs(self, step: Step, images: Images, shards: Sequence[range]) -> None:
         """Let the executor compute shards, and see that it does."""
-        known = facts(self.origins.networks[step.model], self.origins.images[step.dataset])
-        key, folder = self.origins.keys[step.name], self.folder.path.absolute()
-        task = cut_task(self.pipeline, step, key=key, folder=folder, facts=known, allow=tuple(self.allow))
-        work = StepWork(task, self.network(step), images, self.inputs(step), self.progress)
-        with working(work):
+        task = self.task(step)
+        with working(StepWork(task, self.network(step), images, self.inputs(step), self.progress)) as work:
             for job in self.executor.run([ShardJob(task, shard) for shard in shards]):
                 work.finish(job.shard)
                 check_interrupt()
         stored = self.folder.step(step.name)
-        left = [shard for shard in shards if not (stored.shard(key, shard).path / "step.json").is_file()]
+        left = [s for s in shards if not (stored.shard(task.key, s).path / "step.json").is_file()]
         if left:
             raise StepError(
                 f"The executor {type(self.executor).name} left out {len(left)} of {len(shards)} shards, the "
                 f"first from image {left[0].start}. Run the same command again with --executor local."
             )
+
+    def compute_together(self, step: Step, folder: StepFolder) -> Result:
+        """Let the processes of the executor answer the question of a step together."""
+        task, processes = self.task(step), self.executor.capacity
+        images = select_images(self.origins.images[step.dataset], step)
+        self.progress.started(step.name, 0)
+        with working(StepWork(task, self.network(step), images, self.inputs(step), self.progress)):
+            for _ in self.executor.run([StepJob(task, number, processes) for number in range(processes)]):
+                check_interrupt()
+        found = find_result(whole_of(folder.shards(task.key)), Result)
+        if found is None:
+            raise StepError(
+                f"The executor {type(self.executor).name} left the step undone. Run the same command again "
+                "with --executor local."
+            )
+        return found
+
+    def task(self, step: Step) -> Task:
+        """What the jobs of a step have in common."""
+        return cut_task(
+            self.pipeline,
+            step,
+            key=self.origins.keys[step.name],
+            folder=self.folder.path.absolute(),
+            facts=facts(self.origins.networks[step.model], self.origins.images[step.dataset]),
+            allow=tuple(self.allow),
+            anew=self.anew,
+        )
 
     def network(self, step: Step) -> Network:
         return step_network(self.folder.path, self.pipeline, step, self.origins.networks[step.model])

@@ -138,12 +138,12 @@ def test_a_stopped_step_goes_on(name, work, checkpoints, tmp_path, monkeypatch):
 
     told = Told()
     with monkeypatch.context() as nothing_is_kept:
-        for module in ("runner", "jobs"):
+        for module in ("runner", "work"):
             nothing_is_kept.setattr(f"interpret.run.{module}.caching_parts", nullcontext)
         _, passes = run("whole", told)
     assert all(done == total for total, done in told.works), told.works
     assert told.calls >= 4
-    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
+    monkeypatch.setattr("interpret.run.pieces.PIECE_SECONDS", 0.0)
     done, _ = run("stopped", Told(told.calls * 3 // 4))
     rest, again = run("stopped", Told())
     assert len(done) >= 2 - (name == "transfer")

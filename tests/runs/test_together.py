@@ -1,0 +1,1 @@
+"""Several processes do the work of one step together, and store what one process does."""
