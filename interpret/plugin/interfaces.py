@@ -311,12 +311,15 @@ class Executor(Plugin):
 
     @property
     def capacity(self) -> int:
-        """How many jobs it runs at the same time; if they are several, all of a step must run at once."""
+        """How many jobs it runs at the same time."""
         return 1
 
     @abstractmethod
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Run every job once, in any order, and yield each when it is done; what a job raises is raised."""
+
+    def close(self) -> None:
+        """A run has ended: let go of what was held from one step to the next."""
 
 
 def _run_by_map(executor: Executor, jobs: Sequence[Job]) -> Iterator[Job]:

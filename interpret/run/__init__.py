@@ -4,7 +4,8 @@
 - ``tasks``, ``work``, ``jobs``: what a step needs, opened in a process, and its shards for any process.
 - ``keys``: what a result comes from, and the key made of it.
 - ``store``: the run folder and what lies in it; ``cache``: work that outlives a killed step; ``pieces``: the
-  same in pieces of a few seconds; ``sharing``: which several processes compute.
+  same in pieces of a few seconds.
+- ``sharing``: several processes that do one step together; ``sending``: what they are sent.
 - ``opened``: a run folder read again, for those who make something of it.
 - ``exporting``: what an exporter makes of runs, in a folder.
 - ``summary``: what a run came to.
@@ -25,12 +26,16 @@ from interpret.run.exporting import Exported, export_runs
 from interpret.run.opened import OpenedRun, OpenedStep, open_run
 from interpret.run.pieces import cached_alone, cached_parts, cached_pieces
 from interpret.run.runner import run_pipeline
-from interpret.run.sharing import share_out
+from interpret.run.sending import packed, sendable
+from interpret.run.sharing import CLAIMS, Choose, Exchange, exchange_by, share_out
 from interpret.run.store import read_json
 from interpret.run.summary import Run, StepRun
 from interpret.run.work import run_probe
 
 __all__ = [
+    "CLAIMS",
+    "Choose",
+    "Exchange",
     "Exported",
     "OpenedRun",
     "OpenedStep",
@@ -42,15 +47,18 @@ __all__ = [
     "cached_part",
     "cached_parts",
     "cached_pieces",
+    "exchange_by",
     "export_runs",
     "find_result",
     "follows",
     "open_run",
+    "packed",
     "parts_for",
     "processes",
     "read_json",
     "run_pipeline",
     "run_probe",
+    "sendable",
     "share_out",
     "store_result",
     "without_parts",

@@ -249,12 +249,12 @@ def store_result(folder: Path, result: Result) -> None:
         return
 
     def complete() -> bool:
-        how.claims.bring(folder)
-        return not how.claims.held(folder) and holds_result(folder)
+        how.exchange.bring(folder)
+        return not how.exchange.held(folder) and holds_result(folder)
 
-    for _ in claimed(how.claims, folder, lambda held: None if held else "result", complete):
+    for _ in claimed(how.exchange, folder, lambda held: None if held else "result", complete):
         result.save(folder)
-        how.claims.share(folder)
+        how.exchange.share(folder)
 
 
 def find_result(folder: Path, kind: type[K]) -> K | None:

@@ -6,8 +6,10 @@ all jobs of it that it gets. In the process of the run they are open already.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
 from typing import Any, cast
@@ -18,6 +20,7 @@ from interpret.plugin.parameters import configure
 from interpret.run.tasks import Task
 from interpret.run.work import given, open_work
 
+logger = logging.getLogger(__name__)
 _one_at_a_time = RLock()
 """Random numbers are drawn from one generator, which belongs to the process."""
 
@@ -46,6 +49,11 @@ class ShardJob:
         """The name of the step."""
         return self.task.step
 
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.task.folder
+
     def run(self, tell: Callable[[int], None] | None = None) -> None:
         """Compute the shard and store it; in one process one job runs at a time.
 
@@ -55,6 +63,14 @@ class ShardJob:
         with _one_at_a_time:
             work = open_work(self.task)
             work.context.copy().run(work.compute, self.shard, tell or self.advance)
+
+    def at(self, folder: Path) -> ShardJob:
+        """The same job where the run folder is elsewhere."""
+        return replace(self, task=self.task.at(folder))
+
+    def note(self, remark: str) -> None:
+        """Keep a remark on how the job went."""
+        _note(self.task, remark)
 
     def advance(self, images: int) -> None:
         """Let users see that so many more images are done."""
@@ -88,6 +104,11 @@ class StepJob:
         """Its number among the jobs of the step."""
         return range(self.number, self.number + 1)
 
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.task.folder
+
     def run(self, tell: Callable[[int], None] | None = None) -> None:
         """Answer the question of the step, and store the result unless another process has.
 
@@ -98,7 +119,21 @@ class StepJob:
             work = open_work(self.task)
             work.context.copy().run(work.answer, self.processes, tell or self.advance)
 
+    def at(self, folder: Path) -> StepJob:
+        """The same job where the run folder is elsewhere."""
+        return replace(self, task=self.task.at(folder))
+
+    def note(self, remark: str) -> None:
+        """Keep a remark on how the job went."""
+        _note(self.task, remark)
+
     def advance(self, images: int) -> None:
         """Let users see how far the work is; all of them tell the same, so the first one is heard."""
         if self.number == 0 and (work := given(self.task)):
             work.hear(images)
+
+
+def _note(task: Task, remark: str) -> None:
+    logger.warning("Step %s: %s", task.step, remark)
+    if work := given(task):
+        work.remarks.append(remark)

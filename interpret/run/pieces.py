@@ -95,11 +95,13 @@ def cached_parts(
             for number in track_long(numbers)
         ]
 
+    folders = [folder / digest(content) for content in contents]
+
     def stored(part: range) -> bool:
-        return holds_result(folder / digest(contents[part.start // 100]))
+        return holds_result(folders[part.start // 100])
 
     hundreds = [range(100 * number, 100 * (number + 1)) for number in numbers]  # as `track_long` counts
-    for part in share_out(hundreds, stored, folder / digest("parts", *contents)):
+    for part in share_out(hundreds, stored, folder / digest("parts", *contents), *folders):
         number = part.start // 100
         cached_part(partial(compute, number), contents[number], kind=kind)
     return [cached_part(partial(compute, number), contents[number], kind=kind) for number in numbers]
@@ -158,19 +160,19 @@ class _Work(Generic[R]):
             return name_of(self.pace.next_piece(gap.start, gap.stop, self.batch_size, most)) if gap else None
 
         def complete() -> bool:
-            how.claims.bring(self.folder)
-            stored, held = self.stored(), how.claims.held(self.folder)
+            how.exchange.bring(self.folder)
+            stored, held = self.stored(), how.exchange.held(self.folder)
             for piece in stored:  # looked at before the claims: what nobody holds is whole, or damaged
                 if name_of(piece) not in held and self.fits(piece) and not self.find(piece):
                     damaged.add(piece)
             return not self.gap()
 
         damaged = set[range]()
-        for name in claimed(how.claims, self.folder, choose, complete):
+        for name in claimed(how.exchange, self.folder, choose, complete):
             piece = _range_of(name)
             if not self.find(piece):  # another one may have been faster
                 self.make(piece)
-                how.claims.share(self.folder / name)
+                how.exchange.share(self.folder / name)
             damaged.discard(piece)
         return self.all()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, sleep
@@ -103,7 +103,10 @@ def run_pipeline(
         if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):
-            return runner.run()
+            try:
+                return runner.run()
+            finally:
+                chosen.close()
 
 
 @dataclass
@@ -124,6 +127,7 @@ class _Runner:
     origins: Provenance = field(init=False)
     runs: dict[str, StepRun] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self) -> Run:
         self.folder.prepare(self.pipeline.steps, alone=self.shard is None)
@@ -170,6 +174,7 @@ class _Runner:
                 "key": self.origins.keys[name],
                 "seconds": round(run.seconds, 3),
                 "error": run.error,
+                **({"remarks": remarks} if (remarks := self.remarks.get(name)) else {}),
                 "code": sorted(self.origins.code[name]),
             }
             for name, run in runs.items()
@@ -311,7 +316,7 @@ class _Runner:
     def run_jobs(self, step: Step, images: Images, shards: Sequence[range]) -> None:
         """Let the executor compute shards, and see that it does."""
         task = self.task(step)
-        with working(StepWork(task, self.network(step), images, self.inputs(step), self.progress)) as work:
+        with self.working(step, task, images) as work:
             for job in self.executor.run([ShardJob(task, shard) for shard in shards]):
                 work.finish(job.shard)
                 check_interrupt()
@@ -328,7 +333,7 @@ class _Runner:
         task, processes = self.task(step), self.executor.capacity
         images = select_images(self.origins.images[step.dataset], step)
         self.progress.started(step.name, 0)
-        with working(StepWork(task, self.network(step), images, self.inputs(step), self.progress)):
+        with self.working(step, task, images):
             for _ in self.executor.run([StepJob(task, number, processes) for number in range(processes)]):
                 check_interrupt()
         found = find_result(whole_of(folder.shards(task.key)), Result)
@@ -338,6 +343,12 @@ class _Runner:
                 "with --executor local."
             )
         return found
+
+    def working(self, step: Step, task: Task, images: Images) -> AbstractContextManager[StepWork]:
+        """The work of a step, which its jobs find while this lasts; remarks on them are kept."""
+        remarks = self.remarks.setdefault(step.name, [])
+        given = StepWork(task, self.network(step), images, self.inputs(step), self.progress, remarks=remarks)
+        return working(given)
 
     def task(self, step: Step) -> Task:
         """What the jobs of a step have in common."""

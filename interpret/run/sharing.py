@@ -36,8 +36,8 @@ PAUSES = 0.01, 0.5
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Claims(ABC):
-    """Who computes what, among processes that do the work of one step together."""
+class Exchange(ABC):
+    """What passes between the processes of a run: who computes what, and what is stored."""
 
     @abstractmethod
     def held(self, folder: Path) -> frozenset[str]:
@@ -54,8 +54,8 @@ class Claims(ABC):
         """Let others have what is stored here; where all see the same disk they do."""
 
 
-class FileClaims(Claims):
-    """Claims as locked files, for processes that see the same disk."""
+class FileExchange(Exchange):
+    """Exchange as locked files, for processes that see the same disk."""
 
     def held(self, folder: Path) -> frozenset[str]:
         """The names whose files are locked."""
@@ -84,26 +84,31 @@ class Sharing:
 
     Attributes:
         processes: So many.
-        claims: How each comes to its parts.
+        exchange: How each comes to its parts, and to those of the others.
     """
 
     processes: int
-    claims: Claims
+    exchange: Exchange
 
 
 _sharing: ContextVar[Sharing | None] = ContextVar("sharing", default=None)
-_claims: list[Claims] = [FileClaims()]
+_exchange: list[Exchange] = [FileExchange()]
 
 
-def claim_by(claims: Claims) -> None:
-    """From now on this process claims parts so; by itself it locks files."""
-    _claims[:] = [claims]
+def exchange() -> Exchange:
+    """What passes between this process and the others of a run passes by this."""
+    return _exchange[0]
+
+
+def exchange_by(way: Exchange) -> None:
+    """From now on things pass this way; until then all processes see one disk, and lock files there."""
+    _exchange[:] = [way]
 
 
 @contextmanager
 def sharing(processes: int) -> Iterator[None]:
     """While this holds, so many processes do the same work; 1: this one does all of it."""
-    token = _sharing.set(Sharing(processes, _claims[0]) if processes > 1 else None)
+    token = _sharing.set(Sharing(processes, exchange()) if processes > 1 else None)
     try:
         yield
     finally:
@@ -115,11 +120,11 @@ def shared() -> Sharing | None:
     return _sharing.get()
 
 
-def claimed(claims: Claims, folder: Path, choose: Choose, complete: Callable[[], bool]) -> Iterator[str]:
+def claimed(way: Exchange, folder: Path, choose: Choose, complete: Callable[[], bool]) -> Iterator[str]:
     """The parts that this process claims, one after the other, until the work of all is complete.
 
     Args:
-        claims: How.
+        way: How.
         folder: Where the parts are stored.
         choose: The part to claim next.
         complete: Whether nothing is left; it is asked before each claim.
@@ -127,7 +132,7 @@ def claimed(claims: Claims, folder: Path, choose: Choose, complete: Callable[[],
     pause, longest = PAUSES
     while not complete():
         check_interrupt()
-        with claims.claim(folder, choose) as name:
+        with way.claim(folder, choose) as name:
             if name is not None:
                 yield name
         if name is None:
@@ -135,7 +140,7 @@ def claimed(claims: Claims, folder: Path, choose: Choose, complete: Callable[[],
         pause = PAUSES[0] if name is not None else min(2 * pause, longest)
 
 
-def share_out(parts: Sequence[range], is_stored: Callable[[range], bool], folder: Path) -> Iterator[range]:
+def share_out(parts: Sequence[range], is_stored: Callable[[range], bool], *folders: Path) -> Iterator[range]:
     """The parts of a long piece of work that are not stored: each must be before the next is asked for.
 
     Where several processes do it together these are the parts of this one, and at the end all are stored.
@@ -144,16 +149,18 @@ def share_out(parts: Sequence[range], is_stored: Callable[[range], bool], folder
     Args:
         parts: All of them, in order.
         is_stored: Whether the whole of one is there.
-        folder: Where claims are noted: the same one for the same work.
+        *folders: Where they are stored; in the first one claims are noted, too.
     """
     how = shared()
     if how is None:
         yield from (part for part in track_ranges(parts) if not is_stored(part))
         return
-    work = _Parts({name_of(part): part for part in parts}, is_stored, how.claims, folder)
-    for name in claimed(how.claims, folder, work.choose, work.complete):
+    work = _Parts({name_of(part): part for part in parts}, is_stored, how.exchange, folders)
+    for name in claimed(how.exchange, folders[0], work.choose, work.complete):
         with work.telling(name):
             yield work.parts[name]
+        for folder in folders:
+            how.exchange.share(folder)
 
 
 @dataclass
@@ -162,8 +169,8 @@ class _Parts:
 
     parts: dict[str, range]
     is_stored: Callable[[range], bool]
-    claims: Claims
-    folder: Path
+    way: Exchange
+    folders: tuple[Path, ...]
 
     def __post_init__(self) -> None:
         self.left, self.hearing = list(self.parts), listener()
@@ -179,8 +186,9 @@ class _Parts:
 
     def complete(self) -> bool:
         """Look at what others have done."""
-        self.claims.bring(self.folder)
-        held = self.claims.held(self.folder)
+        for folder in self.folders:
+            self.way.bring(folder)
+        held = self.way.held(self.folders[0])
         done = [name for name in self.left if name not in held and self.stored(name)]
         self.left = [name for name in self.left if name not in done]
         if self.hearing:

@@ -37,6 +37,10 @@ class Task:
     anew: str = ""
     threads: int = field(default_factory=torch.get_num_threads)
 
+    def at(self, folder: Path) -> Task:
+        """The same where the run folder is elsewhere."""
+        return replace(self, folder=folder)
+
     @property
     def name(self) -> str:
         """What tells it from other tasks."""

@@ -23,9 +23,9 @@ from interpret.plugin.interfaces import Probe, ShardedProbe, WeightsResult, prob
 from interpret.plugin.shards import shard_grid
 from interpret.progress import PartListener, Progress, StepListener, listening, track_ranges
 from interpret.results import Result
-from interpret.run.cache import caching_parts, store_result, working_in
+from interpret.run.cache import caching_parts, holds_result, store_result, working_in
 from interpret.run.pieces import Pace, cached_pieces
-from interpret.run.sharing import sharing
+from interpret.run.sharing import exchange, sharing
 from interpret.run.store import RunFolder
 from interpret.run.tasks import Task
 
@@ -44,6 +44,7 @@ class StepWork:
         process: The process it is open in: one that is forked has nobody to tell.
         done: How many images of each shard are told of.
         pace: How long an image takes here.
+        remarks: How its jobs went, where there is something to say.
     """
 
     task: Task
@@ -55,6 +56,7 @@ class StepWork:
     process: int = field(default_factory=os.getpid)
     done: Counter[range] = field(default_factory=Counter)
     pace: Pace = field(default_factory=Pace)
+    remarks: list[str] = field(default_factory=list)
 
     def compute(self, shard: range, tell: Callable[[int], None]) -> None:
         """Compute a shard and store it."""
@@ -67,6 +69,7 @@ class StepWork:
         ):
             found = self.partial(shard)
         folder.keep_shard(task.key, shard, found)
+        exchange().share(folder.shard(task.key, shard).path)
 
     def partial(self, shard: range) -> Result:
         """The partial result of a shard."""
@@ -82,6 +85,9 @@ class StepWork:
         task = self.task
         shards = RunFolder(task.folder).step(task.step).shards(task.key)
         probe = task.pipeline.steps[task.step].probe
+        exchange().bring(whole_of(shards))
+        if holds_result(whole_of(shards)):
+            return
         with (
             seeded(task.pipeline.seed, 0),
             caching_parts(shards / "parts"),
@@ -232,7 +238,9 @@ def stored_result(folder: Path, step: Step) -> Result:
     Raises:
         StepError: If it is not what the step's probe promises.
     """
-    found, wanted = RunFolder(folder).step(step.name).load(), probe_output(type(step.probe))
+    stored, wanted = RunFolder(folder).step(step.name), probe_output(type(step.probe))
+    exchange().bring(stored.path)
+    found = stored.load()
     if not isinstance(found, wanted):
         raise StepError(
             f"Step {step.name!r} promises a {wanted.__name__}, but a {type(found).__name__} is stored. "

@@ -107,7 +107,7 @@ def extract(
     def missing(shard: range) -> list[str]:
         return [name for name in names if not is_intact(_file(rooms[name], shard))]
 
-    for shard in share_out(grid, lambda shard: not missing(shard), cache_dir("passes", *key, *names)):
+    for shard in share_out(grid, lambda shard: not missing(shard), *rooms.values()):
         found = _read(network, images.subset(shard), missing(shard), how)
         for name in missing(shard):
             found.write(name, _file(rooms[name], shard))

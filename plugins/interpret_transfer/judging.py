@@ -13,6 +13,7 @@ from torch import Tensor
 
 from interpret.images import Images
 from interpret.network import Network, OnError
+from interpret.progress import track_long
 from interpret.results import Result
 from interpret.run import cached, cached_parts
 from interpret_transfer.classifiers import STRENGTHS, Classifier, classify, learnable
@@ -88,14 +89,17 @@ class _Judged(Result):
 
 def _judge(name: str, features: Features, task: Task, method: Method) -> _Rows:
     """The products are shared by all classifiers, and their time counts for each; a stopped step goes on."""
-    started = perf_counter()
+    started, stages = perf_counter(), track_long(("products", "splits"))
+    next(stages)
     products = None if method.scaling == "standard" else gram(features, scaling=method.scaling)
     shared = perf_counter() - started
+    next(stages)
     found = cached_parts(
         lambda number: _split(features, products, task, task.folds[number], method),
         [(name, number) for number in range(len(task.folds))],
         kind=_Judged,
     )
+    next(stages, None)
     return _Rows(
         tuple(
             _row(
