@@ -44,7 +44,7 @@ class Task:
     @property
     def name(self) -> str:
         """What tells it from other tasks."""
-        return digest(self.folder, self.step, self.key)
+        return digest(self.folder, self.step, self.key, self.anew)
 
 
 def cut_task(pipeline: Pipeline, step: Step, **about: Any) -> Task:
