@@ -309,6 +309,9 @@ class Executor(Plugin):
         if "map" in vars(cls) and "run" not in vars(cls):
             cls.run = _run_by_map  # type: ignore[assignment,method-assign]
 
+    side_by_side: ClassVar[bool] = False
+    """Whether `run` may be called by several threads at once, for steps that do not need each other."""
+
     @property
     def capacity(self) -> int:
         """How many jobs it runs at the same time."""

@@ -89,22 +89,22 @@ def cached_parts(
         kind: The class of the results, as for `cached`.
     """
     folder, numbers = parts_folder(), range(len(contents))
+
+    def part(number: int) -> R:
+        return cached_part(partial(compute, number), contents[number], kind=kind)
+
     if folder is None or follows() or len(contents) == 1:
-        return [
-            cached_part(partial(compute, number), contents[number], kind=kind)
-            for number in track_long(numbers)
-        ]
-
+        return [part(number) for number in track_long(numbers)]
     folders = [folder / digest(content) for content in contents]
-
-    def stored(part: range) -> bool:
-        return holds_result(folders[part.start // 100])
-
-    hundreds = [range(100 * number, 100 * (number + 1)) for number in numbers]  # as `track_long` counts
-    for part in share_out(hundreds, stored, folder / digest("parts", *contents), *folders):
-        number = part.start // 100
-        cached_part(partial(compute, number), contents[number], kind=kind)
-    return [cached_part(partial(compute, number), contents[number], kind=kind) for number in numbers]
+    hundreds = {range(100 * number, 100 * (number + 1)): number for number in numbers}  # see `track_long`
+    for hundred in share_out(
+        list(hundreds),
+        lambda hundred: holds_result(folders[hundreds[hundred]]),
+        folder / digest("parts", *contents),
+        *folders,
+    ):
+        part(hundreds[hundred])
+    return [part(number) for number in numbers]
 
 
 def cached_alone(compute: Callable[[], R], *content: object, kind: type[Result] = Result) -> R:
@@ -197,9 +197,6 @@ class _Work(Generic[R]):
     def fits(self, piece: range) -> bool:
         start, stop, batch = self.indices.start, self.indices.stop, self.batch_size
         inside = start <= piece.start < piece.stop <= stop and (piece.start, piece.stop) != (start, stop)
-        whole = (piece.start - start) % batch == 0 and (
-            (piece.stop - start) % batch == 0 or piece.stop == stop
-        )
         begins, ends = (piece.start - start) % batch == 0, (piece.stop - start) % batch == 0
         whole = begins and (ends or piece.stop == stop)
         return inside and whole and not any(_overlap(piece, other) for other in self.found)

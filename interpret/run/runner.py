@@ -20,7 +20,7 @@ from interpret.code.imports import allowing
 from interpret.errors import InterpretError, StepError
 from interpret.files.folders import user_path
 from interpret.images.dataset import Images
-from interpret.interrupts import check_interrupt, stopping
+from interpret.interrupts import stopping
 from interpret.network.network import Network
 from interpret.pipeline.reading import read_pipeline
 from interpret.pipeline.steps import Pipeline, Step, written
@@ -34,6 +34,7 @@ from interpret.run.cache import caching_parts, find_result, follows, new_run, re
 from interpret.run.drawing import Drawing, reason
 from interpret.run.jobs import ShardJob, StepJob, find_executor
 from interpret.run.keys import Provenance
+from interpret.run.scheduling import Turns
 from interpret.run.store import RunFolder, StepFolder
 from interpret.run.summary import Run, Status, StepRun
 from interpret.run.tasks import Task, cut_task
@@ -125,16 +126,21 @@ class _Runner:
     anew: str = ""
     loaded: dict[str, Network] = field(default_factory=dict)
     origins: Provenance = field(init=False)
+    turns: Turns = field(init=False)
     runs: dict[str, StepRun] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
     remarks: dict[str, list[str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.turns = Turns(side_by_side=self.executor.side_by_side)
+
     def run(self) -> Run:
         self.folder.prepare(self.pipeline.steps, alone=self.shard is None)
         self.open()
-        for step in self.pipeline.steps.values():
-            self.runs[step.name] = self.attempt(step)
-            self.note(self.runs[step.name])
+        for run in self.turns.each(self.pipeline.steps, self.attempt):
+            self.runs[run.name] = run
+            self.note(run)
+        self.runs = {name: self.runs[name] for name in self.pipeline.steps}
         failed = [run.error for run in self.runs.values() if run.status == "failed"]
         if failed:
             raise StepError("\n".join(failed)) from self.errors[0]
@@ -191,7 +197,7 @@ class _Runner:
 
     def attempt(self, step: Step) -> StepRun:
         """Run one step and say what became of it."""
-        check_interrupt()
+        self.turns.check()
         started = perf_counter()
         if missing := self.missing_inputs(step):
             return StepRun(step.name, "waiting" if self.shard else "blocked", error=missing)
@@ -316,10 +322,10 @@ class _Runner:
     def run_jobs(self, step: Step, images: Images, shards: Sequence[range]) -> None:
         """Let the executor compute shards, and see that it does."""
         task = self.task(step)
-        with self.working(step, task, images) as work:
+        with self.working(step, task, images) as work, self.turns.elsewhere():
             for job in self.executor.run([ShardJob(task, shard) for shard in shards]):
                 work.finish(job.shard)
-                check_interrupt()
+                self.turns.check()
         stored = self.folder.step(step.name)
         left = [s for s in shards if not (stored.shard(task.key, s).path / "step.json").is_file()]
         if left:
@@ -333,9 +339,9 @@ class _Runner:
         task, processes = self.task(step), self.executor.capacity
         images = select_images(self.origins.images[step.dataset], step)
         self.progress.started(step.name, 0)
-        with self.working(step, task, images):
+        with self.working(step, task, images), self.turns.elsewhere():
             for _ in self.executor.run([StepJob(task, number, processes) for number in range(processes)]):
-                check_interrupt()
+                self.turns.check()
         found = find_result(whole_of(folder.shards(task.key)), Result)
         if found is None:
             raise StepError(

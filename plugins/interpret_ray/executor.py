@@ -20,6 +20,7 @@ class Ray(Executor):
     """
 
     name: ClassVar[str] = "ray"
+    side_by_side: ClassVar[bool] = True
 
     workers: int | None = Field(
         None, ge=1, le=4096, description="Processes that compute; none: as many as the cluster has room for."

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from interpret.errors import InterpretError
 from interpret.plugin import Job
 from interpret.run import exchange_by, sendable
 from interpret_ray.exchange import BoardExchange
@@ -26,7 +25,7 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, board: Any, folder: Path, token: tuple[Path, str], *, shared_disk: bool | None
+        self, name: str, board: Any, folder: Path, token: tuple[Path, str], shared_disk: bool | None
     ) -> None:
         seen = _sees(*token) if shared_disk is None else shared_disk
         self.board, self.scratch = board, None if seen else Path(mkdtemp(prefix="interpret-ray-"))
@@ -42,10 +41,9 @@ class Worker:
             (job.at(self.scratch) if self.scratch else job).run(
                 lambda images: self.board.tell.remote(number, images)
             )
-        except InterpretError as error:
-            return pickle.dumps(sendable(error))
         except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way
             return pickle.dumps(sendable(error))
+        self._call("tell", number, 0)  # what was told before has arrived, too
         return None
 
     def end(self) -> None:

@@ -114,7 +114,7 @@ def test_a_worker_that_is_killed_costs_its_work_only(step, expected, tmp_path):
     assert killed
     remarks = json.loads((tmp_path / "manifest.json").read_text())["steps"][step]["remarks"]
     assert len(remarks) == 1
-    assert remarks[0].startswith("A worker was lost at ")
+    assert remarks[0].startswith("A worker was lost at part ")
 
 
 def test_a_job_that_loses_all_its_workers_ends_the_step(tmp_path):
@@ -122,7 +122,7 @@ def test_a_job_that_loses_all_its_workers_ends_the_step(tmp_path):
         for process in workers():
             os.kill(process, signal.SIGKILL)
 
-    with pytest.raises(StepError, match=r"2 workers of Ray were lost one after the other at the images 0 to"):
+    with pytest.raises(StepError, match=r"2 workers of Ray were lost one after the other at part 0 to"):
         run_pipeline(pipeline(), tmp_path, executor=Ray(workers=1, retries=1), progress=Told(kill))
     run_pipeline(pipeline(), tmp_path, executor=Local())
     assert stored(tmp_path)
