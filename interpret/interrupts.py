@@ -9,11 +9,13 @@ not at all, and the kernel gives locks back.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from select import select
 from threading import Event, Thread
 from typing import NoReturn
@@ -27,6 +29,7 @@ GRACE = 0.3
 _pressed, _told, _awaited = Event(), Event(), Event()
 _describe: list[Callable[[], str]] = []
 _words: list[str] = []
+_unfinished: set[Path] = set()
 
 
 def check_interrupt() -> None:
@@ -74,7 +77,9 @@ def until_interrupt() -> Iterator[None]:
 
 
 def tell() -> None:
-    """Say on stderr that the work was stopped, and how it goes on."""
+    """Say on stderr that the work was stopped, and how it goes on, unless that was said."""
+    if _told.is_set():
+        return
     _told.set()
     sys.stderr.write(_message())
     sys.stderr.flush()
@@ -123,13 +128,26 @@ def _watch(ours: socket.socket, _theirs: socket.socket) -> None:
         except TimeoutError:
             pass
     if not _told.is_set() and select([], [2], [], GRACE / 3)[1]:  # nobody may be reading
+        _told.set()
         os.write(2, _message().encode())
     leave()
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """While this holds, the folder is of no use to anybody: where `leave` ends the process, it goes too."""
+    _unfinished.add(folder)
+    try:
+        yield
+    finally:
+        _unfinished.discard(folder)
 
 
 def leave(code: int = STOPPED) -> NoReturn:
     """End the process at once, and the children that an executor has: Python takes seconds to tidy up."""
     _end_children()
+    for folder in tuple(_unfinished):
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(code)
 
 

@@ -50,9 +50,8 @@ class Record:
         super().__init_subclass__(**kwargs)
         if "__repr__" not in vars(cls):  # or @dataclass would put one there that prints every number
             cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
-        for name in vars(cls).get(
-            "__annotations__", {}
-        ):  # or @dataclass would take the method for its default
+        for name in vars(cls).get("__annotations__", {}):
+            # a field that is called like a method: or @dataclass would take the method for its default
             if name not in vars(cls) and isinstance(getattr(cls, name, None), types.FunctionType):
                 setattr(cls, name, dataclasses.field())
         Record.registered[_kind(cls)] = cls

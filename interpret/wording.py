@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
+from math import isnan
 
 __all__ = ["as_html", "as_text", "counted", "listed", "percent", "remarks_html", "shortened", "value"]
 
@@ -14,7 +15,7 @@ _LEFT = "text-align: left; vertical-align: top; padding: 0.15em 1.2em 0.15em 0"
 
 
 def value(number: float) -> str:
-    """A number in three or four digits; a whole one in all of its digits.
+    """A number in three or four digits; a whole one in all of its digits; NaN is none.
 
     Example:
         >>> value(1376), value(0.123456)
@@ -22,6 +23,8 @@ def value(number: float) -> str:
     """
     if isinstance(number, int):
         return f"{number:,}"
+    if isnan(number):
+        return "no number"
     return f"{number:,.0f}" if 1000 <= abs(number) < 1e6 else f"{number:.3g}"
 
 

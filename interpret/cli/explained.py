@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
+from interpret.browsers import open_address
 from interpret.cli.explaining import (
     explaining_pipeline,
     find_questions,
@@ -19,10 +18,9 @@ from interpret.cli.explaining import (
     never_asked,
 )
 from interpret.cli.explanation import Explanation
-from interpret.cli.folders import own_folder
 from interpret.cli.imports import importing
 from interpret.cli.options import ModelChoice
-from interpret.cli.photographs import default_folder, find_photographs
+from interpret.cli.photographs import default_folder, find_photographs, own_folder
 from interpret.cli.progress import Bars
 from interpret.cli.remarks import remarks
 from interpret.cli.telling import Talking, Telling
@@ -82,7 +80,7 @@ def explain(
             failed = _run(made, network, registry, growing, force=force) if steps else None
         if failed and not made.found:
             raise failed
-        made.page, made.file = growing.write_page(), write_pipeline(folder, made.pipeline)
+        made.page, made.file = growing.write_page(), write_pipeline(folder, made.able())
     return made
 
 
@@ -166,13 +164,14 @@ def explain_and_tell(
     """Explain photographs and say what was found.
 
     Raises:
+        InterpretError: If the folder holds other files than those of an explanation.
         StepError: If nothing could be predicted although the network has classes; all else is done.
     """
-    folder = user_path(out) if out else own_folder(default_folder(photos))
+    folder = own_folder(default_folder(photos) if out is None else user_path(out))
     telling = Telling() if as_json else Talking()
     made = explain(photos, model, registry, targets=targets, folder=folder, force=force, telling=telling)
     telling.of_all(made)
     if opens and made.page:
-        click.launch(str(made.page))
+        open_address(made.page.resolve().as_uri())
     if "predict" in made.pipeline["steps"] and "predict" not in made.found:
         raise StepError(f"Nothing could be predicted. {made.left_out().get('predict', '')}".rstrip())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interpret.cli.options import ModelChoice
-from interpret.cli.photographs import DATASET, Photographs
+from interpret.cli.photographs import DATASET, PHOTOGRAPHS, Photographs
 from interpret.errors import InterpretError, ModelError, UnknownNameError
 from interpret.network.network import Network
 from interpret.plugin.discovery import Registry
@@ -91,7 +91,7 @@ def explaining_pipeline(
     return {
         "version": 1,
         "models": {"net": {"name": found.name, **parameters, "device": model.device}},
-        "datasets": {"photographs": {"name": DATASET, "paths": list(photographs.paths)}},
+        "datasets": {PHOTOGRAPHS: {"name": DATASET, "paths": list(photographs.paths)}},
         "steps": {name: {**step, **some} for name, step in steps.items() if step["probe"] in registry.probes},
     }
 
@@ -104,15 +104,15 @@ def first_steps(network: Network) -> dict[str, Any]:
 def further_steps(network: Network, questions: Sequence[Question]) -> dict[str, Any]:
     """The rest, in the order in which it is read; of a network without classes what asks about none.
 
-    After occlusion comes Captum's Grad-CAM, after the projections of units its deconvnet of the class: the
-    nearest of its methods.
+    Units are followed once: for other classes they are the same. After occlusion comes Captum's Grad-CAM,
+    after the projections of units its deconvnet of the class: the nearest of its methods.
     """
     asked = [(question.name, {"target": question.target}) for question in questions if network.class_count]
     where = {
         f"{name}{end}": {**step, **about}
         for end, about in asked
         for name, step in (
-            ("occlusion", _occlusion(network)),
+            ("occlusion", _occlusion(network, [] if end else _last_maps(network))),
             ("captum_grad_cam", {"probe": "captum.layer_grad_cam"}),
         )
     }
@@ -138,14 +138,14 @@ def never_asked(network: Network, steps: Mapping[str, Any], registry: Registry) 
     }
 
 
-def _occlusion(network: Network) -> dict[str, Any]:
+def _occlusion(network: Network, layers: Sequence[str]) -> dict[str, Any]:
     """An occluder of an eighth of the image, in steps of half of it: 15 x 15 places of a square image."""
     window = max(min(network.input.size) // WINDOWS, 1)
     return {
         "probe": "occlusion",
         "window": window,
         "stride": max(window // 2, 1),
-        "layers": _last_maps(network),
+        "layers": list(layers),
     }
 
 

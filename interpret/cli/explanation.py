@@ -69,6 +69,12 @@ class Explanation:
                 told[key] = [*told.get(key, ()), *value] if isinstance(value, list) else value
         return told
 
+    def able(self) -> dict[str, Any]:
+        """The pipeline without the steps that could not be done, as one that its user can go on from."""
+        left_out = self.left_out()
+        steps = {name: step for name, step in self.pipeline["steps"].items() if name not in left_out}
+        return {**self.pipeline, "steps": steps}
+
     def left_out(self) -> dict[str, str]:
         """Why steps could not be done, by name."""
         said = read_json(self.folder / "manifest.json").get("steps", {})

@@ -33,7 +33,7 @@ def export(
     with Bars() as bars, remarks(bars.console), listening(StepListener(bars, "gallery")):
         bars.started("gallery", 0)
         return export_runs(
-            [user_path(run) for run in runs], exporter, user_path(out) if out else None, anew=force
+            [user_path(run) for run in runs], exporter, None if out is None else user_path(out), anew=force
         )
 
 

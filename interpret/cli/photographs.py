@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from interpret.cli.written import NAME
 from interpret.errors import DatasetError, InterpretError
 from interpret.files.folders import user_path
 from interpret.files.reading import printable
 from interpret.images.dataset import Images
 from interpret.plugin.discovery import Registry
 from interpret.plugin.parameters import configure
+from interpret.run.store import read_json
 
-DATASET = "files"
-"""The dataset that opens them."""
+DATASET, PHOTOGRAPHS = "files", "photographs"
+"""The dataset that opens them, and what a pipeline calls it."""
 
 MOST = 50
 """So many photographs are explained at once."""
@@ -98,3 +100,25 @@ def default_folder(paths: Sequence[str]) -> Path:
     name = first.name if first.is_dir() or not first.stem else first.stem
     plain = re.sub(r"[^\w.-]+", "_", printable(name or first.resolve().name)).strip("._")
     return Path("explained") / (plain[:60] or "photograph")
+
+
+def own_folder(out: Path) -> Path:
+    """A folder for what is found: empty, not there yet, or one that explained photographs before.
+
+    Raises:
+        InterpretError: If it holds other files: some could have the names of those that are written.
+    """
+    there = sorted(path.name for path in out.iterdir() if path.name[0] != ".") if out.is_dir() else []
+    if not there or NAME in there or _explains(out):
+        return out
+    raise InterpretError(
+        f"The folder {out} holds other files than those of an explanation, such as {there[0]!r}, and some "
+        "could be replaced. Give an empty folder, or one that does not exist yet: --out FOLDER."
+    )
+
+
+def _explains(run: Path) -> bool:
+    """Whether photographs were explained there and stopped before ``explain.yaml`` was written."""
+    pipeline = read_json(run / "manifest.json").get("pipeline")
+    datasets = pipeline.get("datasets") if isinstance(pipeline, dict) else None
+    return isinstance(datasets, dict) and [*datasets] == [PHOTOGRAPHS]

@@ -49,10 +49,15 @@ def call(arguments: Sequence[str]) -> int:
     except SystemExit as error:  # click and rich end the program where nobody reads what they print
         return _ended(error)
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a wall of text unasked
-        return report(error, whole=settings.traceback)
+        return _failed(error, whole=settings.traceback)
     if interrupts.was_interrupted():  # and the work was done before it came to a place to stop
         return _stopped()
     return code if isinstance(code, int) else DONE
+
+
+def _failed(error: Exception, *, whole: bool) -> int:
+    """Say what went wrong; after Ctrl-C it comes of that."""
+    return _stopped() if interrupts.was_interrupted() else report(error, whole=whole)
 
 
 def _stopped() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -12,6 +13,9 @@ import click
 from interpret.cli import show
 from interpret.cli.explanation import Explanation
 from interpret.files.reading import printable
+
+NO_NUMBER = "no number"
+"""What stands for a score that is NaN."""
 
 
 class Telling:
@@ -57,8 +61,9 @@ class Talking(Telling):
         if made.page:
             _say(f"The page is {printable(str(made.page))}")
         if made.file:
-            file, folder = printable(str(made.file)), printable(str(made.folder))
-            _say(f"To go on from here: interpret run {file} --out {folder}")
+            allow = [f"--allow={package}" for package in made.allow]
+            asked = map(quote, map(printable, [str(made.file), *allow, f"--out={made.folder}"]))
+            _say(f"To go on from here: interpret run {' '.join(asked)}")
 
 
 def as_data(made: Explanation) -> dict[str, Any]:
@@ -93,7 +98,9 @@ def occlusion_lines(numbers: Mapping[str, Any]) -> Iterator[str]:
         rows, columns = f"rows {top} to {bottom - 1}", f"columns {left} to {right - 1}"
         place = f"{rows} and {columns} of the input are covered"
         before, after = _score(found), _score(most)
-        if before == after:
+        if before == NO_NUMBER:
+            yield f"{name} has no number, covered or not."
+        elif before == after:
             yield f"{name} stays at {before}, wherever the photograph is covered."
         else:
             yield f"{name} falls from {before} to {after} where {place}."
@@ -103,7 +110,7 @@ def _score(numbers: Mapping[str, Any]) -> str:
     """A probability in percent, or a value."""
     score = numbers.get("probability", numbers.get("value"))
     if score is None or not math.isfinite(score):
-        return "no number"
+        return NO_NUMBER
     if "probability" not in numbers:
         return f"{score:.4g}"
     return "< 0.1 %" if 0 < score < 0.001 else f"{100 * score:.1f} %"

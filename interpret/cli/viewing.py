@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from interpret.browsers import open_address
 from interpret.cli.serving import serving
 from interpret.errors import InterpretError, nearest, suggest
 from interpret.files.folders import user_path
@@ -57,18 +55,13 @@ def _gallery_of(run: Path, registry: Callable[[], Registry], allow: Sequence[str
 
     try:
         return export([run], registry(), allow=tuple(allow)).folder
-    except (InterpretError, OSError) as error:
+    except InterpretError as error:
         there = run / "gallery"
         if (there / FIRST).is_file():
             said = f"The gallery is shown as it was, since it cannot be made: {error}"
             click.echo(printable_lines(said), err=True)
             return there
-        if isinstance(error, InterpretError):
-            raise
-        raise InterpretError(
-            f"The gallery of {run} cannot be written there: {error.strerror}. Write it elsewhere, with "
-            f"interpret gallery {run} --out FOLDER, and then: interpret view FOLDER."
-        ) from error
+        raise
 
 
 def _suggest(folder: Path) -> str:
@@ -99,9 +92,6 @@ def view_site(folder: Path, port: int = 0, *, browser: bool = True) -> None:
 
 
 def _open(address: str) -> None:
-    """Open the reader's browser; without a screen Python would start one in the terminal."""
-    screen = sys.platform in {"darwin", "win32"} or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    )
-    if not screen or not webbrowser.open(address):
+    """Open the reader's browser, or say that there is none."""
+    if not open_address(address):
         click.echo("There is no screen to open it on: open the address in a browser.", err=True)

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NoReturn
 
 from interpret.errors import InterpretError
+from interpret.interrupts import unfinished
 
 _LONGEST_NAME = 255
 """Bytes of one name in a path, on every file system in use."""
@@ -259,11 +260,12 @@ def _to_disk(path: Path) -> None:
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """An empty folder in ``parent``, gone afterwards."""
     folder = parent / _temporary_name()
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with unfinished(folder):
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _temporary_name() -> str:

@@ -13,6 +13,7 @@ from functools import cached_property
 from interpret.errors import DatasetError
 from interpret.images.dataset import Images
 from interpret.images.paths import whole_path
+from interpret.wording import counted
 
 
 class Matching:
@@ -61,7 +62,7 @@ class Matching:
         then, rivals = self.ids.get(str(index)), self._rivals.get(index, [])
         here = self._here(index)
         found = "the dataset has " + (
-            f"{len(self._now)} images" if here is None else f"{self._now[here]!r} there"
+            counted(len(self._now), "image") if here is None else f"{self._now[here]!r} there"
         )
         if len(rivals) > 1:
             found = f"each of {' and '.join(map(repr, rivals[:3]))} could be it"

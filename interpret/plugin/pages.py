@@ -49,7 +49,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One page of a gallery.
+    """One HTML page of a gallery.
 
     Attributes:
         title: What it shows, as text.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,14 +67,26 @@ def export_runs(
     if not (anew or growing) and (first := _kept(target, key)):
         return Exported(target, first, kept=True)
     _require_ours(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(target.parent) as made:
+    with _writing_into(target, opened[0].folder), temporary_folder(target.parent) as made:
         first = exporter.export([run.folder for run in opened], made)
         name = first.relative_to(made).as_posix()
         write_sealed(made / MARK, {"exporter": exporter.name, "key": key, "first": name})
         remove_tree(target)
         made.rename(target)
     return Exported(target, target / name)
+
+
+@contextmanager
+def _writing_into(folder: Path, run: Path) -> Iterator[None]:
+    """The folder's parent is there, and what the disk refuses is said with a cure."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise InterpretError(
+            f"{folder} cannot be written: {error.strerror or error}. Write it elsewhere, with interpret "
+            f"gallery {run} --out FOLDER, and then: interpret view FOLDER."
+        ) from error
 
 
 def default_folder_of(runs: Sequence[OpenedRun], exporter: Exporter) -> Path:

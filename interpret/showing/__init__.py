@@ -2,7 +2,7 @@
 
 - ``drawing``: `show`, which draws a result with the renderer that fits; ``choosing`` finds it.
 - ``shown``: `Shown`, what it returns.
-- ``pages``: pictures and tables as HTML; ``opening``: a page in the browser, where there is one.
+- ``pages``: pictures and tables as HTML.
 """
 
 from interpret.showing.drawing import show

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from interpret.browsers import open_address
 from interpret.errors import InterpretError
 from interpret.plugin.rendering import made_folder
 from interpret.results import Result
-from interpret.showing.opening import open_page
 from interpret.showing.pages import as_body, as_document, inline, linked
 from interpret.wording import as_text, listed
 
@@ -63,7 +63,7 @@ class Shown:
         """
         page = self._written(self._root / PAGE)
         self._end.detach()
-        if not open_page(page):
+        if not open_address(page.resolve().as_uri()):
             print(f"There is no browser here. The page is {page}")
         return page
 

@@ -19,6 +19,8 @@ from interpret.run import cached_pieces
 from interpret_captum import library as captum
 from interpret_captum.copies import ModuleCopy, last_call, separate_calls
 from interpret_topk import Exemplars, LayerExemplars
+from interpret_topk.fields import with_fields
+from interpret_topk.maxima import count_maxima, no_maxima, sum_maxima
 
 
 @takes_network
@@ -86,14 +88,17 @@ class LayerActivation(Probe):
 
         def some(piece: range) -> Exemplars:
             boards = {layer: _Board(layer, self.k, places) for layer in features.copies}
+            labels = dict[str, int | None]()
             for batch in batches(network, images.subset(piece), self.batch_size):
                 for layer, output in features(batch.x).items():
                     boards[layer].see(output, torch.tensor(batch.indices))
-            return _exemplars(images.subset(piece), boards)
+                labels |= zip(map(str, batch.indices), batch.labels, strict=True)
+            return _exemplars(images.subset(piece), boards, labels)
 
         pieces = cached_pieces(some, range(len(images)), self.batch_size, kind=Exemplars)
         found = _joined(pieces, places, self.k) if len(pieces) > 1 else pieces[0]
-        return replace(found, input=network.input, categories=images.categories)
+        layers = {name: with_fields(network, name, layer) for name, layer in found.layers.items()}
+        return replace(found, layers=layers, input=network.input, categories=images.categories)
 
 
 class _Board:
@@ -118,25 +123,26 @@ class _Board:
                 "rows, columns) and vectors (channels,) can be mined. Choose another layer."
             )
         maps = (output if output.dim() == 4 else output[:, :, None, None]).cpu()
-        nan = maps.isnan()
-        self.broken.update(images[nan.flatten(1).any(1)].tolist())
+        self.broken.update(images[maps.isnan().flatten(1).any(1)].tolist())
         known = self.found if len(self.found.nan) else _nothing(maps.shape[1], self.k)
-        new = _peaks(maps.masked_fill(nan, -torch.inf), images, nan.sum((0, 2, 3)))
-        self.found = _strongest([known, new], self.places, self.k)
+        self.found = _strongest([known, _peaks(maps, images)], self.places, self.k)
 
 
 def _nothing(units: int, k: int) -> LayerExemplars:
     nowhere = torch.full((units, k, 3), -1)
     values, nan = torch.full((units, k), -torch.inf), torch.zeros(units, dtype=torch.int64)
-    return LayerExemplars(values, nowhere[..., 0], nowhere[..., 1:], nan)
+    return LayerExemplars(values, nowhere[..., 0], nowhere[..., 1:], nan, no_maxima(units, nan.device))
 
 
-def _peaks(maps: Float[Tensor, "n unit h w"], images: Int[Tensor, " n"], nan: Tensor) -> LayerExemplars:
-    """The largest value of every map, and where it is for the first time in reading order."""
-    value, at = maps.flatten(2).max(2)
+def _peaks(maps: Float[Tensor, "n unit h w"], images: Int[Tensor, " n"]) -> LayerExemplars:
+    """The largest value of every map that is no NaN, and where it is first in reading order."""
+    nan, maxima = maps.isnan(), no_maxima(maps.shape[1], maps.device)
+    value, at = maps.masked_fill(nan, -torch.inf).flatten(2).max(2)
+    count_maxima(maxima, value, ~nan.flatten(2).all(2))
     position = torch.stack([at // maps.shape[3], at % maps.shape[3]], 2).transpose(0, 1)
     dtype = value.dtype if value.dtype == torch.float64 else torch.float32
-    return LayerExemplars(value.T.to(dtype), images.expand(maps.shape[1], -1), position, nan)
+    image = images.expand(maps.shape[1], -1)
+    return LayerExemplars(value.T.to(dtype), image, position, nan.sum((0, 2, 3)), maxima)
 
 
 def _strongest(parts: Sequence[LayerExemplars], indices: Tensor, k: int) -> LayerExemplars:
@@ -154,6 +160,7 @@ def _strongest(parts: Sequence[LayerExemplars], indices: Tensor, k: int) -> Laye
         image.masked_fill(missing, -1),
         position.masked_fill(missing[..., None], -1),
         torch.stack([part.nan for part in parts]).sum(0),
+        sum_maxima([part.maxima for part in parts if part.maxima is not None]),
     )
 
 
@@ -164,8 +171,9 @@ def _joined(pieces: Sequence[Exemplars], places: Tensor, k: int) -> Exemplars:
     }
     names = {index: name for piece in pieces for index, name in piece.ids.items()}
     broken = tuple(sorted({name for piece in pieces for name in piece.nan_images}))
-    count = sum(piece.count for piece in pieces)
-    return Exemplars(layers, _named(layers, names), (), count, broken)
+    count, ids = sum(piece.count for piece in pieces), _named(layers, names)
+    known = {index: label for piece in pieces for index, label in piece.labels.items() if index in ids}
+    return Exemplars(layers, ids, (), count, broken, labels=known)
 
 
 def _named(layers: Mapping[str, LayerExemplars], names: Mapping[str, str]) -> dict[str, str]:
@@ -182,8 +190,10 @@ def _places(images: Images) -> Int[Tensor, " any"]:
     return indices
 
 
-def _exemplars(images: Images, boards: dict[str, _Board]) -> Exemplars:
+def _exemplars(images: Images, boards: dict[str, _Board], labels: Mapping[str, int | None]) -> Exemplars:
     names = {str(index): name for index, name in zip(images.indices, images.ids, strict=True)}
     layers = {layer: board.found for layer, board in boards.items()}
     broken = {names[str(index)] for board in boards.values() for index in board.broken}
-    return Exemplars(layers, _named(layers, names), (), len(images), tuple(sorted(broken)))
+    ids = _named(layers, names)
+    known = {index: label for index in ids if (label := labels[index]) is not None}
+    return Exemplars(layers, ids, (), len(images), tuple(sorted(broken)), labels=known)

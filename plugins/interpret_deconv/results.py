@@ -60,6 +60,11 @@ class LayerProjections(Record):
         return self.patches.shape[2], self.patches.shape[3]
 
     @property
+    def is_cut(self) -> bool:
+        """Whether only a part of each projection is kept."""
+        return self.kept is not None and len(self.kept) > 0
+
+    @property
     def seen(self) -> Int[Tensor, "neuron 4"]:
         """The receptive field of each neuron, whatever part of its projection is kept."""
         return self.box if self.field is None else self.field
@@ -135,6 +140,7 @@ class Projections(Result):
             "projections": value(sum(len(layer.unit) for layer in self.layers.values())),
             "rule": self.rule,
             "engine": self.engine,
+            **{f"stored of {name}": _stored(layer) for name, layer in self.layers.items() if layer.is_cut},
         }
 
     def warnings(self) -> tuple[str, ...]:
@@ -142,9 +148,16 @@ class Projections(Result):
         beyond = captions(self.nonlinearities)
         told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
         cut = (
-            f"Of each projection of {name} only a part is stored, with "
-            f"{percent(float(layer.kept.median()))} of its energy at the median."
+            f"Of each projection of {name} only a part is stored: {_stored(layer)}."
             for name, layer in self.layers.items()
-            if layer.kept is not None and len(layer.kept)
+            if layer.is_cut
         )
         return (*super().warnings(), *never_positive(self.dead), *told, *cut)
+
+
+def _stored(layer: LayerProjections) -> str:
+    """How many pixels of each projection are kept of those seen, and how much of its energy they hold."""
+    rows, columns = (layer.seen[:, 2:] - layer.seen[:, :2]).amax(0).tolist()
+    share = 1.0 if layer.kept is None else float(layer.kept.median())
+    kept = " x ".join(map(str, layer.size))
+    return f"{kept} of {rows} x {columns} pixels, with {percent(share)} of the energy at the median"

@@ -16,15 +16,14 @@ from interpret.attributions import Attributions
 from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_figures import display
-from interpret_figures.colours import HEAT, Scale, overlaid
+from interpret_figures.colours import heat_map, overlaid
 from interpret_figures.grid import Heading
 from interpret_figures.page import Format, save_page
 from interpret_figures.pairs import Pair, pair_page, picture_size
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import number
 
-__all__ = ["AttributionGrid", "asked"]
-
+__all__ = ["AttributionGrid"]
 
 HEAT_NOTE = "Heat map: magnitudes, summed over channels and smoothed a little; beside it over the image."
 """How to read it."""
@@ -77,7 +76,7 @@ class AttributionGrid(Renderer[Attributions]):
         pixels = display.signed_pixels(values, display.magnitude(values, self.percentile)).numpy()
         photograph = display.resize(picture[None], tile, smooth=True)[0]
         pair = Pair(
-            asked(result, place),
+            result.asked(place),
             f"value {number(float(result.score[place]))}  ·  {result.ids[str(index)]}",
             photograph,
             display.resize(pixels, tile, smooth=self.smooth)[0],
@@ -86,9 +85,8 @@ class AttributionGrid(Renderer[Attributions]):
 
     def _heated(self, pair: Pair, values: Float[Tensor, "c h w"]) -> Pair:
         """The same with a heat map and an overlay."""
-        heat = display.heat(values[None])
-        scale = Scale(0.0, float(display.magnitude(heat[:, None], self.percentile)), HEAT)
-        shown = display.resize(scale.pixels(heat[0].numpy())[None], pair.left.shape[:2], smooth=True)[0]
+        pixels, scale = heat_map(values, self.percentile)
+        shown = display.resize(pixels[None], pair.left.shape[:2], smooth=True)[0]
         return replace(pair, more=(shown, overlaid(shown, pair.left)), more_scale=scale)
 
     def _details(self, result: Attributions) -> tuple[str, ...]:
@@ -101,8 +99,3 @@ class AttributionGrid(Renderer[Attributions]):
             "How much a pixel counts for what stands above its image. Signed values: zero is mid-grey, each "
             f"map at its own scale{cut}.{heat}{channel}{result.note and ' '}{result.note}",
         )
-
-
-def asked(result: Attributions, place: int) -> str:
-    """What was asked about in one image: a category, or a neuron."""
-    return result.asked(place)

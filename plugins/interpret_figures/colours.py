@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from matplotlib import colormaps
+from torch import Tensor
 
+from interpret_figures.display import heat, magnitude, mark_no_numbers
 from interpret_figures.page import INK, Label
 from interpret_figures.text import category, number, numbers, text_inches
 
@@ -19,7 +22,9 @@ __all__ = [
     "Entry",
     "Scale",
     "draw_bar",
+    "heat_map",
     "label_pixels",
+    "largest",
     "legend",
     "overlaid",
     "rgb",
@@ -69,7 +74,7 @@ class Scale:
     strength: float = 1.0
 
     def pixels(self, values: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
-        """The colours of values; beyond the ends is cut off."""
+        """The colours of values; beyond the ends is cut off; a checkerboard where one is no number."""
         if self.colours == "signed":
             return tint(np.full(values.shape, ZERO, np.uint8), values / (self.high or 1), self.strength)
         share = (values - self.low) / ((self.high - self.low) or 1)
@@ -86,16 +91,32 @@ class Scale:
 
 
 def scale_for(values: Float[np.ndarray, "*axes"], colours: str) -> Scale:
-    """From 0 to the largest value; symmetric around 0 where some are negative."""
-    largest = float(np.abs(values).max())
-    if float(values.min()) < 0:
-        return Scale(-largest, largest, "signed")
-    return Scale(0.0, largest, colours)
+    """From 0 to the largest finite value; symmetric around 0 where some are negative."""
+    end = largest(values)
+    return Scale(-end, end, "signed") if (values < 0).any() else Scale(0.0, end, colours)
+
+
+def largest(values: Float[np.ndarray, "*axes"]) -> float:
+    """The largest magnitude of finite values; 0 where there are none."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+
+
+def heat_map(values: Float[Tensor, "c h w"], percentile: float) -> tuple[UInt8[np.ndarray, "h w 3"], Scale]:
+    """How much each pixel counts, whatever the sign, in colours, and what these mean.
+
+    Args:
+        values: The attribution of one image.
+        percentile: Percentile of the magnitudes that gets full colour.
+    """
+    found = heat(values[None])
+    scale = Scale(0.0, float(magnitude(found[:, None], percentile)), HEAT)
+    return scale.pixels(found[0].numpy()), scale
 
 
 def ramp(shares: Float[np.ndarray, "h w"], name: str) -> UInt8[np.ndarray, "h w 3"]:
     """Values from 0 to 1 by one of matplotlib's colour maps."""
     pixels: UInt8[np.ndarray, "h w 3"] = colormaps[name](np.clip(shares, 0, 1), bytes=True)[..., :3]
+    mark_no_numbers(pixels, ~np.isfinite(shares))
     return pixels
 
 
@@ -109,11 +130,12 @@ def tint(
         values: From -1 (blue) to 1 (red); beyond is cut off.
         strength: Opacity of full colour.
     """
-    opacity = (np.clip(np.abs(values), 0, 1) * strength)[..., None]
+    opacity = (np.clip(np.nan_to_num(np.abs(values), posinf=0), 0, 1) * strength)[..., None]
     hue = np.where(values[..., None] > 0, np.asarray(LOWERS, float), np.asarray(RAISES, float))
     pixels: UInt8[np.ndarray, "h w 3"] = (
         (grey[..., None] * (1 - opacity) + hue * opacity).round().astype("u1")
     )
+    mark_no_numbers(pixels, ~np.isfinite(values))
     return pixels
 
 
@@ -146,7 +168,7 @@ def draw_bar(
     """
     (y, x), height, thick = corner, round(BAR * dpi), max(round(0.015 * dpi), 2)
     canvas[y : y + height, x : x + width] = scale.bar(height, width)
-    if mark is not None:
+    if mark is not None and not isnan(mark):
         left, over = x + round(scale.place(mark) * (width - thick)), round(0.03 * dpi)
         canvas[y - over : y + height + over, left : left + thick] = rgb(INK)
     below, middle = y + height + round(0.12 * dpi), (scale.low + scale.high) / 2

@@ -2,7 +2,8 @@
 
 Zero is mid-grey (128 of 255) and the scale is symmetric, so that a colour tells the sign of a value. One
 channel is shown in grey, three as red, green and blue. Of other numbers the network's input says which are
-shown, or it is the first three (of two the first), and the page says which.
+shown, or it is the first three (of two the first), and the page says which. A pale checkerboard stands where
+a value is no number: NaN, or infinite.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "heat",
     "magnitude",
     "mark",
+    "mark_no_numbers",
     "outlined",
     "outside",
     "resize",
@@ -66,8 +68,11 @@ def channel_note(spec: InputSpec | None, count: int) -> str:
 
 
 def magnitude(values: Float[Tensor, "n c h w"], percentile: float = 100.0) -> Float[Tensor, " n"]:
-    """The size of each item: a percentile of its absolute values, or their maximum where that is zero."""
-    flat = values.abs().flatten(1)
+    """The size of each item: a percentile of its absolute values, or their maximum where that is zero.
+
+    Values that are not finite count as zero.
+    """
+    flat = values.abs().nan_to_num(0, 0, 0).flatten(1)
     largest = flat.amax(1)
     if percentile == 100.0:
         return largest
@@ -85,7 +90,34 @@ def signed_pixels(
         scale: The value of full colour, for each item or for all; zero leaves mid-grey.
     """
     safe = torch.where(scale > 0, scale, 1.0).reshape(-1, 1, 1, 1)
-    return _colour((values / safe).clamp(-1, 1).mul(127).round().add(128).to(torch.uint8))
+    shares = (values / safe).nan_to_num(0, 0, 0).clamp(-1, 1)
+    pixels, unknown = _colour(shares.mul(127).round().add(128).to(torch.uint8)), ~values.isfinite().all(1)
+    return _with_no_numbers(pixels, unknown) if unknown.any() else pixels
+
+
+def _with_no_numbers(
+    pixels: UInt8[Tensor, "n h w 3"], unknown: Bool[Tensor, "n h w"]
+) -> UInt8[Tensor, "n h w 3"]:
+    marked = pixels.numpy(force=True).copy()
+    for picture, where in zip(marked, unknown.numpy(force=True), strict=True):
+        mark_no_numbers(picture, where)
+    return torch.from_numpy(marked)
+
+
+NO_NUMBER = (236, 206)
+"""The tones of the checkerboard that stands where a value is no number: no scale has such a pattern."""
+
+
+def mark_no_numbers(pixels: UInt8[np.ndarray, "h w 3"], unknown: Bool[np.ndarray, "h w"]) -> None:
+    """Draw a pale checkerboard where values are no numbers.
+
+    Args:
+        pixels: A picture, which is drawn on.
+        unknown: Where in it.
+    """
+    row, column = unknown.nonzero()
+    square = max(min(unknown.shape) // 24, 1)
+    pixels[row, column] = np.array(NO_NUMBER, np.uint8)[(row // square + column // square) % 2, None]
 
 
 SMOOTH = 1 / 100
@@ -95,7 +127,7 @@ SMOOTH = 1 / 100
 def heat(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
     """How much each pixel counts, whatever the sign: magnitudes summed over channels, smoothed a little.
 
-    What is no number counts nothing.
+    What is no number stays so, and counts nothing for the pixels around it.
     """
     total = maps.double().nan_to_num(0, 0, 0).abs().sum(1, keepdim=True)
     sigma = SMOOTH * min(maps.shape[2:])
@@ -104,7 +136,8 @@ def heat(maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
     weights = torch.exp(-steps.square() / (2 * sigma**2))
     weights = weights / weights.sum()
     down = conv2d(pad(total, (0, 0, reach, reach), mode="replicate"), weights[None, None, :, None])
-    return conv2d(pad(down, (reach, reach, 0, 0), mode="replicate"), weights[None, None, None, :])[:, 0]
+    found = conv2d(pad(down, (reach, reach, 0, 0), mode="replicate"), weights[None, None, None, :])[:, 0]
+    return found.masked_fill(~maps.isfinite().all(1), torch.nan)
 
 
 def unit_pixels(values: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w 3"]:

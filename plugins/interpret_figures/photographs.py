@@ -48,6 +48,10 @@ class Photographs:
             self._kept.popitem(last=False)
         return self._kept[key]
 
+    def forget(self) -> None:
+        """Free the memory that photographs take; they are read anew when they are asked for."""
+        self._kept.clear()
+
     def preprocessed(self, index: int) -> Float[Tensor, "c h w"]:
         """One photograph as the network took it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
-from math import ceil, inf, log10
+from math import ceil, inf, isnan, log10
 
 from matplotlib.backends.backend_agg import RendererAgg
 
@@ -16,6 +16,9 @@ __all__ = ["MINUS", "category", "chance", "fitted", "number", "numbers", "paragr
 
 
 MINUS = "\N{MINUS SIGN}"
+
+NO_NUMBER = "no number"
+"""What stands for a value that is NaN."""
 
 MEASURED, SLACK = 140, 1.03
 """The resolution at which texts are measured, and what is added for others."""
@@ -28,6 +31,8 @@ def category(index: int, categories: Sequence[str]) -> str:
 
 def number(value: float) -> str:
     """A value in two or three digits, without exponents up to a million."""
+    if isnan(value):
+        return NO_NUMBER
     if value == 0:
         return "0"
     if 1000 <= abs(value) < 1e6:
@@ -56,15 +61,11 @@ def numbers(*values: float) -> list[str]:
 
 def chance(value: float) -> str:
     """A probability in two decimals, and one digit where it is smaller than them."""
-    return (
-        "0"
-        if value == 0
-        else f"{value:.2f}"
-        if value >= 0.01
-        else f"{value:.0e}"
-        if value < 1e-4
-        else f"{value:.1g}"
-    )
+    if value == 0 or isnan(value):
+        return number(value)
+    if value >= 0.01:
+        return f"{value:.2f}"
+    return f"{value:.0e}" if value < 1e-4 else f"{value:.1g}"
 
 
 @cache

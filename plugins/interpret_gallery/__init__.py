@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from interpret.plugin import Exporter, Page, hookimpl
 
 if TYPE_CHECKING:
-    from interpret_gallery.beside import Glance, photograph_names, photographs_beside
+    from interpret_gallery.beside import Glance, photograph_names, photograph_sheets, photographs_beside
     from interpret_gallery.charts import Chart, Series, chart, write_cover
     from interpret_gallery.context import own_names, photographs, step_names
     from interpret_gallery.data import Picture, Piece, save_picture, strip, write_data
@@ -48,6 +48,7 @@ __all__ = [
     "from_file",
     "own_names",
     "photograph_names",
+    "photograph_sheets",
     "photographs",
     "photographs_beside",
     "render",
@@ -67,7 +68,7 @@ __all__ = [
 
 
 _HOMES = {
-    "beside": "Glance photograph_names photographs_beside",
+    "beside": "Glance photograph_names photograph_sheets photographs_beside",
     "charts": "Chart Series chart write_cover",
     "context": "own_names photographs step_names",
     "data": "Picture Piece save_picture strip write_data",

@@ -11,13 +11,10 @@ from jaxtyping import UInt8
 
 from interpret.attributions import Attributions
 from interpret.plugin import Page, PageContext, Photo, Sheet
-from interpret_figures import display
-from interpret_figures.attribution_grid import asked
-from interpret_figures.colours import HEAT, Scale
-from interpret_figures.colours import overlaid as laid_over
+from interpret_figures import colours, display
 from interpret_figures.pairs import picture_size
 from interpret_figures.text import number
-from interpret_gallery.beside import Glance, photograph_names, photographs_beside
+from interpret_gallery.beside import Glance, photograph_names, photograph_sheets, photographs_beside
 from interpret_gallery.data import Picture, save_picture, strip
 from interpret_gallery.overlays import OverlayMap, write_overlay
 from interpret_gallery.tables import Cell, Link, Table, table
@@ -36,11 +33,8 @@ class AttributionsPage(Page[Attributions]):
 
     def compose(self, result: Attributions, context: PageContext) -> Iterable[Sheet]:
         """An overview of the photographs, and a sheet for each; of a single one that sheet alone."""
-        if len(result.maps) < 2:
-            return [_image_sheet(result, place, context) for place in range(len(result.maps))]
-        names = photograph_names(len(result.maps))
-        sheets = [_image_sheet(result, place, context, name) for place, name in enumerate(names)]
-        return sheets if context.one_page else [_overview(result, context, names), *sheets]
+        sheet, overview = partial(_image_sheet, result, context), partial(_overview, result, context)
+        return photograph_sheets(len(result.maps), context, sheet, overview)
 
     def compare(self, results: Sequence[tuple[Attributions, PageContext]]) -> Iterable[Sheet]:
         """Photographs that several steps attribute, beside each other."""
@@ -51,7 +45,7 @@ class AttributionsPage(Page[Attributions]):
                 name,
                 partial(glance, result, place, context),
                 f"bright where it counts, by {result.method}",
-                asked(result, place),
+                result.asked(place),
                 f"by {result.method}",
             )
             for result, context in results
@@ -81,7 +75,7 @@ def _entry(
     result: Attributions, place: int, context: PageContext, name: str
 ) -> tuple[tuple[str, Picture, str, str, str], Sequence[Cell]]:
     """One photograph of the overview: its picture, and its row of the table."""
-    photo, question = context.photo(int(result.image[place]), result), asked(result, place)
+    photo, question = context.photo(int(result.image[place]), result), result.asked(place)
     picture, url = (
         save_picture(context, f"glance {place + 1}", glance(result, place, context)),
         context.sheet_url(name),
@@ -103,10 +97,10 @@ def _cover(result: Attributions, context: PageContext) -> str:
     return save_picture(context, "cover", strip(pictures)).url
 
 
-def _image_sheet(result: Attributions, place: int, context: PageContext, name: str = "") -> Sheet:
+def _image_sheet(result: Attributions, context: PageContext, place: int, name: str) -> Sheet:
     """One photograph under its map, which a person fades."""
     index, key = int(result.image[place]), f"{context.step} {place + 1}"
-    photo, question = context.photo(index, result), asked(result, place)
+    photo, question = context.photo(index, result), result.asked(place)
     maps = [heat_map(result, place, "heat map"), signed_map(result, place)]
     script = write_overlay(context, key, photo, maps)
     body = render(
@@ -116,10 +110,12 @@ def _image_sheet(result: Attributions, place: int, context: PageContext, name: s
         facts=_facts(result, place, photo),
         notes=display.channel_note(result.input, result.maps.shape[1]).strip(),
         result=result,
-        alone=not name,
+        alone=(context.one_page and not place) or not name,  # there is no overview that says the rest
     )
     return Sheet(
-        f"{result.method}: {question} in {photo.name}",
+        f"{result.method}: {question}"
+        if context.one_page
+        else f"{result.method}: {question} in {photo.name}",
         body,
         name=name,
         summary=f"What counts for {question} in this photograph.",
@@ -131,7 +127,7 @@ def _image_sheet(result: Attributions, place: int, context: PageContext, name: s
 
 def _facts(result: Attributions, place: int, photo: Photo) -> Mapping[str, str]:
     """The main numbers of one photograph."""
-    question = asked(result, place)
+    question = result.asked(place)
     return {
         f"value of {question}": number(float(result.score[place])),
         **({"category": photo.category} if photo.category not in {"", question} else {}),
@@ -140,15 +136,12 @@ def _facts(result: Attributions, place: int, photo: Photo) -> Mapping[str, str]:
 
 def heat_map(result: Attributions, place: int, name: str, text: str = "") -> OverlayMap:
     """The magnitude of one image's map: the sum over its channels, from 0 to a percentile."""
-    values = display.heat(result.maps[place : place + 1])
-    largest = float(display.magnitude(values[None], PERCENTILE))
-    scale, size = Scale(0.0, largest, HEAT), picture_size(*values.shape[1:])
-    pixels = scale.pixels(values[0].double().numpy())
-    question = asked(result, place)
+    pixels, scale = colours.heat_map(result.maps[place], PERCENTILE)
+    question = result.asked(place)
     return OverlayMap(
         name,
-        display.resize(pixels[None], size, smooth=True)[0],
-        ("0", scale.bar(4, 128), number(largest)),
+        display.resize(pixels[None], picture_size(*pixels.shape[:2]), smooth=True)[0],
+        ("0", scale.bar(4, 128), number(scale.high)),
         f"Heat map of {result.method}: bright where a pixel counts for {question}",
         text,
         f"How much each pixel counts for {question}, whatever its sign; smoothed a little.",
@@ -158,12 +151,12 @@ def heat_map(result: Attributions, place: int, name: str, text: str = "") -> Ove
 def signed_map(result: Attributions, place: int) -> OverlayMap:
     """The values of one image's map as they are: zero is mid-grey."""
     channels = display.shown_channels(result.input, result.maps.shape[1])
-    values = result.maps[place : place + 1, channels].float().nan_to_num(0, 0, 0)
+    values = result.maps[place : place + 1, channels].float()
     largest = display.magnitude(values, PERCENTILE)
     pixels = display.signed_pixels(values, largest).numpy()
     ramp = np.linspace(1, 255, 128).round().astype(np.uint8)
     low, high = number(-float(largest)), number(float(largest))
-    question = asked(result, place)
+    question = result.asked(place)
     return OverlayMap(
         "signed values",
         display.resize(pixels, picture_size(*values.shape[2:]))[0],
@@ -180,4 +173,4 @@ def overlaid(
     if photograph is None:
         return heat
     below = display.resize(photograph[None], (heat.shape[0], heat.shape[1]), smooth=True)[0]
-    return laid_over(heat, below)
+    return colours.overlaid(heat, below)

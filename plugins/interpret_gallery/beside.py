@@ -13,7 +13,7 @@ from interpret_gallery.context import step_names
 from interpret_gallery.data import Picture, save_picture
 from interpret_gallery.templates import render
 
-__all__ = ["Glance", "photograph_names", "photographs_beside"]
+__all__ = ["Glance", "photograph_names", "photograph_sheets", "photographs_beside"]
 
 MOST = 100
 """Photographs on a page: each is a picture for every step."""
@@ -50,6 +50,25 @@ def photograph_names(count: int) -> list[str]:
         (['photograph-1', 'photograph-2'], [''])
     """
     return [f"photograph-{place + 1}" for place in range(count)] if count > 1 else [""]
+
+
+def photograph_sheets(
+    count: int,
+    context: PageContext,
+    sheet: Callable[[int, str], Sheet],
+    overview: Callable[[Sequence[str]], Sheet],
+) -> list[Sheet]:
+    """A sheet for each photograph, and before several an overview where they are pages of their own.
+
+    Args:
+        count: How many photographs.
+        context: The step.
+        sheet: Makes the sheet of a photograph, given its place and the name of the sheet.
+        overview: Makes the overview, given the names of the sheets.
+    """
+    names = photograph_names(count)[:count]
+    sheets = list(map(sheet, range(count), names))
+    return sheets if count < 2 or context.one_page else [overview(names), *sheets]
 
 
 def photographs_beside(title: str, contexts: Sequence[PageContext], found: Sequence[Glance]) -> list[Sheet]:

@@ -26,9 +26,9 @@ def build_site(runs: Sequence[OpenedRun], folder: Path, title: str = "") -> Path
         for model in run.pipeline.models
     }
     writer = Writer(site, comparisons, list(networks))
-    for chapter in site.chapters:
-        for sheet in chapter.sheets:
-            writer.page(chapter.file(sheet), sheet, chapter)
+    for step in site.steps:
+        for sheet in step.sheets:
+            writer.page(step.file(sheet), sheet, step)
     for (place, model), sheet in networks.items():
         writer.page(writer.network_file(place, model), sheet)
     for sheet in comparisons:
@@ -53,10 +53,10 @@ def _title(runs: Sequence[OpenedRun]) -> str:
 def _about(site: Site, run: OpenedRun, model: str, base: Path) -> dict[str, list[tuple[str, str]]]:
     """The pages about each layer of a model: what they are called, and their addresses."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for chapter in site.chapters:
-        if chapter.step.run is run and chapter.step.asked.model == model:
-            for sheet in chapter.sheets:
+    for step in site.steps:
+        if step.opened.run is run and step.opened.asked.model == model:
+            for sheet in step.sheets:
                 if sheet.layer:
-                    url = relative_url(chapter.file(sheet), base)
-                    found.setdefault(sheet.layer, []).append((chapter.step.name, url))
+                    url = relative_url(step.file(sheet), base)
+                    found.setdefault(sheet.layer, []).append((step.opened.name, url))
     return found

@@ -27,7 +27,7 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 16, 18, 46
 BAR, GAP = 16, 10
 LETTER, LETTERS, WIDE = 6.7, 24, 8
 MARKS = ("circle", "square", "triangle", "diamond", "cross", "ring", "bar")
-"""One for each colour; after seven, colours and marks come again."""
+"""As many as there are colours."""
 
 MARKED = 32
 """Points of a line that are all marked; of more, some are."""
@@ -106,8 +106,14 @@ def chart(shown: Chart) -> Markup:
     if not values:
         return render("interpret_gallery", "empty.html", text=f"{shown.title}: there are no values.")
     drawn = _lines(shown) if shown.kind == "line" else _bars(shown)
-    legend = [(place % len(MARKS), series.name) for place, series in enumerate(shown.series)]
+    legend = [(_style(place), series.name) for place, series in enumerate(shown.series)]
     return render("interpret_gallery", f"{shown.kind}_chart.html", shown=shown, legend=legend, **drawn)
+
+
+def _style(place: int) -> dict[str, int]:
+    """What a series looks like: after seven the colours come again, with other marks, and bars are hollow."""
+    again, colour = divmod(place, len(MARKS))
+    return {"colour": colour, "mark": (colour + again) % len(MARKS), "again": again}
 
 
 def write_cover(context: PageContext, shown: Chart) -> str:
@@ -170,7 +176,7 @@ def _line(series: Series, place: int, places: Sequence[float], axis: Axis) -> di
     ]
     there = [point for point in points if point]
     return {
-        "mark": place % len(MARKS),
+        **_style(place),
         "path": _path(points),
         "points": there if len(there) <= MARKED else there[:: ceil(len(there) / 8)],
         "whiskers": _whiskers(series, places, axis),
@@ -314,7 +320,7 @@ def _row(shown: Chart, place: int, told: Mapping[str, str], axis: Axis, height: 
     """The bars of one name."""
     top, name = TOP + place * height, told["name"]
     bars = [
-        _bar(series, place, axis, top + GAP / 2 + index * BAR) | {"mark": index % len(MARKS)}
+        _bar(series, place, axis, top + GAP / 2 + index * BAR) | _style(index)
         for index, series in enumerate(shown.series)
         if known(series.values[place])
     ]

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from interpret.errors import DatasetError, InterpretError
 from interpret.images import Images, InputSpec
 from interpret.network import Network
-from interpret.plugin import PageContext, Photo, Probe
+from interpret.plugin import Dataset, PageContext, Photo, Probe
 from interpret.results import Result
 from interpret.run import OpenedStep
 from interpret_figures.photographs import Photographs
@@ -41,13 +41,13 @@ class Photos:
 
     folder: Path
     refused: dict[str, str] = field(default_factory=dict)
-    _folders: dict[tuple[str, InputSpec], Path] = field(default_factory=dict)
-    _readers: dict[tuple[str, InputSpec, int], Photographs] = field(default_factory=dict)
+    _folders: list[tuple[Dataset, InputSpec, Path]] = field(default_factory=list)
+    _readers: dict[tuple[int, InputSpec], tuple[Result, Photographs]] = field(default_factory=dict)
     _written: dict[Path, Path | None] = field(default_factory=dict)
 
     def write(self, context: Context, index: int, result: Result, spec: InputSpec) -> Path | None:
         """The file of a photograph; None where it cannot be read."""
-        place = self._folder(context.dataset, spec) / f"{index}.webp"
+        place = self._folder(context, spec) / f"{index}.webp"
         if place not in self._written:
             try:
                 self._written[place] = self._write(context, index, result, spec, place)
@@ -56,14 +56,17 @@ class Photos:
                 self._written[place] = None
         return self._written[place]
 
-    def _folder(self, dataset: str, spec: InputSpec) -> Path:
+    def _folder(self, context: Context, spec: InputSpec) -> Path:
+        """Where the photographs of a dataset are; runs may have others of the same name."""
+        data = context.opened.run.pipeline.datasets[context.dataset]
+        for other, size, path in self._folders:
+            if (other, size) == (data, spec):
+                return path
         height, width = spec.size
-        known = self._folders
-        if (dataset, spec) not in known:
-            base = f"{file_name(dataset)}-{width}x{height}"
-            count = sum(path.name.startswith(base) for path in known.values())
-            known[dataset, spec] = self.folder / (f"{base}-{count + 1}" if count else base)
-        return known[dataset, spec]
+        base = f"{file_name(context.dataset)}-{width}x{height}"
+        count = sum(path.name.startswith(base) for *_, path in self._folders)
+        self._folders.append((data, spec, self.folder / (f"{base}-{count + 1}" if count else base)))
+        return self._folders[-1][-1]
 
     def read(
         self, context: Context, index: int, result: Result, spec: InputSpec
@@ -76,12 +79,14 @@ class Photos:
 
     def reader(self, context: Context, result: Result, spec: InputSpec) -> Photographs:
         """Reads the photographs of a result, each once while its pages are made."""
-        key = (context.dataset, spec, id(result))
+        key = (id(result), spec)  # the result is kept with it: another one never has its id
         if key not in self._readers:
-            self._readers.clear()  # one result at a time: photographs take memory
             ids: Mapping[str, str] = getattr(result, "ids", {})
-            self._readers[key] = Photographs(context.images, ids, spec)
-        return self._readers[key]
+            self._readers[key] = result, Photographs(context.images, ids, spec)
+        for other, (_, reader) in self._readers.items():
+            if other != key:
+                reader.forget()  # those of one result at a time: photographs take memory
+        return self._readers[key][1]
 
     def _write(self, context: Context, index: int, result: Result, spec: InputSpec, place: Path) -> Path:
         blob, ending = picture_bytes(self.read(context, index, result, spec))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["anchor", "file_name", "run_names", "sheet_file"]
+__all__ = ["anchor", "file_name", "photograph_titles", "run_names", "sheet_file"]
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 _DEVICES = frozenset(
@@ -58,7 +58,25 @@ def run_names(folders: Sequence[Path]) -> list[str]:
         >>> run_names([Path("/a/first"), Path("/b/first"), Path("/b/second")])
         ['a/first', 'b/first', 'second']
     """
-    parts = [folder.resolve().parts for folder in folders]
+    return _own_ends([folder.resolve().parts for folder in folders])
+
+
+def photograph_titles(names: Sequence[str]) -> list[str]:
+    """What photographs are called above what is known of them: whole paths by as little as tells them apart.
+
+    Args:
+        names: Their ids.
+
+    Example:
+        >>> photograph_titles(["/home/me/cat.jpg", "/home/me/dogs/1.jpg", "dogs/2.jpg"])
+        ['cat.jpg', '1.jpg', 'dogs/2.jpg']
+    """
+    whole = [Path(name).is_absolute() for name in names]
+    ends = _own_ends([Path(name).parts if one else (name,) for name, one in zip(names, whole, strict=True)])
+    return [end if one else name for name, end, one in zip(names, ends, whole, strict=True)]
+
+
+def _own_ends(parts: Sequence[tuple[str, ...]]) -> list[str]:
     return [_own_end(own, [other for other in parts if other != own]) for own in parts]
 
 

@@ -44,7 +44,7 @@ class UnitTile:
 
 
 @dataclass(frozen=True)
-class _Sheets:
+class _SpriteSheets:
     """Where each unit's block of tiles lies."""
 
     block: tuple[int, int]
@@ -161,15 +161,21 @@ def units_source(context: PageContext, layer: str, name: str) -> UnitsSource:
     )
 
 
-def _layout(block: tuple[int, int]) -> _Sheets:
+def _layout(block: tuple[int, int]) -> _SpriteSheets:
     """Sheets of blocks that are about square, and never larger than a picture may be."""
     most = max(SHEET_PIXELS // (block[0] * block[1]), 1)
     across = max(min(round((most * block[0] / block[1]) ** 0.5), MOST_PIXELS // block[1]), 1)
-    return _Sheets(block, across, max(min(most // across, MOST_PIXELS // block[0]), 1))
+    return _SpriteSheets(block, across, max(min(most // across, MOST_PIXELS // block[0]), 1))
 
 
 def _painted(
-    units: Sequence[UnitTile], draw: Draw, sheets: _Sheets, *, tile: tuple[int, int], across: int, kinds: int
+    units: Sequence[UnitTile],
+    draw: Draw,
+    sheets: _SpriteSheets,
+    *,
+    tile: tuple[int, int],
+    across: int,
+    kinds: int,
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """The sheets one after another: all of them at once are too many for the memory."""
     many = sheets.across * sheets.down

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from interpret.plugin import PageContext, Photo
+from interpret_figures.text import category
 from interpret_gallery.data import save_picture, write_data
 
 __all__ = ["WindowMap", "write_window"]
@@ -20,11 +21,11 @@ class WindowMap:
 
     Attributes:
         name: What it shows, with its unit.
-        values: The value with the window at each place; of ``names``, indices into them.
+        values: The value with the window at each place; with ``names``, indices into them.
         whole: The value without the window.
         pixels: The map in the photograph's size, as people see it.
         bar: All its colours from left to right, with the texts at its ends; None for a map of names.
-        names: What indices stand for; empty where values are numbers.
+        names: What indices stand for, ``class 3`` beyond them; None where values are numbers.
         legend: Of a map of names, each with its colour.
     """
 
@@ -33,7 +34,7 @@ class WindowMap:
     whole: float
     pixels: UInt8[np.ndarray, "h w 3"]
     bar: tuple[str, UInt8[np.ndarray, "bh bw 3"], str] | None = None
-    names: Sequence[str] = ()
+    names: Sequence[str] | None = None
     legend: Sequence[tuple[str, tuple[int, int, int]]] = ()
 
 
@@ -79,9 +80,9 @@ def write_window(
 def _map(context: PageContext, name: str, shown: WindowMap) -> dict[str, object]:
     found: dict[str, object] = {
         "name": shown.name,
-        "url": save_picture(context, name, shown.pixels, exact=bool(shown.names)).url,
+        "url": save_picture(context, name, shown.pixels, exact=shown.names is not None).url,
     }
-    if shown.names:
+    if shown.names is not None:
         legend = [
             [text, _swatch(context, f"{name} colour {place}", colour)]
             for place, (text, colour) in enumerate(shown.legend)
@@ -89,7 +90,7 @@ def _map(context: PageContext, name: str, shown: WindowMap) -> dict[str, object]
         used = sorted({*map(int, np.unique(shown.values)), int(shown.whole)})  # of a thousand names a few
         place = {index: at for at, index in enumerate(used)}
         marked = [[place[int(index)] for index in row] for row in shown.values]
-        names = [shown.names[index] if index < len(shown.names) else f"class {index}" for index in used]
+        names = [category(index, shown.names) for index in used]
         return {**found, "values": marked, "whole": place[int(shown.whole)], "names": names, "legend": legend}
     values = [[float(f"{value:.5g}") for value in row] for row in np.asarray(shown.values, float)]
     if shown.bar:

@@ -87,13 +87,13 @@ class Sweep(Result):
     def told(self, target: str) -> dict[str, str]:
         """The same, where the target has a name."""
         asked = "probability" if self.has_probability else "output"
-        place = int(self.value.argmin())
-        row, column = divmod(place, len(self.columns))
-        top, left = int(self.rows[row]), int(self.columns[column])
+        known = self.value.masked_fill(self.value.isnan(), torch.inf)
+        row, column = divmod(int(known.argmin()), len(self.columns))
+        least, top, left = float(self.value[row, column]), int(self.rows[row]), int(self.columns[column])
         return {
             "target": target,
             f"{asked} uncovered": number(self.unoccluded_value),
-            f"lowest {asked}": f"{number(float(self.value.min()))}, occluder at row {top}, column {left}",
+            f"lowest {asked}": f"{number(least)}, occluder at row {top}, column {left}",
             "places": f"{len(self.rows)} x {len(self.columns)}",
             "occluder": f"{self.window[0]} x {self.window[1]} of {self.size[0]} x {self.size[1]} pixels",
             "engine": self.engine,
@@ -264,7 +264,12 @@ class OcclusionMaps(Result):
         notes = (f"{layer} is not projected: {note}" for layer, note in self.notes.items())
         beyond = captions(self.nonlinearities)
         told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
-        return (*super().warnings(), *notes, *told)
+        return (*super().warnings(), *self._broken(), *notes, *told)
+
+    def _broken(self) -> tuple[str, ...]:
+        broken = sum(int(maps.value.isnan().sum()) for maps in self.maps)
+        places = sum(maps.value.numel() for maps in self.maps)
+        return (f"At {broken:,} of {places:,} places the network gave no number (NaN).",) if broken else ()
 
     def _category(self, target: int) -> str:
         return self.categories[target] if target < len(self.categories) else f"class {target}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from interpret.errors import InterpretError
 from interpret.graph import Graph, ReceptiveField, mixed_by, own_field, receptive_field
 from interpret.network import Network, takes_network
-from interpret_topk.results import LayerField
+from interpret_topk.results import LayerExemplars, LayerField
 
-__all__ = ["layer_fields", "own_patch"]
+__all__ = ["layer_fields", "own_patch", "with_fields"]
 
 ATTENTION = "attention"
 
@@ -41,6 +42,12 @@ def layer_fields(network: Network, layer: str) -> Fields:
         return known[name]
     except InterpretError:
         return None, None, ""
+
+
+def with_fields(network: Network, name: str, layer: LayerExemplars) -> LayerExemplars:
+    """A layer's exemplars, with what `layer_fields` finds."""
+    field, own, mixed_by = layer_fields(network, name)
+    return replace(layer, field=field, own=own, mixed_by=mixed_by)
 
 
 def own_patch(graph: Graph, layer: str) -> tuple[ReceptiveField, str] | None:

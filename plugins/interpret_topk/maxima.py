@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["maxima_edges"]
+__all__ = ["count_maxima", "maxima_edges", "no_maxima", "sum_maxima"]
 
 OCTAVES = 16
 """Powers of two below and above 1 that have bins of their own."""

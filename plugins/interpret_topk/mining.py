@@ -16,7 +16,7 @@ from interpret.errors import DatasetError, InterpretError, ModelError
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, batches, takes_network, undecided
 from interpret.run import cached_pieces
-from interpret_topk.fields import layer_fields
+from interpret_topk.fields import with_fields
 from interpret_topk.maxima import count_maxima, no_maxima, sum_maxima
 from interpret_topk.ranking import NOWHERE, Ranking, empty, first, pack, peaks, unpack, update
 from interpret_topk.results import Exemplars, LayerExemplars
@@ -113,7 +113,7 @@ def scan(
         count += len(batch.indices)
     found = {name: board.exemplars(order) for name, board in boards.items()}
     if fields:
-        found = {name: _with_fields(network, name, layer) for name, layer in found.items()}
+        found = {name: with_fields(network, name, layer) for name, layer in found.items()}
     broken = {order.name(index) for board in boards.values() for index in board.broken}
     ids = order.winners(found)
     return Exemplars(
@@ -157,10 +157,8 @@ def join(partials: Sequence[Exemplars]) -> Exemplars:
     order = _Order({int(index): name for part in seen for index, name in part.ids.items()})
     layers = {name: _merge_layer([part[name] for part in seen], order) for name in seen[0].layers}
     broken = {name for part in seen for name in part.nan_images}
-    ids, labels = (
-        order.winners(layers),
-        {index: label for part in seen for index, label in part.labels.items()},
-    )
+    labels = {index: label for part in seen for index, label in part.labels.items()}
+    ids = order.winners(layers)
     return Exemplars(
         layers,
         ids,
@@ -249,11 +247,6 @@ def _exemplars(ranking: Ranking, nan: Tensor, maxima: Tensor | None, order: _Ord
         nan.cpu(),
         None if maxima is None else maxima.cpu(),
     )
-
-
-def _with_fields(network: Network, name: str, layer: LayerExemplars) -> LayerExemplars:
-    field, own, mixed_by = layer_fields(network, name)
-    return replace(layer, field=field, own=own, mixed_by=mixed_by)
 
 
 def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExemplars:

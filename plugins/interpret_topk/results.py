@@ -15,7 +15,7 @@ from interpret.records import Record
 from interpret.results import Result
 from interpret.wording import counted, listed, value
 
-__all__ = ["Exemplars", "LayerExemplars", "never_positive"]
+__all__ = ["Exemplars", "LayerExemplars", "LayerField", "never_positive"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class LayerField(Record):
     """Where the neurons of a layer look: the boxes of `interpret.graph.receptive_field`, as numbers.
 
     Attributes:
-        rows: First and last-but-one pixel row of the box of each row of neurons, not cut at the borders.
+        rows: First pixel row of the box of each row of neurons, and the one after its last, not cut at the
+            borders.
         columns: The same of columns.
         size: Rows and columns of a box; of the largest, where they differ.
         stride: Pixels from one box to the next.

@@ -49,11 +49,14 @@ def images(count: int = 21) -> Images:
 def same(one: Exemplars, other: Exemplars) -> None:
     assert list(one.layers) == list(other.layers)
     for layer in one.layers:
-        for axis in ("values", "image", "position", "nan"):
+        for axis in ("values", "image", "position", "nan", "maxima"):
             mine_, theirs = getattr(one[layer], axis), getattr(other[layer], axis)
             assert torch.equal(mine_, theirs), (layer, axis)
             assert mine_.dtype == theirs.dtype
-    for field in ("ids", "skipped", "count", "nan_images"):
+        for name in ("field", "own"):
+            assert repr(getattr(one[layer], name)) == repr(getattr(other[layer], name))
+        assert one[layer].mixed_by == other[layer].mixed_by
+    for field in ("ids", "skipped", "count", "nan_images", "labels", "categories", "input"):
         assert getattr(one, field) == getattr(other, field)
 
 
@@ -113,3 +116,14 @@ def test_wrong_layers_are_refused() -> None:
     tokens = wrap(Tokens(), input_size=(6, 5), mean=[0, 0], std=[1, 1])
     with pytest.raises(ModelError, match=r"'fc' gives values of shape \(2, 3\)"):
         LayerActivation(layers=["fc"]).run(tokens, images())
+
+
+def test_what_shows_patches_without_the_network_is_kept_too() -> None:
+    labelled = as_images([(sample.image, place % 3) for place, sample in enumerate(images())])
+    found = LayerActivation(layers=LAYERS, k=2, batch_size=4).run(network(), labelled)
+    same(found, mine(network(), labelled, LAYERS, k=2, batch_size=4))
+    assert found["conv"].maxima is not None
+    assert found["conv"].maxima.sum() > 0
+    assert found["conv"].field is not None
+    assert found["conv"].field.size == (3, 3)
+    assert found.labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,7 +25,7 @@ from interpret.cli.explaining import (
     never_asked,
 )
 from interpret.cli.options import ModelChoice
-from interpret.cli.photographs import MOST, default_folder, find_photographs
+from interpret.cli.photographs import MOST, default_folder, find_photographs, own_folder
 from interpret.cli.shell import call
 from interpret.cli.telling import occlusion_lines, prediction_lines
 from interpret.cli.written import write_pipeline
@@ -396,3 +397,44 @@ def test_squeezenet_explains_a_real_photograph(tmp_path: Path) -> None:
     assert told["photographs"][0]["predictions"][0]["category"] == "Chihuahua"
     assert told["left_out"] == {}
     assert told["photographs"][0]["occlusion"][0]["most_important"]["drop"] > 0.3
+
+
+def test_only_a_folder_of_explanations_is_written_into(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(here / "a cat.png")
+    (here / "nets.py").write_text(NETS)
+    asked = ["explain", "a cat.png", "--model", "nets:Flat", "--model-option", "input_size=16", "--out"]
+    (here / "thesis" / "page").mkdir(parents=True)
+    (here / "thesis" / "page" / "index.html").write_text("mine")
+    assert call([*asked, "thesis"]) == 2
+    said = capsys.readouterr().err
+    assert "thesis holds other files than those of an explanation, such as 'page'" in said
+    assert [path.name for path in (here / "thesis").rglob("*")] == ["page", "index.html"]
+    assert call([*asked, ""]) == 2
+    assert "An empty text is no path" in capsys.readouterr().err
+    assert call([*asked, "it's new"]) == 0  # the cure that the message names
+    asked_on = shlex.split(capsys.readouterr().out.splitlines()[-1].partition("from here: interpret ")[2])
+    assert asked_on == ["run", "it's new/explain.yaml", "--allow=nets", "--out=it's new"]
+    assert call(asked_on) == 0
+    assert call([*asked, "it's new"]) == 0
+    (here / "it's new" / "explain.yaml").unlink()  # as if the first one had been stopped
+    assert call([*asked, "it's new"]) == 0
+
+
+def test_a_run_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    assert own_folder(tmp_path) == tmp_path  # stopped before anything was found
+    (tmp_path / "manifest.json").write_text('{"pipeline": {"datasets": {"val": {}}}}')
+    for text in ('{"pipeline": {"datasets": {"val": {}}}}', '{"pipeline": []}', "["):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(InterpretError, match=r"such as 'manifest\.json'.*--out FOLDER"):
+            own_folder(tmp_path)
+
+
+def test_a_network_without_numbers_is_not_said_to_stay_at_one() -> None:
+    told: dict[str, Any] = {"target": {"category": "cat"}, "probability": float("nan")}
+    most = {"box": [0, 0, 4, 4], "probability": float("nan"), "drop": float("nan")}
+    assert [*occlusion_lines({"occlusion": [{**told, "most_important": most}]})] == [
+        "cat has no number, covered or not."
+    ]

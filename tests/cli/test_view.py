@@ -243,9 +243,7 @@ def test_the_run_that_was_meant_is_named(run, known):
 
 
 def test_a_run_that_may_only_be_read_is_seen_from_elsewhere(run, known):
-    with pytest.raises(
-        InterpretError, match=r"cannot be written there: No such file.*interpret gallery .*--out"
-    ):
+    with pytest.raises(InterpretError, match=r"cannot be written: No such file.*interpret gallery .*--out"):
         find_site(str(run), lambda: known, ["x"])
     find_site(str(run), lambda: known)
     assert find_site(str(run), lambda: known, ["x"]) == run / "gallery"

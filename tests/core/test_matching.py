@@ -145,7 +145,7 @@ def test_a_folder_of_other_files_with_such_names_is_refused(photos, tmp_path):
         (["photos/cats/1.png"], ["photos/cats/2.png"],
          r"Image 0 was 'photos/cats/2.png' .* but now the dataset has 'photos/cats/1.png' there"),
         (["photos/cats/1.png"], ["photos/cats/1.png", "other.png"],
-         r"Image 1 was 'other.png' .* but now the dataset has 1 images"),
+         r"Image 1 was 'other.png' .* but now the dataset has 1 image\b"),
         (["photos/cats/1.png"], ["s/1.png"], "the dataset has 'photos/cats/1.png' there"),
         (["photos/1", "photos/2"], ["1"], "the dataset has 'photos/1' there"),
         (["photos/cats/1.png"], [], "Image 0 was None"),

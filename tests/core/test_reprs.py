@@ -257,7 +257,12 @@ def test_many_rows_are_cut():
 
 
 def test_words():
-    assert [value(0.5), value(1376), value(1234.5), value(float("nan"))] == ["0.5", "1,376", "1,234", "nan"]
+    assert [value(0.5), value(1376), value(1234.5), value(float("nan"))] == [
+        "0.5",
+        "1,376",
+        "1,234",
+        "no number",
+    ]
     assert [counted(1, "image"), counted(0, "image")] == ["1 image", "0 images"]
     assert listed({"a": 1, "b": 2}) == "a, b"
     assert listed(range(5)) == "5: 0, 1, …, 4"

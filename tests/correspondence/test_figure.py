@@ -18,7 +18,7 @@ from interpret.plugin.interfaces import renderer_input
 from interpret.testing import check_renderer
 from interpret_correspondence import Correspondence
 from interpret_correspondence.renderers.chart import draw
-from interpret_correspondence.renderers.figure import EMPTY, CorrespondenceFigure, Sheet
+from interpret_correspondence.renderers.figure import EMPTY, CorrespondenceFigure, MaskedImages
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import text_inches
 
@@ -33,11 +33,11 @@ def tile(image: int, mask: int | None, *, fill: int = 128) -> np.ndarray:
     return canvas
 
 
-def sheet(made: SimpleNamespace, result: Correspondence, images: int = 5, draws: int = 3) -> Sheet:
+def sheet(made: SimpleNamespace, result: Correspondence, images: int = 5, draws: int = 3) -> MaskedImages:
     squares = made.Squares()
     for index, name in result.ids.items():
         squares.names[int(index)] = name
-    return Sheet(result, Photographs(squares, result.ids, result.input), images, draws)
+    return MaskedImages(result, Photographs(squares, result.ids, result.input), images, draws)
 
 
 def test_every_picture_has_its_mask_in_its_place(made: SimpleNamespace, tmp_path) -> None:

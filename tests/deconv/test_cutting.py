@@ -209,6 +209,10 @@ def test_the_page_says_what_was_cut(made: SimpleNamespace, tmp_path: Path) -> No
     assert (
         "the 6 \N{MULTIPLICATION SIGN} 6 pixels that hold most of each projection, 83% of its energy" in said
     )
+    assert "stored of conv" not in made.projections(conv=layer).summary()
+    stored = "6 x 6 of 10 x 10 pixels, with 83.0 % of the energy at the median"
+    assert made.projections(conv=part).summary()["stored of conv"] == stored
+    assert any(stored in text for text in made.projections(conv=part).warnings())
     file, _ = FeatureGrid().render(made.projections(conv=part), made.Squares(), tmp_path)
     assert file.exists()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from damaged_net import damaged
 from hand_context import context_of, pixels_of
 from page_reading import HOSTILE, charts, read_page, tables, told
 from squares import Squares
@@ -20,13 +21,8 @@ from interpret_figures.text import number
 
 @pytest.fixture(scope="module")
 def result():
-    broken = small_network()
-    with torch.no_grad():
-        broken.module.conv1.weight[2] *= 100
-        broken.module.norm2.weight[::2] = 0
-        broken.module.norm2.bias[::2] = 0
     before = diagnose(small_network(), small_images(), label="before")
-    return Diagnosis((before, diagnose(broken, small_images(), label="after")))
+    return Diagnosis((before, damaged("after")))
 
 
 def composed(result, tmp_path, step="looked"):

@@ -5,7 +5,7 @@ import io
 from dataclasses import replace
 
 import pytest
-import torch
+from damaged_net import damaged
 
 from interpret.testing import check_renderer, small_images, small_network
 from interpret_diagnosis import Diagnosis, diagnose
@@ -15,13 +15,8 @@ from interpret_diagnosis.renderers.report import DiagnosisReport, document
 
 @pytest.fixture(scope="module")
 def result():
-    broken = small_network()
-    with torch.no_grad():
-        broken.module.conv1.weight[2] *= 100
-        broken.module.norm2.weight[::2] = 0
-        broken.module.norm2.bias[::2] = 0
     before = diagnose(small_network(), small_images(), label="before")
-    return Diagnosis((before, diagnose(broken, small_images(), label="after | broken")))
+    return Diagnosis((before, damaged("after | broken")))
 
 
 def sections(text):

@@ -83,6 +83,30 @@ def test_several_have_a_table_and_a_page_each(tmp_path: Path) -> None:
     assert len({sheet.name for sheet in sheets}) == 4
 
 
+def test_the_table_leads_to_the_pages_of_the_images(tmp_path: Path) -> None:
+    images = Shades(3, names=EVIL)
+    context = context_of(tmp_path, images)
+    table, *sheets = PredictionPage().compose(predict(network(), images), context)
+    for sheet in sheets:
+        assert f'<a href="{context.sheet_url(sheet.name)}">&lt;script' in table.body
+    assert EVIL not in table.body
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_strongest_units_of_several_images_have_a_first_page_that_leads_to_them(
+    tmp_path: Path,
+    single: bool,
+) -> None:
+    images = Shades(3)
+    context = context_of(tmp_path, images, single=single)
+    sheets = list(StrongestPage().compose(strongest_units(network(), images, ["0"], 2), context))
+    assert [sheet.image for sheet in sheets] == ([] if single else [None]) + [0, 1, 2]
+    if not single:
+        assert sheets[0].name == ""
+        links = re.findall(r'<a href="([^"]*)"', sheets[0].body)
+        assert links == [context.sheet_url(sheet.name) for sheet in sheets[1:]]
+
+
 def test_many_have_the_table_alone(tmp_path: Path) -> None:
     images = Shades(ALONE + 1)
     (table,) = PredictionPage().compose(predict(network(), images), context_of(tmp_path, images))
@@ -114,7 +138,7 @@ def test_every_layer_has_its_units_with_pictures_and_places(tmp_path: Path) -> N
     images, net = Shades(2), network()
     context = context_of(tmp_path, images)
     found = strongest_units(net, images, ["1", "3"], units=2)
-    first, second = StrongestPage().compose(found, context)
+    _, first, second = StrongestPage().compose(found, context)
     assert (first.image, second.image) == (0, 1)
     assert pixels_of(context, first.cover).shape == (128, 2 * 128 + 4, 3)
     body = str(first.body)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from matplotlib import colormaps
 
 from interpret_figures.colours import (
@@ -12,12 +13,15 @@ from interpret_figures.colours import (
     RAISES,
     Scale,
     draw_bar,
+    heat_map,
     label_pixels,
+    largest,
     legend,
     rgb,
     scale_for,
     tint,
 )
+from interpret_figures.display import NO_NUMBER
 from interpret_figures.text import MINUS, chance, fitted, number, numbers, paragraph, text_inches
 
 
@@ -154,3 +158,37 @@ def test_the_colours_of_heat_get_lighter_all_the_way():
     steps = np.diff(lightness[luminance > 0.01])
     assert (steps > 0).all()
     assert steps.max() < 2.5 * steps.mean()  # no edge where the values have none
+
+
+@pytest.mark.parametrize("colours", ["magma", "signed"])
+def test_what_is_no_number_is_a_checkerboard_in_no_colour_of_the_scale(colours):
+    values = np.array([[0.5, np.nan, np.nan], [np.inf, -0.5, np.nan]])
+    scale = Scale(-1.0, 1.0, colours)
+    pixels, known = scale.pixels(values), np.isfinite(values)
+    light, dark = NO_NUMBER
+    assert pixels[0, 1].tolist() == pixels[1, 2].tolist() == pixels[1, 0].tolist() == [dark] * 3
+    assert pixels[0, 2].tolist() == [light] * 3
+    assert (pixels[known] == scale.pixels(np.where(known, values, 0.0))[known]).all()
+
+
+def test_a_scale_of_what_is_no_number_has_ends():
+    assert scale_for(np.array([np.nan, -2.0, np.inf]), "magma") == Scale(-2.0, 2.0, "signed")
+    assert scale_for(np.full((2, 2), np.nan), "magma") == Scale(0.0, 0.0, "magma")
+    assert largest(np.array([-3.0, np.nan, -np.inf, 2.0])) == 3.0
+    assert largest(np.array([np.nan])) == 0.0
+    canvas = np.full((60, 300, 3), 255, np.uint8)
+    labels = draw_bar(canvas, Scale(0.0, 0.0, "magma"), (10, 10), 200, dpi=100, mark=float("nan"))
+    assert [label.text for label in labels] == ["0", "0"]
+    assert number(float("nan")) == chance(float("nan")) == "no number"
+    assert numbers(float("nan"), 1.0) == ["no number", "1"]
+
+
+def test_a_heat_map_and_what_its_colours_mean():
+    values = torch.zeros(3, 40, 40)
+    values[1, 20, 20], values[0, 0, 0] = -4.0, torch.nan
+    pixels, scale = heat_map(values, 100.0)
+    brightest = np.unravel_index(pixels[5:].sum(-1, dtype=int).argmax(), (35, 40))
+    assert (brightest[0] + 5, brightest[1]) == (20, 20)
+    assert pixels[0, 0].tolist() == [NO_NUMBER[0]] * 3
+    assert pixels[0, 1].tolist() == scale.pixels(np.zeros((1, 1)))[0, 0].tolist()
+    assert 0 < scale.high < 4

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from interpret.images import InputSpec
+from interpret_figures import display
 from interpret_figures.display import (
     OUTSIDE,
     channel_note,
@@ -120,3 +121,14 @@ def test_smooth_and_smaller_tiles_keep_mid_grey() -> None:
     grey = np.full((2, 20, 20, 3), 128, np.uint8)
     assert (resize(grey, (40, 40), smooth=True) == 128).all()
     assert (resize(grey, (13, 13)) == 128).all()
+
+
+def test_what_is_no_number_has_no_size_and_its_own_pattern() -> None:
+    values = torch.tensor([[[[1.0, torch.nan, -2.0, torch.inf]]]])
+    assert display.magnitude(values).tolist() == [2.0]
+    assert display.magnitude(torch.full((1, 1, 2, 2), torch.nan), 99.5).tolist() == [0.0]
+    pixels = display.signed_pixels(values, display.magnitude(values))
+    assert pixels[0, 0, :, 0].tolist() == [192, display.NO_NUMBER[1], 1, display.NO_NUMBER[1]]
+    heat = display.heat(torch.tensor([[[[torch.nan, 3.0]]], [[[1.0, 3.0]]]]))
+    assert heat[0, 0, 0].isnan()
+    assert float(heat[0, 0, 1]) == pytest.approx(3.0)

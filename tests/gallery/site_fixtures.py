@@ -37,6 +37,43 @@ class Flat(nn.Module):
         return self.last(torch.relu(self.hidden(x.flatten(1))))
 
 
+class Undefined(nn.Module):
+    """A network that answers NaN."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4, 3)
+        with torch.no_grad():
+            self.conv.weight[2] = torch.nan
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.relu(self.conv(x)).mean((2, 3)))
+
+
+class Thousand(nn.Module):
+    """A network with a thousand categories, and a thousand units."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 1000, 8, 8), nn.Linear(1000, 1000)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.relu(self.conv(x)).mean((2, 3)))
+
+
+class Tokens(nn.Module):
+    """A vision transformer of one block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(3, 8, 4, 4)
+        self.conv = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, activation="gelu")
+        self.last = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.conv(self.embed(x).flatten(2).transpose(1, 2)).mean(1))
+
+
 def photographs(folder: Path, classes: tuple[str, ...], each: int = 2) -> Path:
     """A folder of drawn scenes, so many in each class."""
     scenes = interpret.load_dataset("scenes", split="val", limit=each * len(classes))

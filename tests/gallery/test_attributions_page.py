@@ -11,7 +11,9 @@ from matplotlib import colormaps
 from squares import SPEC, Squares
 
 from interpret.attributions import Attributions
-from interpret_gallery.attributions import HEAT, AttributionsPage, heat_map, signed_map
+from interpret_figures.colours import HEAT
+from interpret_figures.display import NO_NUMBER
+from interpret_gallery.attributions import AttributionsPage, heat_map, signed_map
 
 
 def attributions(*places: int, layer: str = "", **more) -> Attributions:
@@ -60,7 +62,7 @@ def test_the_signed_map_tells_signs_apart_and_zero_is_mid_grey():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_values_that_are_no_numbers_are_told_and_drawn_as_zero(tmp_path, value):
+def test_values_that_are_no_numbers_are_told_and_drawn_as_that(tmp_path, value):
     result = attributions(4)
     result.maps[0, :, 9, 9] = value
     (sheet,) = composed(result, context_of(tmp_path, Squares()))
@@ -71,8 +73,8 @@ def test_values_that_are_no_numbers_are_told_and_drawn_as_zero(tmp_path, value):
     scale = 224 // 16  # a pixel, what it is smoothed with, and what it is enlarged with
     assert {rows.min() // scale, columns.min() // scale} <= {6, 7, 8}
     assert {rows.max() // scale, columns.max() // scale} <= {10, 11, 12}
-    grey = signed_map(result, 0).pixels[9 * scale + 2, 9 * scale + 2]
-    assert grey.tolist() == [128] * 3
+    place = 9 * scale + 2, 9 * scale + 2
+    assert signed_map(result, 0).pixels[place].tolist() == [NO_NUMBER[0]] * 3
 
 
 def test_a_map_of_zeros_is_dark_and_grey():

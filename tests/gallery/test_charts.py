@@ -232,3 +232,24 @@ def test_a_name_from_right_to_left_does_not_turn_the_value():
     name = "\N{HEBREW LETTER ALEF}\N{RIGHT-TO-LEFT OVERRIDE}x"
     (line,) = told(chart(Chart("loss", ["a"], [Series(name, [1.0])])))
     assert line == f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}: 1"
+
+
+@pytest.mark.parametrize("kind", ["line", "bar"])
+def test_series_beyond_the_colours_look_like_no_other(kind):
+    series = [Series(f"s{place}", [place + 1.0, 2.0]) for place in range(14)]
+    html = str(chart(Chart("Many", [1, 2] if kind == "line" else ["a", "b"], series, kind=kind)))
+    legend = html[html.index('<ul class="legend">') :]
+    looks = re.findall(r'class="swatch (s\d)".*?(?:#(mark\d)|class="bar s\d( again)?")', legend)
+    assert len(looks) == len(set(looks)) == 14
+    drawn = html[: html.index('<ul class="legend">')]
+    if kind == "line":
+        found = [
+            (group, mark)
+            for group, mark in re.findall(r'class="series (s\d)">.*?#(mark\d)', drawn, re.DOTALL)
+        ]
+    else:
+        found = re.findall(r'class="bar (s\d)( again)?"', drawn)[:14]
+    assert found == [
+        tuple(part for part in (colour, mark or again) if part or kind == "bar")
+        for colour, mark, again in looks
+    ]

@@ -1,25 +1,17 @@
 """Charts, tables, sliders and tabs in a real browser: pages of each analysis, with keyboard and pointer."""
 
-from types import SimpleNamespace
-
 import pytest
-import torch
 from ablation_cases import ablation
-from browsing import PHONE, overflow, violations
+from damaged_net import damaged
 from evolution_cases import evolution, layer
-from hand_context import context_of
+from hand_context import check_reading, written
 from invariance_cases import invariances
-from squares import Squares
 from test_training_pages import evaluated, training
 from transfer_cases import network, transfer
 
-from interpret.testing import small_images, small_network
-from interpret_diagnosis import Diagnosis, diagnose
+from interpret_diagnosis import Diagnosis
 from interpret_diagnosis.pages import DiagnosisPage
-from interpret_gallery import render
 from interpret_gallery.data import script_text
-from interpret_gallery.names import sheet_file
-from interpret_gallery.templates import ASSETS
 from interpret_invariance.pages import InvariancePage
 from interpret_training.pages import AblationPage, EvaluationPage, EvolutionPage, TrainingPage
 from interpret_transfer.pages import TransferPage
@@ -34,16 +26,8 @@ MADE = {
     "ablation": lambda: (AblationPage(), ablation()),
     "transfer": lambda: (TransferPage(), transfer(network("a"), network("b", seed=1))),
     "invariance": lambda: (InvariancePage(), invariances()),
-    "diagnosis": lambda: (DiagnosisPage(), Diagnosis(tuple(map(_diagnosed, ("one", "other"))))),
+    "diagnosis": lambda: (DiagnosisPage(), Diagnosis(tuple(map(damaged, ("one", "other"))))),
 }
-
-
-def _diagnosed(label):
-    broken = small_network()
-    with torch.no_grad():
-        broken.module.norm2.weight[::2] = 0
-        broken.module.norm2.bias[::2] = 0
-    return diagnose(broken, small_images(), label=label)
 
 
 @pytest.fixture(scope="module", params=list(MADE))
@@ -51,31 +35,9 @@ def site(request, tmp_path_factory):
     return written(tmp_path_factory.mktemp(request.param), *MADE[request.param]())
 
 
-def written(folder, page, result):
-    """The pages of one step with all that frames them, as a gallery writes them."""
-    (folder / "assets").mkdir()
-    for file in ASSETS.iterdir():
-        (folder / "assets" / file.name).write_bytes(file.read_bytes())
-    (folder / "assets" / "pages.js").write_text(script_text("pages", []))
-    context = context_of(folder, Squares(), "step")
-    context.folder.mkdir(parents=True)
-    framed = {"root": "../..", "site": SimpleNamespace(title="site", single=False), "navigation": []}
-    places = []
-    for sheet in page.compose(result, context):
-        file = context.folder / sheet_file(sheet.name)
-        file.write_text(render("interpret_gallery", "page.html", sheet=sheet, chapter=None, **framed))
-        places.append(file.relative_to(folder).as_posix())
-    return folder, places
-
-
 def test_pages_fit_a_phone_and_axe_finds_nothing_serious_in_either_theme(visit, site):
     folder, places = site
-    for place in places[:2]:
-        page = visit(folder, place, size=PHONE, theme="dark")
-        assert overflow(page) <= 0
-        assert violations(page) == []
-        page.emulate_media(color_scheme="light")
-        assert violations(page) == []
+    check_reading(visit, folder, places)
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +102,27 @@ def test_a_result_in_print_shows_every_frame(visit, layer_page):
     page.emulate_media(media="print")
     assert page.locator(".frame:visible").count() == 3
     assert page.locator(".frame:visible h3").all_inner_texts() == ["epoch 0", "epoch 1", "epoch 5"]
+
+
+def test_findings_lead_to_the_units_they_name(visit, tmp_path):
+    diagnosis = damaged("net")
+    folder, (place,) = written(tmp_path, DiagnosisPage(), Diagnosis((diagnosis,)))
+    known = {
+        "step": "features",
+        "title": "relu2",
+        "url": "steps/f/relu2.html",
+        "layer": "relu2",
+        "image": None,
+    }
+    other = {**known, "model": "another", "units": [0, 2]}
+    shown = script_text("pages", [{**known, "model": "net", "units": [2, 4, 5]}, other])
+    (folder / "assets" / "pages.js").write_text(shown)
+    page = visit(folder, place)
+    (finding,) = [one for one in diagnosis.findings if one.name == "dead units"]
+    assert finding.units == (0, 2, 4, 6)
+    links = page.locator(".findings li", has_text="dead units").get_by_role("link")
+    urls = links.evaluate_all(
+        "nodes => nodes.map(node => node.getAttribute('href').replace(/^(..\\/)+/, ''))"
+    )
+    assert urls == ["steps/f/relu2.html", "steps/f/relu2.html#2", "steps/f/relu2.html#4"]
+    assert page.locator(".findings a").count() == 3 * sum(one.layer == "relu2" for one in diagnosis.findings)

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from browsing import PHONE, overflow, violations
+from browsing import violations
 from correspondence_cases import correspondence
+from hand_context import check_reading, written
 from occlusion_fixtures import maps_of, occlusions
 from squares import SPEC
 from test_attributions_page import attributions
-from test_charts_in_browser import written
 from test_comparison_page import comparison
 from test_filters_page import filters
 from test_overlap_page import overlap
@@ -48,12 +48,7 @@ def sites(tmp_path_factory):
 @pytest.mark.parametrize("name", MADE)
 def test_pages_fit_a_phone_and_axe_finds_nothing_serious_in_either_theme(visit, sites, name):
     folder, places = sites(name)
-    for place in places[:2]:
-        page = visit(folder, place, size=PHONE, theme="dark")
-        assert overflow(page) <= 0
-        assert violations(page) == []
-        page.emulate_media(color_scheme="light")
-        assert violations(page) == []
+    check_reading(visit, folder, places)
 
 
 def test_a_method_is_laid_over_the_photograph_by_pointer_and_by_keys(visit, sites):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,7 +21,7 @@ from interpret.plugin import Page, PageContext, Sheet, registry
 from interpret.run import export_runs, open_run
 from interpret_gallery import Chart, Gallery, Series, chart, data, save_picture
 from interpret_gallery.building import build_site
-from interpret_gallery.names import file_name, run_names
+from interpret_gallery.names import file_name, photograph_titles, run_names
 from interpret_topk import Exemplars
 
 STRONGEST = {"probe": "topk", "layers": ["layer1"], "k": 3}
@@ -98,6 +99,20 @@ def test_any_name_is_a_plain_file_name(name):
 def test_two_names_never_share_a_file():
     names = ["conv1", "Conv1", "CONV1", "conv-1", "conv 1", "conv/1", "conv1 ", "\u00e7onv1"]
     assert len({file_name(name).lower() for name in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "titles"),
+    [
+        (["/a/x.jpg", "/b/x.jpg", "/b/y.jpg"], ["a/x.jpg", "b/x.jpg", "y.jpg"]),
+        (["/only one/x <b>.jpg"], ["x <b>.jpg"]),
+        (["val-000000", "cats/1.jpg", ""], ["val-000000", "cats/1.jpg", ""]),
+        (["/a/x.jpg", "x.jpg"], ["a/x.jpg", "x.jpg"]),
+        ([], []),
+    ],
+)
+def test_photographs_are_called_by_as_little_of_their_paths_as_tells_them_apart(names, titles):
+    assert photograph_titles(names) == titles
 
 
 def test_numbers_that_are_no_numbers_become_null():
@@ -184,6 +199,32 @@ def test_a_network_without_convolutions(tmp_path):
     assert all(page.missing() == [] for page in found.values())
 
 
+ODD = {
+    "predict": {"probe": "predict"},
+    "strongest": {"probe": "topk", "layers": ["conv"], "k": 2},
+    "features": {"probe": "deconv", "inputs": {"exemplars": "strongest"}, "units": 3},
+    "units": {"probe": "strongest", "layers": ["conv"], "units": 2},
+    "where": {"probe": "occlusion", "window": 8, "stride": 4, "layers": ["conv"], "target": 1},
+    "saliency": {"probe": "captum.saliency", "target": 1},
+    "missing": {"probe": "deconv", "inputs": {"exemplars": "strongest"}, "units": [99999]},
+}
+
+
+@pytest.mark.parametrize("layout", ["site", "page"])
+@pytest.mark.parametrize(
+    ("net", "said"), [("Undefined", "no number"), ("Thousand", "class 1"), ("Tokens", "conv")]
+)
+def test_odd_networks_have_whole_pages(tmp_path, net, said, layout):
+    module = {"name": "module", "target": f"site_fixtures:{net}", "input_size": 16}
+    out = run(tmp_path / "run", ODD, {"name": "scenes", "limit": 2, "size": 16}, module)
+    found = pages(gallery_of(out, layout=layout))
+    words = " ".join(page.words for page in found.values())
+    assert all(page.missing() == [] for page in found.values())
+    assert said in words
+    assert "cannot be shown" not in words
+    assert words.count("This step failed.") == 1
+
+
 class Broken(Page[Exemplars]):
     """A page that fails."""
 
@@ -264,3 +305,53 @@ def test_several_runs_do_not_replace_the_gallery_of_one(tmp_path):
     assert alone.first.is_file()
     assert both.folder == runs[0] / "gallery-of-2-runs"
     assert export_runs(runs[:1], Gallery()).kept
+
+
+def test_photographs_of_two_runs_are_told_apart_where_their_data_only_share_a_name(tmp_path):
+    for name, classes in (("first", ("a", "b")), ("second", ("c", "d", "e"))):
+        photos = photographs(tmp_path / name / "photos", classes)
+        run(tmp_path / name / "run", {"strongest": STRONGEST}, {"name": "folder", "path": str(photos)})
+    again = copytree(tmp_path / "first" / "run", tmp_path / "again")
+    runs = [tmp_path / "first" / "run", tmp_path / "second" / "run", again]
+    site = export_runs(runs, Gallery(), tmp_path / "site").folder
+    folders = sorted(path.name for path in (site / "photos").iterdir())
+    assert folders == ["photos-96x96", "photos-96x96-2"]  # the third run has those of the first
+    used = [
+        set(re.findall(r"photos-96x96(?:-2)?(?=/)", (site / f"steps/{n}-strongest/layer1.js").read_text()))
+        for n in (1, 2, 3)
+    ]
+    assert used == [{folders[0]}, {folders[1]}, {folders[0]}]
+
+
+class Twice(Page[Exemplars]):
+    """Two sheets of one name."""
+
+    name: ClassVar[str] = "twice"
+
+    def compose(self, result: Exemplars, context: PageContext) -> Iterable[Sheet]:
+        """The second would replace the first."""
+        return [Sheet("First", "<p>first</p>"), Sheet("Second", "<p>second</p>")]
+
+
+class Named(Page[Exemplars]):
+    """Two sheets with a name each, none of them for the front."""
+
+    name: ClassVar[str] = "named"
+
+    def compose(self, result: Exemplars, context: PageContext) -> Iterable[Sheet]:
+        """Each with a file of its own."""
+        return [Sheet("One", "<p>1</p>", name="one"), Sheet("Two", "<p>2</p>", name="two")]
+
+
+def test_two_sheets_of_one_name_are_an_error_of_the_page(tmp_path):
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "scenes", "limit": 5})
+    found = built(out, tmp_path / "site", Twice)
+    assert "2 of its sheets have the name ''" in found["steps/strongest/index.html"].words
+
+
+def test_a_step_whose_front_page_has_a_name_is_led_back_to(tmp_path):
+    out = run(tmp_path / "run", {"strongest": STRONGEST}, {"name": "scenes", "limit": 5})
+    found = built(out, tmp_path / "site", Named)
+    assert {"steps/strongest/one.html", "steps/strongest/two.html"} < set(found)
+    assert all(page.missing() == [] for page in found.values())
+    assert "one.html" in found["steps/strongest/two.html"].addresses

@@ -59,7 +59,7 @@ def test_the_window_has_the_value_of_every_map_at_every_place(tmp_path):
     shown = [[label["names"][place] for place in row] for row in label["values"]]
     assert shown == [[NAMES[index] for index in row] for row in maps.label.tolist()]
     assert label["names"][label["whole"]] == "square"
-    assert response["name"] == "response of conv1, unit 7"
+    assert response["name"] == "summed response of conv1, unit 7"
     assert np.allclose(response["values"], CHANCES, rtol=1e-4)
     assert response["whole"] == 3
 
@@ -146,7 +146,7 @@ def test_one_output_has_no_label_and_no_probability(tmp_path):
     context = context_of(tmp_path, Squares())
     (sheet,) = composed(occlusions(maps, spec=SPEC, categories=()), context)
     assert [shown["name"] for shown in data_of(context, *sheet.scripts)["maps"]] == [
-        "output", "response of conv1, unit 7",
+        "output", "summed response of conv1, unit 7",
     ]  # fmt: skip
     assert "output uncovered" in sheet.body
     assert "have no probability" in sheet.body
@@ -237,3 +237,23 @@ def test_a_response_of_two_signs_keeps_its_colours(tmp_path):
     left, right = (pixels_of(context, response["url"])[8, x].astype(int) for x in (4, 8))
     assert left[0] > left[2]
     assert right[2] > right[0]
+
+
+def test_classes_without_names_are_told_as_classes(tmp_path):
+    context, result = context_of(tmp_path, Squares()), replace(occlusions(one(), spec=SPEC), categories=())
+    (sheet,) = composed(result, context)
+    label = data_of(context, *sheet.scripts)["maps"][1]
+    expected = [[f"class {index}" for index in row] for row in result.maps[0].label.tolist()]
+    assert [[label["names"][place] for place in row] for row in label["values"]] == expected
+    assert all(name.startswith("class ") for name, _ in label["legend"])
+
+
+def test_a_network_that_answers_no_number_is_said_to(tmp_path):
+    maps = maps_of(CHANCES, labels=LABELLED)
+    broken = replace(
+        maps,
+        logits=torch.full_like(maps.logits, torch.nan),
+        unoccluded=torch.full_like(maps.unoccluded, torch.nan),
+    )
+    (sheet,) = composed(occlusions(broken, spec=SPEC), context_of(tmp_path, Squares()))
+    assert sheet.summary == "The network's answer for square is no number, wherever it is covered."

@@ -15,13 +15,13 @@ from interpret.errors import DatasetError
 from interpret.images import InputSpec, as_images
 from interpret.plugin.interfaces import renderer_input
 from interpret_figures.colours import HEAT, LABELS, rgb, tint
-from interpret_figures.display import OUTSIDE
+from interpret_figures.display import NO_NUMBER, OUTSIDE
 from interpret_figures.page import INK, TIMES
 from interpret_figures.pairs import picture_size
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import MINUS
 from interpret_occlusion import OcclusionMaps
-from interpret_occlusion.renderers import OcclusionPanels
+from interpret_occlusion.renderers import OcclusionOverlay, OcclusionPanels
 from interpret_occlusion.renderers.panels import OcclusionPages
 from interpret_occlusion.renderers.tiles import VEIL, Panels
 
@@ -136,6 +136,39 @@ def test_projections_stand_together_with_this_image_in_a_black_frame(made: Simpl
     assert (tile[60, 50] == 255).all()
     assert (tile[60, 170] == 1).all()
     assert not (tile[0, 112:] == ink).all(-1).any()
+
+
+def test_a_small_signal_of_a_neuron_that_sees_all_is_shown_large(made: SimpleNamespace):
+    patches = torch.zeros(2, 3, 16, 16)
+    patches[:, :, 6:8, 9:11] = 1.0
+    found = replace(features(patches, [4, 0]), box=torch.tensor([[0, 0, 16, 16]] * 2))
+    maps = maps_of(CHANCES, followed={"conv": followed(CHANCES, 1.0)})
+    page = draw(made, maps, features=({"conv": found},))
+    caption = next(label for label in page.labels if label.text == "unit 5, here + 1 other, zoomed")
+    top, left = round(caption.y) + 8, round(caption.x)
+    bright = (page.canvas[top : top + 224, left : left + 105] == 255).all(-1).mean()
+    assert bright > 0.2  # 2 x 2 of 16 x 16 pixels would be a sixtieth
+
+
+def test_a_network_that_gives_no_number_is_drawn_as_that(made: SimpleNamespace, tmp_path):
+    nowhere = torch.full((3, 3), torch.nan, dtype=torch.float64)
+    response = {"conv": followed(nowhere.tolist(), float("nan"))}
+    result = occlusions(maps_of(nowhere, unoccluded=float("nan"), followed=response), spec=made.SPEC)
+    for renderer in (OcclusionPanels(), OcclusionOverlay()):
+        (file,) = renderer.render(result, made.Squares(), tmp_path)
+        pixels = np.array(Image.open(file))
+        assert all((pixels == tone).all(-1).mean() > 0.01 for tone in NO_NUMBER), renderer
+    texts = " ".join(label.text for label in chart(result, made.Squares()).page(range(1)).labels)
+    assert "no number uncovered" in texts
+    assert "nan" not in texts.split()
+    assert "no number" in result.summary()["lowest probability"]
+    assert result.warnings() == ("At 9 of 9 places the network gave no number (NaN).",)
+
+
+def test_the_lowest_place_is_one_that_has_a_number(made: SimpleNamespace):
+    chances = torch.tensor(CHANCES, dtype=torch.float64)
+    chances[0, 0] = torch.nan
+    assert occlusions(maps_of(chances), spec=made.SPEC).summary()["lowest probability"].startswith("0.05, ")
 
 
 def test_without_a_projection_the_note_says_why(made: SimpleNamespace):

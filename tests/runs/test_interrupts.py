@@ -225,3 +225,29 @@ def outside_us(code: int, said: str) -> bool:
 def results_of(folder: Path) -> dict[str, bytes]:
     """What must be the same; some results also hold how long they took."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.glob("*/result.safetensors")}
+
+
+WRITING = """\
+import time
+from pathlib import Path
+from interpret import interrupts
+from interpret.files.folders import temporary_folder
+
+interrupts.listen()
+with temporary_folder(Path()) as made:
+    (made / "sheets").mkdir()
+    (made / "sheets" / "1.webp").touch()
+    print("begun", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_that_is_half_written_goes_with_the_process(tmp_path):
+    command = [sys.executable, "-c", WRITING]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"begun\n"
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert process.returncode == 130
+    assert said.count(b"Stopped.") == 1
+    assert not list(tmp_path.iterdir())

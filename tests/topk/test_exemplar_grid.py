@@ -12,7 +12,7 @@ import pytest
 import torch
 from jaxtyping import UInt8
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from interpret.errors import StepError
 from interpret.graph import own_field, receptive_field
@@ -28,6 +28,7 @@ from interpret_topk.renderers.exemplar_grid import neurons_of, seen
 from interpret_topk.renderers.unit_pages import EMPTY
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "figures"))
+from odd_nets import Branching, Tokens
 from seen import find_all, pixels
 
 SIZE = 16
@@ -120,18 +121,6 @@ def test_vectors_show_whole_images_with_their_names(tmp_path: Path) -> None:
     assert "4-patches.csv" in text
 
 
-class Branching(nn.Module):
-    """It cannot be traced."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.conv(x)
-        return (found if float(found.sum()) < 1e9 else -found).mean((2, 3))
-
-
 def test_what_cannot_be_traced_shows_whole_images(tmp_path: Path) -> None:
     torch.manual_seed(1)
     images = Ramps()
@@ -141,24 +130,9 @@ def test_what_cannot_be_traced_shows_whole_images(tmp_path: Path) -> None:
     assert "whole image" in page_text(found, "conv", images, ExemplarGrid())
 
 
-class Tokens(nn.Module):
-    """Patches of 2 x 2 pixels, then attention."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Conv2d(3, 8, 2, stride=2)
-        self.attend = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-        self.head = nn.Linear(8, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = self.attend(self.embed(x).flatten(2).transpose(1, 2))
-        found: Tensor = self.head(tokens.mean(1))
-        return found
-
-
 def test_a_token_is_outlined_in_its_surroundings(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net, images = network(Tokens()), Ramps()
+    net, images = network(Tokens(2)), Ramps()
     found = mine(net, images, ["attend"], 2)
     shown, own = neurons_of(found["attend"], net.input), own_field(net, "attend")
     assert own is not None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from odd_nets import Branching, Tokens
 from torch import Tensor, nn
 
 import interpret
@@ -145,20 +146,6 @@ def test_a_neuron_that_is_missing_has_an_empty_box() -> None:
     assert found.field.boxes(found.position)[:, 2].eq(0).all()  # type: ignore[union-attr]
 
 
-class Branching(nn.Module):
-    """Which way it goes depends on values: it cannot be traced."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.conv(x)
-        if float(found.sum()) > 1e9:
-            found = -found
-        return found.mean((2, 3))
-
-
 def test_a_network_that_cannot_be_traced_is_mined_all_the_same() -> None:
     found = mine(wrap(Branching().eval(), input_size=8), images(spread=0), ["conv"], 2)["conv"]
     assert found.field is None
@@ -172,24 +159,9 @@ def test_what_sees_the_whole_image_has_no_field_and_nobody_has_one_unasked() -> 
     assert TopK(layers=["0"], fields=False).run(network, images())["0"].field is None  # type: ignore[index]
 
 
-class Tokens(nn.Module):
-    """Patches of 4 x 4 pixels, then attention."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Conv2d(3, 8, 4, stride=4)
-        self.attend = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-        self.head = nn.Linear(8, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = self.attend(self.embed(x).flatten(2).transpose(1, 2))
-        found: Tensor = self.head(tokens.mean(1))
-        return found
-
-
 def test_a_token_has_a_patch_of_its_own() -> None:
     torch.manual_seed(0)
-    network = wrap(Tokens().eval(), input_size=16)
+    network = wrap(Tokens(4).eval(), input_size=16)
     x = Labelled(torch.randn(5, 3, 16, 16))
     found = mine(network, x, ["attend"], 2)["attend"]
     own = own_field(network, "attend")

@@ -13,7 +13,6 @@ from interpret.attributions import Attributions
 from interpret.plugin import Page, PageContext, Sheet
 from interpret_captum.comparison import Comparison, Metric
 from interpret_captum.renderers.table import ARROWS, compared, key, shown, title
-from interpret_figures.attribution_grid import asked
 from interpret_gallery import (
     Cell,
     Chart,
@@ -42,7 +41,7 @@ class ComparisonPage(Page[Comparison]):
         """The numbers over all photographs, and a sheet for each photograph where methods have maps."""
         maps = list(result.attributions.values())
         names = [f"photograph-{place + 1}" for place in range(len(maps[0].maps) if maps else 0)]
-        sheets = [image_sheet(result, place, context, name) for place, name in enumerate(names)]
+        sheets = [image_sheet(result, context, place, name) for place, name in enumerate(names)]
         return [overview(result, context, sheets), *sheets]
 
 
@@ -55,7 +54,7 @@ def overview(result: Comparison, context: PageContext, sheets: Sequence[Sheet]) 
             context.sheet_url(sheet.name),
             save_picture(context, f"glance {place + 1}", picture),
             f"{context.photo(int(maps[0].image[place]), maps[0]).alt} under the map of {maps[0].method}",
-            asked(maps[0], place),
+            maps[0].asked(place),
             maps[0].ids[str(int(maps[0].image[place]))],
         )
         for place, (sheet, picture) in enumerate(zip(sheets, pictures, strict=True))
@@ -84,11 +83,11 @@ def _cover(maps: Sequence[Attributions], context: PageContext) -> str:
     return save_picture(context, "cover", strip([glance(found, 0, context) for found in maps[:2]])).url
 
 
-def image_sheet(result: Comparison, place: int, context: PageContext, name: str) -> Sheet:
+def image_sheet(result: Comparison, context: PageContext, place: int, name: str) -> Sheet:
     """One photograph under the map of a method that a person chooses, and the numbers of this photograph."""
     maps = result.attributions
     first = next(iter(maps.values()))
-    index, question = int(first.image[place]), asked(first, place)
+    index, question = int(first.image[place]), first.asked(place)
     photo = context.photo(index, first)
     data = f"{context.step} {place + 1}"
     script = write_overlay(
@@ -103,7 +102,9 @@ def image_sheet(result: Comparison, place: int, context: PageContext, name: str)
         notes=[f"{called}: {found.note}" for called, found in maps.items() if found.note],
     )
     return Sheet(
-        f"{len(maps)} methods: {question} in {photo.name}",
+        f"{len(maps)} methods: {question}"
+        if context.one_page
+        else f"{len(maps)} methods: {question} in {photo.name}",
         body,
         name=name,
         summary=f"What counts for {question} in this photograph, by each method.",

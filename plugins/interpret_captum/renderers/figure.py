@@ -20,7 +20,7 @@ from interpret.plugin import Renderer
 from interpret_captum.comparison import Comparison
 from interpret_captum.renderers.table import REFERENCE, against, cells, key, title
 from interpret_figures import display
-from interpret_figures.colours import HEAT, Scale, overlaid
+from interpret_figures.colours import heat_map, overlaid
 from interpret_figures.escaping import MISSING, Cell
 from interpret_figures.grid import LETTERS, LINE, WHITE, Grid, Heading, put, tile_size
 from interpret_figures.page import INK, QUIET, Format, Label, Page, save_page
@@ -82,10 +82,8 @@ class ComparisonFigure(Renderer[Comparison]):
         folder.mkdir(parents=True, exist_ok=True)
         first = next(iter(result.attributions.values()))
         photographs = Photographs(images, first.ids, first.input)
-        pages, files = (
-            ComparisonPages(result, photographs, self.percentile, self.smooth, self.view),
-            list[Path](),
-        )
+        pages = ComparisonPages(result, photographs, self.percentile, self.smooth, self.view)
+        files: list[Path] = []
         for start in range(0, len(first.maps), self.rows):
             rows = range(start, min(start + self.rows, len(first.maps)))
             number = f"{start // self.rows + 1} / {ceil(len(first.maps) / self.rows)}"
@@ -186,13 +184,12 @@ class ComparisonPages:
         self, found: Attributions, row: int, photograph: UInt8[np.ndarray, "h w 3"]
     ) -> UInt8[np.ndarray, "1 h w 3"]:
         if self.view != "signed":
-            heat = display.heat(found.maps[row : row + 1])
-            scale = Scale(0.0, float(display.magnitude(heat[:, None], self.percentile)), HEAT)
-            shown = display.resize(scale.pixels(heat[0].numpy())[None], self.tile, smooth=True)
+            pixels, _ = heat_map(found.maps[row], self.percentile)
+            shown = display.resize(pixels[None], self.tile, smooth=True)
             return shown if self.view == "heat" else overlaid(shown[0], photograph)[None]
         values = found.maps[row : row + 1, self._channels(found)].float()
-        pixels = display.signed_pixels(values, display.magnitude(values, self.percentile))
-        return display.resize(pixels.numpy(), self.tile, smooth=self.smooth)
+        signed = display.signed_pixels(values, display.magnitude(values, self.percentile))
+        return display.resize(signed.numpy(), self.tile, smooth=self.smooth)
 
     def _names(
         self, names: Sequence[Sequence[tuple[str, str]]], corners: Sequence[tuple[int, int]]

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from interpret.errors import DatasetError
 from interpret.plugin import Page, PageContext, Sheet
 from interpret_correspondence.distances import Zeros
-from interpret_correspondence.renderers.figure import Sheet as MaskedImages
+from interpret_correspondence.renderers.figure import MaskedImages
 from interpret_correspondence.renderers.table import caption, distances
 from interpret_correspondence.renderers.text import RULES, pixels
 from interpret_correspondence.results import Correspondence

@@ -62,13 +62,13 @@ class CorrespondenceFigure(Renderer[Correspondence]):
         """
         check_paper(result, self.paper)
         folder.mkdir(parents=True, exist_ok=True)
-        sheet = Sheet(result, Photographs(images, result.ids, result.input), self.images, self.draws)
+        sheet = MaskedImages(result, Photographs(images, result.ids, result.input), self.images, self.draws)
         files = save_page(sheet.page(), folder / "masked", self.formats)
         return [*files, *save_chart(lambda: draw(result, self.paper), folder / "distances", self.formats)]
 
 
 @dataclass(frozen=True)
-class Sheet:
+class MaskedImages:
     """Lays out the masked images: one image in a row, one mask in a column.
 
     Attributes:

@@ -17,7 +17,7 @@ from interpret_deconv.results import LayerProjections, Projections
 from interpret_figures import display
 from interpret_gallery import UnitTile, photographs, tile_size
 from interpret_topk import Exemplars, maxima_edges
-from interpret_topk.pages import LayerPage, Side, layer_sheet, layers_sheet, sides_sheet
+from interpret_topk.pages import LayerPage, StepUnits, layer_sheet, layers_sheet, units_beside
 from interpret_topk.renderers.patches import Patches
 from interpret_topk.renderers.unit_pages import by_unit
 
@@ -50,12 +50,12 @@ class ProjectionPages(Page[Projections]):
 
     def compare(self, results: Sequence[tuple[Projections, PageContext]]) -> Iterable[Sheet]:
         """The layers of several steps beside each other."""
-        sides = []
+        steps = []
         for result, context in results:
             mined = _mined(context)
             units = {name: unit_tiles(layer, name, result, mined) for name, layer in result.layers.items()}
-            sides.append(Side(context, units, mined.labels if mined else {}))
-        return [sides_sheet("Projections side by side", sides)]
+            steps.append(StepUnits(context, units, mined.labels if mined else {}))
+        return [units_beside("Projections side by side", steps)]
 
 
 def _mined(context: PageContext) -> Exemplars | None:

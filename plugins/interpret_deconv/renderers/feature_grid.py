@@ -21,6 +21,7 @@ from interpret_figures.page import Page, file_name, save_page
 from interpret_figures.photographs import Photographs
 from interpret_topk.renderers.patch_table import save_patch_table, table_name
 from interpret_topk.renderers.patches import Names, Patches
+from interpret_topk.renderers.unit_grid import NAMES, ROWS
 from interpret_topk.renderers.unit_pages import UnitPages, cell_for, columns_for, counted, shown_units
 from interpret_topk.renderers.units import check_layers, choose_units
 
@@ -38,10 +39,8 @@ class FeatureGrid(ProjectionGrid[Projections]):
     columns: int | None = Field(
         None, ge=1, le=100, description="Units side by side on a page; none: 4, or 3 where patches are named."
     )
-    rows: int = Field(6, ge=1, le=100, description="Units one below the other on a page.")
-    names: bool = Field(
-        True, description="Write category and activation under each patch, on pages of few units."
-    )
+    rows: int = ROWS
+    names: bool = NAMES
 
     def render(self, result: Projections, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages of every layer, ``layer1-1.png`` and so on, and a table, ``layer1-patches.csv``.

@@ -58,11 +58,9 @@ def zoomed(layer: LayerProjections, image: tuple[int, int]) -> LayerProjections:
     if not sides:
         return layer
     side = max(sides[ceil(MOST * len(sides)) - 1], ceil(LEAST * min(image)), AROUND * _own_side(layer))
-    return (
-        layer
-        if side > WORTH * min(layer.size)
-        else _cropped(layer, _corners(layer, spots, side, image), side)
-    )
+    if side > WORTH * min(layer.size):
+        return layer
+    return _cropped(layer, _corners(layer, spots, side, image), side)
 
 
 def shown_part(layer: LayerProjections, shown: LayerProjections, image: tuple[int, int]) -> str:

@@ -103,7 +103,8 @@ class DiagnosisPage(Page[Diagnosis]):
         cover = next((one.filters.url for one in shown if one.filters), "")
         names = " and ".join(network.label for network in networks)
         summary = f"What is probably wrong with {names}."
-        yield Sheet(context.step, _body(shown), summary=summary, cover=cover)
+        model = context.model if len(networks) == 1 else ""
+        yield Sheet(context.step, _body(shown, model), summary=summary, cover=cover)
 
     def compare(self, results: Sequence[tuple[Diagnosis, PageContext]]) -> Iterable[Sheet]:
         """The networks of all steps beside each other, each once."""
@@ -150,7 +151,8 @@ def _pictures(network: NetworkDiagnosis, place: int, context: PageContext) -> Sh
     return Shown(network, filters, projections)
 
 
-def _body(shown: Sequence[Shown]) -> Markup:
+def _body(shown: Sequence[Shown], model: str = "") -> Markup:
+    """The page; findings lead to what other steps show of the model, if all are about that."""
     networks = [one.network for one in shown]
     lines = numbers(Diagnosis(tuple(networks)))
     spectra = [found for network in networks if (found := charts.spectrum_chart(network, networks))]
@@ -158,6 +160,7 @@ def _body(shown: Sequence[Shown]) -> Markup:
         "interpret_diagnosis",
         "diagnosis.html",
         shown=shown,
+        model=model,
         several=len(networks) > 1,
         first=[chart(charts.size_chart(networks)), chart(charts.band_chart(networks))]
         if any(network.first for network in networks) else [],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from interpret.plugin import Page, PageContext, Sheet
 from interpret_explain.results import Predictions
 from interpret_explain.words import score_text
-from interpret_gallery import Table, render, table
+from interpret_gallery import Link, Table, render, table
 
 ALONE = 24
 """So many images have a page each; of more there is the table alone."""
@@ -25,10 +25,17 @@ class PredictionPage(Page[Predictions]):
     def compose(self, result: Predictions, context: PageContext) -> Iterable[Sheet]:
         """A page for each of a few images, and a table of all where there are several."""
         places = result.image.tolist()
-        if len(places) > 1:
-            yield Sheet("Predictions", _table(result), summary=_summary(result))
-        for place in places if len(places) <= ALONE else ():
+        shown = places if len(places) <= ALONE else []
+        if len(places) > 1 and not (context.one_page and shown):
+            urls = {place: context.sheet_url(_name(place)) for place in shown}
+            yield Sheet("Predictions", _table(result, urls), summary=_summary(result))
+        for place in shown:
             yield _sheet(result, place, context, alone=len(places) == 1)
+
+
+def _name(place: int) -> str:
+    """What the page of an image is called."""
+    return f"image {place}"
 
 
 def _sheet(result: Predictions, place: int, context: PageContext, *, alone: bool) -> Sheet:
@@ -46,8 +53,8 @@ def _sheet(result: Predictions, place: int, context: PageContext, *, alone: bool
     )
     first = numbers["predictions"][0]
     said = f"{first['category']}, {score_text(first[_score_name(result)], _score_name(result))}"
-    title, name = ("Prediction", "") if alone else (photo.name, f"image {place}")
-    return Sheet(title, body, name, said, image=place, cover=photo.url)
+    title = "Prediction" if alone or context.one_page else photo.name
+    return Sheet(title, body, "" if alone else _name(place), said, image=place, cover=photo.url)
 
 
 def _lines(found: Iterable[dict[str, Any]], result: Predictions) -> Iterator[dict[str, Any]]:
@@ -62,8 +69,8 @@ def _score_name(result: Predictions) -> str:
     return "probability" if result.has_probability else "value"
 
 
-def _table(result: Predictions) -> str:
-    """The first category of every image, and its label where it has one."""
+def _table(result: Predictions, urls: Mapping[int, str]) -> str:
+    """The first category of every image, and its label where it has one; links to those that have a page."""
     labelled = bool((result.label >= 0).any())
     of_labels = ["label", "place of the label"] if labelled else []
     rows = []
@@ -71,7 +78,9 @@ def _table(result: Predictions) -> str:
         numbers = result.image_numbers(place)
         first, label = numbers["predictions"][0], numbers.get("label", {})
         beside = [label.get("category"), label["rank"] + 1 if label else None] if labelled else []
-        rows.append([result.ids[str(place)], first["category"], first[_score_name(result)], *beside])
+        name = result.ids[str(place)]
+        image = Link(name, urls[place]) if place in urls else name
+        rows.append([image, first["category"], first[_score_name(result)], *beside])
     columns = ["image", "prediction", _score_name(result), *of_labels]
     return table(Table(columns, rows, "The most probable category of each image"))
 

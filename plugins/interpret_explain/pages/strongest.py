@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from interpret_explain.results import StrongestUnits
 from interpret_figures import display
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import number
-from interpret_gallery import Picture, render, save_picture
+from interpret_gallery import Picture, photographs, render, save_picture
 
 ALONE = 24
 """So many images have a page."""
@@ -31,18 +31,46 @@ class StrongestPage(Page[StrongestUnits]):
     name: ClassVar[str] = "strongest_units"
 
     def compose(self, result: StrongestUnits, context: PageContext) -> Iterable[Sheet]:
-        """A page for each of the first images."""
-        photographs = Photographs(context.images, result.ids, result.input)
+        """A page for each of the first images; before several an overview of them."""
+        read = photographs(context, result)
         places = sorted(map(int, result.ids))
+        if len(places) > 1 and not context.one_page:
+            yield _overview(result, places, context)
         for place in places[:ALONE]:
-            yield _sheet(result, place, context, photographs, alone=len(places) == 1)
+            yield _sheet(result, place, context, read, alone=len(places) == 1)
+
+
+def _name(place: int) -> str:
+    """What the page of an image is called."""
+    return f"image {place}"
+
+
+def _overview(result: StrongestUnits, places: Sequence[int], context: PageContext) -> Sheet:
+    """The images that have a page."""
+    photos = {place: context.photo(place, result) for place in places[:ALONE]}
+    items = [
+        (
+            context.sheet_url(_name(place)),
+            Picture(photo.url, photo.size),
+            photo.alt,
+            photo.name,
+            photo.category,
+        )
+        for place, photo in photos.items()
+    ]
+    left = len(places) - len(photos)
+    told = f" {left:,} more images have no page." if left else ""
+    body = render("interpret_explain", "overview.html", items=items, warnings=result.warnings())
+    return Sheet(
+        "Strongest units", body, summary=f"The strongest units in each image.{told}", cover=items[0][1].url
+    )
 
 
 def _sheet(
-    result: StrongestUnits, place: int, context: PageContext, photographs: Photographs, *, alone: bool
+    result: StrongestUnits, place: int, context: PageContext, read: Photographs, *, alone: bool
 ) -> Sheet:
     """The page of one image."""
-    layers = [_layer(result, name, place, context, photographs) for name in result.layers]
+    layers = [_layer(result, name, place, context, read) for name in result.layers]
     photo = context.photo(place, result)
     body = render(
         "interpret_explain",
@@ -52,8 +80,8 @@ def _sheet(
         rule=result.rule,
         channels=display.channel_note(result.input, len(result.input.mean)).strip(),
     )
-    title = "Strongest units" if alone else f"Strongest units of {photo.name}"
-    name = "" if alone else f"image {place}"
+    title = "Strongest units" if alone or context.one_page else f"Strongest units of {photo.name}"
+    name = "" if alone else _name(place)
     told = "The units with the largest activations in this image, and what drives each there."
     return Sheet(title, body, name, told, image=place, cover=_cover(context, place, layers))
 
@@ -65,11 +93,11 @@ def _cover(context: PageContext, place: int, layers: list[dict[str, Any]]) -> st
 
 
 def _layer(
-    result: StrongestUnits, name: str, place: int, context: PageContext, photographs: Photographs
+    result: StrongestUnits, name: str, place: int, context: PageContext, read: Photographs
 ) -> dict[str, Any]:
     """What is shown of one layer in one image."""
     layer, projected = result.layers[name].of_images([place]), name not in result.notes
-    cells = layer_cells(layer, result.input, photographs, side=SIDE, projected=projected)
+    cells = layer_cells(layer, result.input, read, side=SIDE, projected=projected)
     units = zip(layer.unit.tolist(), layer.value.tolist(), strict=True)
     return {
         "name": name,

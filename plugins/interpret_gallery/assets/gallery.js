@@ -1,9 +1,14 @@
 /* The whole script of the gallery. It reads data that the page brought along, and asks nobody for anything. */
 "use strict";
 (() => {
-  const data = new Map();
   const root = document.documentElement.dataset.root || ".";
-  window.gallery = { put(name, value) { data.set(name, value); } };
+  /* by the folder they came from, and their name there: two steps on one page may use the same name */
+  const data = new Map();
+  const folder = (url) => url.slice(0, url.lastIndexOf("/") + 1);
+  const put = (home, name, value) => data.set(`${home} ${name}`, value);
+  const get = (home, name) => data.get(`${home} ${name}`);
+  window.gallery = { put: (name, value) => put(folder(document.currentScript.getAttribute("src")), name, value) };
+  const every = () => get(`${root}/assets/`, "pages") || [];
 
   /* ---- small helpers: text always enters as text, never as HTML ---- */
   const SVG = "http://www.w3.org/2000/svg";
@@ -102,7 +107,7 @@
     if (!words.length) return [];
     const units = words.filter((word) => /^\d+$/.test(word)).map(Number);
     const links = [];
-    for (const page of data.get("pages") || []) {
+    for (const page of every()) {
       const about = `${page.title} ${page.step} ${page.layer}`.toLowerCase();
       const url = `${root}/${page.url}`;
       if (words.every((word) => about.includes(word))) links.push([`${page.step} · ${page.title}`, url]);
@@ -229,12 +234,15 @@
   }
 
   /* ---- the units of a layer ---- */
+  let lists = 0;
   const KINDS = { projections: "Projections", patches: "Patches" };
   class Units {
     constructor(host, set, base = "") {
       this.host = host;
       this.base = base;
       this.set = set;
+      const entry = host.closest(".entry");
+      this.prefix = entry ? `${entry.id}/` : "";  // where several layers are on one page
       this.units = set.units.map(([number, sheet, x, y, values, photos, boxes, maxima]) =>
         this.measured({ number, sheet, x, y, values, photos, boxes, maxima }));
       this.byNumber = new Map(this.units.map((unit) => [unit.number, unit]));
@@ -283,7 +291,7 @@
         oninput: (event) => { this.state.text = event.target.value; this.draw(); },
         onkeydown: (event) => { if (event.key === "Enter") this.linkOf(event.target.value.trim())?.click(); } });
       if (this.set.categories.length) {
-        const id = `categories-${Math.abs([...this.set.layer].reduce((sum, letter) => sum * 31 + letter.codePointAt(0) | 0, 7))}`;
+        const id = `categories-${lists += 1}`;
         text.setAttribute("list", id);
         const present = [...new Set(this.units.flatMap((unit) => unit.categories.map(([category]) => category)))];
         this.names = make("datalist", { id }, ...present.map((category) => make("option", { value: this.category(category) })));
@@ -326,10 +334,11 @@
       const told = unit.quiet ? dead : this.headline(unit);
       const picture = make("span", { class: unit.quiet ? "sprite none" : "sprite", "aria-hidden": "true" }, unit.quiet ? dead : null);
       const link = make("a", {
-        href: `${this.host.dataset.link || ""}#${unit.number}`,
+        href: this.address(unit),
       }, picture, make("span", { class: "number" }, make("span", { class: "hidden" }, "Unit "), String(unit.number)), make("span", { class: "told", title: told }, bdi(told)));
       return make("li", { class: "tile", "data-unit": unit.number }, link);
     }
+    address(unit) { return `${this.host.dataset.link || ""}#${this.prefix}${unit.number}`; }
     headline(unit) {
       const strongest = number(unit.strength);
       const shows = unit.categories.length ? this.category(unit.categories[0][0]) : this.photo(unit, 0).name;
@@ -348,15 +357,16 @@
       cut(sprite, this.set.sheets[unit.sheet], unit.x + place * across * w, unit.y, across * w, down * h, this.base);
     }
     follow(first = false) {
-      const wanted = /^#(\d+)$/.exec(location.hash);
-      const unit = wanted && this.byNumber.get(Number(wanted[1]));
+      const hash = location.hash.slice(1);
+      const wanted = hash.startsWith(this.prefix) ? hash.slice(this.prefix.length) : "";
+      const unit = /^\d+$/.test(wanted) ? this.byNumber.get(Number(wanted)) : null;
       if (!unit) {
         const before = this.current;
         this.current = null;
         this.view.hidden = true;
         this.list.hidden = false;
-        document.title = document.title.replace(/^Unit \d+, /, "");
         if (before) {
+          document.title = document.title.replace(/^Unit \d+, /, "");
           const tile = this.grid.querySelector(`[data-unit="${before.number}"] a`);
           tile?.focus({ preventScroll: true });
           tile?.scrollIntoView({ block: "center" });
@@ -368,10 +378,14 @@
       this.view.hidden = false;
       this.view.replaceChildren(...this.page(unit));
       document.title = `Unit ${unit.number}, ${document.title.replace(/^Unit \d+, /, "")}`;
-      if (!first) { this.view.querySelector("h2").focus({ preventScroll: true }); window.scrollTo(0, 0); }
+      if (!first) this.view.querySelector("h2").focus({ preventScroll: true });
+      if (this.prefix) this.view.scrollIntoView();
+      else if (!first) window.scrollTo(0, 0);
     }
     key(event) {
       const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+      const other = document.activeElement?.closest("[data-units]") ?? this.host;
+      if (event.defaultPrevented || other !== this.host) return;  // it is another layer's, or an occluder's
       if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
       if (this.current) {
         if (event.key === "Escape") this.close();
@@ -395,7 +409,7 @@
     step(by) {
       const place = this.shown.indexOf(this.current);
       const next = this.shown[(place + by + this.shown.length) % this.shown.length];
-      if (next) location.hash = String(next.number);
+      if (next) location.hash = `${this.prefix}${next.number}`;
     }
     page(unit) {
       const dead = this.set.quiet || "dead";
@@ -445,7 +459,7 @@
       const sharing = unit.quiet ? [] : this.sharing(unit);
       if (sharing.length) {
         parts.push(make("h3", {}, "Units with the same photographs"), make("p", { class: "links" }, ...sharing.map(([other, count]) =>
-          make("a", { href: `#${other.number}` }, `unit ${other.number} (${count} of ${unit.photos.length})`))));
+          make("a", { href: this.address(other) }, `unit ${other.number} (${count} of ${unit.photos.length})`))));
       }
       const elsewhere = this.elsewhere(unit);
       if (elsewhere.length) {
@@ -462,7 +476,7 @@
     }
     elsewhere(unit) {
       const here = decodeURIComponent(location.pathname);
-      return (data.get("pages") || []).filter((page) => page.layer === this.set.layer && page.units.includes(unit.number) && !here.endsWith(`/${decodeURIComponent(page.url)}`));
+      return every().filter((page) => page.layer === this.set.layer && page.units.includes(unit.number) && !here.endsWith(`/${decodeURIComponent(page.url)}`));
     }
     maxima(unit) {
       const counts = unit.maxima;
@@ -651,7 +665,7 @@
     if (!loaded.has(script)) {
       loaded.set(script, new Promise((done, failed) => {
         const node = make("script", { src: `${root}/${script}` });
-        node.addEventListener("load", () => done(data.get(key)));
+        node.addEventListener("load", () => done(get(folder(`${root}/${script}`), key)));
         node.addEventListener("error", failed);
         document.head.append(node);
       }));
@@ -666,7 +680,7 @@
       section.querySelector("div").replaceChildren(host);
       try {
         const set = await load(key, script);
-        if (host.isConnected) new Units(host, set, `${root}/${script.slice(0, script.lastIndexOf("/") + 1)}`);
+        if (host.isConnected) new Units(host, set, folder(`${root}/${script}`));
       } catch {
         host.append(make("p", { class: "empty" }, "The units of this layer cannot be loaded."));
       }
@@ -675,6 +689,18 @@
     select.addEventListener("change", show);
     return show();
   }
+
+  /* ---- links to what other steps show of a layer and its units ---- */
+  function mountLook(host) {
+    const { look, model } = host.dataset;
+    const units = JSON.parse(host.dataset.units);
+    for (const page of every().filter((found) => found.layer === look && found.model === model)) {
+      const url = `${root}/${page.url}`;
+      host.append(" ", make("a", { href: url }, bdi(`${page.step} · ${page.title}`)));
+      for (const unit of units.filter((one) => page.units.includes(one)).slice(0, LOOKS)) host.append(" ", make("a", { href: `${url}#${unit}` }, `unit ${unit}`));
+    }
+  }
+  const LOOKS = 8;
 
   /* ---- everything on this page ---- */
   document.addEventListener("DOMContentLoaded", () => {
@@ -685,22 +711,15 @@
     document.querySelectorAll("[data-chart]").forEach(mountChart);
     document.querySelectorAll("[data-slider]").forEach(mountSlider);
     document.querySelectorAll("[data-tabs]").forEach(mountTabs);
-    document.querySelectorAll("[data-units]").forEach((host) => {
-      const set = data.get(host.dataset.units);
-      if (set) new Units(host, set);
+    const mount = (kind, draw) => document.querySelectorAll(`[data-${kind}]`).forEach((host) => {
+      const set = get(host.closest("[data-home]")?.dataset.home || "", host.dataset[kind]);
+      if (set) draw(host, set);
     });
+    mount("units", (host, set) => new Units(host, set));
+    mount("window", mountWindow);
+    mount("tiles", mountTiles);
+    mount("overlay", mountOverlay);
+    document.querySelectorAll("[data-look]").forEach(mountLook);
     [...document.querySelectorAll("[data-side]")].reduce((before, section) => before.then(() => mountSide(section)), Promise.resolve());
-    document.querySelectorAll("[data-window]").forEach((host) => {
-      const set = data.get(host.dataset.window);
-      if (set) mountWindow(host, set);
-    });
-    document.querySelectorAll("[data-tiles]").forEach((host) => {
-      const set = data.get(host.dataset.tiles);
-      if (set) mountTiles(host, set);
-    });
-    document.querySelectorAll("[data-overlay]").forEach((host) => {
-      const set = data.get(host.dataset.overlay);
-      if (set) mountOverlay(host, set);
-    });
   });
 })();

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from interpret_figures import display
+from interpret_figures import colours, display
 from interpret_figures.colours import Scale, label_pixels, legend
 from interpret_figures.pairs import picture_size
 from interpret_figures.text import chance, numbers
@@ -76,7 +77,7 @@ def _response_map(maps: Sweep, layer: str, rank: int, show: Show) -> WindowMap:
     followed = maps.followed[layer]
     values = followed.response[..., rank].double().numpy()
     pixels, bar = _drawn(response_scale(followed, rank), values, show)
-    name = f"response of {layer}, unit {int(followed.unit[rank])}"
+    name = f"summed response of {layer}, unit {int(followed.unit[rank])}"
     return WindowMap(name, values, float(followed.unoccluded[rank]), pixels, bar)
 
 
@@ -101,7 +102,7 @@ def at_a_glance(maps: Sweep, photograph: UInt8[np.ndarray, "h w 3"] | None) -> U
         return spread(target_scale(maps).pixels(maps.value.double().numpy()), maps, tile)
     image = display.resize(photograph[None], tile, smooth=True)[0]
     fall = maps.per_pixel(maps.drop).double().numpy()
-    largest = max(float(np.abs(fall).max()), LEAST if maps.has_probability else 0.0)
+    largest = max(colours.largest(fall), LEAST if maps.has_probability else 0.0)
     return overlaid(image, fall, largest, STRENGTH)
 
 
@@ -129,6 +130,8 @@ def ends(maps: Sweep) -> list[str]:
 def outcome(maps: Sweep, name: str, lowest: tuple[int, int]) -> str:
     """What covering the place where the target is least probable does to it, in a sentence."""
     before, after = ends(maps)
+    if not isfinite(maps.unoccluded_value):
+        return f"The network's answer for {name} is no number, wherever it is covered."
     if before == after or float(maps.value.min()) >= maps.unoccluded_value:
         return f"Wherever it is covered, {name} does not fall below {before}."
     top, left = int(maps.rows[lowest[0]]), int(maps.columns[lowest[1]])

@@ -18,6 +18,7 @@ from interpret_gallery import (
     Picture,
     Table,
     photograph_names,
+    photograph_sheets,
     photographs_beside,
     render,
     save_picture,
@@ -44,11 +45,8 @@ class OcclusionPage(Page[OcclusionMaps]):
 
     def compose(self, result: OcclusionMaps, context: PageContext) -> Iterable[Sheet]:
         """An overview of the photographs, and a sheet for each; of a single one that sheet alone."""
-        if len(result) < 2:
-            return [image_sheet(result, place, context) for place in range(len(result))]
-        names = photograph_names(len(result))
-        sheets = [image_sheet(result, place, context, name) for place, name in enumerate(names)]
-        return sheets if context.one_page else [overview(result, context, names), *sheets]
+        sheet, front = partial(image_sheet, result, context), partial(overview, result, context)
+        return photograph_sheets(len(result), context, sheet, front)
 
     def compare(self, results: Sequence[tuple[OcclusionMaps, PageContext]]) -> Iterable[Sheet]:
         """Photographs that several steps covered, beside each other."""
@@ -115,11 +113,12 @@ def cover_of(result: OcclusionMaps, context: PageContext) -> str:
     return save_picture(context, "cover", strip(pictures)).url
 
 
-def image_sheet(result: OcclusionMaps, place: int, context: PageContext, name: str = "") -> Sheet:
+def image_sheet(result: OcclusionMaps, context: PageContext, place: int, name: str) -> Sheet:
     """One photograph under the occluder, the main numbers, and what the followed units look for."""
     maps, index, key = result.maps[place], int(result.image[place]), f"{context.step} {place + 1}"
     photo, lowest = context.photo(index, result), lowest_place(maps)
     pixels, target = context.pixels(index, result), asked(maps, result.categories)
+    tells = (context.one_page and not place) or not name  # what an overview would say
     script = write_window(
         context,
         key,
@@ -138,11 +137,11 @@ def image_sheet(result: OcclusionMaps, place: int, context: PageContext, name: s
         facts=facts(maps, photo, target, lowest),
         notes=f"{display.channel_note(result.input, maps.channels)}{kind_note(maps)}".strip(),
         units=units_of(result, place, context),
-        warnings=result.warnings() if not name else (),
-        matching=result.matching if not name else "",
+        warnings=result.warnings() if tells else (),
+        matching=result.matching if tells else "",
     )
     return Sheet(
-        f"Occlusion: {target} in {photo.name}",
+        f"Occlusion: {target}" if context.one_page else f"Occlusion: {target} in {photo.name}",
         body,
         name=name,
         summary=outcome(maps, target, lowest),

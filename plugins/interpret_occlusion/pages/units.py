@@ -12,6 +12,7 @@ from torch import Tensor
 from interpret.plugin import PageContext
 from interpret_deconv import LayerProjections
 from interpret_deconv.beyond import phrase
+from interpret_deconv.renderers.zoom import zoomed
 from interpret_figures import display
 from interpret_figures.grid import tile_size
 from interpret_figures.text import number
@@ -49,7 +50,7 @@ def units_of(result: OcclusionMaps, place: int, context: PageContext) -> list[Ma
 
 def _groups(result: OcclusionMaps, context: PageContext, found: LayerProjections, key: str) -> list[Group]:
     """For each neuron its projection and the part of the photograph that it sees, and where that is."""
-    found, groups = found.take(found.rank.argsort()), list[Group]()
+    found, groups = zoomed(found.take(found.rank.argsort()), result.input.size), list[Group]()
     tiles = projected(found, result.input, PERCENTILE) if len(found.unit) else ()
     for neuron, tile in enumerate(tiles):
         index, box = int(found.image[neuron]), found.box[neuron]
@@ -63,7 +64,7 @@ def _groups(result: OcclusionMaps, context: PageContext, found: LayerProjections
             (save_picture(context, f"{key}, {neuron + 1}, {kind}", _finished(part, box, own)), alt)
             for kind, alt, part in shown
         ]
-        groups.append((pictures, f"{number(float(found.value[neuron]))} {where}"))
+        groups.append((pictures, f"activation {number(float(found.value[neuron]))} {where}"))
     return groups
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from interpret.images import Images
 from interpret.plugin import Renderer
-from interpret_figures import display
+from interpret_figures import colours, display
 from interpret_figures.colours import Scale, tint
 from interpret_figures.grid import WHITE, Heading
 from interpret_figures.page import Format, save_page
@@ -74,7 +74,7 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
         photographs = Photographs(images, result.ids, result.input)
         falls = [self._fall(maps) for maps in result.maps]
         least = [LEAST if self.of == "probability" and maps.has_probability else 0.0 for maps in result.maps]
-        largest = [max(float(np.abs(fall).max()), each) for fall, each in zip(falls, least, strict=True)]
+        largest = [max(colours.largest(fall), each) for fall, each in zip(falls, least, strict=True)]
         if self.scale == "all":
             largest = [max(largest)] * len(falls)
         step, files = self.columns * self.rows, list[Path]()
@@ -108,7 +108,7 @@ class OcclusionOverlay(Renderer[OcclusionMaps]):
         ).numpy()
         image = display.resize(picture[None], tile, smooth=True)[0]
         covered = overlaid(image, fall, largest, self.strength)
-        if self.contour is not None and fall.max() > 0:
+        if self.contour is not None and (fall > 0).any():
             covered[outline(stretched(fall, tile) >= self.contour * fall.max())] = WHITE
         name = asked(maps, result.categories)
         scale = Scale(-largest, largest, "signed", self.strength)

@@ -13,6 +13,7 @@ from torch import Tensor
 from interpret.images import InputSpec
 from interpret_deconv import LayerProjections
 from interpret_deconv.beyond import phrase
+from interpret_deconv.renderers.zoom import zoomed
 from interpret_figures import display
 from interpret_figures.colours import HEAT, ZERO, Entry, Scale, label_pixels, legend, rgb, scale_for
 from interpret_figures.grid import WHITE
@@ -147,12 +148,13 @@ class Panels:
             pixels[:] = EMPTY
             note = self.result.notes.get(layer, "This unit is never positive in this image.")
             return Panel("c", title, details, pixels, f"unit {unit}", note=note)
-        found = found.take(found.rank.argsort())
-        patches = projected(found, self.result.input, self.percentile)
-        mosaic(pixels, patches, None if found.own is None else (found.own, found.box))
-        others = len(found.unit) - 1
+        shown = zoomed(found.take(found.rank.argsort()), self.result.input.size)
+        patches = projected(shown, self.result.input, self.percentile)
+        mosaic(pixels, patches, None if shown.own is None else (shown.own, shown.box))
+        others = len(shown.unit) - 1
         more = f" + {others} other{'s' if others > 1 else ''}" if others else " only"
-        return Panel("c", title, details, pixels, f"unit {unit}, here{more}")
+        zoom = "" if shown.size == found.size else ", zoomed"
+        return Panel("c", title, details, pixels, f"unit {unit}, here{more}{zoom}")
 
     def _target(self, maps: Sweep) -> Panel:
         """The target's probability, or its output where that stands for none."""
@@ -193,7 +195,8 @@ def target_scale(maps: Sweep) -> Scale:
     if maps.has_probability:
         return PROBABILITY
     both = np.append(maps.value.double().numpy(), maps.unoccluded_value)
-    return Scale(float(both.min()), float(both.max()), PROBABILITY.colours)
+    known = both[np.isfinite(both)] if np.isfinite(both).any() else np.zeros(1)
+    return Scale(float(known.min()), float(known.max()), PROBABILITY.colours)
 
 
 def response_scale(followed: Followed, rank: int) -> Scale:

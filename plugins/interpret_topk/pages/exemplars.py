@@ -15,8 +15,8 @@ from interpret_figures import display
 from interpret_figures.photographs import Photographs
 from interpret_gallery import UnitTile, photographs, save_picture, tile_size
 from interpret_topk.maxima import maxima_edges
+from interpret_topk.pages.beside import StepUnits, units_beside
 from interpret_topk.pages.layers import LayerPage, layer_sheet, layers_sheet
-from interpret_topk.pages.sides import Side, sides_sheet
 from interpret_topk.results import Exemplars, LayerExemplars
 
 __all__ = ["ExemplarPages", "unit_tiles"]
@@ -50,9 +50,11 @@ class ExemplarPages(Page[Exemplars]):
 
     def compare(self, results: Sequence[tuple[Exemplars, PageContext]]) -> Iterable[Sheet]:
         """The layers of several steps beside each other, those that have pages here."""
-        sides = [Side(context, _own_units(result, context), result.labels) for result, context in results]
-        shown = [side for side in sides if side.units]
-        return [sides_sheet("Patches side by side", shown)] if len(shown) > 1 else []
+        steps = [
+            StepUnits(context, _own_units(result, context), result.labels) for result, context in results
+        ]
+        shown = [step for step in steps if step.units]
+        return [units_beside("Patches side by side", shown)] if len(shown) > 1 else []
 
 
 def _own_units(result: Exemplars, context: PageContext) -> dict[str, list[UnitTile]]:

@@ -19,7 +19,7 @@ from interpret_figures.page import TIMES, Page, file_name, save_page
 from interpret_figures.photographs import Photographs
 from interpret_topk.renderers.patch_table import save_patch_table, table_name
 from interpret_topk.renderers.patches import Names, Patches
-from interpret_topk.renderers.unit_grid import UnitGrid
+from interpret_topk.renderers.unit_grid import NAMES, ROWS, UnitGrid
 from interpret_topk.renderers.unit_pages import UnitPages, cell_for, columns_for, counted, shown_units
 from interpret_topk.renderers.units import check_layers, choose_units
 from interpret_topk.results import Exemplars, LayerExemplars, LayerField
@@ -43,10 +43,8 @@ class ExemplarGrid(UnitGrid[Exemplars]):
     columns: int | None = Field(
         None, ge=1, le=100, description="Units side by side on a page; none: 6, or 4 where patches are named."
     )
-    rows: int = Field(6, ge=1, le=100, description="Units one below the other on a page.")
-    names: bool = Field(
-        True, description="Write category and activation under each patch, on pages of few units."
-    )
+    rows: int = ROWS
+    names: bool = NAMES
 
     def render(self, result: Exemplars, images: Images, folder: Path) -> Sequence[Path]:
         """Write the pages of every layer, ``layer1-1.png`` and so on, and a table, ``layer1-patches.csv``.

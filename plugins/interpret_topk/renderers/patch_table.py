@@ -9,6 +9,7 @@ from interpret.files import write_atomically
 from interpret_figures.page import file_stem
 from interpret_figures.tables import csv_text
 from interpret_topk.renderers.patches import Names, Neurons
+from interpret_topk.renderers.unit_pages import by_unit
 
 __all__ = ["save_patch_table", "table_name"]
 
@@ -39,9 +40,7 @@ def save_patch_table(layer: str, neurons: Neurons, units: Sequence[int], names: 
 
 
 def _rows(neurons: Neurons, units: Sequence[int], names: Names) -> Iterator[list[object]]:
-    places: dict[int, list[int]] = {}
-    for place, unit in enumerate(neurons.unit.tolist()):
-        places.setdefault(unit, []).append(place)
+    places = by_unit(neurons)
     for unit in units:
         for n in places.get(unit, []):
             image = int(neurons.image[n])

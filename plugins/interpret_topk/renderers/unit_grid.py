@@ -12,7 +12,10 @@ from interpret.results import Result
 from interpret_figures.page import Format
 from interpret_topk.renderers.units import Units
 
-__all__ = ["UnitGrid"]
+__all__ = ["NAMES", "ROWS", "UnitGrid"]
+
+ROWS: Any = Field(6, ge=1, le=100, description="Units one below the other on a page.")
+NAMES: Any = Field(True, description="Write category and activation under each patch, on pages of few units.")
 
 
 R = TypeVar("R", bound=Result)

@@ -9,11 +9,11 @@ from interpret.plugin import PageContext, Sheet
 from interpret_gallery import Chart, Series, Table, UnitTile, chart, render, step_names, table, units_source
 from interpret_topk.pages.layers import mean_purity
 
-__all__ = ["Side", "sides_sheet"]
+__all__ = ["StepUnits", "units_beside"]
 
 
 @dataclass(frozen=True)
-class Side:
+class StepUnits:
     """What one step found.
 
     Attributes:
@@ -27,38 +27,38 @@ class Side:
     labels: Mapping[str, int]
 
 
-def sides_sheet(title: str, sides: Sequence[Side]) -> Sheet:
+def units_beside(title: str, steps: Sequence[StepUnits]) -> Sheet:
     """A page with the units of any two layers beside each other, and the numbers of all.
 
     Args:
         title: What it is called.
-        sides: The steps.
+        steps: The steps.
     """
     sources = [
-        units_source(side.context, layer, f"{name}, {layer}")
-        for layer in dict.fromkeys(layer for side in sides for layer in side.units)
-        for name, side in zip(_names(sides), sides, strict=True)
-        if layer in side.units
+        units_source(step.context, layer, f"{name}, {layer}")
+        for layer in dict.fromkeys(layer for step in steps for layer in step.units)
+        for name, step in zip(_names(steps), steps, strict=True)
+        if layer in step.units
     ]
-    body = render("interpret_topk", "sides.html", sources=sources, table=_table(sides), chart=_chart(sides))
-    return Sheet(title, body, name=title, summary=", ".join(_names(sides)))
+    body = render("interpret_topk", "beside.html", sources=sources, table=_table(steps), chart=_chart(steps))
+    return Sheet(title, body, name=title, summary=", ".join(_names(steps)))
 
 
-def _names(sides: Sequence[Side]) -> list[str]:
-    return step_names([side.context for side in sides])
+def _names(steps: Sequence[StepUnits]) -> list[str]:
+    return step_names([step.context for step in steps])
 
 
-def _table(sides: Sequence[Side]) -> str:
+def _table(steps: Sequence[StepUnits]) -> str:
     rows = [
         [
             name,
             layer,
             len(units),
-            sum(not len(unit.values) for unit in units),
-            mean_purity(units, side.labels),
+            _quiet(units),
+            mean_purity(units, step.labels),
         ]
-        for name, side in zip(_names(sides), sides, strict=True)
-        for layer, units in side.units.items()
+        for name, step in zip(_names(steps), steps, strict=True)
+        for layer, units in step.units.items()
     ]
     columns = ["step", "layer", "units", "never positive", "purity"]
     return table(Table(columns, rows, "Layers of all steps"))
@@ -68,12 +68,12 @@ def _quiet(units: Sequence[UnitTile]) -> int:
     return sum(not len(unit.values) for unit in units)
 
 
-def _chart(sides: Sequence[Side]) -> str:
+def _chart(steps: Sequence[StepUnits]) -> str:
     """How pure the units of each layer are, in all steps; nothing where no categories are known."""
-    layers = list(dict.fromkeys(layer for side in sides for layer in side.units))
+    layers = list(dict.fromkeys(layer for step in steps for layer in step.units))
     series = [
-        Series(name, [mean_purity(side.units.get(layer, ()), side.labels) for layer in layers])
-        for name, side in zip(_names(sides), sides, strict=True)
+        Series(name, [mean_purity(step.units.get(layer, ()), step.labels) for layer in layers])
+        for name, step in zip(_names(steps), steps, strict=True)
     ]
     if not any(value is not None for line in series for value in line.values):
         return ""
