@@ -97,7 +97,7 @@ class OpenedRun:
         if model not in self._networks:
             choice = self.pipeline.models[model]
             with allowing(self.allow):
-                self._networks[model] = choice.model.load(choice.device, seed=self.pipeline.seed)
+                self._networks[model] = choice.load(self.pipeline.seed)
         return self._networks[model]
 
     def key(self) -> str:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
+
+import torch
 
 from interpret.code.imports import allowing
 from interpret.errors import InterpretError, StepError
@@ -34,6 +36,7 @@ from interpret.run.cache import caching_parts, find_result, follows, new_run, re
 from interpret.run.drawing import Drawing, reason
 from interpret.run.jobs import ShardJob, StepJob, find_executor
 from interpret.run.keys import Provenance
+from interpret.run.memory import batch_size_of, is_out_of_memory, with_half_batch
 from interpret.run.scheduling import Turns
 from interpret.run.store import RunFolder, StepFolder
 from interpret.run.summary import Run, Status, StepRun
@@ -166,7 +169,7 @@ class _Runner:
         for name in {step.model: None for step in self.pipeline.steps.values() if step.model not in networks}:
             choice = self.pipeline.models[name]
             with _error_context(f"It was found while the model {name!r} was loaded."):
-                networks[name] = choice.model.load(choice.device, seed=self.pipeline.seed)
+                networks[name] = choice.load(self.pipeline.seed)
         for step in self.pipeline.steps.values():
             with _error_context(f"It was found in the images of the step {step.name!r}."):
                 select_images(images[step.dataset], step)
@@ -207,14 +210,31 @@ class _Runner:
             with stopping(resumption(step.name, shards)), caching_parts(shards / "parts"):
                 status, files = self.perform(step)
         except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way; the others go on
-            self.failed(step, error)
-            return StepRun(step.name, "failed", perf_counter() - started, error=self.explain(step, error))
+            smaller = with_half_batch(step) if is_out_of_memory(error) else None
+            if smaller is None:
+                self.failed(step, error)
+                seconds = perf_counter() - started
+                return StepRun(step.name, "failed", seconds, error=self.explain(step, error))
         except BaseException as error:
             self.failed(step, error)
             self.note(StepRun(step.name, "interrupted", perf_counter() - started))
             raise
-        skipped = self.folder.step(step.name).skipped()
-        return StepRun(step.name, status, perf_counter() - started, files, skipped=skipped)
+        else:
+            skipped = self.folder.step(step.name).skipped()
+            return StepRun(step.name, status, perf_counter() - started, files, skipped=skipped)
+        return self.attempt(self.smaller(smaller))  # here, where nothing holds what the error held
+
+    def smaller(self, step: Step) -> Step:
+        """Go on as a run that began with smaller batches in a step."""
+        remark = f"The memory did not suffice. It goes on with batch_size {batch_size_of(step)}."
+        logger.warning("Step %s: %s", step.name, remark)
+        self.remarks.setdefault(step.name, []).append(remark)
+        self.pipeline = replace(self.pipeline, steps={**self.pipeline.steps, step.name: step})
+        known = self.origins
+        self.origins = Provenance(self.pipeline, self.registry, known.networks, known.images)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return step
 
     def missing_inputs(self, step: Step) -> str:
         """Why a step cannot run: the inputs that are not there."""

@@ -194,7 +194,7 @@ def open_work(task: Task) -> StepWork:
 def _open(task: Task) -> StepWork:
     pipeline, step = task.pipeline, task.pipeline.steps[task.step]
     choice = pipeline.models[step.model]
-    network = choice.model.load(choice.device, seed=pipeline.seed)
+    network = choice.load(pipeline.seed)
     images = pipeline.datasets[step.dataset].open()
     if facts(network, images) != task.facts:
         raise StepError(
