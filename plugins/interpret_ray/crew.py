@@ -21,13 +21,25 @@ from interpret.plugin import Job
 from interpret.run import packed
 from interpret_ray.board import Board
 from interpret_ray.cluster import Cluster, connect, ray_module
-from interpret_ray.executor import Ray
 from interpret_ray.worker import Worker
 
 EVERY = 0.1
 """Seconds after which users see how far the workers are."""
 
 Outcome: TypeAlias = Job | Exception
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked for: see the fields of the executor."""
+
+    workers: int | None
+    cpus: float
+    gpus: float | None
+    address: str
+    retries: int
+    start_seconds: float
+    shared_disk: bool | None
 
 
 @dataclass
@@ -55,22 +67,22 @@ class Hand:
     actor: Any
 
 
-_crews: dict[Ray, Crew] = {}
+_crews: dict[Options, Crew] = {}
 _opening = RLock()
 
 
-def crew_of(executor: Ray) -> Crew:
+def crew_of(options: Options) -> Crew:
     """The workers of an executor, which stay from step to step."""
     with _opening:
-        if executor not in _crews:
-            _crews[executor] = Crew(executor)
-        return _crews[executor]
+        if options not in _crews:
+            _crews[options] = Crew(options)
+        return _crews[options]
 
 
-def dismiss(executor: Ray) -> None:
+def dismiss(options: Options) -> None:
     """Let the workers of an executor go, and the Ray that was started for them."""
     with _opening:
-        if crew := _crews.pop(executor, None):
+        if crew := _crews.pop(options, None):
             crew.end()
 
 
@@ -78,14 +90,14 @@ class Crew:
     """The workers of one executor; one thread gives them jobs, whoever asks.
 
     Args:
-        executor: What was asked for.
+        options: What is asked for.
     """
 
-    def __init__(self, executor: Ray) -> None:
-        self.executor = executor
-        self.cluster: Cluster = connect(executor.address, executor.cpus * (executor.workers or 0))
-        self.gpus = min(self.cluster.gpus, 1) if executor.gpus is None else executor.gpus
-        self.size = executor.workers or self.cluster.room(executor.cpus, self.gpus)
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.cluster: Cluster = connect(options.address, options.cpus * (options.workers or 0))
+        self.gpus = min(self.cluster.gpus, 1) if options.gpus is None else options.gpus
+        self.size = options.workers or self.cluster.room(options.cpus, self.gpus)
         self.folder: Path | None = None
         self.board: Any = None
         self.numbers, self.lock, self.ended = count(), RLock(), Event()
@@ -163,9 +175,9 @@ class Crew:
         path, token = self.folder / ".work" / ".here", uuid4().hex
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, token.encode())
-        kind = ray_module().remote(Worker).options(num_cpus=self.executor.cpus, num_gpus=self.gpus)
+        kind = ray_module().remote(Worker).options(num_cpus=self.options.cpus, num_gpus=self.gpus)
         for _ in range(missing):
-            name, shared_disk = uuid4().hex, self.executor.shared_disk
+            name, shared_disk = uuid4().hex, self.options.shared_disk
             hand = Hand(name, kind.remote(name, self.board, self.folder, (path, token), shared_disk))
             self.starting[hand.actor.ready.remote()] = hand
 
@@ -197,7 +209,7 @@ class Crew:
         ray.kill(hand.actor, no_restart=True)
         ray.get(self.board.lose.remote(hand.name))
         order.lost += 1
-        if order.lost <= self.executor.retries:
+        if order.lost <= self.options.retries:
             order.job.note(f"A worker was lost at part {where}: {reason}")
             self.waiting.appendleft(order)
             self.since = monotonic()
@@ -205,8 +217,7 @@ class Crew:
         order.outcomes.put(
             StepError(
                 f"{order.lost} workers of Ray were lost one after the other at part {where}, the last one "
-                f"with: {reason}. If they run out of memory, give a smaller batch_size, or fewer workers with "
-                "more cpus each."
+                f"with: {reason}. If they run out of memory, give a smaller batch_size, or fewer workers."
             )
         )
 
@@ -223,11 +234,11 @@ class Crew:
         Raises:
             StepError: If none began in time.
         """
-        if monotonic() - self.since > self.executor.start_seconds:
-            asked = f"{self.executor.cpus:g} cores and {self.gpus:g} GPUs"
+        if monotonic() - self.since > self.options.start_seconds:
+            asked = f"{self.options.cpus:g} cores and {self.gpus:g} GPUs"
             have = f"{self.cluster.cpus:g} cores and {self.cluster.gpus:g} GPUs"
             raise StepError(
-                f"No worker began within {self.executor.start_seconds:g} seconds. Each asks for {asked}; the "
+                f"No worker began within {self.options.start_seconds:g} seconds. Each asks for {asked}; the "
                 f"cluster has {have}, and others may use them. Set cpus, gpus, or start_seconds of the "
                 "executor."
             )

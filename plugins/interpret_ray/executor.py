@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.plugin import Executor, Job
+from interpret_ray.crew import Options, crew_of, dismiss
 
 
 class Ray(Executor):
@@ -46,9 +47,7 @@ class Ray(Executor):
     @property
     def capacity(self) -> int:
         """As many jobs as there are workers."""
-        from interpret_ray.crew import crew_of  # noqa: PLC0415 - Ray takes seconds to import
-
-        return crew_of(self).size
+        return crew_of(self._options).size
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Run the jobs, and yield each when it is done.
@@ -56,12 +55,12 @@ class Ray(Executor):
         Raises:
             StepError: If Ray cannot be reached, no worker starts, or a job lost too many workers.
         """
-        from interpret_ray.crew import crew_of  # noqa: PLC0415
-
-        yield from crew_of(self).run(jobs)
+        yield from crew_of(self._options).run(jobs)
 
     def close(self) -> None:
         """Let the workers go."""
-        from interpret_ray.crew import dismiss  # noqa: PLC0415
+        dismiss(self._options)
 
-        dismiss(self)
+    @property
+    def _options(self) -> Options:
+        return Options(**self.model_dump())
