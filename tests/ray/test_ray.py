@@ -75,7 +75,7 @@ class Told(Progress):
         self.then(step, self.done[step])
 
 
-@pytest.mark.parametrize("shared_disk", [None, False])
+@pytest.mark.parametrize("shared_disk", [False, pytest.param(None, marks=pytest.mark.slow)])
 def test_the_bytes_are_those_of_one_process(shared_disk, expected, tmp_path):
     told = Told()
     run_pipeline(pipeline(), tmp_path, executor=Ray(workers=2, shared_disk=shared_disk), progress=told)
@@ -99,7 +99,7 @@ def workers() -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("step", ["mined", "covered"])
+@pytest.mark.parametrize("step", ["mined", pytest.param("covered", marks=pytest.mark.slow)])
 def test_a_worker_that_is_killed_costs_its_work_only(step, expected, tmp_path):
     """It is killed when something of the step is done; the reason stands in the manifest."""
     killed = []
@@ -117,6 +117,7 @@ def test_a_worker_that_is_killed_costs_its_work_only(step, expected, tmp_path):
     assert remarks[0].startswith("A worker was lost at part ")
 
 
+@pytest.mark.slow
 def test_a_job_that_loses_all_its_workers_ends_the_step(tmp_path):
     def kill(name: str, done: int) -> None:
         for process in workers():
@@ -128,6 +129,7 @@ def test_a_job_that_loses_all_its_workers_ends_the_step(tmp_path):
     assert stored(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_another_executor(expected, tmp_path):
     def stop(name: str, done: int) -> None:
         if name == "projected":
@@ -140,10 +142,12 @@ def test_a_stopped_run_goes_on_with_another_executor(expected, tmp_path):
     assert stored(tmp_path) == expected
 
 
+@pytest.mark.slow
 def test_it_keeps_the_promises_of_executors():
     check_executor(Ray(workers=2))
 
 
+@pytest.mark.slow
 def test_an_error_of_the_work_is_told_as_everywhere(tmp_path):
     text = pipeline()
     text["steps"] = {"covered": {**STEPS["covered"], "target": "no such class"}}
