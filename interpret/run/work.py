@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -186,9 +187,21 @@ def open_work(task: Task) -> StepWork:
     if found is None:
         _opened.clear()
         torch.set_num_threads(task.threads)
-        with allowing(task.allow), working_in(RunFolder(task.folder).work, anew=task.anew, alone=False):
+        work = working_in(RunFolder(task.folder).work, anew=task.anew, alone=False)
+        with allowing(task.allow), work, _told_already():
             found = _opened[task.name] = _open(task)
     return found
+
+
+@contextmanager
+def _told_already() -> Iterator[None]:
+    """While this lasts nothing is said that the process of the run has said when it opened the same."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _open(task: Task) -> StepWork:
