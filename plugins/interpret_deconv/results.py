@@ -14,9 +14,12 @@ from interpret.errors import UnknownNameError
 from interpret.images import InputSpec
 from interpret.records import Record
 from interpret.results import Result
-from interpret.wording import listed, percent, value
+from interpret.wording import counted, listed, percent, value
 from interpret_deconv.beyond import captions
 from interpret_topk.results import never_positive
+
+MUCH = 0.9
+"""The share of a projection's energy that is as good as all to the eye."""
 
 
 @dataclass(frozen=True)
@@ -140,24 +143,38 @@ class Projections(Result):
             "projections": value(sum(len(layer.unit) for layer in self.layers.values())),
             "rule": self.rule,
             "engine": self.engine,
-            **{f"stored of {name}": _stored(layer) for name, layer in self.layers.items() if layer.is_cut},
+            **self._stored(),
         }
 
     def warnings(self) -> tuple[str, ...]:
         """Units never positive, what was done at other nonlinearities than ReLUs, and what was cut off."""
         beyond = captions(self.nonlinearities)
         told = (f"At other nonlinearities than ReLUs: {beyond}",) if beyond else ()
-        cut = (
-            f"Of each projection of {name} only a part is stored: {_stored(layer)}."
-            for name, layer in self.layers.items()
-            if layer.is_cut
+        return (*super().warnings(), *never_positive(self.dead), *told, *self._much_cut())
+
+    def _stored(self) -> dict[str, str]:
+        """How many layers' projections are cut, and how much of their energy is kept."""
+        shares = [share for share in map(_kept, self.layers.values()) if share is not None]
+        if not shares:
+            return {}
+        energy = " to ".join(dict.fromkeys(map(percent, (min(shares), max(shares)))))
+        layers = f"{len(shares)} of {counted(len(self.layers), 'layer')}"
+        return {"stored": f"in part in {layers}: {energy} of the energy"}
+
+    def _much_cut(self) -> tuple[str, ...]:
+        """What to do about layers of which much is missing."""
+        kept = {name: _kept(layer) for name, layer in self.layers.items()}
+        little = [
+            f"{name} ({percent(share)})" for name, share in kept.items() if share is not None and share < MUCH
+        ]
+        if not little:
+            return ()
+        return (
+            f"Less than {percent(MUCH)} of the energy of projections is stored of {', '.join(little)}, "
+            "at the median: a larger max_mb keeps more.",
         )
-        return (*super().warnings(), *never_positive(self.dead), *told, *cut)
 
 
-def _stored(layer: LayerProjections) -> str:
-    """How many pixels of each projection are kept of those seen, and how much of its energy they hold."""
-    rows, columns = (layer.seen[:, 2:] - layer.seen[:, :2]).amax(0).tolist()
-    share = 1.0 if layer.kept is None else float(layer.kept.median())
-    kept = " x ".join(map(str, layer.size))
-    return f"{kept} of {rows} x {columns} pixels, with {percent(share)} of the energy at the median"
+def _kept(layer: LayerProjections) -> float | None:
+    """The share of the energy that is kept at the median; None where projections are whole."""
+    return float(layer.kept.median()) if layer.kept is not None and len(layer.kept) else None

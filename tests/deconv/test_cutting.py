@@ -209,10 +209,12 @@ def test_the_page_says_what_was_cut(made: SimpleNamespace, tmp_path: Path) -> No
     assert (
         "the 6 \N{MULTIPLICATION SIGN} 6 pixels that hold most of each projection, 83% of its energy" in said
     )
-    assert "stored of conv" not in made.projections(conv=layer).summary()
-    stored = "6 x 6 of 10 x 10 pixels, with 83.0 % of the energy at the median"
-    assert made.projections(conv=part).summary()["stored of conv"] == stored
-    assert any(stored in text for text in made.projections(conv=part).warnings())
+    whole, cut_off = made.projections(conv=layer), made.projections(conv=part, other=layer)
+    assert "stored" not in whole.summary()
+    assert cut_off.summary()["stored"] == "in part in 1 of 2 layers: 83.0 % of the energy"
+    assert "stored of conv (83.0 %)" in cut_off.warnings()[-1]
+    nearly = replace(part, kept=torch.full((8,), 0.95))
+    assert not any("max_mb" in text for text in made.projections(conv=nearly).warnings())
     file, _ = FeatureGrid().render(made.projections(conv=part), made.Squares(), tmp_path)
     assert file.exists()
 

@@ -280,6 +280,10 @@
       unit.quiet = !unit.values.length;
       return unit;
     }
+    named(photo) {
+      const [, name, category] = this.set.photos[photo] ?? [0, ""];
+      return `${category >= 0 ? this.category(category) : ""}\n${name}`.toLowerCase();
+    }
     category(index) { return this.set.categories[index] ?? `class ${index}`; }
     tools() {
       const choose = (label, name, options) => {
@@ -308,22 +312,26 @@
     linkOf(text) { return /^\d+$/.test(text) ? this.grid.querySelector(`[data-unit="${Number(text)}"] a`) : null; }
     chosen() {
       const { sort, only, text } = this.state;
-      const wanted = text.trim().toLowerCase();
+      const wanted = text.trim().toLowerCase(), digits = /^\d+$/.test(wanted);
+      const counts = new Map();
+      const count = (unit) => {
+        if (!counts.has(unit)) counts.set(unit, unit.photos.filter((photo) => this.named(photo).includes(wanted)).length);
+        return counts.get(unit);
+      };
       const fits = (unit) => {
         if (only === "alive" && unit.quiet) return false;
         if (only === "quiet" && !unit.quiet) return false;
         if (only === "pure" && !(unit.purity >= 0.7)) return false;
         if (!wanted) return true;
-        if (/^\d+$/.test(wanted)) return String(unit.number).startsWith(wanted);
-        return unit.categories.some(([category]) => this.category(category).toLowerCase().includes(wanted))
-          || unit.photos.some((photo) => this.set.photos[photo]?.[1].toLowerCase().includes(wanted));
+        return digits ? String(unit.number).startsWith(wanted) : count(unit) > 0;
       };
-      const order = { number: (unit) => unit.number, strength: (unit) => -(unit.strength ?? -Infinity), purity: (unit) => -(unit.purity ?? -1) }[sort];
+      const order = { number: (unit) => (wanted && !digits ? -count(unit) : unit.number), strength: (unit) => -(unit.strength ?? -Infinity), purity: (unit) => -(unit.purity ?? -1) }[sort];
       return this.units.filter(fits).sort((a, b) => order(a) - order(b) || a.number - b.number);
     }
     draw() {
       this.shown = this.chosen();
-      this.count.textContent = this.shown.length === this.units.length ? plural(this.units.length, "unit") : `${this.shown.length.toLocaleString("en-US")} of ${plural(this.units.length, "unit")}`;
+      const first = this.state.sort === "number" && this.shown.length > 1 && /\D/.test(this.state.text.trim()) ? ", those with most first" : "";
+      this.count.textContent = this.shown.length === this.units.length ? plural(this.units.length, "unit") : `${this.shown.length.toLocaleString("en-US")} of ${plural(this.units.length, "unit")}${first}`;
       this.watcher.disconnect();
       this.grid.replaceChildren(...this.shown.map((unit) => this.tile(unit)));
       if (!this.shown.length) this.grid.append(make("li", { class: "empty" }, "No unit fits. Clear the field, or show all units."));
