@@ -1,6 +1,6 @@
 """What merging costs at scale: shards of random exemplars, joined as the run of a pipeline joins them.
 
-``python tests/benchmarks/merging.py --shards 10000 --units 4000``: seconds, and how much memory it took. Shards
+``python tests/benchmarks/merging.py --shards 10000 --units 4000``: seconds, and what memory it took. Shards
 are made where a run reads them; reading is timed on a hundred that are stored.
 """
 
