@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 
 from interpret.files.checksums import checksum_of, is_intact, remove_checked, write_checked
 from interpret.files.contents import content_hashes, digest
-from interpret.files.folders import inside, is_inside, link_or_copy, user_path, write_atomically
-from interpret.files.reading import printable, read_file, read_text
+from interpret.files.folders import (
+    inside,
+    is_inside,
+    is_settled,
+    link_or_copy,
+    stamp,
+    user_path,
+    write_atomically,
+)
+from interpret.files.reading import open_file, printable, read_file, read_text
 from interpret.files.sealed import parse_json, read_sealed, write_sealed
 from interpret.moved import elsewhere
 
@@ -23,13 +31,16 @@ __all__ = [
     "inside",
     "is_inside",
     "is_intact",
+    "is_settled",
     "link_or_copy",
+    "open_file",
     "parse_json",
     "printable",
     "read_file",
     "read_sealed",
     "read_text",
     "remove_checked",
+    "stamp",
     "user_path",
     "write_atomically",
     "write_checked",

@@ -8,10 +8,12 @@ from interpret_datasets.animal_pose import AnimalPose
 from interpret_datasets.caltech import Caltech101, Caltech256
 from interpret_datasets.files import Files
 from interpret_datasets.folder import Folder
-from interpret_datasets.huggingface import HuggingFaceDataset
+from interpret_datasets.huggingface import Hf, HuggingFaceDataset
 from interpret_datasets.imagenet import Imagenet
 from interpret_datasets.imagenette import Imagenette
 from interpret_datasets.overlap import FindOverlap, Overlap, overlaps
+from interpret_datasets.shards.parquet import Parquet
+from interpret_datasets.shards.webdataset import WebDataset
 from interpret_datasets.voc import Voc2007, Voc2012
 
 __all__ = [
@@ -21,12 +23,15 @@ __all__ = [
     "Files",
     "FindOverlap",
     "Folder",
+    "Hf",
     "HuggingFaceDataset",
     "Imagenet",
     "Imagenette",
     "Overlap",
+    "Parquet",
     "Voc2007",
     "Voc2012",
+    "WebDataset",
     "overlaps",
     "register_datasets",
     "register_probes",
@@ -39,7 +44,7 @@ if not TYPE_CHECKING:  # or type checkers would believe any name
 
 @hookimpl
 def register_datasets() -> list[type[Dataset]]:
-    """A folder, files, a data set of Hugging Face, and the published data sets."""
+    """A folder, files, shards, tables, data sets of Hugging Face, and the published ones."""
     published: list[type[Dataset]] = [
         AnimalPose,
         Caltech101,
@@ -49,7 +54,7 @@ def register_datasets() -> list[type[Dataset]]:
         Voc2007,
         Voc2012,
     ]
-    return [Folder, Files, HuggingFaceDataset, *published]
+    return [Folder, Files, WebDataset, Parquet, HuggingFaceDataset, Hf, *published]
 
 
 @hookimpl

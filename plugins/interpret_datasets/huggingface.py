@@ -5,19 +5,33 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, field_validator
 
 from interpret.errors import DatasetError, InterpretError, PluginError, UnknownNameError, clause
-from interpret.files import content_hashes, digest, parse_json, printable, read_text, user_path
+from interpret.files import (
+    content_hashes,
+    digest,
+    parse_json,
+    printable,
+    read_sealed,
+    read_text,
+    user_path,
+    write_sealed,
+)
 from interpret.images import Columns, Images, Sample, open_bytes, open_image
 from interpret.plugin import Dataset
+from interpret.run import cache_dir, follows
 from interpret_datasets.folder import spread
+from interpret_datasets.shards.copies import local_copy
+from interpret_datasets.shards.places import as_texts
+from interpret_datasets.shards.urls import is_url
 
 SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"
 """What ``save_to_disk`` writes into the folder of one split, and of several."""
@@ -30,14 +44,16 @@ class HuggingFaceDataset(Dataset):
     """One split of a data set of Hugging Face, such as ``path: uoft-cs/cifar10`` or a folder of your own.
 
     The folder is what ``save_to_disk`` wrote, or holds parquet or arrow files, or pictures in folders of
-    classes. A name is looked up in the cache, then downloaded. The pictures are the first column of images
-    and the labels the first column of classes, whose names are the categories. Scripts that come with a data
-    set are never run.
+    classes; one behind a URL (``s3://…``) is copied first. A name is looked up in the cache, then downloaded.
+    The pictures are the first column of images and the labels the first column of classes, whose names are
+    the categories. Scripts that come with a data set are never run.
     """
 
     name: ClassVar[str] = "huggingface"
 
-    path: str = Field(description="The folder, or a name on the Hugging Face Hub: OWNER/NAME.", min_length=1)
+    path: str = Field(
+        description="The folder, its URL, or a name on the Hugging Face Hub: OWNER/NAME.", min_length=1
+    )
     split: str | None = Field(None, description="Such as train; none: the only one.")
     subset: str | None = Field(None, description="The configuration, where the data set has several.")
     revision: str | None = Field(None, description="Branch, tag or commit on the Hub.")
@@ -47,6 +63,8 @@ class HuggingFaceDataset(Dataset):
         None, ge=1, le=1_000_000_000, description="At most so many, taken at equal distances."
     )
 
+    _paths = field_validator("path", mode="before")(as_texts)
+
     def open(self) -> HuggingFaceImages:
         """The rows of the split; no picture is read.
 
@@ -54,7 +72,7 @@ class HuggingFaceDataset(Dataset):
             DatasetError: If it cannot be read or downloaded, or has no column of pictures.
             UnknownNameError: If it has no such split.
         """
-        folder = user_path(self.path)
+        folder = local_copy(self.path) if is_url(self.path) else user_path(self.path)
         found = self._read(folder if folder.is_dir() else None)
         split, rows = self._chosen(found)
         raw, columns = _raw(rows, self.image, self.label, self.path)
@@ -92,6 +110,12 @@ class HuggingFaceDataset(Dataset):
         return name, found[name]
 
 
+class Hf(HuggingFaceDataset):
+    """The same as ``huggingface``, under its short name."""
+
+    name: ClassVar[str] = "hf"
+
+
 class HuggingFaceImages(Images):
     """Rows of a split; safe to read from several threads.
 
@@ -108,7 +132,7 @@ class HuggingFaceImages(Images):
     ) -> None:
         self.rows, self.columns, self.places, self.roots = rows, columns, places, roots
         self.categories = tuple(map(printable, columns.categories))
-        self._ids = [f"{printable(split)}/{place}" for place in places]
+        self._split, self._ids = split, [f"{printable(split)}/{place}" for place in places]
         labels = columns.labels(len(rows))
         self._labels = [_whole(labels[place], place, columns) for place in places]
 
@@ -131,18 +155,40 @@ class HuggingFaceImages(Images):
         return Sample(self._ids[index], open_image(self._inside(path, name)), self._labels[index])
 
     def fingerprint(self) -> str:
-        """A hash of every row's id, label and the file of its picture."""
-        hashes = (self._hash(index) for index in range(len(self)))
-        return digest("huggingface", *self.categories, *zip(self._ids, self._labels, hashes, strict=True))
+        """A hash of every row's id, label and the file of its picture.
 
-    def _hash(self, index: int) -> str:
+        A run remembers it by what the files of the data set hold, unless pictures lie outside of these.
+        """
+        found = content_hashes(str(file["filename"]) for file in self.rows.cache_files)
+        if not found or None in found:
+            return self._fingerprint()[0]
+        taken = hashlib.sha256(np.asarray(self.places, np.int64).tobytes()).hexdigest()
+        about = digest(*found, self.columns.picture, self.columns.label, *self.categories, self._split, taken)
+        stored = cache_dir("fingerprints", HuggingFaceImages) / f"{about}.json"
+        with suppress(InterpretError):
+            if isinstance(known := read_sealed(stored).get("fingerprint"), str):
+                return known
+        fingerprint, whole = self._fingerprint()
+        if whole and not follows():
+            with suppress(InterpretError, OSError):  # where it cannot be stored, it is made again
+                write_sealed(stored, {"fingerprint": fingerprint})
+        return fingerprint
+
+    def _fingerprint(self) -> tuple[str, bool]:
+        """The hash, and whether all it is made of lies in the rows."""
+        hashes = [self._hash(index) for index in range(len(self))]
+        parts = zip(self._ids, self._labels, (found for found, _ in hashes), strict=True)
+        return digest("huggingface", *self.categories, *parts), all(inside for _, inside in hashes)
+
+    def _hash(self, index: int) -> tuple[str, bool]:
+        """The hash of a picture, and whether its file lies in the row."""
         try:
             content, path = self._file(index)
             if content is not None:
-                return hashlib.sha256(content).hexdigest()
-            return content_hashes([self._inside(path, path)])[0] or digest(path)
+                return hashlib.sha256(content).hexdigest(), True
+            return content_hashes([self._inside(path, path)])[0] or digest(path), False
         except DatasetError as error:  # it says so when it is asked for
-            return digest(error)
+            return digest(error), False
 
     def _file(self, index: int) -> tuple[bytes | None, str]:
         """The bytes of a picture's file, or its path."""

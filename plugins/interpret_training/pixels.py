@@ -96,8 +96,13 @@ def read_pixels(
     Raises:
         DatasetError: If a label is missing or no output has it, or an image cannot be read or is a tensor.
     """
-    labels = check_labels(images, classes, categories, several=several)
     size = spec.uncropped
+    lost = _lost(images, size) if on_error == "skip" else {}
+    rest = torch.tensor([index for index in range(len(images)) if index not in lost], dtype=torch.int64)
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    if len(rest):
+        known = images.subset(rest.tolist()) if lost else images
+        labels[rest] = check_labels(known, classes, categories, several=several)
     room = len(images) * prod(size.shape)
     if (room > MEMORY or not hold) and on_error == "raise":
         return Pixels(images, size, torch.arange(len(images)), labels, None)
@@ -171,6 +176,17 @@ def _check_classes(labels: Int[Tensor, " n"], categories: Sequence[str]) -> None
             f"The category {empty[0]!r} has no images ({len(empty)} of {len(categories)} have none). "
             "Add photographs of it, or leave the category out (folder: classes)."
         )
+
+
+def _lost(images: Images, spec: InputSpec) -> dict[int, str]:
+    """Images that have no label and cannot be read, as what a shard that is cut short has lost."""
+    found: dict[int, str] = {}
+    for index in (index for index, label in enumerate(images.labels) if label is None):
+        error = _try(images, index, spec)
+        if not isinstance(error, DatasetError):
+            break  # its label is missing indeed
+        found[index] = str(error)
+    return found
 
 
 def _read_all(

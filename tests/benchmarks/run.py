@@ -13,6 +13,7 @@ import mining
 import occlusion
 import pages
 import projections
+import reading
 import transfer
 from table import Row
 
@@ -23,6 +24,7 @@ PARTS = {
     "invariance": invariance,
     "transfer": transfer,
     "pages": pages,
+    "reading": reading,
 }
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import datasets
+import fsspec
 import huggingface_hub
 import numpy as np
 import pyarrow
@@ -20,6 +21,8 @@ from interpret.cli.shell import call
 from interpret.errors import DatasetError, PluginError, UnknownNameError
 from interpret.images import Columns, as_images
 from interpret.testing import small_network
+from interpret_datasets.huggingface import HuggingFaceImages
+from interpret_datasets.shards.copies import local_copy
 from interpret_topk import mine
 
 COUNT = 6
@@ -341,3 +344,56 @@ def test_mappings_of_paths_have_these_as_ids(tmp_path):
 def test_what_is_no_picture_is_said(items, message):
     with pytest.raises(DatasetError, match=message):
         as_images(items)[0]
+
+
+def test_hf_is_its_short_name(tmp_path):
+    rows().save_to_disk(tmp_path / "set")
+    images = interpret.load_dataset("hf", path=str(tmp_path / "set"))
+    assert (list(images.labels), images.categories) == ([0, 1, 0, 1, 0, 1], ("cat", "dog"))
+    assert images.fingerprint() == load(tmp_path / "set").fingerprint()
+
+
+@pytest.fixture
+def bucket():
+    system = fsspec.filesystem("memory")
+    yield system
+    system.store.clear()
+    local_copy.cache_clear()
+
+
+def test_a_saved_data_set_and_a_folder_of_parquet_are_read_by_url(tmp_path, bucket):
+    datasets.DatasetDict(train=rows(), test=rows().select([1, 2])).save_to_disk(tmp_path / "set")
+    (tmp_path / "pq").mkdir()
+    rows().to_parquet(tmp_path / "pq" / "train.parquet")
+    bucket.put(str(tmp_path / "set"), "/bucket/", recursive=True)
+    bucket.put(str(tmp_path / "pq"), "/bucket/", recursive=True)
+    images = load("memory://bucket/set", split="test")
+    assert (list(images.ids), shades(images)) == (["test/0", "test/1"], [40, 80])
+    assert shades(load("memory://bucket/pq")) == [0, 40, 80, 120, 160, 200]
+    with pytest.raises(DatasetError, match="There is no folder memory://bucket/none"):
+        load("memory://bucket/none")
+
+
+def test_what_is_behind_a_url_leads_nowhere_else(tmp_path, bucket):
+    rows().save_to_disk(tmp_path / "set")
+    state = json.loads((tmp_path / "set" / "state.json").read_text())
+    state["_data_files"][0]["filename"] = "../../evil.arrow"
+    (tmp_path / "set" / "state.json").write_text(json.dumps(state))
+    bucket.put(str(tmp_path / "set"), "/bucket/", recursive=True)
+    with pytest.raises(DatasetError, match="lies outside of it"):
+        load("memory://bucket/set")
+
+
+def test_a_run_remembers_the_fingerprint(tmp_path, monkeypatch):
+    rows().save_to_disk(tmp_path / "set")
+    known = load(tmp_path / "set").fingerprint()
+    hashed = []
+    original = HuggingFaceImages._hash
+    monkeypatch.setattr(
+        HuggingFaceImages, "_hash", lambda images, index: hashed.append(index) or original(images, index)
+    )
+    assert load(tmp_path / "set").fingerprint() == known
+    assert not hashed
+    rows(kind=[0] * COUNT).save_to_disk(tmp_path / "set")
+    assert load(tmp_path / "set").fingerprint() != known
+    assert hashed

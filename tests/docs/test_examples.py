@@ -6,8 +6,11 @@ import re
 from collections import OrderedDict
 from pathlib import Path
 
+import datasets
 import pytest
 import torch
+import webdataset
+import yaml
 
 import interpret
 from interpret.pipeline import read_pipeline
@@ -112,3 +115,36 @@ def test_every_plugin_has_a_page():
     folders = [*ROOT.glob("plugins/interpret_*"), *ROOT.glob("model_zoo/interpret_*")]
     pages = {page.stem for page in ROOT.glob("docs/plugins/*.md")}
     assert {folder.name.removeprefix("interpret_") for folder in folders} == pages
+
+
+def make_shards(folder):
+    """Pictures at the paths that the page on datasets names."""
+    scenes = interpret.load_dataset("scenes", split="val", limit=8)
+    (folder / "shards").mkdir()
+    for number in range(13):
+        with webdataset.TarWriter(str(folder / f"shards/train-{number:03d}.tar")) as writer:
+            writer.write({"__key__": "one", "png": scenes[number % 8].image, "cls": number % 3})
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=[*scenes.categories])}
+    )
+    content = {"image": [sample.image for sample in scenes], "label": list(scenes.labels)}
+    rows = datasets.Dataset.from_dict(content, features=features)
+    rows.to_parquet(folder / "data" / "train-00000-of-00001.parquet")
+    datasets.DatasetDict(train=rows, test=rows).save_to_disk(folder / "saved-by-datasets")
+
+
+def test_pipelines_over_shards_run_as_the_page_has_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    make_shards(tmp_path)
+    counts = {}
+    for _, text in blocks(ROOT / "docs" / "plugins" / "datasets.md", "yaml"):
+        asked = yaml.safe_load(text)
+        ((_, dataset),) = asked["datasets"].items()
+        if dataset["name"] in {"webdataset", "parquet", "hf"}:
+            asked["steps"]["strongest"]["layers"] = ["layer1"]
+            run = interpret.run_pipeline(asked, tmp_path / dataset["name"])
+            found = interpret.load_result(run.folder / "strongest")["layer1"]
+            counts[dataset["name"]] = len({int(place) for place in found.image.flatten()})
+    assert counts.keys() == {"webdataset", "parquet", "hf"}
+    assert all(count > 4 for count in counts.values())

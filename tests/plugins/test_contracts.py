@@ -30,6 +30,7 @@ from interpret.testing import (
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from benchmark_fixtures import make_caltech101, make_caltech256, make_imagenet, make_imagenette
 from labelled_fixtures import make_animals, make_voc
+from shard_fixtures import members, png, write_tar
 
 REGISTRY = registry()
 
@@ -180,6 +181,16 @@ def photographs(folder: Path) -> None:
         sample.image.save(folder / f"{index}.png")  # type: ignore[union-attr]
 
 
+def shard(folder: Path) -> None:
+    write_tar(folder / "shard.tar", members(5))
+
+
+def table(folder: Path) -> None:
+    from pyarrow import parquet, table  # noqa: PLC0415 - takes time
+
+    parquet.write_table(table({"image": [png(index) for index in range(5)]}), folder / "table.parquet")
+
+
 def rows(folder: Path) -> None:
     from datasets import Dataset  # noqa: PLC0415 - takes time
 
@@ -193,11 +204,14 @@ FILES: dict[str, Callable[[Path], object]] = {
     "caltech256": make_caltech256,
     "files": photographs,
     "folder": photographs,
+    "hf": rows,
     "huggingface": rows,
     "imagenet": make_imagenet,
     "imagenette": make_imagenette,
+    "parquet": table,
     "voc2007": partial(make_voc, year="2007"),
     "voc2012": make_voc,
+    "webdataset": shard,
 }
 """What writes the files of each dataset that reads some into the folder that it is given."""
 

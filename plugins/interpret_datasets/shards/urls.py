@@ -1,0 +1,112 @@
+"""File systems behind URLs: those of fsspec, asked for one range of bytes at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from interpret.errors import DatasetError, InterpretError, PluginError, clause
+from interpret.files import printable
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_CHAINED = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*::")
+
+BLOCK = 1 << 22
+"""Bytes that are fetched at a time where a file is read from its beginning to its end."""
+
+
+def is_url(path: str) -> bool:
+    """Whether a path names a file system of fsspec: ``s3://…``."""
+    return bool(_SCHEME.match(path) or _CHAINED.match(path))
+
+
+def shown(path: str) -> str:
+    """A path or URL in a message, without the password or the signature that it may hold."""
+    if not is_url(path):
+        return printable(path)
+    scheme, _, rest = path.partition("://")
+    host, slash, inner = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return printable(f"{scheme}://{host.rpartition('@')[2]}{slash}{inner}")
+
+
+def path_of(url: str) -> str:
+    """The path in a URL, without what is asked of it or signed."""
+    return re.split(r"[?#]", url.partition("://")[2], maxsplit=1)[0]
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path there; made anew in each process.
+
+    Raises:
+        DatasetError: If there is no such file system.
+        PluginError: If the package that reads it is not installed.
+    """
+    if "::" in url:
+        raise DatasetError(
+            f"{printable(url)} chains file systems, some of which write copies. Give the URL of the file "
+            "itself, or copy the files and give their folder."
+        )
+    fsspec = library("fsspec", "URLs")
+    try:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise PluginError(f"{shown(url)} cannot be read: {clause(error)}.") from error
+    except Exception as error:  # what file systems raise has no common type
+        raise DatasetError(f"{shown(url)} cannot be read: {_reason(error)}.") from error
+    return found
+
+
+def library(name: str, what: str) -> Any:
+    """A package of the extra ``data``; only its users should wait for its import.
+
+    Raises:
+        PluginError: If it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise PluginError(
+            f"{what} need the package {name.partition('.')[0]}, which cannot be imported: {clause(error)}. "
+            "Install it: pip install 'interpret-cnn[data]'."
+        ) from error
+
+
+@contextmanager
+def understood(path: str) -> Iterator[None]:
+    """What file systems and their libraries raise over a file, as an error that names it."""
+    try:
+        yield
+    except InterpretError:
+        raise
+    except FileNotFoundError as error:
+        if (cause := _connection(error)) is not None:
+            raise DatasetError(f"{shown(path)} cannot be read: {_reason(cause)}.") from cause
+        raise DatasetError(f"There is no file {shown(path)}. Check its path.") from error
+    except Exception as error:
+        raise DatasetError(f"{shown(path)} cannot be read: {_reason(error)}.") from error
+
+
+def _connection(error: FileNotFoundError) -> BaseException | None:
+    """What went wrong where fsspec says of any failure of HTTP that there is no file."""
+    cause = error.__cause__
+    failed = type(cause).__module__.startswith("aiohttp") and getattr(cause, "status", 0) not in {404, 410}
+    return cause if failed else None
+
+
+def is_of_content(error: DatasetError) -> bool:
+    """Whether what a file holds is at fault, today and tomorrow, and not what it is read by."""
+    cause = error.__cause__
+    return cause is None or type(cause).__module__.startswith("pyarrow") or _is_bare(cause)
+
+
+def _is_bare(cause: BaseException) -> bool:
+    """An error of Arrow about content that is damaged: the system's have a number."""
+    return type(cause) is OSError and cause.errno is None
+
+
+def _reason(error: BaseException) -> str:
+    line = " ".join(str(getattr(error, "strerror", None) or error).split()) or "no reason given"
+    return f"{type(error).__name__}: {clause(printable(line)):.300}"
