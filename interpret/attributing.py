@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial, wraps
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -22,7 +22,7 @@ from interpret.network.batching import batches
 from interpret.network.entry import require_network
 from interpret.network.network import Network
 from interpret.plugin.interfaces import Probe
-from interpret.run.cache import cached_pieces
+from interpret.run.pieces import cached_pieces
 from interpret.targets import (
     Target,
     Targets,
@@ -89,6 +89,8 @@ class ClassAttribution(Probe):
         ...         score = targets.pick(network.as_module()(x)).sum()
         ...         return torch.autograd.grad(score, x)[0]
     """
+
+    in_pieces: ClassVar[bool] = True
 
     target: Target = Field(
         None,

@@ -63,7 +63,7 @@ def stopping(describe: Callable[[], str]) -> Iterator[None]:
         _words.append(describe())
         raise
     finally:
-        _describe.pop()
+        _describe.remove(describe)
 
 
 @contextmanager

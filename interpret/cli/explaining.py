@@ -88,9 +88,10 @@ def explaining_pipeline(
     given = {} if model.weights is None else {"weights": model.weights}
     parameters = with_parameters(found, {**model.parameters, **given})
     some = {"images": list(photographs.places)} if photographs.unreadable else {}
+    how = {"device": model.device, "precision": model.precision}
     return {
         "version": 1,
-        "models": {"net": {"name": found.name, **parameters, "device": model.device}},
+        "models": {"net": {"name": found.name, **parameters, **how}},
         "datasets": {PHOTOGRAPHS: {"name": DATASET, "paths": list(photographs.paths)}},
         "steps": {name: {**step, **some} for name, step in steps.items() if step["probe"] in registry.probes},
     }

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from interpret.files.checksums import checksum_of, is_intact, remove_checked, write_checked
 from interpret.files.contents import content_hashes, digest
-from interpret.files.folders import is_inside, is_settled, link_or_copy, stamp, user_path, write_atomically
+from interpret.files.folders import (
+    inside,
+    is_inside,
+    is_settled,
+    link_or_copy,
+    stamp,
+    user_path,
+    write_atomically,
+)
 from interpret.files.reading import open_file, printable, read_file, read_text
 from interpret.files.sealed import parse_json, read_sealed, write_sealed
 from interpret.moved import elsewhere
@@ -20,6 +28,7 @@ __all__ = [
     "checksum_of",
     "content_hashes",
     "digest",
+    "inside",
     "is_inside",
     "is_intact",
     "is_settled",

@@ -35,6 +35,7 @@ from interpret.network.layerchoices import LayerChoice, choose_layers
 from interpret.network.layouts import LayoutChoice, copied, require_layouts
 from interpret.network.map_graph import with_maps
 from interpret.network.passes import Findings, first_pass, noise_images
+from interpret.network.precision import Precision, reduced, require_precision, widen, widened
 from interpret.network.recording import Call, record
 from interpret.network.summarizing import network_text, summarize
 from interpret.network.summary import Summary
@@ -62,6 +63,8 @@ class Network:
         layouts: How layers are maps, where that cannot be found; see ``wrap``.
         check: Whether to test on first use what is assumed of it.
         output_kind: What the numbers of its outputs are; None: found out on first use.
+        precision: What forward passes multiply. What follows a signal or a change through the network
+            (`graph`), and gradients, keep the type of the weights.
 
     Raises:
         ModelError: If the module has no layers to see (TorchScript, programs of torch.export).
@@ -78,6 +81,7 @@ class Network:
         layouts: Mapping[str, LayoutChoice] | None = None,
         check: bool = True,
         output_kind: OutputKind | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.module = unwrapped(module)
         require_visible(self.module)
@@ -85,7 +89,7 @@ class Network:
         self.categories = tuple(categories)
         self.aliases = dict(aliases or {})
         self.output, self.layouts, self.check = output, require_layouts(layouts), check
-        self._output_kind = output_kind
+        self._output_kind, self.precision = output_kind, require_precision(precision)
         self._lock, self._current = RLock(), Known(self.module)
 
     def __repr__(self) -> str:
@@ -174,7 +178,18 @@ class Network:
             layouts=self.layouts,
             check=self.check,
             output_kind=self._output_kind,
+            precision=self.precision,
         )
+
+    def in_precision(self, precision: Precision) -> Network:
+        """The same network, whose forward passes multiply numbers of so many bits.
+
+        Example:
+            >>> network.in_precision("bfloat16").record(x, ["features.12"])
+        """
+        found = self.of(self.module)
+        found.precision = require_precision(precision)
+        return found
 
     def layer(self, name: str) -> str:
         """The name in ``layers`` that a name or alias stands for; ``layer@token``: a token without a place.
@@ -303,7 +318,7 @@ class Network:
             ModelError: If it is not known what of the things the module returns is its output.
         """
         returned, values = self._pass(x, layers, whole=True)
-        return require_rows(pick_output(returned, self.output), len(x)), values
+        return require_rows(widen(pick_output(returned, self.output), self.dtype), len(x)), values
 
     def record(
         self,
@@ -335,8 +350,9 @@ class Network:
     ) -> tuple[Any, dict[str, T]]:
         known, shape = self._known(), image_shape(x)
         findings = self._findings(known, None if taps else shape)
-        wanted = self._views(known, findings, shape).taps(taps, images=len(x), raw=raw)
-        with known.running(findings, self.device) as module:
+        wide = {name: widened(tap, self.dtype) for name, tap in taps.items()}
+        wanted = self._views(known, findings, shape).taps(wide, images=len(x), raw=raw)
+        with known.running(findings, self.device) as module, reduced(self.precision, self.device):
             try:
                 placed = self.to_device(x)
                 given = placed.clone() if placed is x and findings.writes_input else placed
@@ -420,4 +436,5 @@ class Network:
         """
         output = ("" if self.output is None else output_text(self.output)) + (self._output_kind or "")
         output += f"{self.input.shown_channels or ''}{'squash' * self.input.squash}{self.layouts or ''}"
+        output += "" if self.precision == "float32" else self.precision
         return state_hash(self.module, f"{self.module!r}{self.input}{self.categories}{output}")

@@ -17,6 +17,7 @@ from interpret.modules.outputs import (
 from interpret.modules.wrappers import require_module
 from interpret.network.layouts import LayoutChoice
 from interpret.network.network import Network
+from interpret.network.precision import Precision
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
@@ -39,6 +40,7 @@ def wrap(
     check: bool = True,
     output_kind: OutputKind | None = None,
     shown_channels: Sequence[int] | None = None,
+    precision: Precision = "float32",
 ) -> Network:
     """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
 
@@ -71,6 +73,7 @@ def wrap(
             Default: found out on first use; the only logit of a network is a value.
         shown_channels: Which channels figures show: one, in grey, or three, as red, green and blue. Default:
             all of one or three, the first three of more, the first of two.
+        precision: What forward passes multiply: float32, bfloat16 or float16; see `Network.in_precision`.
 
     Raises:
         ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
@@ -89,5 +92,13 @@ def wrap(
     )
     names, further = as_categories(categories), as_aliases(aliases)
     return Network(
-        module, spec, names, further, output, layouts=layouts, check=check, output_kind=output_kind
+        module,
+        spec,
+        names,
+        further,
+        output,
+        layouts=layouts,
+        check=check,
+        output_kind=output_kind,
+        precision=precision,
     )

@@ -6,7 +6,7 @@ checked from the annotations of probes and renderers, so nothing is loaded befor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from re import fullmatch
@@ -15,6 +15,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from interpret.errors import InterpretError, suggest
+from interpret.network.precision import Precision
 from interpret.pipeline.schema import MAX_NAME, NAME, VERSION
 from interpret.pipeline.steps import NetworkChoice, Pipeline, Step
 from interpret.pipeline.yamltext import Spot, YamlText
@@ -156,11 +157,18 @@ class _Checker:
         values = self.in_full(spot, given) if isinstance(given, str) else self.mapping(spot, given)
         if values is None:
             return NetworkChoice(None)  # type: ignore[arg-type]
-        device = values.get("device", "auto")
-        if device not in get_args(Device):
-            choices = ", ".join(get_args(Device))
-            self.report((*spot, "device"), f"device must be one of {choices}. Got {_shown(device)}.")
-        return NetworkChoice(self.plugin("model", spot, values), device)
+        device = self.one_of(spot, values, "device", get_args(Device), "auto")
+        precision = self.one_of(spot, values, "precision", get_args(Precision), "float32")
+        return NetworkChoice(self.plugin("model", spot, values), device, precision)
+
+    def one_of(
+        self, spot: Spot, values: Mapping[str, Any], key: str, choices: Sequence[str], default: str
+    ) -> Any:
+        """What is chosen of a few words."""
+        found = values.get(key, default)
+        if found not in choices:
+            self.report((*spot, key), f"{key} must be one of {', '.join(choices)}. Got {_shown(found)}.")
+        return found
 
     def in_full(self, spot: Spot, text: str) -> dict[str, Any] | None:
         """A model that is written in short, ``torchvision:resnet18``; None if it cannot be understood."""

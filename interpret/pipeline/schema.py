@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from interpret.network.precision import Precision
 from interpret.plugin.discovery import Registry
 from interpret.plugin.interfaces import Device, Plugin, Probe, probe_inputs, probe_output, renderer_input
 from interpret.plugin.values import MAX_INTEGER
@@ -76,7 +77,15 @@ def _schema(
 
 
 def _device() -> dict[str, Any]:
-    return {"device": {"enum": list(get_args(Device)), "default": "auto", "description": "Where it runs."}}
+    precision = {
+        "enum": list(get_args(Precision)),
+        "default": "float32",
+        "description": "What forward passes multiply; fewer bits are faster on cards made for them.",
+    }
+    return {
+        "device": {"enum": list(get_args(Device)), "default": "auto", "description": "Where it runs."},
+        "precision": precision,
+    }
 
 
 def _step_keys(cls: type[Probe], registry: Registry) -> dict[str, Any]:

@@ -7,16 +7,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interpret.code.imports import ImportPath
+from interpret.network.network import Network
+from interpret.network.precision import Precision
 from interpret.pipeline.schema import VERSION
 from interpret.plugin.interfaces import Dataset, Device, Model, Plugin, Probe, Renderer
 
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """A model of a pipeline and the device it runs on."""
+    """A model of a pipeline, the device it runs on, and what its forward passes multiply."""
 
     model: Model
     device: Device = "auto"
+    precision: Precision = "float32"
+
+    def load(self, seed: int) -> Network:
+        """The network, built, loaded and in eval mode.
+
+        Args:
+            seed: Start of the random numbers of weights that are not loaded.
+        """
+        network = self.model.load(self.device, seed=seed)
+        return network if self.precision == "float32" else network.in_precision(self.precision)
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,8 @@ class Pipeline:
     def resolved(self) -> dict[str, Any]:
         """The pipeline as it would be written with every default spelled out."""
         models = {
-            key: {"device": choice.device, **written(choice.model)} for key, choice in self.models.items()
+            key: {"device": choice.device, "precision": choice.precision, **written(choice.model)}
+            for key, choice in self.models.items()
         }
         datasets = {key: written(dataset) for key, dataset in self.datasets.items()}
         steps = {key: _written_step(step) for key, step in self.steps.items()}

@@ -218,6 +218,13 @@ class Probe(Plugin):
     collective: ClassVar[bool] = False
     """Whether the processes that ``torchrun`` starts do its work together."""
 
+    in_pieces: ClassVar[bool] = False
+    """Whether its long work is stored in pieces, so that the processes of an executor can do it together.
+
+    All of them call ``run``, and each piece (`interpret.run.cached_pieces`, `cached_parts`, `share_out`) is
+    computed by one of them.
+    """
+
     @abstractmethod
     def run(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
         """Answer the question."""
@@ -302,9 +309,20 @@ class Executor(Plugin):
         if "map" in vars(cls) and "run" not in vars(cls):
             cls.run = _run_by_map  # type: ignore[assignment,method-assign]
 
+    side_by_side: ClassVar[bool] = False
+    """Whether `run` may be called by several threads at once, for steps that do not need each other."""
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs it runs at the same time."""
+        return 1
+
     @abstractmethod
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Run every job once, in any order, and yield each when it is done; what a job raises is raised."""
+
+    def close(self) -> None:
+        """A run has ended: let go of what was held from one step to the next."""
 
 
 def _run_by_map(executor: Executor, jobs: Sequence[Job]) -> Iterator[Job]:

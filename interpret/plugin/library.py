@@ -15,6 +15,7 @@ from interpret.errors import InterpretError, ModelError
 from interpret.files.folders import user_path
 from interpret.images.dataset import Images
 from interpret.network.network import Network
+from interpret.network.precision import Precision
 from interpret.plugin.discovery import registry
 from interpret.plugin.flaws import Kind
 from interpret.plugin.interfaces import Dataset, Device, Model, Probe, Renderer
@@ -25,7 +26,9 @@ from interpret.results import Result
 T = TypeVar("T")
 
 
-def load_model(name: str, *, device: Device = "auto", **parameters: Any) -> Network:
+def load_model(
+    name: str, *, device: Device = "auto", precision: Precision = "float32", **parameters: Any
+) -> Network:
     """A model by name, built, loaded and in eval mode.
 
     Args:
@@ -33,6 +36,7 @@ def load_model(name: str, *, device: Device = "auto", **parameters: Any) -> Netw
             telling parameter: ``"zfnet:scenes"``, ``"torchvision:resnet18"``. ``"package.nets:Net"`` is a
             class of your own, or a function that is annotated to return one; it is imported and called.
         device: Where it computes; ``auto`` is an accelerator where there is one.
+        precision: What its forward passes multiply; see `Network.in_precision`.
         **parameters: The model's own; ``interpret describe NAME`` shows them.
 
     Raises:
@@ -51,7 +55,8 @@ def load_model(name: str, *, device: Device = "auto", **parameters: Any) -> Netw
     found = read_model_name(name, registry().models)
     with allowing([found.module] if found.module else []):  # who calls this has chosen what is imported
         model: Model = _load("model", found.name, with_parameters(found, parameters))
-        return model.load(device)
+        network = model.load(device)
+        return network if precision == "float32" else network.in_precision(precision)
 
 
 def load_dataset(name: str, **parameters: Any) -> Images:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 SHARD_IMAGES = 256
@@ -33,12 +34,22 @@ class Job(Protocol):
     def shard(self) -> range:
         """The places of its images among those of the step."""
 
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+
     def run(self, tell: Callable[[int], None] | None = None) -> None:
         """Compute the shard and store it.
 
         Args:
             tell: Is called with how many more images are done, after each batch; default: ``advance``.
         """
+
+    def at(self, folder: Path) -> Job:
+        """The same job for a machine on which the run folder, or what stands for it, is elsewhere."""
+
+    def note(self, remark: str) -> None:
+        """Keep a remark on how it went, as why it was computed again, in log and manifest."""
 
     def advance(self, images: int) -> None:
         """Let users see that so many more images are done; for the process that runs the pipeline."""

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from time import perf_counter, sleep
+from time import sleep
 from types import FunctionType
 from typing import TypeVar, cast
+from uuid import uuid4
 
 from interpret import results
 from interpret.code.dependencies import code_version
@@ -27,11 +28,8 @@ from interpret.errors import InterpretError
 from interpret.files.checksums import SUFFIX
 from interpret.files.contents import digest, remembering
 from interpret.files.folders import write_atomically
-from interpret.progress import Listener, PartListener, listener, listening
 from interpret.results import Result, result_digest
-
-PIECE_SECONDS = 3.0
-"""Seconds of work after which `cached_pieces` stores what is done."""
+from interpret.run.sharing import claimed, locked, shared
 
 R = TypeVar("R", bound=Result)
 K = TypeVar("K", bound=Result)
@@ -41,6 +39,12 @@ logger = logging.getLogger(__name__)
 def processes() -> int:
     """How many processes ``torchrun`` has started to share the work; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def new_run() -> str:
+    """What tells this run from all others; the same in the processes that one start of ``torchrun`` made."""
+    names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_PORT")
+    return " ".join(os.environ.get(name, "") for name in names) if processes() > 1 else uuid4().hex
 
 
 def follows() -> bool:
@@ -54,13 +58,13 @@ class _CacheRoot:
 
     Attributes:
         folder: Where its folders are.
-        anew: Whether each is emptied when it is first asked for.
+        anew: What tells this run from others where each is emptied when it is first asked for; else empty.
         opened: The names of the folders that were asked for.
         asked: The folders, each time they were asked for.
     """
 
     folder: Path
-    anew: bool = False
+    anew: str = ""
     opened: set[str] = field(default_factory=set)
     asked: list[Path] = field(default_factory=list)
 
@@ -83,17 +87,21 @@ class _CacheRoot:
         return (self.folder / name if follows() else self.open(name)) / "hashes.json"
 
     def empty(self, path: Path) -> None:
-        """Forget what is in a folder; further processes of ``torchrun`` wait until the first one has."""
-        note, this_run = path.with_name(f".{path.name}.emptied"), _torchrun().encode()
-        if follows():
-            while not (note.is_file() and note.read_bytes() == this_run):
-                sleep(0.05)
-            return
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        if processes() > 1:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(note, this_run)
+        """Forget what was in a folder before this run: its first process does, others wait until it has."""
+        note = path.with_name(f".{path.name}.emptied")
+        while follows() and not self.emptied(note):
+            sleep(0.05)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / ".lock"):
+            if self.emptied(note):
+                return
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            write_atomically(note, self.anew.encode())
+
+    def emptied(self, note: Path) -> bool:
+        """Whether this run has emptied a folder."""
+        return note.is_file() and note.read_bytes() == self.anew.encode()
 
 
 _cache_root: ContextVar[_CacheRoot | None] = ContextVar("cache_root", default=None)
@@ -101,12 +109,14 @@ _parts: ContextVar[Path | None] = ContextVar("parts", default=None)
 
 
 @contextmanager
-def working_in(folder: Path, *, anew: bool = False) -> Iterator[None]:
+def working_in(folder: Path, *, anew: str = "", alone: bool = True) -> Iterator[None]:
     """While this holds, cached work is in ``folder``.
 
     Args:
         folder: Where.
-        anew: Empty each folder when it is first asked for: nothing that was cached before is believed.
+        anew: Empty each folder when it is first asked for: nothing is believed that was cached before the run
+            that `new_run` calls so.
+        alone: Whether the run ends with this; else other processes of it go on.
     """
     root = _CacheRoot(folder, anew)
     token = _cache_root.set(root)
@@ -115,8 +125,9 @@ def working_in(folder: Path, *, anew: bool = False) -> Iterator[None]:
             yield
     finally:
         _cache_root.reset(token)
-        for name in root.opened if anew and not follows() else ():
-            (folder / f".{name}.emptied").unlink(missing_ok=True)
+        if anew and alone and not follows():
+            for note in (folder / ".lock", *folder.glob(".*.emptied")):
+                note.unlink(missing_ok=True)
 
 
 def cache_dir(*content: object) -> Path:
@@ -181,6 +192,11 @@ def caching_parts(folder: Path | None) -> Iterator[None]:
         _parts.reset(token)
 
 
+def parts_folder() -> Path | None:
+    """Where parts of the step's work are stored; None outside a run."""
+    return _parts.get()
+
+
 @contextmanager
 def parts_for(*content: object) -> Iterator[None]:
     """While this holds, a step's parts are told from its other ones by ``content``, too.
@@ -191,7 +207,7 @@ def parts_for(*content: object) -> Iterator[None]:
     Args:
         *content: What tells the work from the step's other work.
     """
-    folder = _parts.get()
+    folder = parts_folder()
     with caching_parts(folder / digest("for", *content) if folder else None):
         yield
 
@@ -211,92 +227,8 @@ def cached_part(compute: Callable[[], R], *content: object, kind: type[Result] =
         *content: What tells it from other parts of the step.
         kind: Its class, as for `cached`.
     """
-    folder = _parts.get()
+    folder = parts_folder()
     return compute() if folder is None or follows() else _cached_in(folder / digest(*content), compute, kind)
-
-
-@dataclass
-class Pace:
-    """How long work takes, as was seen so far.
-
-    Attributes:
-        seconds: For one image; 0 where it is not known.
-    """
-
-    seconds: float = 0.0
-
-    def next_piece(self, start: int, stop: int, batch_size: int) -> range:
-        """Whole batches that take about `PIECE_SECONDS` seconds; no short rest is left for later."""
-        batches = int(PIECE_SECONDS / (self.seconds * batch_size)) if self.seconds else 1
-        end = start + max(batches, 1) * batch_size
-        return range(start, stop if 2 * (stop - end) <= end - start else end)
-
-
-def cached_pieces(
-    compute: Callable[[range], R],
-    indices: range,
-    batch_size: int,
-    *content: object,
-    kind: type[Result] = Result,
-    pace: Pace | None = None,
-) -> list[R]:
-    """The results of consecutive pieces of a step's work, each of whole batches and a few seconds.
-
-    How the work is cut depends on the time it takes, so what is put together of the results must not: nothing
-    in a piece may be random, or depend on other batches. A step that was stopped finds the pieces again;
-    outside a run all is one piece.
-
-    Args:
-        compute: Computes the result for some of them.
-        indices: All that is computed, such as the indices of images.
-        batch_size: How many are in a batch.
-        *content: What tells it from other parts of the step, as for `cached_part`; see also `parts_for`.
-        kind: The class of the results, as for `cached`.
-        pace: Remembers how long the work takes, from one call to the next.
-    """
-    parts, found, at, pace = _parts.get(), list[R](), indices.start, pace or Pace()
-    if parts is None or follows() or len(indices) <= batch_size:
-        return [compute(indices)]
-    folder, hearing = parts / digest("pieces", *content), listener()
-    if hearing:
-        hearing.begin(len(indices))
-    while at < indices.stop:
-        piece = _stored_piece(folder, at, indices, batch_size)
-        known = find_result(_piece(folder, piece), kind) if piece else None
-        if not (piece and known):
-            piece = pace.next_piece(at, indices.stop, batch_size)
-            known = _timed(compute, piece, pace, hearing)
-            if piece.stop < indices.stop:
-                known.save(_piece(folder, piece))
-        elif hearing:
-            hearing.advance(len(piece))
-        found.append(cast(R, known))
-        at = piece.stop
-    return found
-
-
-def _timed(compute: Callable[[range], R], piece: range, pace: Pace, hearing: Listener | None) -> R:
-    inside = PartListener(len(piece), hearing.advance) if hearing else None
-    began = perf_counter()
-    with listening(inside):
-        found = compute(piece)
-    pace.seconds = (perf_counter() - began) / len(piece)
-    if inside:
-        inside.finish()
-    return found
-
-
-def _piece(folder: Path, piece: range) -> Path:
-    return folder / f"{piece.start:08d}-{piece.stop:08d}"
-
-
-def _stored_piece(folder: Path, start: int, indices: range, batch_size: int) -> range | None:
-    """The piece that is stored and begins there; None if there is none of whole batches."""
-    for path in sorted(folder.glob(f"{start:08d}-" + "[0-9]" * 8)):
-        stop = int(path.name.partition("-")[2])
-        if start < stop < indices.stop and not (stop - indices.start) % batch_size:
-            return range(start, stop)
-    return None
 
 
 def _cached_in(folder: Path, compute: Callable[[], R], kind: type[Result]) -> R:
@@ -304,9 +236,25 @@ def _cached_in(folder: Path, compute: Callable[[], R], kind: type[Result]) -> R:
         computed = compute()
         if follows():
             return computed
-        computed.save(folder)
+        store_result(folder, computed)
         found = results.load(folder)
     return cast(R, found)
+
+
+def store_result(folder: Path, result: Result) -> None:
+    """Store a result in a cache folder; of processes that do a step together one does."""
+    how = shared()
+    if how is None:
+        result.save(folder)
+        return
+
+    def complete() -> bool:
+        how.exchange.bring(folder)
+        return not how.exchange.held(folder) and holds_result(folder)
+
+    for _ in claimed(how.exchange, folder, lambda held: None if held else "result", complete):
+        result.save(folder)
+        how.exchange.share(folder)
 
 
 def find_result(folder: Path, kind: type[K]) -> K | None:
@@ -339,12 +287,6 @@ def _remove_links(folder: Path) -> None:
     for path in list(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             path.unlink(missing_ok=True)
-
-
-def _torchrun() -> str:
-    """What tells one start of ``torchrun`` from another."""
-    names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_PORT")
-    return " ".join(os.environ.get(name, "") for name in names)
 
 
 @cache

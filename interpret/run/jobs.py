@@ -1,4 +1,4 @@
-"""The shards of a step as jobs, which can be pickled and run in any process that sees the run folder.
+"""The work of a step as jobs, which can be pickled and run in any process that sees the run folder.
 
 A job says what to compute and where to put it; a process opens the model and the images of a step once, for
 all jobs of it that it gets. In the process of the run they are open already.
@@ -6,40 +6,23 @@ all jobs of it that it gets. In the process of the run they are open already.
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field, replace
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
 from typing import Any, cast
 
-import torch
-
-from interpret.code.imports import allowing
-from interpret.errors import DatasetError, StepError
-from interpret.files.contents import digest
-from interpret.images.dataset import Images
-from interpret.network.network import Network
-from interpret.pipeline.steps import Pipeline, Step
 from interpret.plugin.discovery import Registry
-from interpret.plugin.interfaces import (
-    Executor,
-    Probe,
-    ShardedProbe,
-    WeightsResult,
-    probe_output,
-    probe_partial,
-)
+from interpret.plugin.interfaces import Executor
 from interpret.plugin.parameters import configure
-from interpret.plugin.shards import shard_grid
-from interpret.progress import PartListener, Progress, listening, track_ranges
-from interpret.results import Result
-from interpret.run.cache import Pace, cached_pieces, caching_parts, working_in
-from interpret.run.store import RunFolder
+from interpret.run.tasks import Task
+from interpret.run.work import given, open_work
+
+logger = logging.getLogger(__name__)
+_one_at_a_time = RLock()
+"""Random numbers are drawn from one generator, which belongs to the process."""
 
 
 def find_executor(
@@ -55,34 +38,6 @@ def find_executor(
 
 
 @dataclass(frozen=True)
-class Task:
-    """What all jobs of one step have in common.
-
-    Attributes:
-        pipeline: What of the resolved pipeline the step needs.
-        step: Its name.
-        key: Its content key.
-        folder: The run folder.
-        facts: What the process of the run knows of model and images: others must find the same.
-        allow: Packages whose functions the pipeline may name.
-        threads: How many threads torch uses: the last bits depend on it.
-    """
-
-    pipeline: Pipeline
-    step: str
-    key: str
-    folder: Path
-    facts: Mapping[str, Any]
-    allow: tuple[str, ...] = ()
-    threads: int = field(default_factory=torch.get_num_threads)
-
-    @property
-    def name(self) -> str:
-        """What tells it from other tasks."""
-        return digest(self.folder, self.step, self.key)
-
-
-@dataclass(frozen=True)
 class ShardJob:
     """One shard of a step; see `interpret.plugin.Job`."""
 
@@ -94,6 +49,11 @@ class ShardJob:
         """The name of the step."""
         return self.task.step
 
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.task.folder
+
     def run(self, tell: Callable[[int], None] | None = None) -> None:
         """Compute the shard and store it; in one process one job runs at a time.
 
@@ -101,212 +61,79 @@ class ShardJob:
             StepError: If this process finds another model or other images than the process of the run.
         """
         with _one_at_a_time:
-            work = _work(self.task)
+            work = open_work(self.task)
             work.context.copy().run(work.compute, self.shard, tell or self.advance)
+
+    def at(self, folder: Path) -> ShardJob:
+        """The same job where the run folder is elsewhere."""
+        return replace(self, task=self.task.at(folder))
+
+    def note(self, remark: str) -> None:
+        """Keep a remark on how the job went."""
+        _note(self.task, remark)
 
     def advance(self, images: int) -> None:
         """Let users see that so many more images are done."""
-        work = _given.get(self.task.name)
-        if work and work.process == os.getpid():
+        if work := given(self.task):
             work.advance(self.shard, images)
 
 
-def cut_task(pipeline: Pipeline, step: Step, **about: Any) -> Task:
-    """The task of a step, with no more of the pipeline than that needs."""
-    plain = {name: replace(pipeline.steps[name], renderers=(), inputs={}, weights="") for name in step.needs}
-    steps = {**plain, step.name: replace(step, renderers=())}
-    part = replace(
-        pipeline,
-        models={step.model: pipeline.models[step.model]},
-        datasets={step.dataset: pipeline.datasets[step.dataset]},
-        steps=steps,
-    )
-    return Task(part, step.name, **about)
-
-
 @dataclass(frozen=True)
-class StepWork:
-    """A step whose model and images are open in this process.
+class StepJob:
+    """A whole step, which several processes do together; see `interpret.plugin.Job`.
+
+    Each of them comes to the whole answer: the pieces of its work are shared, see `interpret.run.sharing`.
 
     Attributes:
-        task: What is computed.
-        network: The model, with the weights that the step asks for.
-        images: The images that it asks about.
-        inputs: The results that its probe takes, by parameter.
-        progress: Who is told how far it is.
-        context: What surrounds the work, such as where it keeps what it has done.
-        process: The process it is open in: one that is forked has nobody to tell.
-        done: How many images of each shard are told of.
-        pace: How long an image takes here.
+        task: What is asked.
+        number: Which of them this is.
+        processes: How many they are.
     """
 
     task: Task
-    network: Network
-    images: Images
-    inputs: Mapping[str, Result]
-    progress: Progress = field(default_factory=Progress)
-    context: Context = field(default_factory=copy_context)
-    process: int = field(default_factory=os.getpid)
-    done: Counter[range] = field(default_factory=Counter)
-    pace: Pace = field(default_factory=Pace)
+    number: int
+    processes: int
 
-    def compute(self, shard: range, tell: Callable[[int], None]) -> None:
-        """Compute a shard and store it."""
-        task, folder = self.task, RunFolder(self.task.folder).step(self.task.step)
-        parts = folder.shard(task.key, shard).path / "shards"  # which go when the shard is stored
-        with (
-            seeded(task.pipeline.seed, shard.start),
-            caching_parts(parts),
-            listening(PartListener(len(shard), tell)),
-        ):
-            found = self.partial(shard)
-        folder.keep_shard(task.key, shard, found)
+    @property
+    def step(self) -> str:
+        """The name of the step."""
+        return self.task.step
 
-    def partial(self, shard: range) -> Result:
-        """The partial result of a shard."""
-        probe = cast(ShardedProbe, self.task.pipeline.steps[self.task.step].probe)
+    @property
+    def shard(self) -> range:
+        """Its number among the jobs of the step."""
+        return range(self.number, self.number + 1)
 
-        def run(piece: range) -> Result:
-            return probe.run_shard(self.network, self.images.subset(piece), **self.inputs)
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.task.folder
 
-        return _in_pieces(probe, run, shard, self.pace)
+    def run(self, tell: Callable[[int], None] | None = None) -> None:
+        """Answer the question of the step, and store the result unless another process has.
 
-    def advance(self, shard: range, images: int) -> None:
-        """So many more images of a shard are done, and never more than it has."""
-        images = min(images, len(shard) - self.done[shard])
-        if images > 0:
-            self.done[shard] += images
-            self.progress.advanced(self.task.step, images)
+        Raises:
+            StepError: If this process finds another model or other images than the process of the run.
+        """
+        with _one_at_a_time:
+            work = open_work(self.task)
+            work.context.copy().run(work.answer, self.processes, tell or self.advance)
 
-    def finish(self, shard: range) -> None:
-        """A shard is stored."""
-        self.advance(shard, len(shard))
+    def at(self, folder: Path) -> StepJob:
+        """The same job where the run folder is elsewhere."""
+        return replace(self, task=self.task.at(folder))
 
+    def note(self, remark: str) -> None:
+        """Keep a remark on how the job went."""
+        _note(self.task, remark)
 
-def run_probe(probe: Probe, network: Network, images: Images, **inputs: Result) -> Result:
-    """What a probe finds, as a part of a step: one that is stopped keeps what it has done.
-
-    Args:
-        probe: The probe.
-        network: The network that it asks.
-        images: The images that it asks about.
-        **inputs: The results that it takes, by parameter.
-    """
-    if not isinstance(probe, ShardedProbe):
-        return probe.run(network, images, **inputs)
-
-    def run(piece: range) -> Result:
-        return probe.run_shard(network, images.subset(piece), **inputs)
-
-    shards, pace = track_ranges(shard_grid(len(images), probe.batch_size)), Pace()
-    return probe.merge([_in_pieces(probe, run, shard, pace) for shard in shards])
+    def advance(self, images: int) -> None:
+        """Let users see how far the work is; all of them tell the same, so the first one is heard."""
+        if self.number == 0 and (work := given(self.task)):
+            work.hear(images)
 
 
-def _in_pieces(probe: ShardedProbe, run: Callable[[range], Result], shard: range, pace: Pace) -> Result:
-    """The partial result of a shard, in pieces if its probe can join them."""
-    if type(probe).join is ShardedProbe.join:
-        return run(shard)
-    pieces = cached_pieces(run, shard, probe.batch_size, kind=probe_partial(type(probe)), pace=pace)
-    return probe.join(pieces) if len(pieces) > 1 else pieces[0]
-
-
-_one_at_a_time = RLock()
-"""Random numbers are drawn from one generator, which belongs to the process."""
-_given: dict[str, StepWork] = {}
-_opened: dict[str, StepWork] = {}
-
-
-@contextmanager
-def working(work: StepWork) -> Iterator[None]:
-    """While this holds, jobs of a task that run in this process use what is open already."""
-    _given[work.task.name] = work
-    try:
-        yield
-    finally:
-        del _given[work.task.name]
-
-
-def _work(task: Task) -> StepWork:
-    """The work of a task; what another process needs for it is opened there once, and the last one stays."""
-    found = _given.get(task.name) or _opened.get(task.name)
-    if found is None:
-        _opened.clear()
-        torch.set_num_threads(task.threads)
-        with allowing(task.allow), working_in(RunFolder(task.folder).work):
-            found = _opened[task.name] = _open(task)
-    return found
-
-
-def _open(task: Task) -> StepWork:
-    pipeline, step = task.pipeline, task.pipeline.steps[task.step]
-    choice = pipeline.models[step.model]
-    network = choice.model.load(choice.device, seed=pipeline.seed)
-    images = pipeline.datasets[step.dataset].open()
-    if facts(network, images) != task.facts:
-        raise StepError(
-            f"The process that computes shards of the step {step.name!r} finds another model or other images "
-            "than the one that runs the pipeline. Both must see the same files, packages and kind of device."
-        )
-    return StepWork(
-        task,
-        step_network(task.folder, pipeline, step, network),
-        select_images(images, step),
-        step_inputs(task.folder, pipeline, step),
-    )
-
-
-def facts(network: Network, images: Images) -> dict[str, str]:
-    """What two processes must agree on, so that their shards belong together."""
-    return {
-        "weights": network.fingerprint(),
-        "device": network.device.type,
-        "dtype": str(network.dtype),
-        "images": images.fingerprint(),
-        "torch": torch.__version__,
-    }
-
-
-def step_network(folder: Path, pipeline: Pipeline, step: Step, network: Network) -> Network:
-    """The model of a step, with the weights that an earlier step trained if it asks for them."""
-    if not step.weights:
-        return network
-    return cast(WeightsResult, stored_result(folder, pipeline.steps[step.weights])).network(network)
-
-
-def step_inputs(folder: Path, pipeline: Pipeline, step: Step) -> dict[str, Result]:
-    """The results of earlier steps that a step takes, by parameter."""
-    return {key: stored_result(folder, pipeline.steps[name]) for key, name in step.inputs.items()}
-
-
-def stored_result(folder: Path, step: Step) -> Result:
-    """The stored result of a step.
-
-    Raises:
-        StepError: If it is not what the step's probe promises.
-    """
-    found, wanted = RunFolder(folder).step(step.name).load(), probe_output(type(step.probe))
-    if not isinstance(found, wanted):
-        raise StepError(
-            f"Step {step.name!r} promises a {wanted.__name__}, but a {type(found).__name__} is stored. "
-            "Run it again with --force."
-        )
-    return found
-
-
-def select_images(images: Images, step: Step) -> Images:
-    """The images that a step asks about.
-
-    Raises:
-        DatasetError: If there are none, or one that it names does not exist.
-    """
-    if not len(images):
-        raise DatasetError(f"The dataset {step.dataset!r} has no images.")
-    return images if step.images is None else images.subset(step.images)
-
-
-@contextmanager
-def seeded(*parts: object) -> Iterator[None]:
-    """Everything random the same each time, whoever computes it, and the caller's generator untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(digest(*parts)[:15], 16))
-        yield
+def _note(task: Task, remark: str) -> None:
+    logger.warning("Step %s: %s", task.step, remark)
+    if work := given(task):
+        work.remarks.append(remark)

@@ -19,8 +19,8 @@ from interpret.pipeline.steps import Pipeline, Step
 from interpret.plugin import discovery
 from interpret.plugin.discovery import Registry
 from interpret.results import Result
-from interpret.run.jobs import step_network, stored_result
 from interpret.run.store import RunFolder, read_json
+from interpret.run.work import step_network, stored_result
 
 __all__ = ["OpenedRun", "OpenedStep", "open_run"]
 
@@ -97,7 +97,7 @@ class OpenedRun:
         if model not in self._networks:
             choice = self.pipeline.models[model]
             with allowing(self.allow):
-                self._networks[model] = choice.model.load(choice.device, seed=self.pipeline.seed)
+                self._networks[model] = choice.load(self.pipeline.seed)
         return self._networks[model]
 
     def key(self) -> str:

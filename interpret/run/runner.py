@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
+
+import torch
 
 from interpret.code.imports import allowing
 from interpret.errors import InterpretError, StepError
 from interpret.files.folders import user_path
 from interpret.images.dataset import Images
-from interpret.interrupts import check_interrupt, stopping
+from interpret.interrupts import stopping
 from interpret.network.network import Network
 from interpret.pipeline.reading import read_pipeline
 from interpret.pipeline.steps import Pipeline, Step, written
@@ -30,24 +32,27 @@ from interpret.plugin.interfaces import Executor, ShardedProbe, probe_output
 from interpret.plugin.shards import shard_grid
 from interpret.progress import Progress, StepListener, listening
 from interpret.results import Result
-from interpret.run.cache import caching_parts, follows, resumption, working_in
+from interpret.run.cache import caching_parts, find_result, follows, new_run, resumption, working_in
 from interpret.run.drawing import Drawing, reason
-from interpret.run.jobs import (
-    ShardJob,
+from interpret.run.jobs import ShardJob, StepJob, find_executor
+from interpret.run.keys import Provenance
+from interpret.run.memory import batch_size_of, is_out_of_memory, with_half_batch
+from interpret.run.merging import merge_shards
+from interpret.run.scheduling import Turns
+from interpret.run.store import RunFolder, StepFolder
+from interpret.run.summary import Run, Status, StepRun
+from interpret.run.tasks import Task, cut_task
+from interpret.run.work import (
     StepWork,
-    cut_task,
     facts,
-    find_executor,
     seeded,
     select_images,
     step_inputs,
     step_network,
     stored_result,
+    whole_of,
     working,
 )
-from interpret.run.keys import Provenance
-from interpret.run.store import RunFolder, StepFolder
-from interpret.run.summary import Run, Status, StepRun
 
 KEPT = "The same command keeps what is done."
 logger = logging.getLogger(__name__)
@@ -98,12 +103,15 @@ def run_pipeline(
     folder = RunFolder(user_path(out))
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force, allow)
     runner.loaded.update(networks or {})
-    fresh = force and not (shard or merge)
-    with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=fresh):
+    runner.anew = new_run() if force and not (shard or merge) else ""
+    with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=runner.anew):
         if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):
-            return runner.run()
+            try:
+                return runner.run()
+            finally:
+                chosen.close()
 
 
 @dataclass
@@ -119,17 +127,24 @@ class _Runner:
     merge: bool
     force: bool
     allow: Sequence[str] = ()
+    anew: str = ""
     loaded: dict[str, Network] = field(default_factory=dict)
     origins: Provenance = field(init=False)
+    turns: Turns = field(init=False)
     runs: dict[str, StepRun] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.turns = Turns(side_by_side=self.executor.side_by_side)
 
     def run(self) -> Run:
         self.folder.prepare(self.pipeline.steps, alone=self.shard is None)
         self.open()
-        for step in self.pipeline.steps.values():
-            self.runs[step.name] = self.attempt(step)
-            self.note(self.runs[step.name])
+        for run in self.turns.each(self.pipeline.steps, self.attempt):
+            self.runs[run.name] = run
+            self.note(run)
+        self.runs = {name: self.runs[name] for name in self.pipeline.steps}
         failed = [run.error for run in self.runs.values() if run.status == "failed"]
         if failed:
             raise StepError("\n".join(failed)) from self.errors[0]
@@ -155,7 +170,7 @@ class _Runner:
         for name in {step.model: None for step in self.pipeline.steps.values() if step.model not in networks}:
             choice = self.pipeline.models[name]
             with _error_context(f"It was found while the model {name!r} was loaded."):
-                networks[name] = choice.model.load(choice.device, seed=self.pipeline.seed)
+                networks[name] = choice.load(self.pipeline.seed)
         for step in self.pipeline.steps.values():
             with _error_context(f"It was found in the images of the step {step.name!r}."):
                 select_images(images[step.dataset], step)
@@ -169,6 +184,7 @@ class _Runner:
                 "key": self.origins.keys[name],
                 "seconds": round(run.seconds, 3),
                 "error": run.error,
+                **({"remarks": remarks} if (remarks := self.remarks.get(name)) else {}),
                 "code": sorted(self.origins.code[name]),
             }
             for name, run in runs.items()
@@ -185,7 +201,7 @@ class _Runner:
 
     def attempt(self, step: Step) -> StepRun:
         """Run one step and say what became of it."""
-        check_interrupt()
+        self.turns.check()
         started = perf_counter()
         if missing := self.missing_inputs(step):
             return StepRun(step.name, "waiting" if self.shard else "blocked", error=missing)
@@ -195,14 +211,31 @@ class _Runner:
             with stopping(resumption(step.name, shards)), caching_parts(shards / "parts"):
                 status, files = self.perform(step)
         except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way; the others go on
-            self.failed(step, error)
-            return StepRun(step.name, "failed", perf_counter() - started, error=self.explain(step, error))
+            smaller = with_half_batch(step) if is_out_of_memory(error) else None
+            if smaller is None:
+                self.failed(step, error)
+                seconds = perf_counter() - started
+                return StepRun(step.name, "failed", seconds, error=self.explain(step, error))
         except BaseException as error:
             self.failed(step, error)
             self.note(StepRun(step.name, "interrupted", perf_counter() - started))
             raise
-        skipped = self.folder.step(step.name).skipped()
-        return StepRun(step.name, status, perf_counter() - started, files, skipped=skipped)
+        else:
+            skipped = self.folder.step(step.name).skipped()
+            return StepRun(step.name, status, perf_counter() - started, files, skipped=skipped)
+        return self.attempt(self.smaller(smaller))  # here, where nothing holds what the error held
+
+    def smaller(self, step: Step) -> Step:
+        """Go on as a run that began with smaller batches in a step."""
+        remark = f"The memory did not suffice. It goes on with batch_size {batch_size_of(step)}."
+        logger.warning("Step %s: %s", step.name, remark)
+        self.remarks.setdefault(step.name, []).append(remark)
+        self.pipeline = replace(self.pipeline, steps={**self.pipeline.steps, step.name: step})
+        known = self.origins
+        self.origins = Provenance(self.pipeline, self.registry, known.networks, known.images)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return step
 
     def missing_inputs(self, step: Step) -> str:
         """Why a step cannot run: the inputs that are not there."""
@@ -271,8 +304,10 @@ class _Runner:
         """The result of a step, of the type its probe promises."""
         if isinstance(step.probe, ShardedProbe):
             grid = self.compute_shards(step, step.probe, folder)
-            stored = [folder.shard(self.origins.keys[step.name], shard).load() for shard in grid]
-            result = step.probe.merge(stored)
+            key = self.origins.keys[step.name]
+            result = merge_shards(step.probe, [folder.shard(key, shard).load for shard in grid])
+        elif step.probe.in_pieces and self.executor.capacity > 1:
+            result = self.compute_together(step, folder)
         else:
             self.progress.started(step.name, 0)
             with seeded(self.pipeline.seed, 0), listening(StepListener(self.progress, step.name)):
@@ -307,21 +342,52 @@ class _Runner:
 
     def run_jobs(self, step: Step, images: Images, shards: Sequence[range]) -> None:
         """Let the executor compute shards, and see that it does."""
-        known = facts(self.origins.networks[step.model], self.origins.images[step.dataset])
-        key, folder = self.origins.keys[step.name], self.folder.path.absolute()
-        task = cut_task(self.pipeline, step, key=key, folder=folder, facts=known, allow=tuple(self.allow))
-        work = StepWork(task, self.network(step), images, self.inputs(step), self.progress)
-        with working(work):
+        task = self.task(step)
+        with self.working(step, task, images) as work, self.turns.elsewhere():
             for job in self.executor.run([ShardJob(task, shard) for shard in shards]):
                 work.finish(job.shard)
-                check_interrupt()
+                self.turns.check()
         stored = self.folder.step(step.name)
-        left = [shard for shard in shards if not (stored.shard(key, shard).path / "step.json").is_file()]
+        left = [s for s in shards if not (stored.shard(task.key, s).path / "step.json").is_file()]
         if left:
             raise StepError(
                 f"The executor {type(self.executor).name} left out {len(left)} of {len(shards)} shards, the "
                 f"first from image {left[0].start}. Run the same command again with --executor local."
             )
+
+    def compute_together(self, step: Step, folder: StepFolder) -> Result:
+        """Let the processes of the executor answer the question of a step together."""
+        task, processes = self.task(step), self.executor.capacity
+        images = select_images(self.origins.images[step.dataset], step)
+        self.progress.started(step.name, 0)
+        with self.working(step, task, images), self.turns.elsewhere():
+            for _ in self.executor.run([StepJob(task, number, processes) for number in range(processes)]):
+                self.turns.check()
+        found = find_result(whole_of(folder.shards(task.key)), Result)
+        if found is None:
+            raise StepError(
+                f"The executor {type(self.executor).name} left the step undone. Run the same command again "
+                "with --executor local."
+            )
+        return found
+
+    def working(self, step: Step, task: Task, images: Images) -> AbstractContextManager[StepWork]:
+        """The work of a step, which its jobs find while this lasts; remarks on them are kept."""
+        remarks = self.remarks.setdefault(step.name, [])
+        given = StepWork(task, self.network(step), images, self.inputs(step), self.progress, remarks=remarks)
+        return working(given)
+
+    def task(self, step: Step) -> Task:
+        """What the jobs of a step have in common."""
+        return cut_task(
+            self.pipeline,
+            step,
+            key=self.origins.keys[step.name],
+            folder=self.folder.path.absolute(),
+            facts=facts(self.origins.networks[step.model], self.origins.images[step.dataset]),
+            allow=tuple(self.allow),
+            anew=self.anew,
+        )
 
     def network(self, step: Step) -> Network:
         return step_network(self.folder.path, self.pipeline, step, self.origins.networks[step.model])

@@ -41,6 +41,7 @@ class Compare(Probe):
     """Probes side by side on the same images: whether they agree, are faithful, and what they cost."""
 
     name: ClassVar[str] = "compare"
+    in_pieces: ClassVar[bool] = True
 
     probes: list[ProbeSpec] = Field(
         "bundled",  # type: ignore[arg-type]  # _expand writes it out; people read it as it is

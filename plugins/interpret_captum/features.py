@@ -42,6 +42,7 @@ class LayerFeatures(Probe):
     """The activations of layers, all layers from one pass."""
 
     name: ClassVar[str] = "layer_features"
+    in_pieces: ClassVar[bool] = True
 
     layers: list[str] = Field([], description="Layers, by name or alias; none: every convolution.")
     batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")
@@ -56,6 +57,7 @@ class CaptumLayerFeatures(Probe):
     """The activations of layers by Captum's ``LayerActivation``."""
 
     name: ClassVar[str] = "captum.layer_features"
+    in_pieces: ClassVar[bool] = True
 
     layers: list[str] = Field([], description="Layers, by name or alias; none: every convolution.")
     batch_size: int = Field(32, ge=1, le=4096, description="Images in one forward pass.")

@@ -74,6 +74,7 @@ class LayerActivation(Probe):
     """The strongest neurons of every unit, by a loop over captum ``LayerActivation``."""
 
     name: ClassVar[str] = "captum.layer_activation"
+    in_pieces: ClassVar[bool] = True
 
     layers: list[str] = Field([], description="Layers to mine, by name or alias; none: every convolution.")
     k: int = Field(9, ge=1, le=10_000, description="Neurons to keep of each unit, one for each image.")

@@ -39,6 +39,7 @@ class _NeuronProbe(Probe):
     """The strongest neurons of every unit, back to pixels by one of Captum's methods."""
 
     rule: ClassVar[str]
+    in_pieces: ClassVar[bool] = True
 
     layers: list[str] = Field([], description="Layers to project, of those that were mined; none: all.")
     units: list[int] | None = Field(None, description="Units of each layer; none: all.")

@@ -21,7 +21,7 @@ from interpret.network import Network
 from interpret.plugin import Probe
 from interpret.progress import track, track_long
 from interpret.results import Result
-from interpret.run import cached_part, cached_pieces, parts_for, run_probe, without_parts
+from interpret.run import cached_alone, cached_part, cached_pieces, parts_for, run_probe, without_parts
 from interpret_captum import metrics
 from interpret_captum.agreement import feature_difference, map_agreement, mining_agreement
 from interpret_captum.comparison import METRICS, Comparison, Family, Metric
@@ -71,6 +71,13 @@ class _Values(Result):
     """What was measured of some maps."""
 
     values: tuple[dict[str, Tensor], ...]
+
+
+@dataclass(frozen=True)
+class _Costs(Result):
+    """The seconds and the memory of each probe."""
+
+    costs: Float[Tensor, "probe 2"]
 
 
 @dataclass
@@ -309,11 +316,15 @@ class Study:
     def cost(self) -> None:
         """Seconds for each image, and memory."""
         runs = [partial(probe.run, self.network, self.images) for probe in self.probes]
-        with without_parts():  # what is found again costs nothing
-            costs = metrics.interleaved(runs, self.settings.repeats, self.network.device)
-        for index, cost in enumerate(costs):
-            self.note_whole("seconds", index, cost.seconds / len(self.images))
-            self.note_whole("memory", index, cost.memory)
+
+        def measure() -> _Costs:
+            with without_parts():  # what is found again costs nothing
+                costs = metrics.interleaved(runs, self.settings.repeats, self.network.device)
+            return _Costs(torch.tensor([(cost.seconds, cost.memory) for cost in costs], dtype=torch.float64))
+
+        for index, (seconds, memory) in enumerate(cached_alone(measure, "cost", kind=_Costs).costs.tolist()):
+            self.note_whole("seconds", index, seconds / len(self.images))
+            self.note_whole("memory", index, memory)
 
     def table(self) -> Comparison:
         """Everything that was measured."""

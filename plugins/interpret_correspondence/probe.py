@@ -20,6 +20,7 @@ class MaskedParts(Probe):
     """Whether the same part matters alike in several images (Zeiler & Fergus 2014, Table 1)."""
 
     name: ClassVar[str] = "correspondence"
+    in_pieces: ClassVar[bool] = True
 
     parts: list[str] = Field(
         min_length=1,

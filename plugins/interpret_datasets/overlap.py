@@ -146,6 +146,7 @@ class FindOverlap(Probe):
     """Near-duplicate pictures in the dataset and another one (paper section 9); the network is not asked."""
 
     name: ClassVar[str] = "overlap"
+    in_pieces: ClassVar[bool] = True
 
     others: Annotated[dict[str, Any], DATASET_OF] = Field(
         description="The other dataset ({name: folder, path: …})."

@@ -31,6 +31,7 @@ class Deconv(Probe):
     """What excites each unit: its strongest neurons projected back to pixels (Zeiler & Fergus 2014)."""
 
     name: ClassVar[str] = "deconv"
+    in_pieces: ClassVar[bool] = True
 
     rule: Rule = Field(
         "deconvnet", description="How ReLUs treat the signal: deconvnet, gradient or guided (both)."

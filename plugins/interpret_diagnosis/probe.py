@@ -19,6 +19,7 @@ class Diagnose(Probe):
     """What is wrong with a network: first filters, dead units, shifts, aliasing (the paper's Figure 6)."""
 
     name: ClassVar[str] = "diagnosis"
+    in_pieces: ClassVar[bool] = True
 
     label: str = Field(
         "", description="The network's name in figures; none: its class and first convolution."

@@ -20,6 +20,7 @@ class Invariance(Probe):
     """How far features move while the image is moved, scaled, turned and so on (the paper's Figure 5)."""
 
     name: ClassVar[str] = "invariance"
+    in_pieces: ClassVar[bool] = True
 
     layers: list[str] = Field(
         [], description="Layers whose features are compared; none: the first and the last hidden one."

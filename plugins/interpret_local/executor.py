@@ -20,6 +20,11 @@ class Local(Executor):
         1, ge=1, le=256, description="Processes that compute shards at the same time; 1: none but this one."
     )
 
+    @property
+    def capacity(self) -> int:
+        """As many jobs as there are processes."""
+        return self.workers
+
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Run the jobs in order and yield each when it is done; of several processes, as they are done."""
         if self.workers > 1 and len(jobs) > 1:

@@ -12,9 +12,10 @@ from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 from struct import Struct
 
-from interpret.errors import InterpretError, StepError, clause
+from interpret.errors import InterpretError
 from interpret.interrupts import check_interrupt
 from interpret.plugin import Job
+from interpret.run import packed, sendable
 
 NOTE = Struct("<ii")
 """The number of a job, and how many more of its images are done: so short that a pipe needs no lock."""
@@ -32,7 +33,7 @@ def run_in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Job]:
         StepError: If a job cannot be sent to another process.
         BrokenProcessPool: If a process died.
     """
-    sent, context = [_packed(job) for job in jobs], get_context("forkserver")
+    sent, context = [packed(job) for job in jobs], get_context("forkserver")
     context.set_forkserver_preload(
         ["interpret.run.jobs"]
     )  # torch is imported once for all steps and processes
@@ -70,16 +71,6 @@ def _pool(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _packed(job: Job) -> bytes:
-    try:
-        return pickle.dumps(job)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise StepError(
-            f"Its shards cannot be computed in other processes: {clause(error)}. Define the classes of the "
-            "step in a module that can be imported, or leave out workers."
-        ) from error
-
-
 def _begin(writer: Connection) -> None:
     """A process begins: Ctrl-C is for the one that started it, which ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -93,7 +84,7 @@ def _run(number: int, data: bytes) -> None:
     except InterpretError:
         raise
     except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way
-        raise _sendable(error) from None
+        raise sendable(error) from None
 
 
 def _teller(number: int) -> Callable[[int], None]:
@@ -101,16 +92,3 @@ def _teller(number: int) -> Callable[[int], None]:
         os.write(_writers[0].fileno(), NOTE.pack(number, images))
 
     return tell
-
-
-def _sendable(error: Exception) -> Exception:
-    """The error, or what it says where the process that started this one could not read it."""
-    try:
-        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
-        return error if type(again) is type(error) else _in_words(error)
-    except Exception:  # noqa: BLE001 - the code of others fails in any way
-        return _in_words(error)
-
-
-def _in_words(error: Exception) -> StepError:
-    return StepError(f"{type(error).__name__}: {error}")

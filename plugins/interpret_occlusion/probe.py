@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import torch
@@ -16,8 +16,8 @@ from interpret.errors import ModelError
 from interpret.images import Fill, Images, as_images
 from interpret.network import Network
 from interpret.plugin import Probe
-from interpret.progress import track_long
-from interpret.run import cached_part
+from interpret.results import Result
+from interpret.run import cached_parts
 from interpret.targets import Target, Targets, find_targets, tell, used_labels
 from interpret_deconv import LayerProjections, nonlinearities
 from interpret_deconv.mined import in_images
@@ -34,6 +34,7 @@ class Occlusion(Probe):
     """What the network answers while a grey square covers one place after another (Zeiler & Fergus 2014)."""
 
     name: ClassVar[str] = "occlusion"
+    in_pieces: ClassVar[bool] = True
     removed_parameters: ClassVar[Mapping[str, str]] = {"tolerance": NO_TOLERANCE}
 
     window: Pixels | tuple[Pixels, Pixels] = Field(
@@ -86,30 +87,29 @@ class Occlusion(Probe):
         logits = torch.cat([network(network.preprocess(sample.image)[None]).cpu() for sample in images])
         targets = find_targets(network, images, logits, self.target).tolist()
         matching = tell(used_labels(network, images, logits.shape[1], self.target))
-        numbers = range(len(images))
-        maps = tuple(
-            cached_part(
-                partial(self._sweep_number, network, images, number, targets[number]),
-                images.indices[number],
-                kind=Sweep,
-            )
-            for number in track_long(numbers)
+        maps = cached_parts(
+            lambda number: self._sweep(network, network.preprocess(images[number].image), targets[number]),
+            images.indices,
+            kind=Sweep,
         )
-        described = [
-            self._features(network, images.whole, place, found, exemplars)
-            for place, found in zip(images.indices, maps, strict=True)
-        ]
-        features = tuple(projections for projections, _ in described)
+        followed = cached_parts(
+            lambda number: self._features(
+                network, images.whole, images.indices[number], maps[number], exemplars
+            ),
+            [("features", place) for place in images.indices],
+            kind=_Followed,
+        )
+        features = tuple(found.features for found in followed)
         shown = {place for found in features for layer in found.values() for place in layer.image.tolist()}
         everywhere = images.whole.ids
         return OcclusionMaps(
-            maps=maps,
+            maps=tuple(maps),
             image=torch.tensor(list(images.indices)),
             ids={str(place): everywhere[place] for place in sorted({*images.indices, *shown})},
             input=network.input,
             categories=network.categories,
             features=features,
-            notes={layer: note for _, notes in described for layer, note in notes.items()},
+            notes={layer: note for found in followed for layer, note in found.notes.items()},
             matching=matching,
             nonlinearities={
                 layer: nonlinearities(network, layer)
@@ -117,9 +117,6 @@ class Occlusion(Probe):
                 if any(layer in projections for projections in features)
             },
         )
-
-    def _sweep_number(self, network: Network, images: Images, number: int, target: int) -> Sweep:
-        return self._sweep(network, network.preprocess(images[number].image), target)
 
     @takes_targets
     def attribute(
@@ -150,8 +147,8 @@ class Occlusion(Probe):
 
     def _features(
         self, network: Network, images: Images, place: int, maps: Sweep, exemplars: Exemplars | None
-    ) -> tuple[dict[str, LayerProjections], dict[str, str]]:
-        """The projections of the strongest units by layer, and why there are none of a layer."""
+    ) -> _Followed:
+        """What the strongest units look for."""
         found, notes = {}, {}
         for layer in self.layers:
             unit = int(maps.followed[layer].unit[0])
@@ -161,4 +158,12 @@ class Occlusion(Probe):
                 )
             except ModelError as error:
                 notes[layer] = str(error)
-        return found, notes
+        return _Followed(found, notes)
+
+
+@dataclass(frozen=True)
+class _Followed(Result):
+    """The projections of an image's strongest units by layer, and why there are none of a layer."""
+
+    features: dict[str, LayerProjections]
+    notes: dict[str, str]

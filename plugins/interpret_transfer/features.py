@@ -22,8 +22,7 @@ from interpret.files import is_intact, write_checked
 from interpret.images import Images, as_images
 from interpret.network import Network, OnError, batches, takes_network
 from interpret.plugin import shard_grid
-from interpret.progress import track_ranges
-from interpret.run import cache_dir
+from interpret.run import cache_dir, share_out
 from interpret_training.crops import cut, ten_views
 from interpret_training.loading import Preparation
 
@@ -104,12 +103,14 @@ def extract(
     key = (weights, network.device.type, content, *how, *code)
     rooms = {name: cache_dir("features", network.layer(name), *key) for name in names}
     grid = shard_grid(len(images), batch_size, CHUNK)
-    for shard in track_ranges(grid):
-        missing = [name for name in names if not is_intact(_file(rooms[name], shard))]
-        if missing:
-            found = _read(network, images.subset(shard), missing, how)
-            for name in missing:
-                found.write(name, _file(rooms[name], shard))
+
+    def missing(shard: range) -> list[str]:
+        return [name for name in names if not is_intact(_file(rooms[name], shard))]
+
+    for shard in share_out(grid, lambda shard: not missing(shard), *rooms.values()):
+        found = _read(network, images.subset(shard), missing(shard), how)
+        for name in missing(shard):
+            found.write(name, _file(rooms[name], shard))
     return {name: _stored([_file(rooms[name], shard) for shard in grid], images) for name in names}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from time import perf_counter
 from typing import TypeAlias
 
@@ -16,7 +15,7 @@ from interpret.images import Images
 from interpret.network import Network, OnError
 from interpret.progress import track_long
 from interpret.results import Result
-from interpret.run import cached, cached_part
+from interpret.run import cached, cached_parts
 from interpret_transfer.classifiers import STRENGTHS, Classifier, classify, learnable
 from interpret_transfer.features import Crops, Features, extract
 from interpret_transfer.folds import Fold
@@ -90,15 +89,17 @@ class _Judged(Result):
 
 def _judge(name: str, features: Features, task: Task, method: Method) -> _Rows:
     """The products are shared by all classifiers, and their time counts for each; a stopped step goes on."""
-    started, splits = perf_counter(), track_long([None, *task.folds])
-    next(splits)  # the products
+    started, stages = perf_counter(), track_long(("products", "splits"))
+    next(stages)
     products = None if method.scaling == "standard" else gram(features, scaling=method.scaling)
     shared = perf_counter() - started
-    found = [
-        cached_part(partial(_split, features, products, task, fold, method), name, number, kind=_Judged)
-        for number, fold in enumerate(splits)
-        if fold
-    ]
+    next(stages)
+    found = cached_parts(
+        lambda number: _split(features, products, task, task.folds[number], method),
+        [(name, number) for number in range(len(task.folds))],
+        kind=_Judged,
+    )
+    next(stages, None)
     return _Rows(
         tuple(
             _row(

@@ -43,6 +43,7 @@ class TransferLayers(Splits):
     """Linear classifiers on every layer's features of the dataset (the paper's Tables 4 to 7, Figure 9)."""
 
     name: ClassVar[str] = "transfer"
+    in_pieces: ClassVar[bool] = True
 
     layers: list[str] = Field([], description="Layers, by name or alias; none: the paper's, or some of all.")
     held_out: Annotated[dict[str, Any] | None, DATASET_OF] = Field(

@@ -125,7 +125,7 @@ def test_a_forced_run_empties_each_room_once(tmp_path):
     with working_in(tmp_path):
         for name in ("used", "unused"):
             (cache_dir(name) / "file").write_text(name)
-    with working_in(tmp_path, anew=True):
+    with working_in(tmp_path, anew="this run"):
         assert not list(cache_dir("used").iterdir())
         (cache_dir("used") / "file").write_text("new")
         assert (cache_dir("used") / "file").read_text() == "new"
@@ -144,7 +144,7 @@ def test_further_processes_wait_until_the_first_has_emptied_a_room(tmp_path, mon
     monkeypatch.setattr("interpret.run.cache.sleep", lambda _: waits.set())
 
     def second():
-        with working_in(tmp_path, anew=True):
+        with working_in(tmp_path, anew="this run"):
             seen.extend(file.name for file in cache_dir("shared").iterdir())
 
     monkeypatch.setenv("RANK", "1")
@@ -152,7 +152,7 @@ def test_further_processes_wait_until_the_first_has_emptied_a_room(tmp_path, mon
     thread.start()
     assert waits.wait(30)
     monkeypatch.setenv("RANK", "0")
-    with working_in(tmp_path, anew=True):
+    with working_in(tmp_path, anew="this run"):
         (cache_dir("shared") / "new").touch()
         thread.join(30)
     assert seen in (["new"], [])
@@ -171,7 +171,7 @@ def test_links_in_a_room_are_removed_and_what_they_show_is_left_alone(tmp_path):
     os.mkfifo(folder / "pipe")
     with working_in(tmp_path / "work"):
         assert not list(cache_dir("work").iterdir())
-    for anew in (False, True):
+    for anew in ("", "this run"):
         folder.rmdir()
         folder.symlink_to(victim)
         with working_in(tmp_path / "work", anew=anew):

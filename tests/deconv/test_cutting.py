@@ -176,7 +176,7 @@ def test_captum_is_cut_alike(network: Network, images: Images, exemplars: Exempl
 def test_a_stopped_step_goes_on_to_the_same(
     network: Network, images: Images, exemplars: Exemplars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
+    monkeypatch.setattr("interpret.run.pieces.PIECE_SECONDS", 0.0)
     probe = Deconv(max_mb=1, batch_size=4, layers=["7"])
     with caching_parts(tmp_path):
         first = probe.run(network, images, exemplars)["7"]

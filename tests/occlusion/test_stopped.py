@@ -67,7 +67,7 @@ def test_the_sweep_of_one_image_goes_on_too(network, images, tmp_path, monkeypat
     monkeypatch.setattr(Incremental, "_batch", 1)
     monkeypatch.setattr("interpret.graph.delta.incremental.LARGEST", 2)
     straight = probe.run(network, x)
-    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
+    monkeypatch.setattr("interpret.run.pieces.PIECE_SECONDS", 0.0)
     calls, stop = [], 6
     owner, name = (engines, "answer") if engine == "full" else (Incremental, "_finished")
     whole = getattr(owner, name)

@@ -50,3 +50,11 @@ def write(tmp_path: Path, tiny: ModuleType) -> Callable[..., Path]:
 def start(tiny: ModuleType, fork: Callable[..., Any]) -> Callable[..., Any]:
     """Start ``run_pipeline`` in a new process."""
     return lambda path, out, **options: fork(tiny.job, str(path), str(out), **options)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory) -> Path:
+    """Two states of the network that `asked_steps` asks about."""
+    from asked_steps import save_checkpoints  # noqa: PLC0415 - only these tests need it
+
+    return save_checkpoints(tmp_path_factory.mktemp("checkpoints"))

@@ -15,7 +15,7 @@ from interpret.errors import DatasetError, PipelineError, PluginError, Problem, 
 from interpret.plugin import Executor, hookimpl
 from interpret.plugin.discovery import Loaded, Origin, classify
 from interpret.progress import Progress
-from interpret.run import jobs, run_pipeline
+from interpret.run import run_pipeline, work
 from interpret.run.jobs import find_executor
 from interpret.testing import check_executor
 from interpret_local import Local
@@ -32,7 +32,7 @@ class Elsewhere(Executor):
     sizes: ClassVar[list[int]] = []
 
     def run(self, jobs_of_step):
-        given, jobs._given = jobs._given, {}
+        given, work._given = work._given, {}
         try:
             for job in list(jobs_of_step)[::-1]:
                 data = pickle.dumps(job)
@@ -40,8 +40,8 @@ class Elsewhere(Executor):
                 pickle.loads(data).run()
                 yield job
         finally:
-            jobs._given = given
-            jobs._opened.clear()
+            work._given = given
+            work._opened.clear()
 
 
 def test_another_process_opens_what_a_job_needs(known, tiny, write, tmp_path):
@@ -196,7 +196,7 @@ class Stopped(Progress):
 def test_a_shard_that_was_stopped_keeps_what_a_few_seconds_made(known, tiny, write, tmp_path, monkeypatch):
     """There is one shard; each attempt goes on where the one before it stopped."""
     read, path, out = set(), write(text=STOPS), tmp_path / "out"
-    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)  # a batch
+    monkeypatch.setattr("interpret.run.pieces.PIECE_SECONDS", 0.0)  # a batch
     original = tiny._Noise.__getitem__
     monkeypatch.setattr(tiny._Noise, "__getitem__", lambda self, at: (read.add(at), original(self, at))[1])
     for after in (50, 100):
@@ -227,7 +227,7 @@ def test_projections_that_were_stopped_go_on(known, tiny, write, tmp_path, monke
     known = classify([Loaded(Origin("tests", "1", name), plugin) for name, plugin in plugins.items()])
     path, out, places = write(text=ASKING), tmp_path / "out", []
     run_pipeline(path, tmp_path / "straight", registry=known)
-    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
+    monkeypatch.setattr("interpret.run.pieces.PIECE_SECONDS", 0.0)
     read = tiny._Noise.__getitem__
     monkeypatch.setattr(tiny._Noise, "__getitem__", lambda self, at: (places.append(at), read(self, at))[1])
     with pytest.raises(KeyboardInterrupt):
@@ -264,7 +264,7 @@ def test_attributions_that_were_stopped_go_on(tiny, tmp_path, monkeypatch):
         "datasets": {"val": {"name": "noise", "count": 9}},
         "steps": {"asked": step},
     }
-    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
+    monkeypatch.setattr("interpret.run.pieces.PIECE_SECONDS", 0.0)
     monkeypatch.setattr(Saliency, "stop", 3)
     Saliency.seen.clear()
     with pytest.raises(KeyboardInterrupt):

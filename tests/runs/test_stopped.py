@@ -7,56 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from asked_steps import ASKED, IMAGES, NET, asked_pipeline
 
-import interpret
 from interpret.progress import Progress
 from interpret.results import Result
 from interpret.run import run_pipeline
-
-IMAGES = {"name": "scenes", "split": "val", "limit": 24, "size": 64}
-NET = {"name": "zfnet", "width": 0.0625, "input_size": 64, "categories": 10}
-LAYERS = ["layer1", "layer2"]
-FEW = [0, 1, 2, 3]
-MINED = {"probe": "topk", "layers": LAYERS, "k": 2, "batch_size": 4}
-SIDE_BY_SIDE = [
-    {"probe": "project", "batch_size": 1},
-    {"probe": "captum.deconvolution", "batch_size": 1},
-    {"probe": "occlusion", "window": 32, "stride": 32, "engine": "full", "batch_size": 1},
-    {"probe": "occlusion", "window": 16, "stride": 16},
-]
-MINERS = [{"probe": name, "layers": LAYERS, "batch_size": 1} for name in ("topk", "captum.layer_activation")]
-
-ASKED: dict[str, dict[str, Any]] = {
-    "topk": MINED,
-    "deconv": {"inputs": {"exemplars": "mined"}, "batch_size": 4},
-    "project": {"batch_size": 4},
-    "occlusion": {"images": FEW, "window": 16, "stride": 16},
-    "invariance": {"images": FEW, "steps": 3},
-    "correspondence": {"parts": ["eye"], "random": 6, "permutations": 10, "batch_size": 4},
-    "diagnosis": {"mined": 16, "moved": 10, "batch_size": 4, "units": 8},
-    "captum.saliency": {"batch_size": 4},
-    "captum.noise_tunnel": {"samples": 2, "batch_size": 4},
-    "rise": {"masks": 8},
-    "captum.layer_activation": {"layers": LAYERS, "k": 2, "batch_size": 4},
-    "captum.layer_features": {"layers": LAYERS, "batch_size": 4},
-    "captum.neuron_deconvolution": {"inputs": {"exemplars": "mined"}, "batch_size": 8, "ranks": 1},
-    "captum.neuron_guided_backprop": {"inputs": {"exemplars": "mined"}, "batch_size": 8, "ranks": 1},
-    "layer_features": {"layers": LAYERS, "batch_size": 4},
-    "compare": {
-        "images": FEW[:2],
-        "metrics": ["agreement", "faithfulness", "sensitivity", "localisation", "sanity"],
-        "steps": 2,
-        "samples": 2,
-        "stages": 1,
-        "probes": SIDE_BY_SIDE,
-    },
-    "compare mining": {"probe": "compare", "images": FEW, "metrics": ["agreement"], "probes": MINERS},
-    "evaluate": {"batch_size": 4},
-    "overlap": {"others": {**IMAGES, "limit": 12}},
-    "evolution": {"layers": LAYERS, "units": 4, "batch_size": 4},
-    "transfer": {"layers": LAYERS, "train": [1], "test": 1, "folds": 3, "strengths": [1.0]},
-}
 
 
 class Told(Progress):
@@ -77,18 +32,6 @@ class Told(Progress):
         self.works[-1][1] += parts
         if self.calls == self.stop:
             raise KeyboardInterrupt
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory) -> Path:
-    """Two states of the network."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    for epoch in (1, 2):
-        state = interpret.load_model(**NET).module.state_dict()
-        torch.manual_seed(epoch)
-        noisy = {name: value + 0.05 * torch.randn_like(value) for name, value in state.items()}
-        save_file(noisy, folder / f"epoch-{epoch}.safetensors")
-    return folder
 
 
 class Work:
@@ -118,11 +61,7 @@ def work(monkeypatch) -> Iterator[Work]:
 
 @pytest.mark.parametrize("name", ASKED)
 def test_a_stopped_step_goes_on(name, work, checkpoints, tmp_path, monkeypatch):
-    step = {"probe": name, **ASKED[name]}
-    if name == "evolution":
-        step["checkpoints"] = str(checkpoints)
-    steps = {"mined": MINED, "asked": step} if "inputs" in step else {"asked": step}
-    text = {"version": 1, "models": {"net": NET}, "datasets": {"drawn": IMAGES}, "steps": steps}
+    text = asked_pipeline(name, checkpoints)
     monkeypatch.setattr("interpret_datasets.thumbnails.CHUNK", 4)
 
     def run(folder: str, told: Told) -> tuple[set[str], int]:
@@ -138,12 +77,12 @@ def test_a_stopped_step_goes_on(name, work, checkpoints, tmp_path, monkeypatch):
 
     told = Told()
     with monkeypatch.context() as nothing_is_kept:
-        for module in ("runner", "jobs"):
+        for module in ("runner", "work"):
             nothing_is_kept.setattr(f"interpret.run.{module}.caching_parts", nullcontext)
         _, passes = run("whole", told)
     assert all(done == total for total, done in told.works), told.works
     assert told.calls >= 4
-    monkeypatch.setattr("interpret.run.cache.PIECE_SECONDS", 0.0)
+    monkeypatch.setattr("interpret.run.pieces.PIECE_SECONDS", 0.0)
     done, _ = run("stopped", Told(told.calls * 3 // 4))
     rest, again = run("stopped", Told())
     assert len(done) >= 2 - (name == "transfer")

@@ -68,6 +68,7 @@ class Evaluate(Probe):
     """The errors of a network, or of an ensemble: a chain of such steps averages probabilities (Table 2)."""
 
     name: ClassVar[str] = "evaluate"
+    in_pieces: ClassVar[bool] = True
 
     crops: TestCrops = Field(
         10, description="Views averaged: the centre; or corners and centre, mirrored too."

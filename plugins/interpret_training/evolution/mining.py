@@ -15,7 +15,7 @@ from interpret.code import classes_of
 from interpret.files import digest
 from interpret.images import Images
 from interpret.network import Network, OnError
-from interpret.run import cache_dir, find_result
+from interpret.run import cache_dir, find_result, store_result
 from interpret_topk import Exemplars, mine
 from interpret_training.checkpoints import Checkpoint
 from interpret_training.loading import mean_image
@@ -62,7 +62,7 @@ class Miner:
                 fields=False,
             )
             for layer in missing:
-                _only(mined, layer).save(rooms[layer])
+                store_result(rooms[layer], _only(mined, layer))
                 known[layer] = cast(Exemplars, results.load(rooms[layer]))
         return joined({layer: found for layer, found in known.items() if found is not None})
 

@@ -23,6 +23,7 @@ class Evolve(Probe):
     """When each feature was learned: strongest neurons and projections at every checkpoint (Figure 4)."""
 
     name: ClassVar[str] = "evolution"
+    in_pieces: ClassVar[bool] = True
 
     checkpoints: Path | None = Field(
         None,

@@ -1,0 +1,275 @@
+"""Workers that get jobs, one each at a time, and what happens when one is lost."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, RLock, Thread
+from time import monotonic
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from interpret.errors import StepError, clause
+from interpret.files import write_atomically
+from interpret.interrupts import check_interrupt
+from interpret.plugin import Job
+from interpret.run import packed
+from interpret_ray.board import Board
+from interpret_ray.cluster import Cluster, connect, ray_module
+from interpret_ray.worker import Worker
+
+EVERY = 0.1
+"""Seconds after which users see how far the workers are."""
+
+Outcome: TypeAlias = Job | Exception
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked for: see the fields of the executor."""
+
+    workers: int | None
+    cpus: float
+    gpus: float | None
+    address: str
+    retries: int
+    start_seconds: float
+    shared_disk: bool | None
+
+
+@dataclass
+class Order:
+    """A job that was asked for.
+
+    Attributes:
+        number: What tells it from others.
+        job: The job.
+        outcomes: Where it goes when it is done, or what it raised.
+        lost: How many workers it has lost.
+    """
+
+    number: int
+    job: Job
+    outcomes: SimpleQueue[Outcome]
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class Hand:
+    """A worker, and what tells it from others."""
+
+    name: str
+    actor: Any
+
+
+_crews: dict[Options, Crew] = {}
+_opening = RLock()
+
+
+def crew_of(options: Options) -> Crew:
+    """The workers of an executor, which stay from step to step."""
+    with _opening:
+        if options not in _crews:
+            _crews[options] = Crew(options)
+        return _crews[options]
+
+
+def dismiss(options: Options) -> None:
+    """Let the workers of an executor go, and the Ray that was started for them."""
+    with _opening:
+        if crew := _crews.pop(options, None):
+            crew.end()
+
+
+class Crew:
+    """The workers of one executor; one thread gives them jobs, whoever asks.
+
+    Args:
+        options: What is asked for.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.cluster: Cluster = connect(options.address, options.cpus * (options.workers or 0))
+        self.gpus = min(self.cluster.gpus, 1) if options.gpus is None else options.gpus
+        self.size = options.workers or self.cluster.room(options.cpus, self.gpus)
+        self.folder: Path | None = None
+        self.board: Any = None
+        self.numbers, self.lock, self.ended = count(), RLock(), Event()
+        self.waiting = deque[Order]()
+        self.running: dict[Any, tuple[Order, Hand]] = {}
+        self.starting: dict[Any, Hand] = {}
+        self.idle: list[Hand] = []
+        self.since = monotonic()
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
+        """Run jobs, each once, or again when its worker is lost, and yield each when it is done."""
+        outcomes = SimpleQueue[Outcome]()
+        orders = [Order(next(self.numbers), job, outcomes) for job in jobs]
+        with self.lock:
+            self.begin(jobs[0].folder)
+            self.waiting.extend(orders)
+            self.since = monotonic()
+        try:
+            for _ in orders:
+                outcome = _next(outcomes)
+                if isinstance(outcome, Exception):
+                    raise outcome
+                yield outcome
+        finally:
+            with self.lock:
+                self.waiting = deque(order for order in self.waiting if order.outcomes is not outcomes)
+
+    def begin(self, folder: Path) -> None:
+        """A board for the run folder, and the thread that gives out jobs."""
+        if self.folder is None:
+            ray = ray_module()
+            here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                ray.get_runtime_context().get_node_id(), soft=False
+            )
+            self.folder = folder
+            self.board = ray.remote(Board).options(num_cpus=0, scheduling_strategy=here).remote(folder)
+            Thread(target=self.work, name="interpret-ray", daemon=True).start()
+
+    def work(self) -> None:
+        """Give out jobs until all is over."""
+        while not self.ended.is_set():
+            try:
+                self.turn()
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+                self.fail(error)
+                self.ended.wait(EVERY)
+
+    def turn(self) -> None:
+        """Give out what can be given, and wait a moment for what comes back."""
+        with self.lock:
+            self.grow(min(self.size, len(self.waiting) + len(self.running)))
+            while self.waiting and self.idle:
+                order, hand = self.waiting.popleft(), self.idle.pop()
+                self.running[hand.actor.run.remote(order.number, packed(order.job))] = order, hand
+            if self.waiting and not self.running and not self.idle:
+                self.require_somebody()
+            awaited = [*self.running, *self.starting]
+        if not awaited:
+            self.ended.wait(EVERY)
+            return
+        done, _ = ray_module().wait(awaited, timeout=EVERY)
+        with self.lock:
+            self.hear()
+            for ref in done:
+                if ref in self.starting:
+                    self.started(ref)
+                else:
+                    self.finished(ref)
+
+    def grow(self, size: int) -> None:
+        """See that there are so many workers."""
+        missing = size - len(self.starting) - len(self.idle) - len(self.running)
+        if missing <= 0 or self.folder is None:
+            return
+        path, token = self.folder / ".work" / ".here", uuid4().hex
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, token.encode())
+        kind = ray_module().remote(Worker).options(num_cpus=self.options.cpus, num_gpus=self.gpus)
+        for _ in range(missing):
+            name, shared_disk = uuid4().hex, self.options.shared_disk
+            hand = Hand(name, kind.remote(name, self.board, self.folder, (path, token), shared_disk))
+            self.starting[hand.actor.ready.remote()] = hand
+
+    def started(self, ref: Any) -> None:
+        """A worker has begun, or could not."""
+        hand = self.starting.pop(ref)
+        try:
+            ray_module().get(ref)
+        except Exception as error:
+            raise StepError(f"A worker of Ray could not begin: {clause(error)}.") from error
+        self.idle.append(hand)
+
+    def finished(self, ref: Any) -> None:
+        """A worker has done its job, or is lost."""
+        ray, (order, hand) = ray_module(), self.running.pop(ref)
+        try:
+            raised = ray.get(ref)
+        except ray.exceptions.RayError as error:
+            self.lose(hand, order, " ".join(str(error).split()))
+            return
+        self.idle.append(hand)
+        order.outcomes.put(
+            order.job if raised is None else pickle.loads(raised)  # noqa: S301 - from a worker
+        )
+
+    def lose(self, hand: Hand, order: Order, reason: str) -> None:
+        """A worker is lost: another one takes its place and its job, unless it was one too many."""
+        ray, where = ray_module(), f"{order.job.shard.start} to {order.job.shard.stop - 1}"
+        ray.kill(hand.actor, no_restart=True)
+        ray.get(self.board.lose.remote(hand.name))
+        order.lost += 1
+        if order.lost <= self.options.retries:
+            order.job.note(f"A worker was lost at part {where}: {reason}")
+            self.waiting.appendleft(order)
+            self.since = monotonic()
+            return
+        order.outcomes.put(
+            StepError(
+                f"{order.lost} workers of Ray were lost one after the other at part {where}, the last one "
+                f"with: {reason}. If they run out of memory, give a smaller batch_size, or fewer workers."
+            )
+        )
+
+    def hear(self) -> None:
+        """Hand on how far the workers are."""
+        jobs = {order.number: order.job for order, _ in self.running.values()}
+        for number, images in ray_module().get(self.board.hear.remote()):
+            if number in jobs:
+                jobs[number].advance(images)
+
+    def require_somebody(self) -> None:
+        """Wait for a worker, but not for ever.
+
+        Raises:
+            StepError: If none began in time.
+        """
+        if monotonic() - self.since > self.options.start_seconds:
+            asked = f"{self.options.cpus:g} cores and {self.gpus:g} GPUs"
+            have = f"{self.cluster.cpus:g} cores and {self.cluster.gpus:g} GPUs"
+            raise StepError(
+                f"No worker began within {self.options.start_seconds:g} seconds. Each asks for {asked}; the "
+                f"cluster has {have}, and others may use them. Set cpus, gpus, or start_seconds of the "
+                "executor."
+            )
+
+    def fail(self, error: Exception) -> None:
+        """Everybody who waits hears of an error."""
+        with self.lock:
+            for order in (*self.waiting, *(order for order, _ in self.running.values())):
+                order.outcomes.put(error)
+            self.waiting.clear()
+
+    def end(self) -> None:
+        """Let everything go."""
+        self.ended.set()
+        ray = ray_module()
+        with self.lock:
+            if self.cluster.ours:
+                ray.shutdown()
+                return
+            hands = [*self.starting.values(), *self.idle, *(hand for _, hand in self.running.values())]
+            if tidied := [hand.actor.end.remote() for hand in self.idle]:
+                ray.wait(tidied, num_returns=len(tidied), timeout=5)
+            for actor in (*(hand.actor for hand in hands), *([self.board] if self.board else [])):
+                ray.kill(actor, no_restart=True)
+
+
+def _next(outcomes: SimpleQueue[Outcome]) -> Outcome:
+    """What comes next; Ctrl-C ends the waiting."""
+    while True:
+        check_interrupt()
+        try:
+            return outcomes.get(timeout=EVERY)
+        except Empty:
+            continue

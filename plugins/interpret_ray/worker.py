@@ -1,0 +1,64 @@
+"""What a process does that gets jobs."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from interpret.plugin import Job
+from interpret.run import exchange_by, sendable
+from interpret_ray.exchange import BoardExchange
+
+
+class Worker:
+    """Computes jobs one after the other.
+
+    Args:
+        name: What tells it from others.
+        board: The board of the run.
+        folder: The run folder.
+        token: A file there, and what is in it: who reads that sees the folder.
+        shared_disk: Whether it sees the folder; none: it finds out.
+    """
+
+    def __init__(
+        self, name: str, board: Any, folder: Path, token: tuple[Path, str], shared_disk: bool | None
+    ) -> None:
+        seen = _sees(*token) if shared_disk is None else shared_disk
+        self.board, self.scratch = board, None if seen else Path(mkdtemp(prefix="interpret-ray-"))
+        exchange_by(BoardExchange(self._call, name, self.scratch or folder, apart=not seen))
+
+    def ready(self) -> None:
+        """It has begun."""
+
+    def run(self, number: int, data: bytes) -> bytes | None:
+        """Run a job; what it raises comes back as bytes."""
+        job: Job = pickle.loads(data)  # noqa: S301 - from the process that started this one
+        try:
+            (job.at(self.scratch) if self.scratch else job).run(
+                lambda images: self.board.tell.remote(number, images)
+            )
+        except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way
+            return pickle.dumps(sendable(error))
+        self._call("tell", number, 0)  # what was told before has arrived, too
+        return None
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _call(self, method: str, *args: Any) -> Any:
+        import ray  # noqa: PLC0415 - it runs inside of it
+
+        return ray.get(getattr(self.board, method).remote(*args))
+
+
+def _sees(path: Path, token: str) -> bool:
+    try:
+        return path.read_text() == token
+    except OSError:
+        return False

@@ -1,0 +1,25 @@
+"""A real Ray on this machine, started once."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'interpret-cnn[ray]'.")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """Two cores, and the modules that this process finds."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"env_vars": paths},
+        object_store_memory=200_000_000,
+    )
+    yield
+    ray.shutdown()

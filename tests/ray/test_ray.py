@@ -1,0 +1,201 @@
+"""The executor ``ray`` in a real Ray: the bytes of ``local``, whatever is lost on the way."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from interpret.errors import StepError, UnknownNameError
+from interpret.progress import Progress
+from interpret.run import run_pipeline
+from interpret.testing import check_executor
+from interpret_local import Local
+from interpret_ray import Ray
+from interpret_ray.board import Board
+from interpret_ray.cluster import Cluster, connect
+from interpret_ray.exchange import BoardExchange
+
+IMAGES = {"name": "scenes", "split": "val", "limit": 600, "size": 64}
+NET = {"name": "zfnet", "width": 0.0625, "input_size": 64, "categories": 10}
+STEPS = {
+    "mined": {"probe": "topk", "layers": ["layer1", "layer2"], "k": 2, "batch_size": 8},
+    "projected": {"probe": "deconv", "inputs": {"exemplars": "mined"}, "batch_size": 4},
+    "covered": {"probe": "occlusion", "images": [0, 1, 2], "window": 16, "stride": 8, "engine": "full"},
+}
+
+
+def pipeline(**changes: Any) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "models": {"net": NET},
+        "datasets": {"drawn": {**IMAGES, **changes}},
+        "steps": STEPS,
+    }
+
+
+def stored(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("*/result.*")}
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory) -> dict[str, bytes]:
+    """What one process stores."""
+    folder = tmp_path_factory.mktemp("expected")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    run_pipeline(pipeline(), folder)
+    torch.set_num_threads(threads)
+    return stored(folder)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(cluster):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Told(Progress):
+    """Calls a function whenever something of a step is done."""
+
+    def __init__(self, then: Callable[[str, int], None] = lambda step, parts: None) -> None:
+        self.then, self.totals, self.done = then, dict[str, int](), dict[str, int]()
+
+    def started(self, step: str, parts: int) -> None:
+        self.totals[step], self.done[step] = parts, 0
+
+    def advanced(self, step: str, parts: int) -> None:
+        self.done[step] += parts
+        self.then(step, self.done[step])
+
+
+@pytest.mark.parametrize("shared_disk", [False, pytest.param(None, marks=pytest.mark.slow)])
+def test_the_bytes_are_those_of_one_process(shared_disk, expected, tmp_path):
+    told = Told()
+    run_pipeline(pipeline(), tmp_path, executor=Ray(workers=2, shared_disk=shared_disk), progress=told)
+    assert stored(tmp_path) == expected
+    assert told.done["mined"] == told.totals["mined"] == 600
+    assert told.done["projected"] == told.totals["projected"] > 4
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["executor"] == "ray"
+    assert not any("remarks" in step for step in manifest["steps"].values())
+
+
+def workers() -> list[int]:
+    """The processes that get jobs."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(b"ray::Worker"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("step", ["mined", pytest.param("covered", marks=pytest.mark.slow)])
+def test_a_worker_that_is_killed_costs_its_work_only(step, expected, tmp_path):
+    """It is killed when something of the step is done; the reason stands in the manifest."""
+    killed = []
+
+    def kill(name: str, done: int) -> None:
+        if name == step and not killed and (running := workers()):
+            killed.append(running[0])
+            os.kill(running[0], signal.SIGKILL)
+
+    run_pipeline(pipeline(), tmp_path, executor=Ray(workers=2), progress=Told(kill))
+    assert stored(tmp_path) == expected
+    assert killed
+    remarks = json.loads((tmp_path / "manifest.json").read_text())["steps"][step]["remarks"]
+    assert len(remarks) == 1
+    assert remarks[0].startswith("A worker was lost at part ")
+
+
+@pytest.mark.slow
+def test_a_job_that_loses_all_its_workers_ends_the_step(tmp_path):
+    def kill(name: str, done: int) -> None:
+        for process in workers():
+            os.kill(process, signal.SIGKILL)
+
+    with pytest.raises(StepError, match=r"2 workers of Ray were lost one after the other at part 0 to"):
+        run_pipeline(pipeline(), tmp_path, executor=Ray(workers=1, retries=1), progress=Told(kill))
+    run_pipeline(pipeline(), tmp_path, executor=Local())
+    assert stored(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_with_another_executor(expected, tmp_path):
+    def stop(name: str, done: int) -> None:
+        if name == "projected":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(pipeline(), tmp_path, executor=Ray(workers=2), progress=Told(stop))
+    assert "mined/result.json" in stored(tmp_path)
+    run_pipeline(pipeline(), tmp_path, executor=Local(workers=2))
+    assert stored(tmp_path) == expected
+
+
+@pytest.mark.slow
+def test_it_keeps_the_promises_of_executors():
+    check_executor(Ray(workers=2))
+
+
+@pytest.mark.slow
+def test_an_error_of_the_work_is_told_as_everywhere(tmp_path):
+    text = pipeline()
+    text["steps"] = {"covered": {**STEPS["covered"], "target": "no such class"}}
+    with pytest.raises(StepError, match="no such class") as raised:
+        run_pipeline(text, tmp_path, executor=Ray(workers=2))
+    assert isinstance(raised.value.__cause__, UnknownNameError)
+
+
+def test_a_worker_that_asks_for_too_much_never_begins(tmp_path):
+    with pytest.raises(StepError, match=r"No worker began within 1 seconds\. Each asks for 64 cores"):
+        run_pipeline(pipeline(), tmp_path, executor=Ray(workers=1, cpus=64, start_seconds=1))
+
+
+def test_room_is_what_the_scarcest_of_cores_and_gpus_allows():
+    assert Cluster(16, 2, ours=True).room(1, 1) == 2
+    assert Cluster(16, 2, ours=True).room(4, 0.25) == 4
+    assert Cluster(16, 0, ours=True).room(3, 0) == 5
+    assert Cluster(1, 0, ours=True).room(4, 0) == 1
+    assert connect("", 2).ours is False  # the Ray of these tests was there
+
+
+def test_the_board_gives_a_part_to_one(tmp_path):
+    """Two ends of the board, each of which sees the other's claim and, without a common disk, its files."""
+    board = Board(tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    ends = [
+        BoardExchange(lambda name, *args: getattr(board, name)(*args), who, tmp_path / who, apart=True)
+        for who in ("one", "other")
+    ]
+    places = [tmp_path / who / "step" / "pieces" for who in ("one", "other")]
+    with ends[0].claim(places[0], lambda held: "a"), ends[1].claim(places[1], sorted) as none:
+        assert ends[1].held(places[1]) == {"a"}
+        assert none == ["a"]
+    assert not ends[1].held(places[1])
+    (places[0] / "a").mkdir(parents=True)
+    (places[0] / "a" / "result.json").write_text("{}")
+    ends[0].share(places[0] / "a")
+    ends[1].bring(places[1])
+    assert (places[1] / "a" / "result.json").read_text() == "{}"
+    with ends[0].claim(places[0], lambda held: "b"):
+        board.lose("one")
+        assert not ends[1].held(places[1])
+
+
+def test_the_board_reads_and_writes_inside_the_run_only(tmp_path):
+    board = Board(tmp_path)
+    for name in ("../secret", "/etc/passwd", "a/../../secret"):
+        with pytest.raises(Exception, match="is no path inside it"):
+            board.read(name)
+        with pytest.raises(Exception, match="is no path inside it"):
+            board.write(name, b"")
