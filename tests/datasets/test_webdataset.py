@@ -19,7 +19,9 @@ from shard_fixtures import first_values, members, picture, png, write_tar
 
 import interpret
 from interpret.errors import DatasetError, InterpretError
+from interpret.files import read_sealed, write_sealed
 from interpret.network import batches
+from interpret.run.cache import working_in
 from interpret.testing import check_dataset, small_network
 from interpret_datasets import WebDataset
 
@@ -466,6 +468,36 @@ def test_an_index_is_made_once_in_a_run(tmp_path, monkeypatch):
     assert first_values(load(str(tmp_path / "data"))) == [0, 1, 2, 3]
     interpret.run_pipeline(pipeline, tmp_path / "run")
     assert gone_through
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"keys": ["00000"] * 4},
+        {"keys": [1, 2, 3, 4]},
+        {"keys": ["\x1b", "b", "c", "d"]},
+        {"offsets": [0]},
+        {"offsets": [-1] * 4},
+        {"sizes": [2**80] * 4},
+        {"sizes": "abcd"},
+        {"said": [[], {}, 0.5, True]},
+        {"suffixes": {"png": "x"}},
+        {"suffixes": None},
+        {"notes": [1]},
+        {"broken": {"x": "y"}},
+        {"broken": []},
+        {"more": 1},
+    ],
+)
+def test_an_index_that_a_stranger_wrote_is_not_believed(tmp_path, change):
+    path = write_tar(tmp_path / "data" / "a.tar", members(4))
+    wait_until_settled(path)
+    with working_in(tmp_path / "work"):
+        known = load(path)
+        (stored,) = (file for file in (tmp_path / "work").rglob("*.json") if "offsets" in file.read_text())
+        write_sealed(stored, {**read_sealed(stored), **change})
+        assert list(load(path).ids) == list(known.ids)
+        assert first_values(load(path)) == [0, 1, 2, 3]
 
 
 def wait_until_settled(path):

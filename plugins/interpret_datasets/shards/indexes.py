@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int
 
 from interpret.errors import DatasetError, InterpretError
-from interpret.files import digest, read_sealed, write_sealed
+from interpret.files import digest, printable, read_sealed, write_sealed
 from interpret.interrupts import check_interrupt
 from interpret.run import cache_dir, follows
 from interpret_datasets.shards.content import State, changed, look, open_stream, patiently
@@ -101,16 +101,16 @@ def read_indexes(files: Sequence[str], wanted: Wanted) -> list[Shard]:
 def _shard(file: str, wanted: Wanted, folder: Path) -> Shard:
     """One shard; one that holds no tar file has one sample, which says why."""
     state = patiently(file, lambda: look(file))
-    stored = folder / f"{digest(file, state.mark, wanted)}.json"
+    stored = folder / f"{digest(file, state.mark, wanted)}.json" if state.mark else None
+    if stored and (known := _stored(stored)):
+        return Shard.of(file, state, known)
     try:
-        index = (_stored(stored) if state.mark else None) or patiently(
-            file, lambda: _made(file, state, wanted)
-        )
+        index = patiently(file, lambda: _made(file, state, wanted))
     except DatasetError as error:
         if not is_of_content(error):
             raise
         return Shard.of(file, State(-1), TarIndex([""], [0], [0], [None], {0: str(error)}))
-    if state.mark and not stored.exists() and not follows():
+    if stored and not follows():
         with suppress(InterpretError, OSError):  # where it cannot be stored, a later run makes it anew
             write_sealed(stored, asdict(index))
     return Shard.of(file, state, index)
@@ -137,9 +137,17 @@ def _stored(path: Path) -> TarIndex | None:
 
 def _is_sound(index: TarIndex) -> bool:
     """Whether what a file says can be an index: a run folder may be a stranger's."""
-    columns = (index.keys, index.offsets, index.sizes, index.said)
-    if not all(isinstance(column, list) and len(column) == len(index.keys) for column in columns):
+    columns = (index.keys, index.offsets, index.sizes, index.said, index.notes)
+    if not all(isinstance(column, list) for column in columns) or not isinstance(index.suffixes, dict):
         return False
-    numbers = all(type(one) is int and 0 <= one < 2**62 for one in (*index.offsets, *index.sizes))
-    said = all(one is None or type(one) in {int, str} for one in index.said)
-    return numbers and said and all(isinstance(key, str) for key in index.keys)
+    if len({len(index.keys), len(index.offsets), len(index.sizes), len(index.said)}) > 1:
+        return False
+    numbers = (*index.offsets, *index.sizes, *index.suffixes.values())
+    texts = (*index.keys, *index.notes)
+    return (
+        all(type(one) is int and 0 <= one < 2**60 for one in numbers)
+        and all(type(one) is str for one in texts)
+        and all(one is None or type(one) in {int, str} for one in index.said)
+        and len(set(index.keys)) == len(index.keys)
+        and all(printable(one) == one for one in texts)
+    )
