@@ -35,10 +35,11 @@ def main() -> None:
 
 
 def show(rows: Iterable[Row]) -> None:
-    """Print what was measured."""
+    """Print what was measured: each row when it is known, and all of them as a table."""
     table = Table("work", "peer", "ours (s)", "peer (s)", "ratio", "to reach")
     for row in rows:
         times = (f"{row.ours_s:.3f}", f"{row.peer_s:.3f}", f"{row.ratio:.2f}")
+        print(f"{row.work}: {row.ratio:.2f} ({row.ours_s:.3f} s; {row.peer} {row.peer_s:.3f} s)", flush=True)
         table.add_row(row.work, row.peer, *times, row.target)
     Console(width=140).print(table)
 
