@@ -85,7 +85,7 @@ LEFT = {
     "interpret.files": {
         name: f"interpret.files.{module}.{name}"
         for module, names in {
-            "folders": "file_hash has_hash inside read_plain remove_leftovers require_kind",
+            "folders": "file_hash has_hash read_plain remove_leftovers require_kind",
             "sealed": "seal unseal",
         }.items()
         for name in names.split()
@@ -150,7 +150,8 @@ class Finder:
         message = f"{module.__name__} is now {new.__name__}{names}. Plugins take what it offers from {room}."
         warnings.warn(message, FutureWarning, stacklevel=2)
         vars(module).update({name: value for name, value in vars(new).items() if not name.startswith("__")})
-        vars(module).update({former: getattr(new, now) for former, now in RENAMED.get(old, {}).items()})
+        offered = import_module(room)
+        vars(module).update({former: getattr(offered, now) for former, now in RENAMED.get(old, {}).items()})
 
 
 def install() -> None:

@@ -7,6 +7,7 @@
   each layer has; ``views``: a layer by name as maps; ``map_graph``: the same in the program).
 - ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
 - ``known``: what was found out about a module, and kept while it does not change.
+- ``precision``: forward passes in fewer bits.
 - ``summary``: the layers, and what can be asked of each (``summarizing``).
 - ``entry``: what every function that takes a network does first.
 - ``batching``: preprocessed batches, read a little ahead.
@@ -24,6 +25,7 @@ from interpret.network.layouts import (
     undecided,
 )
 from interpret.network.network import Network
+from interpret.network.precision import Precision
 from interpret.network.recording import Call, watching
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 from interpret.network.views import LayerView
@@ -43,6 +45,7 @@ __all__ = [
     "LayoutKind",
     "Network",
     "OnError",
+    "Precision",
     "Summary",
     "Working",
     "as_maps",

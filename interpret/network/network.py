@@ -318,7 +318,9 @@ class Network:
             ModelError: If it is not known what of the things the module returns is its output.
         """
         returned, values = self._pass(x, layers, whole=True)
-        return require_rows(widen(pick_output(returned, self.output), self.dtype), len(x)), values
+        outputs = pick_output(returned, self.output)
+        wide = outputs if self.precision == "float32" else widen(outputs, self.dtype)
+        return require_rows(wide, len(x)), values
 
     def record(
         self,
@@ -350,8 +352,9 @@ class Network:
     ) -> tuple[Any, dict[str, T]]:
         known, shape = self._known(), image_shape(x)
         findings = self._findings(known, None if taps else shape)
-        wide = {name: widened(tap, self.dtype) for name, tap in taps.items()}
-        wanted = self._views(known, findings, shape).taps(wide, images=len(x), raw=raw)
+        if self.precision != "float32":
+            taps = {name: widened(tap, self.dtype) for name, tap in taps.items()}
+        wanted = self._views(known, findings, shape).taps(taps, images=len(x), raw=raw)
         with known.running(findings, self.device) as module, reduced(self.precision, self.device):
             try:
                 placed = self.to_device(x)
