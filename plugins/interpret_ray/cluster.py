@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ def connect(address: str, cpus: float) -> Cluster:
     address = address or os.environ.get("RAY_ADDRESS", "")
     ours = not address and not ray.is_initialized()
     if not ray.is_initialized():
+        logging.getLogger("ray").setLevel(logging.ERROR)
         try:
             ray.init(**(_elsewhere(address) if address else _here(cpus)), **_QUIET)
         except Exception as error:
@@ -66,6 +68,7 @@ def connect(address: str, cpus: float) -> Cluster:
 
 
 _QUIET = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+"""Workers tell by jobs; what Ray has to say of its own start is nothing that users could act on."""
 
 
 def _here(cpus: float) -> dict[str, Any]:

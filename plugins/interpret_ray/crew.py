@@ -26,7 +26,16 @@ from interpret_ray.worker import Worker
 EVERY = 0.1
 """Seconds after which users see how far the workers are."""
 
-Outcome: TypeAlias = Job | Exception
+
+@dataclass(frozen=True)
+class Told:
+    """So many more images of a job are done."""
+
+    job: Job
+    images: int
+
+
+Outcome: TypeAlias = Job | Told | BaseException
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Order:
     Attributes:
         number: What tells it from others.
         job: The job.
-        outcomes: Where it goes when it is done, or what it raised.
+        outcomes: Where it goes when it is done, what it raised, and how far it is.
         lost: How many workers it has lost.
     """
 
@@ -106,6 +115,7 @@ class Crew:
         self.starting: dict[Any, Hand] = {}
         self.idle: list[Hand] = []
         self.since = monotonic()
+        self.thread: Thread | None = None
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Run jobs, each once, or again when its worker is lost, and yield each when it is done."""
@@ -116,10 +126,15 @@ class Crew:
             self.waiting.extend(orders)
             self.since = monotonic()
         try:
-            for _ in orders:
+            left = len(orders)
+            while left:
                 outcome = _next(outcomes)
-                if isinstance(outcome, Exception):
+                if isinstance(outcome, BaseException):
                     raise outcome
+                if isinstance(outcome, Told):
+                    outcome.job.advance(outcome.images)
+                    continue
+                left -= 1
                 yield outcome
         finally:
             with self.lock:
@@ -134,14 +149,15 @@ class Crew:
             )
             self.folder = folder
             self.board = ray.remote(Board).options(num_cpus=0, scheduling_strategy=here).remote(folder)
-            Thread(target=self.work, name="interpret-ray", daemon=True).start()
+            self.thread = Thread(target=self.work, name="interpret-ray", daemon=True)
+            self.thread.start()
 
     def work(self) -> None:
         """Give out jobs until all is over."""
         while not self.ended.is_set():
             try:
                 self.turn()
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
                 self.fail(error)
                 self.ended.wait(EVERY)
 
@@ -223,10 +239,10 @@ class Crew:
 
     def hear(self) -> None:
         """Hand on how far the workers are."""
-        jobs = {order.number: order.job for order, _ in self.running.values()}
+        orders = {order.number: order for order, _ in self.running.values()}
         for number, images in ray_module().get(self.board.hear.remote()):
-            if number in jobs:
-                jobs[number].advance(images)
+            if images and number in orders:
+                orders[number].outcomes.put(Told(orders[number].job, images))
 
     def require_somebody(self) -> None:
         """Wait for a worker, but not for ever.
@@ -243,7 +259,7 @@ class Crew:
                 "executor."
             )
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Everybody who waits hears of an error."""
         with self.lock:
             for order in (*self.waiting, *(order for order, _ in self.running.values())):
@@ -253,6 +269,8 @@ class Crew:
     def end(self) -> None:
         """Let everything go."""
         self.ended.set()
+        if self.thread:
+            self.thread.join()  # Ray must not go while it is asked something
         ray = ray_module()
         with self.lock:
             if self.cluster.ours:
