@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from interpret.plugin.discovery import Registry
 from interpret.plugin.interfaces import Executor
@@ -38,11 +38,14 @@ def find_executor(
 
 
 @dataclass(frozen=True)
-class ShardJob:
-    """One shard of a step; see `interpret.plugin.Job`."""
+class _TaskJob:
+    """What all jobs of a step can do.
+
+    Attributes:
+        task: The step.
+    """
 
     task: Task
-    shard: range
 
     @property
     def step(self) -> str:
@@ -53,6 +56,23 @@ class ShardJob:
     def folder(self) -> Path:
         """The run folder."""
         return self.task.folder
+
+    def at(self, folder: Path) -> Self:
+        """The same job where the run folder is elsewhere."""
+        return replace(self, task=self.task.at(folder))
+
+    def note(self, remark: str) -> None:
+        """Keep a remark on how the job went."""
+        logger.warning("Step %s: %s", self.step, remark)
+        if work := given(self.task):
+            work.remarks.append(remark)
+
+
+@dataclass(frozen=True)
+class ShardJob(_TaskJob):
+    """One shard of a step; see `interpret.plugin.Job`."""
+
+    shard: range
 
     def run(self, tell: Callable[[int], None] | None = None) -> None:
         """Compute the shard and store it; in one process one job runs at a time.
@@ -64,14 +84,6 @@ class ShardJob:
             work = open_work(self.task)
             work.context.copy().run(work.compute, self.shard, tell or self.advance)
 
-    def at(self, folder: Path) -> ShardJob:
-        """The same job where the run folder is elsewhere."""
-        return replace(self, task=self.task.at(folder))
-
-    def note(self, remark: str) -> None:
-        """Keep a remark on how the job went."""
-        _note(self.task, remark)
-
     def advance(self, images: int) -> None:
         """Let users see that so many more images are done."""
         if work := given(self.task):
@@ -79,35 +91,23 @@ class ShardJob:
 
 
 @dataclass(frozen=True)
-class StepJob:
+class StepJob(_TaskJob):
     """A whole step, which several processes do together; see `interpret.plugin.Job`.
 
     Each of them comes to the whole answer: the pieces of its work are shared, see `interpret.run.sharing`.
 
     Attributes:
-        task: What is asked.
         number: Which of them this is.
         processes: How many they are.
     """
 
-    task: Task
     number: int
     processes: int
-
-    @property
-    def step(self) -> str:
-        """The name of the step."""
-        return self.task.step
 
     @property
     def shard(self) -> range:
         """Its number among the jobs of the step."""
         return range(self.number, self.number + 1)
-
-    @property
-    def folder(self) -> Path:
-        """The run folder."""
-        return self.task.folder
 
     def run(self, tell: Callable[[int], None] | None = None) -> None:
         """Answer the question of the step, and store the result unless another process has.
@@ -119,21 +119,7 @@ class StepJob:
             work = open_work(self.task)
             work.context.copy().run(work.answer, self.processes, tell or self.advance)
 
-    def at(self, folder: Path) -> StepJob:
-        """The same job where the run folder is elsewhere."""
-        return replace(self, task=self.task.at(folder))
-
-    def note(self, remark: str) -> None:
-        """Keep a remark on how the job went."""
-        _note(self.task, remark)
-
     def advance(self, images: int) -> None:
         """Let users see how far the work is; all of them tell the same, so the first one is heard."""
         if self.number == 0 and (work := given(self.task)):
             work.hear(images)
-
-
-def _note(task: Task, remark: str) -> None:
-    logger.warning("Step %s: %s", task.step, remark)
-    if work := given(task):
-        work.remarks.append(remark)

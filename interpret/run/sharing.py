@@ -55,7 +55,7 @@ class Exchange(ABC):
 
 
 class FileExchange(Exchange):
-    """Exchange as locked files, for processes that see the same disk."""
+    """Claims are locked files, and what is stored is there: for processes that see the same disk."""
 
     def held(self, folder: Path) -> frozenset[str]:
         """The names whose files are locked."""

@@ -1,8 +1,8 @@
 """The executor ``ray``: the work of a run on the cores and GPUs of one machine or of a cluster.
 
 - ``executor``: its parameters; ``cluster``: the Ray that it connects to or starts.
-- ``crew``: workers that get jobs, and what happens when one is lost; ``worker``: what such a process does.
-- ``board``: what passes between them: claims, files, how far they are; ``exchange``: its other end.
+- ``pool``: workers that get jobs, and what happens when one is lost; ``worker``: what such a process does.
+- ``coordinator``: what passes between them: claims, files, how far they are; ``exchange``: its other end.
 """
 
 from interpret.plugin import Executor, hookimpl

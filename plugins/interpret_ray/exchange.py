@@ -9,14 +9,14 @@ from typing import Any
 
 from interpret.files import write_atomically
 from interpret.run import CLAIMS, Choose, Exchange
-from interpret_ray.board import whole_last
+from interpret_ray.coordinator import whole_last
 
 
-class BoardExchange(Exchange):
-    """By the board of the run.
+class CoordinatorExchange(Exchange):
+    """By the coordinator of the run.
 
     Args:
-        call: Calls a method of the board.
+        call: Calls a method of the coordinator.
         owner: Who this worker is.
         folder: The run folder, or what stands for it here.
         apart: Whether the folder is this worker's own: what others store must be sent.

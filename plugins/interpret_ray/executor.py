@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.plugin import Executor, Job
-from interpret_ray.crew import Options, crew_of, dismiss
+from interpret_ray.pool import Options, dismiss, pool_of
 
 
 class Ray(Executor):
@@ -47,7 +47,7 @@ class Ray(Executor):
     @property
     def capacity(self) -> int:
         """As many jobs as there are workers."""
-        return crew_of(self._options).size
+        return pool_of(self._options).size
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Run the jobs, and yield each when it is done.
@@ -55,7 +55,7 @@ class Ray(Executor):
         Raises:
             StepError: If Ray cannot be reached, no worker starts, or a job lost too many workers.
         """
-        yield from crew_of(self._options).run(jobs)
+        yield from pool_of(self._options).run(jobs)
 
     def close(self) -> None:
         """Let the workers go."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from interpret.plugin import Job
 from interpret.run import exchange_by, sendable
-from interpret_ray.exchange import BoardExchange
+from interpret_ray.exchange import CoordinatorExchange
 
 
 class Worker:
@@ -18,18 +18,18 @@ class Worker:
 
     Args:
         name: What tells it from others.
-        board: The board of the run.
+        coordinator: The coordinator of the run.
         folder: The run folder.
         token: A file there, and what is in it: who reads that sees the folder.
         shared_disk: Whether it sees the folder; none: it finds out.
     """
 
     def __init__(
-        self, name: str, board: Any, folder: Path, token: tuple[Path, str], shared_disk: bool | None
+        self, name: str, coordinator: Any, folder: Path, token: tuple[Path, str], shared_disk: bool | None
     ) -> None:
         seen = _sees(*token) if shared_disk is None else shared_disk
-        self.board, self.scratch = board, None if seen else Path(mkdtemp(prefix="interpret-ray-"))
-        exchange_by(BoardExchange(self._call, name, self.scratch or folder, apart=not seen))
+        self.coordinator, self.scratch = coordinator, None if seen else Path(mkdtemp(prefix="interpret-ray-"))
+        exchange_by(CoordinatorExchange(self._call, name, self.scratch or folder, apart=not seen))
 
     def ready(self) -> None:
         """It has begun."""
@@ -39,7 +39,7 @@ class Worker:
         job: Job = pickle.loads(data)  # noqa: S301 - from the process that started this one
         try:
             (job.at(self.scratch) if self.scratch else job).run(
-                lambda images: self.board.tell.remote(number, images)
+                lambda images: self.coordinator.tell.remote(number, images)
             )
         except Exception as error:  # noqa: BLE001 - the code of a plugin fails in any way
             return pickle.dumps(sendable(error))
@@ -54,7 +54,7 @@ class Worker:
     def _call(self, method: str, *args: Any) -> Any:
         import ray  # noqa: PLC0415 - it runs inside of it
 
-        return ray.get(getattr(self.board, method).remote(*args))
+        return ray.get(getattr(self.coordinator, method).remote(*args))
 
 
 def _sees(path: Path, token: str) -> bool:

@@ -16,9 +16,9 @@ from interpret.run import run_pipeline
 from interpret.testing import check_executor
 from interpret_local import Local
 from interpret_ray import Ray
-from interpret_ray.board import Board
 from interpret_ray.cluster import Cluster, connect
-from interpret_ray.exchange import BoardExchange
+from interpret_ray.coordinator import Coordinator
+from interpret_ray.exchange import CoordinatorExchange
 
 IMAGES = {"name": "scenes", "split": "val", "limit": 600, "size": 64}
 NET = {"name": "zfnet", "width": 0.0625, "input_size": 64, "categories": 10}
@@ -170,12 +170,14 @@ def test_room_is_what_the_scarcest_of_cores_and_gpus_allows():
     assert connect("", 2).ours is False  # the Ray of these tests was there
 
 
-def test_the_board_gives_a_part_to_one(tmp_path):
-    """Two ends of the board, each of which sees the other's claim and, without a common disk, its files."""
-    board = Board(tmp_path / "run")
+def test_the_coordinator_gives_a_part_to_one(tmp_path):
+    """Two ends of the coordinator: each sees the claim of the other and, without a common disk, its files."""
+    coordinator = Coordinator(tmp_path / "run")
     (tmp_path / "run").mkdir()
     ends = [
-        BoardExchange(lambda name, *args: getattr(board, name)(*args), who, tmp_path / who, apart=True)
+        CoordinatorExchange(
+            lambda name, *args: getattr(coordinator, name)(*args), who, tmp_path / who, apart=True
+        )
         for who in ("one", "other")
     ]
     places = [tmp_path / who / "step" / "pieces" for who in ("one", "other")]
@@ -193,14 +195,14 @@ def test_the_board_gives_a_part_to_one(tmp_path):
     ends[1].bring(places[1])
     assert (places[1] / "a" / "result.json").read_text() == "{}"
     with ends[0].claim(places[0], lambda held: "b"):
-        board.lose("one")
+        coordinator.lose("one")
         assert not ends[1].held(places[1])
 
 
-def test_the_board_reads_and_writes_inside_the_run_only(tmp_path):
-    board = Board(tmp_path)
+def test_the_coordinator_reads_and_writes_inside_the_run_only(tmp_path):
+    coordinator = Coordinator(tmp_path)
     for name in ("../secret", "/etc/passwd", "a/../../secret"):
         with pytest.raises(Exception, match="is no path inside it"):
-            board.read(name)
+            coordinator.read(name)
         with pytest.raises(Exception, match="is no path inside it"):
-            board.write(name, b"")
+            coordinator.write(name, b"")

@@ -19,8 +19,8 @@ from interpret.files import write_atomically
 from interpret.interrupts import check_interrupt
 from interpret.plugin import Job
 from interpret.run import packed
-from interpret_ray.board import Board
 from interpret_ray.cluster import Cluster, connect, ray_module
+from interpret_ray.coordinator import Coordinator
 from interpret_ray.worker import Worker
 
 EVERY = 0.1
@@ -69,33 +69,33 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Hand:
+class Handle:
     """A worker, and what tells it from others."""
 
     name: str
     actor: Any
 
 
-_crews: dict[Options, Crew] = {}
+_pools: dict[Options, WorkerPool] = {}
 _opening = RLock()
 
 
-def crew_of(options: Options) -> Crew:
+def pool_of(options: Options) -> WorkerPool:
     """The workers of an executor, which stay from step to step."""
     with _opening:
-        if options not in _crews:
-            _crews[options] = Crew(options)
-        return _crews[options]
+        if options not in _pools:
+            _pools[options] = WorkerPool(options)
+        return _pools[options]
 
 
 def dismiss(options: Options) -> None:
     """Let the workers of an executor go, and the Ray that was started for them."""
     with _opening:
-        if crew := _crews.pop(options, None):
-            crew.end()
+        if pool := _pools.pop(options, None):
+            pool.end()
 
 
-class Crew:
+class WorkerPool:
     """The workers of one executor; one thread gives them jobs, whoever asks.
 
     Args:
@@ -108,12 +108,12 @@ class Crew:
         self.gpus = min(self.cluster.gpus, 1) if options.gpus is None else options.gpus
         self.size = options.workers or self.cluster.room(options.cpus, self.gpus)
         self.folder: Path | None = None
-        self.board: Any = None
+        self.coordinator: Any = None
         self.numbers, self.lock, self.ended = count(), RLock(), Event()
         self.waiting = deque[Order]()
-        self.running: dict[Any, tuple[Order, Hand]] = {}
-        self.starting: dict[Any, Hand] = {}
-        self.idle: list[Hand] = []
+        self.running: dict[Any, tuple[Order, Handle]] = {}
+        self.starting: dict[Any, Handle] = {}
+        self.idle: list[Handle] = []
         self.since = monotonic()
         self.thread: Thread | None = None
 
@@ -141,14 +141,16 @@ class Crew:
                 self.waiting = deque(order for order in self.waiting if order.outcomes is not outcomes)
 
     def begin(self, folder: Path) -> None:
-        """A board for the run folder, and the thread that gives out jobs."""
+        """A coordinator for the run folder, and the thread that gives out jobs."""
         if self.folder is None:
             ray = ray_module()
             here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
                 ray.get_runtime_context().get_node_id(), soft=False
             )
             self.folder = folder
-            self.board = ray.remote(Board).options(num_cpus=0, scheduling_strategy=here).remote(folder)
+            self.coordinator = (
+                ray.remote(Coordinator).options(num_cpus=0, scheduling_strategy=here).remote(folder)
+            )
             self.thread = Thread(target=self.work, name="interpret-ray", daemon=True)
             self.thread.start()
 
@@ -166,8 +168,8 @@ class Crew:
         with self.lock:
             self.grow(min(self.size, len(self.waiting) + len(self.running)))
             while self.waiting and self.idle:
-                order, hand = self.waiting.popleft(), self.idle.pop()
-                self.running[hand.actor.run.remote(order.number, packed(order.job))] = order, hand
+                order, handle = self.waiting.popleft(), self.idle.pop()
+                self.running[handle.actor.run.remote(order.number, packed(order.job))] = order, handle
             if self.waiting and not self.running and not self.idle:
                 self.require_somebody()
             awaited = [*self.running, *self.starting]
@@ -194,36 +196,38 @@ class Crew:
         kind = ray_module().remote(Worker).options(num_cpus=self.options.cpus, num_gpus=self.gpus)
         for _ in range(missing):
             name, shared_disk = uuid4().hex, self.options.shared_disk
-            hand = Hand(name, kind.remote(name, self.board, self.folder, (path, token), shared_disk))
-            self.starting[hand.actor.ready.remote()] = hand
+            handle = Handle(
+                name, kind.remote(name, self.coordinator, self.folder, (path, token), shared_disk)
+            )
+            self.starting[handle.actor.ready.remote()] = handle
 
     def started(self, ref: Any) -> None:
         """A worker has begun, or could not."""
-        hand = self.starting.pop(ref)
+        handle = self.starting.pop(ref)
         try:
             ray_module().get(ref)
         except Exception as error:
             raise StepError(f"A worker of Ray could not begin: {clause(error)}.") from error
-        self.idle.append(hand)
+        self.idle.append(handle)
 
     def finished(self, ref: Any) -> None:
         """A worker has done its job, or is lost."""
-        ray, (order, hand) = ray_module(), self.running.pop(ref)
+        ray, (order, handle) = ray_module(), self.running.pop(ref)
         try:
             raised = ray.get(ref)
         except ray.exceptions.RayError as error:
-            self.lose(hand, order, " ".join(str(error).split()))
+            self.lose(handle, order, " ".join(str(error).split()))
             return
-        self.idle.append(hand)
+        self.idle.append(handle)
         order.outcomes.put(
             order.job if raised is None else pickle.loads(raised)  # noqa: S301 - from a worker
         )
 
-    def lose(self, hand: Hand, order: Order, reason: str) -> None:
+    def lose(self, handle: Handle, order: Order, reason: str) -> None:
         """A worker is lost: another one takes its place and its job, unless it was one too many."""
         ray, where = ray_module(), f"{order.job.shard.start} to {order.job.shard.stop - 1}"
-        ray.kill(hand.actor, no_restart=True)
-        ray.get(self.board.lose.remote(hand.name))
+        ray.kill(handle.actor, no_restart=True)
+        ray.get(self.coordinator.lose.remote(handle.name))
         order.lost += 1
         if order.lost <= self.options.retries:
             order.job.note(f"A worker was lost at part {where}: {reason}")
@@ -238,9 +242,9 @@ class Crew:
         )
 
     def hear(self) -> None:
-        """Hand on how far the workers are."""
+        """Handle on how far the workers are."""
         orders = {order.number: order for order, _ in self.running.values()}
-        for number, images in ray_module().get(self.board.hear.remote()):
+        for number, images in ray_module().get(self.coordinator.hear.remote()):
             if images and number in orders:
                 orders[number].outcomes.put(Told(orders[number].job, images))
 
@@ -276,10 +280,13 @@ class Crew:
             if self.cluster.ours:
                 ray.shutdown()
                 return
-            hands = [*self.starting.values(), *self.idle, *(hand for _, hand in self.running.values())]
-            if tidied := [hand.actor.end.remote() for hand in self.idle]:
+            handles = [*self.starting.values(), *self.idle, *(handle for _, handle in self.running.values())]
+            if tidied := [handle.actor.end.remote() for handle in self.idle]:
                 ray.wait(tidied, num_returns=len(tidied), timeout=5)
-            for actor in (*(hand.actor for hand in hands), *([self.board] if self.board else [])):
+            for actor in (
+                *(handle.actor for handle in handles),
+                *([self.coordinator] if self.coordinator else []),
+            ):
                 ray.kill(actor, no_restart=True)
 
 

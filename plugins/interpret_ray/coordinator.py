@@ -9,7 +9,7 @@ from interpret.files import inside, write_atomically
 from interpret.run import CLAIMS
 
 
-class Board:
+class Coordinator:
     """It lives in one process on the machine of the run, which all others can call.
 
     Args:
