@@ -8,13 +8,22 @@ from typing import Protocol
 
 SHARD_IMAGES = 256
 
+MOST_SHARDS = 10_000
+"""Of a larger dataset shards have more images: each is a folder, some megabytes, milliseconds to merge."""
 
-def shard_grid(count: int, batch_size: int, images: int = SHARD_IMAGES) -> list[range]:
+
+def shard_grid(count: int, batch_size: int, images: int | None = None) -> list[range]:
     """The one fixed cut of a dataset into shards of whole batches, independent of how many work on it.
 
     Forward values differ in the last bits with the batch: only equal batches on one kind of processor give
     bit-identical results. A shard has so many ``images``, or a few more.
+
+    Args:
+        count: Images of the dataset.
+        batch_size: Images in a batch.
+        images: Images in a shard; default: 256, and more where there would be more than 10,000 shards.
     """
+    images = images or max(SHARD_IMAGES, -(-count // MOST_SHARDS))
     size = -(-images // batch_size) * batch_size
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from interpret.plugin.interfaces import ShardedProbe
 from interpret.results import Result
@@ -15,20 +14,23 @@ GROUP = 64
 def merge_shards(probe: ShardedProbe, loads: Sequence[Callable[[], Result]]) -> Result:
     """The result of a step from its shards.
 
-    Those of a probe with ``join`` are joined a group at a time, and the groups in their turn: what is in
-    memory does not grow with the number of images.
+    Those of a probe with ``join`` are joined a group at a time, and each group of groups before the next one
+    is begun: what is in memory does not grow with the number of images.
 
     Args:
         probe: What asked.
         loads: Read the partial result of each shard, in order.
     """
-    if type(probe).join is not ShardedProbe.join:
-        while len(loads) > GROUP:
-            groups = [loads[start : start + GROUP] for start in range(0, len(loads), GROUP)]
-            joined = [probe.join([load() for load in group]) for group in groups]
-            loads = [partial(_same, one) for one in joined]
-    return probe.merge([load() for load in loads])
+    joins = type(probe).join is not ShardedProbe.join
+    return probe.merge(_grouped(probe, loads) if joins else [load() for load in loads])
 
 
-def _same(one: Result) -> Result:
-    return one
+def _grouped(probe: ShardedProbe, loads: Sequence[Callable[[], Result]]) -> list[Result]:
+    """At most ``GROUP`` results, each of as many consecutive shards as ``GROUP`` groups of groups hold."""
+    if len(loads) <= GROUP:
+        return [load() for load in loads]
+    size = GROUP
+    while size * GROUP < len(loads):
+        size *= GROUP
+    starts = range(0, len(loads), size)
+    return [probe.join(_grouped(probe, loads[start : start + size])) for start in starts]
