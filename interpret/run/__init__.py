@@ -1,7 +1,7 @@
 """Runs: a checked pipeline -> a run folder that continues where it was stopped.
 
 - ``runner``: the steps; ``scheduling``: which of them when; ``drawing``: their figures.
-- ``merging``: shards -> the result of a step; ``memory``: what a step does that has too little of it.
+- ``memory``: what a step does that has too little of it.
 - ``tasks``, ``work``, ``jobs``: what a step needs, opened in a process, and its shards for any process.
 - ``keys``: what a result comes from, and the key made of it.
 - ``store``: the run folder and what lies in it; ``cache``: work that outlives a killed step; ``pieces``: the

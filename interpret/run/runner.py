@@ -37,7 +37,6 @@ from interpret.run.drawing import Drawing, reason
 from interpret.run.jobs import ShardJob, StepJob, find_executor
 from interpret.run.keys import Provenance
 from interpret.run.memory import batch_size_of, is_out_of_memory, with_half_batch
-from interpret.run.merging import merge_shards
 from interpret.run.scheduling import Turns
 from interpret.run.store import RunFolder, StepFolder
 from interpret.run.summary import Run, Status, StepRun
@@ -305,7 +304,7 @@ class _Runner:
         if isinstance(step.probe, ShardedProbe):
             grid = self.compute_shards(step, step.probe, folder)
             key = self.origins.keys[step.name]
-            result = merge_shards(step.probe, [folder.shard(key, shard).load for shard in grid])
+            result = step.probe.merge_all(folder.shard(key, shard).load() for shard in grid)
         elif step.probe.in_pieces and self.executor.capacity > 1:
             result = self.compute_together(step, folder)
         else:

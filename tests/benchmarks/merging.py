@@ -11,7 +11,6 @@ import argparse
 import resource
 import tempfile
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple, cast
@@ -19,7 +18,6 @@ from typing import NamedTuple, cast
 import torch
 
 from interpret.results import load
-from interpret.run.merging import merge_shards
 from interpret_topk import Exemplars
 from interpret_topk.maxima import no_maxima
 from interpret_topk.probe import TopK
@@ -59,7 +57,7 @@ def merge(shards: int, units: int) -> Merge:
         saved = sum(_saved(number, units, place) for number, place in enumerate(places)) / STORED
         stored = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) // STORED
         source, before, started = _Source(places), peak(), perf_counter()
-        found = cast(Exemplars, merge_shards(TopK(), [partial(source.shard, n) for n in range(shards)]))
+        found = cast(Exemplars, TopK().merge_all(map(source.shard, range(shards))))
         seconds = perf_counter() - started - source.moving
     return Merge(shards, units, found.count, seconds, source.reading, stored, saved, peak() - before)
 

@@ -9,7 +9,6 @@ import torch
 
 import interpret
 from interpret.plugin.shards import shard_grid
-from interpret.run.merging import merge_shards
 from interpret_topk import Exemplars
 from interpret_topk.probe import TopK
 
@@ -28,7 +27,7 @@ def mined():
 @pytest.mark.parametrize("group", [2, 3, 64])
 def test_groups_of_any_size_give_the_same_bits(mined, group, monkeypatch, tmp_path):
     probe, parts, whole = mined
-    monkeypatch.setattr("interpret.run.merging.GROUP", group)
+    monkeypatch.setattr("interpret.plugin.shards.GROUP", group)
     held, most = [0], [0]
 
     class Counted(TopK):
@@ -41,7 +40,7 @@ def test_groups_of_any_size_give_the_same_bits(mined, group, monkeypatch, tmp_pa
         held[0] += 1
         return part
 
-    found = merge_shards(Counted(**probe.model_dump()), [lambda part=part: load(part) for part in parts])
+    found = Counted(**probe.model_dump()).merge_all(load(part) for part in parts)
     for name, result in (("found", found), ("whole", whole)):
         result.save(tmp_path / name)
     for file in ("result.json", "result.safetensors"):
@@ -50,8 +49,8 @@ def test_groups_of_any_size_give_the_same_bits(mined, group, monkeypatch, tmp_pa
 
 
 def test_groups_are_joined_before_the_next_is_begun(monkeypatch):
-    """At most one group of each level is in memory: 27 shards in groups of three are never 27, nor nine."""
-    monkeypatch.setattr("interpret.run.merging.GROUP", 3)
+    """At most a group, and what it is joined to, are in memory."""
+    monkeypatch.setattr("interpret.plugin.shards.GROUP", 3)
     alive, most = [0], [0]
 
     class Counted(TopK):
@@ -68,9 +67,9 @@ def test_groups_are_joined_before_the_next_is_begun(monkeypatch):
         weakref.finalize(found, lambda: alive.__setitem__(0, alive[0] - 1))
         return found
 
-    found = merge_shards(Counted(), [lambda number=number: made([str(number)]) for number in range(27)])
+    found = Counted().merge_all(made([str(number)]) for number in range(27))
     assert [name for name, _ in found.skipped] == [str(number) for number in range(27)], "in order, each once"
-    assert most[0] <= 3 * 3, "three of each of three levels"
+    assert most[0] <= 3 + 1, "a group, and what it is joined to"
 
 
 def test_images_are_ranked_alike_however_large_the_dataset_is(mined):
@@ -110,7 +109,7 @@ def test_a_dataset_has_ten_thousand_shards_at_most():
 def test_the_order_of_shards_does_not_matter(mined):
     probe, parts, whole = mined
     order = torch.randperm(len(parts), generator=torch.Generator().manual_seed(3)).tolist()
-    found = merge_shards(probe, [lambda part=parts[place]: part for place in order])
+    found = probe.merge_all(parts[place] for place in order)
     assert isinstance(found, Exemplars)
     assert all(torch.equal(found[name].values, whole[name].values) for name in whole.layers)
     assert all(torch.equal(found[name].image, whole[name].image) for name in whole.layers)
