@@ -27,7 +27,7 @@ _RATIO = 20
 """So many times as long as storing took is read before it is stored again."""
 
 _FULL = 500_000
-"""Hashes in a file, some 50 MB, before another one is begun: what is stored must be read again."""
+"""Hashes in a file, some 40 MB, before another one is begun: what is stored must be read again."""
 
 _TELL = 10.0
 """Seconds of reading after which users are told."""

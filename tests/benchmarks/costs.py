@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import tempfile
 import tracemalloc
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
+from time import process_time
 from typing import NamedTuple
 
 import merging
@@ -17,13 +19,14 @@ import mining
 import torch
 from PIL import Image
 from reading import jpeg
-from table import seconds
 from torchvision import models
 
 import interpret
-from interpret.files import content_hashes
+from interpret.files import content_hashes, write_sealed
+from interpret.files.contents import remembering
 from interpret.images import Images
 from interpret.network import wrap
+from interpret.run.cache import working_in
 from interpret_datasets.folder import FolderImages
 from interpret_topk import mine
 
@@ -49,8 +52,11 @@ class Costs(NamedTuple):
         merge: What merging took.
         hashed: Bytes a second that are hashed, on one thread.
         looked_at: Seconds of looking whether a file has changed since it was hashed.
+        remembered: Seconds of reading a hash that an earlier run stored.
+        listed: Seconds of one file when a folder is listed.
         indexed: Seconds of one picture when a tar shard is gone through.
-        ids: Bytes of memory for one image, by the dataset.
+        reopened: The same once its index is stored: what each process takes.
+        memory: Bytes of memory for one image, by what they are for.
     """
 
     photograph: float
@@ -59,8 +65,11 @@ class Costs(NamedTuple):
     merge: merging.Merge
     hashed: float
     looked_at: float
+    remembered: float
+    listed: float
     indexed: float
-    ids: dict[str, float]
+    reopened: float
+    memory: dict[str, float]
 
 
 def measure(shards: int = SHARDS) -> Costs:
@@ -72,8 +81,10 @@ def measure(shards: int = SHARDS) -> Costs:
         {name: _network(name) for name in NETWORKS},
         merging.merge(shards, UNITS),
         *_knowing(),
-        _indexing(),
-        {"folder": _of_folder(), "webdataset": _of_shards()},
+        _remembering(),
+        _listing(),
+        *_indexing(),
+        {"folder": _of_folder(), "hashes of files": _of_hashes(), "webdataset": _of_shards()},
     )
 
 
@@ -118,9 +129,16 @@ def _network(name: str) -> Network:
     )
 
 
+def core_seconds(call: Callable[[], object]) -> float:
+    """Seconds of one core that a call takes: other work on the machine does not change them much."""
+    start = process_time()
+    call()
+    return process_time() - start
+
+
 def _each(call: Callable[[], object], count: int) -> float:
     """Median seconds of one of so many; the first turn warms up."""
-    return median([seconds(call) for _ in range(REPEATS + 1)][1:]) / count
+    return median([core_seconds(call) for _ in range(REPEATS + 1)][1:]) / count
 
 
 def _knowing() -> tuple[float, float]:
@@ -133,16 +151,47 @@ def _knowing() -> tuple[float, float]:
             file.write_bytes(bytes(size))
         for file in small:
             file.write_bytes(file.name.encode())
-        rate = size * len(large) / seconds(lambda: content_hashes(large))
+        rate = size * len(large) / core_seconds(lambda: content_hashes(large))
         content_hashes(small)
-        return rate, seconds(lambda: content_hashes(small)) / many
+        return rate, core_seconds(lambda: content_hashes(small)) / many
 
 
-def _indexing(many: int = 20_000) -> float:
-    """Seconds of one picture when a tar shard is gone through for the first time."""
+def _hashes(many: int) -> dict[str, str]:
+    return {f"{number:032x}": f"{number:032x}" for number in range(many)}
+
+
+def _remembering(many: int = 200_000) -> float:
+    """Seconds of one hash when those of an earlier run are read."""
     with tempfile.TemporaryDirectory() as name:
+        place = Path(name, "hashes.json")
+        write_sealed(place, {"hashes": _hashes(many)})
+        with remembering(lambda: place, writes=False):
+            return core_seconds(lambda: content_hashes([__file__])) / many
+
+
+def _of_hashes(many: int = 200_000) -> float:
+    """Bytes of memory for one hash that is remembered."""
+    return _memory(lambda: _hashes(many)) / many
+
+
+def _listing(many: int = 20_000) -> float:
+    """Seconds of one file when a folder of categories is listed."""
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(many):
+            file = Path(name, f"n{number // 1000:08d}", f"n{number // 1000:08d}_{number}.JPEG")
+            file.parent.mkdir(exist_ok=True)
+            file.touch()
+        return core_seconds(lambda: interpret.load_dataset("folder", path=name)) / many
+
+
+def _indexing(many: int = 20_000) -> tuple[float, float]:
+    """Seconds of one picture when a tar shard is opened: gone through, and with its index stored."""
+    with tempfile.TemporaryDirectory() as name, working_in(Path(name, "work")):
         _shard(Path(name, "shard.tar"), many)
-        return seconds(lambda: interpret.load_dataset("webdataset", path=name)) / many
+        os.utime(Path(name, "shard.tar"), (1, 1))
+        tars = str(Path(name, "*.tar"))
+        found = [core_seconds(lambda: interpret.load_dataset("webdataset", path=tars)) for _ in range(2)]
+    return found[0] / many, found[1] / many
 
 
 def _shard(file: Path, many: int) -> None:

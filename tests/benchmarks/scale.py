@@ -17,7 +17,7 @@ from history import machine
 from interpret.plugin import shard_grid
 
 CORES = 8
-"""Cores for each GPU, each as fast as the one that is measured."""
+"""Cores for each GPU, each as fast as the measured one, and busy: two workers, or processes that read."""
 
 SHARE = 0.5
 """Of the rate of a forward pass that mining reaches on a GPU: every map is read once more."""
@@ -28,11 +28,17 @@ DISK = 2e9
 NETWORK = 3e9
 """Bytes a second between one machine and an object store: 25 Gbit/s."""
 
+STREAM = 1e8
+"""Bytes a second of one file that is read from an object store from its beginning to its end."""
+
 ANSWER = 0.03
 """Seconds until an object store answers."""
 
 READERS = 4
 """Pictures that one worker asks for at a time (`interpret.network.batching`)."""
+
+STREAMS, BATCH = 4, 32
+"""Files that are gone through at a time (`interpret_datasets.shards`); images in a batch."""
 
 PER_MACHINE = 8
 """GPUs of one machine."""
@@ -84,14 +90,19 @@ def slowest(found: dict[str, float], passed: Sequence[str]) -> tuple[str, float]
     return name, found[name]
 
 
-def merging_s(costs: Costs, data: Data) -> float:
-    """Seconds of reading and joining all shards, in one process."""
-    return len(shard_grid(data.images, 32)) * costs.merge.seconds / costs.merge.shards
-
-
-def hashing_s(costs: Costs, data: Data) -> float:
-    """Seconds until it is known what the files hold, once: all bytes are read by the process of the run."""
-    return data.images * data.bytes / min(DISK, CORES * costs.hashed)
+def once(costs: Costs, data: Data) -> dict[str, float]:
+    """Seconds of what one process does by itself, before and after the images."""
+    size, shards = data.images * data.bytes, len(shard_grid(data.images, BATCH))
+    return {
+        "list the files of a folder": data.images * costs.listed,
+        "read all bytes to know them, local files": size / min(DISK, CORES * costs.hashed),
+        "a later run: see that no file of a folder has changed": data.images
+        * (costs.looked_at + costs.remembered),
+        "go through tar shards, local": data.images * costs.indexed,
+        "go through tar shards, URL": size / (STREAMS * STREAM),
+        "a worker: read the stored indexes of tar shards": data.images * costs.reopened,
+        "merge": shards * costs.merge.seconds / costs.merge.shards,
+    }
 
 
 def tables(costs: Costs) -> Iterator[str]:
@@ -102,10 +113,9 @@ def tables(costs: Costs) -> Iterator[str]:
     yield from _table(("network", "forward, ms", "mining, ms", "mining / forward"), _networks(costs))
     yield from _table(("images a second", *(f"{gpus} GPU" for gpus in GPUS), "passed by"), _passed(costs))
     yield from _table(("dataset, network", *(f"{gpus} GPU" for gpus in GPUS)), _hours(costs))
-    yield from _table(
-        ("dataset", "images", "in a shard", "shards", "stored", "merge", "hash all", "index, memory"),
-        _sizes(costs),
-    )
+    heads = ("dataset", "images in a shard", "shards", "all shards", "memory of a process", "with `folder`")
+    yield from _table(heads, _sizes(costs))
+    yield from _table(("one process, once", *(data.name for data in DATA)), _once(costs))
 
 
 def _costs(costs: Costs) -> Iterator[tuple[str, ...]]:
@@ -114,7 +124,9 @@ def _costs(costs: Costs) -> Iterator[tuple[str, ...]]:
     yield "store what was found (a shard of 256 images, 4,000 units)", f"{1000 * costs.merge.saved / 256:.3f}"
     yield "merge it (the same)", f"{1000 * costs.merge.seconds / costs.merge.images:.3f}"
     yield "go through a tar shard, once", f"{1000 * costs.indexed:.3f}"
-    yield "see that its file has not changed", f"{1000 * costs.looked_at:.3f}"
+    yield "the same, once its index is stored", f"{1000 * costs.reopened:.4f}"
+    yield "find its file in a folder", f"{1000 * costs.listed:.4f}"
+    yield "see that its file has not changed", f"{1000 * costs.looked_at:.4f}"
     yield "hash its 100 kB, once", f"{1000 * 1e5 / costs.hashed:.3f}"
 
 
@@ -145,7 +157,7 @@ def _passed(costs: Costs) -> Iterator[tuple[str, ...]]:
 
 def _hours(costs: Costs) -> Iterator[tuple[str, ...]]:
     for data in DATA:
-        for network in ("ResNet-18", "ResNet-50", "VGG-16"):
+        for network in ("ResNet-50", "VGG-16"):
             for where, passed in (("local", LOCAL), ("URL", REMOTE)):
                 cells = []
                 for gpus in GPUS:
@@ -156,19 +168,22 @@ def _hours(costs: Costs) -> Iterator[tuple[str, ...]]:
 
 def _sizes(costs: Costs) -> Iterator[tuple[str, ...]]:
     for data in DATA:
-        grid = shard_grid(data.images, 32)
-        memory = data.images * costs.ids["webdataset"] / 1e9
-        stored = len(grid) * costs.merge.stored / 1e9
+        grid, memory = shard_grid(data.images, BATCH), costs.memory
+        tar, folder = memory["webdataset"], memory["folder"] + memory["hashes of files"]
         yield (
             data.name,
-            f"{data.images:,}",
             f"{len(grid[0]):,}",
             f"{len(grid):,}",
-            f"{stored:.1f} GB",
-            _time(merging_s(costs, data)),
-            _time(hashing_s(costs, data)),
-            f"{memory:.2f} GB",
+            _bytes(len(grid) * costs.merge.stored),
+            _bytes(data.images * tar),
+            _bytes(data.images * folder),
         )
+
+
+def _once(costs: Costs) -> Iterator[tuple[str, ...]]:
+    found = [once(costs, data) for data in DATA]
+    for name in found[0]:
+        yield name, *(_time(each[name]) for each in found)
 
 
 def _table(heads: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
@@ -177,6 +192,10 @@ def _table(heads: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Iterator[st
     for row in rows:
         yield f"| {' | '.join(row)} |"
     yield ""
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1e9:.{0 if size >= 1e10 else 1}f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _many(rate: float) -> str:
