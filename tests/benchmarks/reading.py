@@ -22,6 +22,7 @@ COUNT, SIZE, REPEATS = 300, (500, 375), 7
 
 def measured(case: str) -> Iterator[Row]:
     """One row; every picture is decoded to RGB."""
+    datasets.disable_progress_bars()
     with TemporaryDirectory() as name:
         folder = Path(name)
         path, peer, theirs = WRITERS[case](folder, content())

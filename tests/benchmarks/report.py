@@ -1,11 +1,16 @@
 """What is said of the rows of a benchmark: a line and a table, and which of them have fallen."""
 
+import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import history
 from rich.console import Console
 from rich.table import Table
 from table import Row
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+TABLE = re.compile(r"(?<=<!-- written by make bench-record -->\n).*?(?=\n<!-- end -->)", re.DOTALL)
 
 
 def line(row: Row, before: history.Record | None) -> str:
@@ -49,3 +54,26 @@ def failures(rows: Iterable[Row], known: Sequence[history.Record]) -> dict[str, 
             how = "This may be noise" if row.noisy else "It has fallen"
             found[f"{how}: {history.complaint(row, before, here)}."] = not row.noisy
     return found
+
+
+def with_table(page: str, known: Sequence[history.Record]) -> str:
+    """The page of the documentation with what was recorded last, as a table."""
+    return TABLE.sub(lambda _: markdown(known), page)
+
+
+def markdown(known: Sequence[history.Record]) -> str:
+    """What was recorded last: every row of the latest release and machine."""
+    latest = known[-1]
+    rows = [
+        record for record in known if (record.version, record.machine) == (latest.version, latest.machine)
+    ]
+    here = f"{latest.processor}, {latest.threads} threads; version {latest.version}, {latest.date}:"
+    heads = ("work", "ratio", "to reach", "operations allow", "matrix rate", "ours", "peer")
+    cells = [heads, ("---",) * len(heads), *map(_cells, rows)]
+    return "\n".join([here, "", *(f"| {' | '.join(row)} |" for row in cells)])
+
+
+def _cells(record: history.Record) -> tuple[str, ...]:
+    share = f"{float(record.share):.0%}".replace("%", " %") if record.share else ""
+    times = (f"{record.ours_s:.3g} s", f"{record.peer_s:.3g} s")
+    return record.row, f"{record.ratio:.2f}", record.to_reach, record.allowed, share, *times

@@ -20,9 +20,10 @@ import occlusion
 import pages
 import projections
 import reading
+import spreading
 import transfer
 from counts import matrix_rate
-from report import failures, line, show
+from report import PAGE, failures, line, show, with_table
 from table import Part, Row
 
 PARTS: dict[str, Part] = {
@@ -33,6 +34,7 @@ PARTS: dict[str, Part] = {
     "reading": reading,
     "invariance": invariance,
     "transfer": transfer,
+    "spreading": spreading,
     "commands": commands,
     "pages": pages,
 }
@@ -58,7 +60,9 @@ def main() -> int:
     rows = list(measured(cases, known))
     show(rows, known)
     if asked.record:
-        history.write(history.recorded(known, rows, *history.release()))
+        known = history.recorded(known, rows, *history.release())
+        history.write(known)
+        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), known), encoding="utf-8")
         return 0
     fallen = failures(rows, known)
     for text in fallen:

@@ -39,6 +39,8 @@ class Row(NamedTuple):
     @property
     def reached(self) -> bool:
         """Whether the ratio is what it has to reach."""
+        if self.target[:2] not in {">=", "<="}:
+            return True
         bound = float(self.target.split()[1])
         return self.ratio >= bound if self.target.startswith(">") else self.ratio <= bound
 

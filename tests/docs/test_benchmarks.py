@@ -78,6 +78,15 @@ def test_what_is_recorded_in_the_documentation_can_be_read():
         assert one.gain > 0
 
 
+def test_the_page_shows_what_was_recorded_last():
+    page = report.PAGE.read_text()
+    assert report.with_table(page, history.read()) == page, "make bench-record writes it"
+    shown = report.markdown([record(3.0, version="0.9"), record(2.0), record(4.0, "another row")])
+    assert "| another row | 4.00 | >= 5 |" in shown
+    assert "3.00" not in shown, "of an earlier release"
+    assert shown in report.with_table(page, [record(2.0), record(4.0, "another row")])
+
+
 @pytest.mark.parametrize(
     ("ratios", "best", "times"),
     [([9.0], 9.0, 1), ([1.0, 9.0], 9.0, 2), ([1.0, 3.0, 2.0], 3.0, 3), ([1.0, 2.0, 3.0, 9.0], 3.0, 3)],
