@@ -10,10 +10,10 @@
 - ``precision``: forward passes in fewer bits.
 - ``summary``: the layers, and what can be asked of each (``summarizing``).
 - ``entry``: what every function that takes a network does first.
-- ``batching``: preprocessed batches, read a little ahead.
+- ``batching``: preprocessed batches, read a little ahead; ``readers``: by threads or processes.
 """
 
-from interpret.network.batching import READERS, Batch, OnError, batches
+from interpret.network.batching import Batch, OnError, batches
 from interpret.network.entry import takes_network
 from interpret.network.layouts import (
     Layout,
@@ -26,6 +26,7 @@ from interpret.network.layouts import (
 )
 from interpret.network.network import Network
 from interpret.network.precision import Precision
+from interpret.network.readers import READERS, readers
 from interpret.network.recording import Call, watching
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 from interpret.network.views import LayerView
@@ -51,6 +52,7 @@ __all__ = [
     "as_maps",
     "batches",
     "raw_index",
+    "readers",
     "require_layouts",
     "takes_network",
     "undecided",
