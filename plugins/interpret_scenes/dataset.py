@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from interpret.files import digest
 from interpret.images import Images, Sample
 from interpret.plugin import Dataset
 from interpret_scenes.backgrounds import BACKGROUNDS
-from interpret_scenes.drawing import draw_scene
+from interpret_scenes.drawing import Scene, draw_scene
 from interpret_scenes.objects import OBJECTS
 
 DRAWING = 1
@@ -32,6 +32,9 @@ HOME = dict(
     )
 )
 """The background each category stands on where background and category are correlated."""
+
+KEPT = 2**27
+"""Bytes of scenes that stay: figures show those again that were mined."""
 
 _SPLITS = ("train", "val", "test")
 
@@ -65,12 +68,17 @@ class Scenes(Dataset):
 
 
 class SceneImages(Images):
-    """Scenes drawn on demand; safe to read from several threads, cheap to pickle."""
+    """Scenes drawn on demand, of which the last stay; safe to read from several threads, cheap to pickle."""
 
     categories = CATEGORIES
 
     def __init__(self, settings: Scenes) -> None:
         self.settings = settings
+        self._drawn = lru_cache(max(1, KEPT // (4 * settings.size**2)))(self._draw)
+
+    def __reduce__(self) -> tuple[type[SceneImages], tuple[Scenes]]:
+        """The settings alone."""
+        return SceneImages, (self.settings,)
 
     @cached_property
     def ids(self) -> Sequence[str]:
@@ -89,13 +97,17 @@ class SceneImages(Images):
         return self._ground(self._random(0, index), self.labels[index])
 
     def __getitem__(self, index: int) -> Sample:
-        """Draw one scene."""
+        """One scene, which belongs to who asks for it."""
         index = range(self.settings.limit)[index]
+        scene = self._drawn(index)
+        parts = {name: list(middles) for name, middles in scene.parts.items()}
+        picture, mask = Image.fromarray(scene.picture), scene.mask.copy()
+        return Sample(self.ids[index], picture, self.labels[index], _box(mask), mask, parts)
+
+    def _draw(self, index: int) -> Scene:
         label, rng = self.labels[index], self._random(0, index)
         ground = self._ground(rng, label)
-        scene = draw_scene(rng, CATEGORIES[label], ground, self.settings.size, self.settings.clutter)
-        picture = Image.fromarray(scene.picture)
-        return Sample(self.ids[index], picture, label, _box(scene.mask), scene.mask, scene.parts)
+        return draw_scene(rng, CATEGORIES[label], ground, self.settings.size, self.settings.clutter)
 
     def fingerprint(self) -> str:
         """A hash of the settings and of the version of the drawing code."""
