@@ -165,6 +165,27 @@ def readers(processes: int | None) -> Iterator[None]:
             pool.end()
 
 
+def asked_readers() -> int | None:
+    """How many processes read; None: threads do."""
+    pool = _pool.get()
+    return pool.processes if pool else None
+
+
+@contextmanager
+def lasting_readers(processes: int | None) -> Iterator[None]:
+    """The same where processes stay when this ends, as long as the one that asks: who works on needs them."""
+    token = _pool.set(_lasting(processes) if processes else None)
+    try:
+        yield
+    finally:
+        _pool.reset(token)
+
+
+@lru_cache(1)
+def _lasting(processes: int) -> ReaderPool:
+    return ReaderPool(processes)
+
+
 @contextmanager
 def reading(images: Images, spec: InputSpec) -> Iterator[Ask]:
     """What asks for pictures of a data set while this holds."""
