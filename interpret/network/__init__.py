@@ -7,7 +7,7 @@
   each layer has; ``views``: a layer by name as maps; ``map_graph``: the same in the program).
 - ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
 - ``known``: what was found out about a module, and kept while it does not change.
-- ``precision``: forward passes in fewer bits.
+- ``precision``: forward passes in fewer bits; ``memory_format``: with channels last.
 - ``summary``: the layers, and what can be asked of each (``summarizing``).
 - ``entry``: what every function that takes a network does first.
 - ``batching``: preprocessed batches, read a little ahead; ``readers``: by threads or processes.
@@ -24,6 +24,7 @@ from interpret.network.layouts import (
     require_layouts,
     undecided,
 )
+from interpret.network.memory_format import MemoryFormat
 from interpret.network.network import Network
 from interpret.network.precision import Precision
 from interpret.network.readers import READERS, readers
@@ -44,6 +45,7 @@ __all__ = [
     "Layout",
     "LayoutChoice",
     "LayoutKind",
+    "MemoryFormat",
     "Network",
     "OnError",
     "Precision",
