@@ -76,7 +76,7 @@ def batches(
 def _read_ahead(network: Network, images: Images, batch_size: int) -> Iterator[tuple[range, list[Picture]]]:
     """The places of every batch and what was read there, in order."""
     waiting: deque[tuple[range, list[Future[list[Picture]]]]] = deque()
-    with reading(images, network.input) as ask:
+    with reading(images, network.input, network.device) as ask:
         try:
             for start in range(0, len(images), batch_size):
                 places = range(start, min(start + batch_size, len(images)))

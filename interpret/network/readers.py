@@ -36,6 +36,9 @@ from interpret.images.inputs import InputSpec
 READERS = min(4, os.cpu_count() or 1)
 """Threads that read and preprocess photographs, where no processes are asked for."""
 
+BESIDE_A_CARD = min(16, os.cpu_count() or 1)
+"""The same where the network is not on the processor, whose cores have nothing else to do."""
+
 AT_ONCE = 8
 """Photographs that one process reads before it sends them."""
 
@@ -187,15 +190,16 @@ def _lasting(processes: int) -> ReaderPool:
 
 
 @contextmanager
-def reading(images: Images, spec: InputSpec) -> Iterator[Ask]:
-    """What asks for pictures of a data set while this holds."""
+def reading(images: Images, spec: InputSpec, device: torch.device) -> Iterator[Ask]:
+    """What asks for pictures of a data set while this holds; ``device`` is that of the network."""
     source, pool = Source(images.whole, spec), _pool.get()
     if pool and (file := pool.file_of(source)):
         places = images.indices
         yield lambda wanted: pool.ask(file, [places[place] for place in wanted])
         return
     source = Source(images, spec)
-    with ThreadPoolExecutor(READERS, thread_name_prefix="interpret-reader") as threads:
+    count = READERS if device.type == "cpu" else BESIDE_A_CARD
+    with ThreadPoolExecutor(count, thread_name_prefix="interpret-reader") as threads:
         yield lambda wanted: [threads.submit(source.read, [place]) for place in wanted]
 
 
