@@ -105,15 +105,15 @@ def save_pages(pages: Iterable[tuple[str, Page]], folder: Path, formats: Sequenc
         formats: Endings.
     """
     files, waiting = list[Path](), deque[Future[None]]()
-    with ThreadPoolExecutor(1, thread_name_prefix="interpret-pages") as thread:
+    with ThreadPoolExecutor(2, thread_name_prefix="interpret-pages") as threads:
         for name, page in pages:
             for ending in dict.fromkeys(formats):
                 files.append(folder / f"{name}.{ending}")
                 if ending == "png":
-                    waiting.append(thread.submit(_write_png, lettered(page), page.dpi, files[-1]))
+                    waiting.append(threads.submit(_write_png, lettered(page), page.dpi, files[-1]))
                 else:
                     write_atomically(files[-1], vector(page, ending))
-            while len(waiting) > 1:  # no more than two pages are in memory
+            while len(waiting) > 2:  # no more than three pages are in memory
                 waiting.popleft().result()
         for future in waiting:
             future.result()
@@ -160,7 +160,7 @@ def lettered(page: Page) -> UInt8[np.ndarray, "h w 3"]:
     layer = FigureCanvasAgg(lettering(page))
     layer.draw()  # type: ignore[no-untyped-call]
     ink = np.array(layer.buffer_rgba()).reshape(-1, 4)  # type: ignore[no-untyped-call]
-    where = np.flatnonzero(ink.view(np.uint32))  # what is transparent is all zero
+    where = np.flatnonzero(ink[:, 3])
     pixels, alpha = page.canvas.copy(), ink[where, 3:] / 255
     flat = pixels.reshape(-1, 3)
     flat[where] = (flat[where] * (1 - alpha) + ink[where, :3] * alpha).round()
