@@ -1,101 +1,90 @@
-"""Mining photographs that are decoded meanwhile: beside torch's DataLoader, and what it could be at best."""
+"""Preprocessed batches, beside torch's DataLoader with as many workers that do the same."""
 
-import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import counts
-import mining
 import torch
-from reading import jpeg
-from table import Row, in_turn
-from torch import nn
-from torch.utils.data import DataLoader
-from torchvision import models
+from reading import COUNT, jpeg
+from table import Row, interleaved
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 import interpret
-from interpret.images import Images
-from interpret.network import Network, batches, wrap
-from interpret_topk import mine
+from interpret.network import IMAGENET_MEAN, IMAGENET_STD, READERS, batches
 
-CASES = ("alexnet", "squeezenet1_1")
-COUNT, BATCH, REPEATS = 256, 32, 3
-WORKERS = min(4, os.cpu_count() or 1)
+BATCH, REPEATS, SCENES = 32, 5, 600
+USUAL = v2.Compose(
+    [
+        v2.Resize(256),
+        v2.CenterCrop(224),
+        v2.PILToTensor(),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize(IMAGENET_MEAN, IMAGENET_STD),
+    ]
+)
+
+
+class Scenes(Dataset[Tensor]):
+    """The same scenes for DataLoader."""
+
+    def __init__(self, images: interpret.Images, network: interpret.Network) -> None:
+        self.images, self.preprocess = images, network.input.preprocess
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.preprocess(self.images[index].image)
+
+
+CASES = ("photographs by threads", "photographs by processes", "scenes by threads", "scenes by processes")
 
 
 def measured(case: str) -> Iterator[Row]:
-    """Two rows: against a DataLoader with a forward pass, and the slower of reading and forward alone.
+    """One row: photographs, or scenes, which are drawn in Python; by threads, or by two processes."""
+    what, _, who = case.partition(" by ")
+    processes = None if who == "threads" else 2
+    if what == "photographs":
+        network = interpret.wrap(nn.Conv2d(3, 1, 1))
+        with TemporaryDirectory() as name:
+            write(Path(name))
+            images = interpret.load_dataset("folder", path=name)
+            yield row(f"{COUNT} {case}", network, images, ImageFolder(name, USUAL), processes)
+    else:
+        small = interpret.wrap(nn.Conv2d(3, 1, 1), input_size=96)
+        drawn = interpret.load_dataset("scenes", limit=SCENES, size=129)  # too large to stay
+        yield row(f"{SCENES} {case}", small, drawn, Scenes(drawn, small), processes)
 
-    Where a processor does both, the second cannot be reached: what decodes does not multiply.
-    """
-    module = models.get_model(case, weights=None).eval()
-    network = wrap(module)
-    with TemporaryDirectory() as name:
-        images = photographs(Path(name))
-        tensors = [x for batch in batches(network, images, BATCH) for x in batch.x]
-        ours, peer, forward, decoding = in_turn(
-            [
-                lambda: mine(network, images, batch_size=BATCH),
-                lambda: by_loader(module, network, Path(name)),
-                lambda: mining.forward(module, tensors),
-                lambda: read(network, images),
-            ],
-            REPEATS,
+
+def row(
+    work: str,
+    network: interpret.Network,
+    images: interpret.Images,
+    peer: Dataset[Any],
+    processes: int | None,
+) -> Row:
+    """One number of processes; both sides have begun theirs before anything is measured."""
+    workers = processes or READERS
+    loader = DataLoader(peer, BATCH, num_workers=workers, persistent_workers=True)
+    with interpret.readers(processes):
+        ours, taken = interleaved(
+            lambda: count(batches(network, images, BATCH)), lambda: count(loader), REPEATS
         )
-    needed = counts.forward(network, network.default_layers("convolutions"))
-    counted = (COUNT * needed, COUNT * counts.forward(network))
-    work, against = (
-        f"mining photographs, {case}",
-        f"torch's DataLoader, {WORKERS} processes, and a forward pass",
-    )
-    yield Row(work, against, ours, peer, ours / peer, "<= 1", counted)
-    slower, best = max((forward, "forward"), (decoding, "decoding"))
-    yield Row(
-        f"feeding {case}",
-        f"the slower of decoding and forward alone: {best}",
-        ours,
-        slower,
-        slower / ours,
-        ">= 0.95",
-    )
+    return Row(f"batches of {work}", f"DataLoader, {workers} workers", ours, taken, ours / taken, "<= 1.1")
 
 
-def photographs(folder: Path) -> Images:
-    """Pictures as large as those of ImageNet, in a folder."""
-    (folder / "all").mkdir()
-    for index, data in enumerate(content()):
-        (folder / "all" / f"{index:05d}.jpg").write_bytes(data)
-    return interpret.load_dataset("folder", path=str(folder))
+def count(source: Any) -> None:
+    """Take everything, and keep nothing."""
+    assert sum(1 for _ in source)
 
 
-@cache
-def content() -> list[bytes]:
-    """The pictures."""
-    return [jpeg(index) for index in range(COUNT)]
-
-
-def read(network: Network, images: Images) -> None:
-    """Everything that a network takes, and no network."""
-    assert sum(len(batch.x) for batch in batches(network, images, BATCH)) == COUNT
-
-
-@torch.no_grad()
-def by_loader(module: nn.Module, network: Network, folder: Path) -> None:
-    """The same pictures as a PyTorch user reads them, and a forward pass."""
-    taken = network.input
-    prepare = v2.Compose(
-        [
-            v2.Resize(taken.shorter_side),
-            v2.CenterCrop(taken.size),
-            v2.PILToTensor(),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(taken.mean, taken.std),
-        ]
-    )
-    loader = DataLoader(ImageFolder(str(folder), transform=prepare), BATCH, num_workers=WORKERS)
-    for x, _ in loader:
-        module(x)
+def write(folder: Path) -> None:
+    """Photographs of ten classes."""
+    for index in range(COUNT):
+        place = folder / str(index % 10)
+        place.mkdir(exist_ok=True)
+        (place / f"{index:05d}.jpg").write_bytes(jpeg(index))

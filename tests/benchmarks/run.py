@@ -18,6 +18,7 @@ import invariance
 import mining
 import occlusion
 import pages
+import photographs
 import projections
 import reading
 import spreading
@@ -30,6 +31,7 @@ PARTS: dict[str, Part] = {
     "mining": mining,
     "projections": projections,
     "occlusion": occlusion,
+    "photographs": photographs,
     "feeding": feeding,
     "reading": reading,
     "invariance": invariance,

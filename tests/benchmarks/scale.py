@@ -17,7 +17,7 @@ from history import machine
 from interpret.plugin import shard_grid
 
 CORES = 8
-"""Cores for each GPU, each as fast as the measured one, and busy: two workers, or processes that read."""
+"""Cores for each GPU, each as fast as the measured one, and busy: `--readers 8`."""
 
 SHARE = 0.5
 """Of the rate of a forward pass that mining reaches on a GPU: every map is read once more."""
@@ -34,8 +34,8 @@ STREAM = 1e8
 ANSWER = 0.03
 """Seconds until an object store answers."""
 
-READERS = 4
-"""Pictures that one worker asks for at a time (`interpret.network.batching`)."""
+READERS = 16
+"""Pictures that one worker asks for at a time beside a GPU (`interpret.network.readers`)."""
 
 STREAMS, BATCH = 4, 32
 """Files that are gone through at a time (`interpret_datasets.shards`); images in a batch."""
@@ -148,7 +148,7 @@ def _passed(costs: Costs) -> Iterator[tuple[str, ...]]:
         "decode": "decoding photographs",
         "disk": "disk of each machine",
         "bandwidth": "25 Gbit/s to an object store",
-        "requests": "one request a picture, 4 at a time for each worker",
+        "requests": "one request a picture, 16 at a time for each GPU",
     }
     for name, text in names.items():
         passed = "all" if name == "decode" else "local files" if name == "disk" else "URLs"

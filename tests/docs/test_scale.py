@@ -17,7 +17,7 @@ def test_what_saturates_first_is_what_lets_the_fewest_images_pass():
     found = scale.rates(COSTS, IMAGENET, "VGG-16", 8)
     assert found["network"] == 8 * 2905 / 2
     assert found["decode"] == 8 * 8 / 0.004
-    assert found["requests"] == 8 * 4 / 0.03
+    assert found["requests"] == 8 * 16 / 0.03
     assert scale.slowest(found, scale.LOCAL) == ("network", found["network"])
     assert scale.slowest(found, scale.REMOTE) == ("requests", found["requests"])
     assert scale.rates(COSTS, LAION, "VGG-16", 8)["decode"] == 2 * found["decode"], (
