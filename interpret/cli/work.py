@@ -45,7 +45,7 @@ def run_and_tell(
         run = runner.run_pipeline(path, registry=registry, progress=bars, **options)
     if as_json:
         steps = {name: asdict(step) for name, step in run.steps.items()}
-        show.json({"folder": run.folder, "steps": steps})
+        show.json({"folder": run.folder, **({"url": run.url} if run.url else {}), "steps": steps})
     elif run.steps:
         _show_run(run)
 
@@ -81,7 +81,9 @@ def _show_run(run: Run) -> None:
         )
     out = show.console()
     out.print(table)
-    out.print(f"\nResults are in {printable(str(run.folder))}", soft_wrap=True)
+    out.print(f"\nResults are in {printable(run.url or str(run.folder))}", soft_wrap=True)
+    if run.url:
+        out.print(f"On this machine they are in {printable(str(run.folder))}", soft_wrap=True)
     if any(step.status == "sharded" for step in run.steps.values()):
         out.print("When all shares are stored, run the same command with --merge instead of --shard.")
 

@@ -4,6 +4,7 @@
 - ``merging``: shards -> the result of a step; ``memory``: what a step does that has too little of it.
 - ``tasks``, ``work``, ``jobs``: what a step needs, opened in a process, and its shards for any process.
 - ``keys``: what a result comes from, and the key made of it.
+- ``remote``: a run folder behind a URL.
 - ``store``: the run folder and what lies in it; ``cache``: work that outlives a killed step; ``pieces``: the
   same in pieces of a few seconds.
 - ``sharing``: several processes that do one step together; ``sending``: what they are sent.

@@ -27,9 +27,9 @@ from interpret.code.dependencies import code_version
 from interpret.errors import InterpretError
 from interpret.files.checksums import SUFFIX
 from interpret.files.contents import digest, remembering
-from interpret.files.folders import write_atomically
+from interpret.files.folders import locked, write_atomically
 from interpret.results import Result, result_digest
-from interpret.run.sharing import claimed, locked, shared
+from interpret.run.sharing import claimed, shared
 
 R = TypeVar("R", bound=Result)
 K = TypeVar("K", bound=Result)
