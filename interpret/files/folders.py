@@ -186,6 +186,11 @@ def is_settled(status: os.stat_result, now: int) -> bool:
     return age > (_SETTLED if status.st_ctime_ns % 10**9 else _COARSE)
 
 
+def settle() -> None:
+    """Wait until what was just written is settled, on disks that write down parts of seconds."""
+    time.sleep(1.2 * _SETTLED / 1e9)
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a plain file, 64 hexadecimal digits; one that did not change is read once in a process.
 

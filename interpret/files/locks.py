@@ -102,8 +102,8 @@ class RemoteLock:
     def _refusal(self, other: Holder) -> str:
         return (
             f"The run at {shown(self.mirror.url)} is in use by {other}. Nothing there was changed. Wait "
-            f"until it is done, or, if it is gone, {STALE / 60:.0f} minutes; --take-over (take_over=True) does "
-            "not wait, and keeps the other from storing more."
+            f"until it is done, or {STALE / 60:.0f} minutes if it is gone; --take-over (take_over=True) does "
+            "not wait, and keeps the other one from storing more."
         )
 
     def renew(self) -> None:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from interpret.errors import InterpretError
 from interpret.files.contents import digest
-from interpret.files.folders import inside, is_inside, is_settled, put, stamp
+from interpret.files.folders import inside, is_inside, is_settled, put, settle, stamp
 from interpret.files.sealed import read_sealed, write_sealed
 from interpret.files.urls import connection_failure, file_system, reason, shown, telling_cause
 from interpret.interrupts import check_interrupt
@@ -135,6 +135,8 @@ class Mirror:
             Exception: Whatever the file system raises.
         """
         with self.sending:
+            if all_of_it:
+                settle()
             now = time.time_ns()
             here = self._scan()
             stamps = {
@@ -190,7 +192,7 @@ class Mirror:
 
     def _name(self, path: str) -> str:
         """What a file there is called in the folder."""
-        name = path.removeprefix(self.root).lstrip("/")
+        name = path[len(self.root) + 1 :]
         if not path.startswith(f"{self.root}/") or not is_inside(name):
             raise InterpretError(
                 f"{shown(self.url)} holds {path!r:.200}, which is no plain name of a file. Remove it there, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from threading import Event, RLock, Thread
 
 from interpret.errors import InterpretError
 from interpret.files.locks import RENEW, RemoteLock
-from interpret.files.mirrors import WAITS, Mirror
+from interpret.files.mirrors import Mirror
 from interpret.files.remote import RemoteFolder, path_or_url
 from interpret.files.urls import reason, shown
 from interpret.interrupts import saving
@@ -174,11 +174,11 @@ class _Sender:
         if not self.lock.is_held():
             raise InterpretError("Another process has taken the run over.")
 
-    def finish(self, waits: tuple[float, ...] = WAITS) -> str:
+    def finish(self, waits: Sequence[float] | None = None) -> str:
         """Send all that is left, and let others in; the first who calls this does so.
 
         Args:
-            waits: Seconds before each further attempt.
+            waits: Seconds before each further attempt; None: as everywhere.
 
         Returns:
             What to say where it could not be sent, else nothing.
