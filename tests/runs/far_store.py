@@ -1,6 +1,7 @@
 """An object store in a folder: files with slashes in their names, whole or not there, and no folders.
 
-It can be away, or slow, and remembers what was asked of it. Processes find it by ``FAR_STORE``.
+It is away while a file ``away`` is there, and takes the seconds in a file ``slow``; it remembers what was
+asked of it. Processes find it by ``FAR_STORE``.
 """
 
 import hashlib
@@ -73,7 +74,8 @@ class FarStore(AbstractFileSystem):
 
     def pipe_file(self, path: str, value: bytes, *_: Any, **__: Any) -> None:
         file = self._file("put", path)
-        time.sleep(float(os.environ.get("FAR_SECONDS", "0")))
+        if (slow := self.top / "slow").exists():
+            time.sleep(float(slow.read_text()))
         write_atomically(file, value)
 
     def put_file(self, lpath: str, rpath: str, *_: Any, **__: Any) -> None:
@@ -86,13 +88,13 @@ class FarStore(AbstractFileSystem):
 fsspec.register_implementation("far", FarStore, clobber=True)
 
 
-def program(arguments: list[str], log: str, **environment: str) -> None:
-    """The program ``interpret`` in a process of its own."""
+def program(arguments: list[str], log: str, environment: dict[str, str]) -> None:
+    """The program ``interpret`` in a process of its own, on a machine with another environment."""
     interrupt_fixtures.program(arguments, log, **environment)
 
 
-def job(path: str, out: str, store: Path, cache: Path, **options: Any) -> None:
-    """Run a pipeline in a process of its own, on a machine whose cache is ``cache``."""
-    os.environ.update(FAR_STORE=str(store), INTERPRET_CACHE=str(cache))
+def job(path: str, out: str, environment: dict[str, str], **options: Any) -> None:
+    """Run a pipeline in a process of its own, on a machine with another environment; it sends often."""
+    os.environ.update(environment)
     remote.EVERY = 0.05
     tiny_plugin.job(path, out, **options)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from test_interrupts import PROMPT, interrupt
 
 import interpret
 from interpret.errors import InterpretError, PluginError
@@ -60,6 +61,11 @@ def go(far, known, pipeline):
 def machine(monkeypatch, tmp_path):
     """Go on on another machine, by its name."""
     return lambda name: monkeypatch.setenv("INTERPRET_CACHE", str(tmp_path / name))
+
+
+def at(cache: Path) -> dict[str, str]:
+    """The environment of a process on a machine with that cache."""
+    return {"FAR_STORE": os.environ["FAR_STORE"], "INTERPRET_CACHE": str(cache)}
 
 
 @pytest.fixture(scope="module")
@@ -122,16 +128,9 @@ def killed(far, pipeline, tmp_path, fork):
     """Kill a run on another machine before its process touches a disk for the so-manieth time."""
 
     def _killed(moment: int, name: str = "killed", **options) -> int:
-        store = Path(os.environ["FAR_STORE"])
+        environment = at(tmp_path / name)
         process = fork(
-            far.job,
-            str(pipeline),
-            URL,
-            store,
-            tmp_path / name,
-            kill_at=moment,
-            log=tmp_path / "log",
-            **options,
+            far.job, str(pipeline), URL, environment, kill_at=moment, log=tmp_path / "log", **options
         )
         process.join()
         return int(process.exitcode)
@@ -142,7 +141,7 @@ def killed(far, pipeline, tmp_path, fork):
 def test_a_killed_run_goes_on_on_another_machine(far, fork, go, write, tiny):
     """What was sent is not computed again; who was killed is told of, and taken over from."""
     path = write(("probe: peaks,", "probe: peaks, pause: 0.3,"), text=PIPELINE)
-    process = fork(far.job, str(path), URL, os.environ["FAR_STORE"], path.parent / "killed")
+    process = fork(far.job, str(path), URL, at(path.parent / "killed"))
     while not (sent := shards_there()) and process.is_alive():
         time.sleep(0.01)
     process.kill()
@@ -489,3 +488,45 @@ def test_a_file_url_is_the_folder(far, known, pipeline, tmp_path, expected):
     assert (run.folder, run.url) == (tmp_path / "run", "")
     assert files(tmp_path / "run") == expected
     assert open_run(f"file://{tmp_path}/run", registry=known).folder == tmp_path / "run"
+
+
+@pytest.mark.parametrize("how", ["polite", "deaf"])
+def test_ctrl_c_sends_what_is_done_before_it_ends(far, fork, tmp_path, how):
+    """It waits for a store that takes its time, whether the work comes to an end or not."""
+    started, path = tmp_path / "started", tmp_path / "p.yaml"
+    path.write_text(
+        PIPELINE.replace("{probe: writer}", f"{{probe: stubborn, how: {how}, started: {started}}}")
+    )
+    (tmp_path / "store" / "slow").write_text("0.1")
+    process = fork(
+        far.program, ["run", str(path), "--out", URL], str(tmp_path / "log"), at(tmp_path / "here")
+    )
+    interrupt(process, started.exists)
+    assert process.exitcode == 130
+    said = (tmp_path / "log").read_text()
+    assert "Stopped. The same command starts the step 'written' again" in said
+    assert f"What is done is being sent to {SHOWN}. Ctrl-C again does not wait for it." in said
+    assert {"peaks/step.json", "jitter/step.json", "manifest.json"} <= there().keys()
+
+
+def test_a_second_ctrl_c_does_not_wait(far, fork, tmp_path):
+    started, path, log = tmp_path / "started", tmp_path / "p.yaml", tmp_path / "log"
+    path.write_text(PIPELINE.replace("{probe: writer}", f"{{probe: stubborn, started: {started}}}"))
+    process = fork(far.program, ["run", str(path), "--out", URL], str(log), at(tmp_path / "here"))
+    while not started.exists() and process.is_alive():
+        time.sleep(0.01)
+    (tmp_path / "store" / "slow").write_text("60")
+    interrupt(process, started.exists, wait=False)
+    assert interrupt(process, lambda: "is being sent" in log.read_text()) < PROMPT
+    assert process.exitcode == 130
+
+
+def test_the_command_line_says_where_a_run_is(far, fork, pipeline, tmp_path):
+    process = fork(
+        far.program, ["run", str(pipeline), "--out", URL], str(tmp_path / "log"), at(tmp_path / "here")
+    )
+    process.join()
+    said = (tmp_path / "log").read_text()
+    assert process.exitcode == 0
+    assert f"Results are in {SHOWN}" in said
+    assert f"On this machine they are in {RemoteFolder(URL).folder}" in said.replace("\n", "")
