@@ -16,6 +16,7 @@ from interpret.files.contents import content_hashes, digest
 from interpret.files.folders import (
     inside,
     is_inside,
+    is_locked,
     is_settled,
     link_or_copy,
     stamp,
@@ -36,6 +37,7 @@ __all__ = [
     "inside",
     "is_inside",
     "is_intact",
+    "is_locked",
     "is_settled",
     "is_url",
     "link_or_copy",

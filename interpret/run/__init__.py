@@ -21,6 +21,7 @@ from interpret.run.cache import (
     follows,
     parts_for,
     processes,
+    run_folder,
     store_result,
     without_parts,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "parts_for",
     "processes",
     "read_json",
+    "run_folder",
     "run_pipeline",
     "run_probe",
     "sendable",

@@ -130,6 +130,12 @@ def working_in(folder: Path, *, anew: str = "", alone: bool = True) -> Iterator[
                 note.unlink(missing_ok=True)
 
 
+def run_folder() -> Path | None:
+    """The folder of the run that goes on here, as a whole path; None outside of runs."""
+    root = _cache_root.get()
+    return root.folder.parent.absolute() if root else None
+
+
 def cache_dir(*content: object) -> Path:
     """A folder for one piece of work, the same one for the same content.
 

@@ -11,11 +11,12 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'inte
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
-    """Two cores, and the modules that this process finds."""
+    """Two cores, two GPUs that are none, and the modules that this process finds."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     ray.init(
         num_cpus=2,
+        num_gpus=2,
         include_dashboard=False,
         log_to_driver=False,
         runtime_env={"env_vars": paths},

@@ -3,11 +3,19 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+import ray
 import torch
 
 from interpret.errors import StepError, UnknownNameError
@@ -16,9 +24,11 @@ from interpret.run import run_pipeline
 from interpret.testing import check_executor
 from interpret_local import Local
 from interpret_ray import Ray
+from interpret_ray import worker as worker_module
 from interpret_ray.cluster import Cluster, connect
 from interpret_ray.coordinator import Coordinator
 from interpret_ray.exchange import CoordinatorExchange
+from interpret_ray.worker import own_folder
 
 IMAGES = {"name": "scenes", "split": "val", "limit": 600, "size": 64}
 NET = {"name": "zfnet", "width": 0.0625, "input_size": 64, "categories": 10}
@@ -206,3 +216,184 @@ def test_the_coordinator_reads_and_writes_inside_the_run_only(tmp_path):
             coordinator.read(name)
         with pytest.raises(Exception, match="is no path inside it"):
             coordinator.write(name, b"")
+
+
+def kill_driver(out: Path, address: str, mark: str, step: str = "mined") -> None:
+    """Start a run in a process of its own, and kill that when something of a step is done."""
+    script = Path(__file__).parent / "ray_driver.py"
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "INTERPRET_TEST_MARK": mark}
+    environment.pop("RAY_ADDRESS", None)
+    command = [sys.executable, str(script), json.dumps(pipeline()), str(out), address]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as driver:
+        assert next((line for line in driver.stdout if line == f"{step}\n"), "")
+        driver.kill()
+
+
+def gone(found: Callable[[], list[int]], seconds: float = 60) -> bool:
+    """Whether there are no such processes, or will be none soon."""
+    end = time.monotonic() + seconds
+    while (left := found()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not left
+
+
+def marked(mark: str) -> list[int]:
+    """The processes that have a mark in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def actors() -> list[int]:
+    """The processes of workers and coordinators."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith((b"ray::Worker", b"ray::Coordinator")):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_run_on_a_cluster_that_is_killed_leaves_no_process_and_goes_on(expected, tmp_path):
+    address = ray.get_runtime_context().gcs_address
+    kill_driver(tmp_path / "run", address, uuid4().hex)
+    assert gone(actors)
+    run_pipeline(pipeline(), tmp_path / "run", executor=Ray(workers=2))
+    assert stored(tmp_path / "run") == expected
+    assert ray.cluster_resources()["CPU"] == 2  # the cluster of others is still there
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["mined", "covered"])
+def test_a_run_with_a_ray_of_its_own_that_is_killed_leaves_no_process_and_goes_on(step, expected, tmp_path):
+    mark = uuid4().hex
+    kill_driver(tmp_path / "run", "", mark, step)
+    assert gone(lambda: marked(mark))
+    run_pipeline(pipeline(), tmp_path / "run", executor=Local(workers=2))
+    assert stored(tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_two_runs_at_once_are_two_runs(workers, expected, tmp_path):
+    """Side by side where there is room for the workers of both, else one after the other."""
+    errors: list[BaseException] = []
+
+    def go(name: str) -> None:
+        try:
+            run_pipeline(pipeline(), tmp_path / name, executor=Ray(workers=workers, shared_disk=False))
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=go, args=(name,)) for name in ("one", "other")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert stored(tmp_path / "one") == stored(tmp_path / "other") == expected
+    assert gone(actors)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A job that says which GPUs its worker has, once so many others have said so."""
+
+    folder: Path
+    number: int
+    jobs: int
+    step: str = "seen"
+
+    @property
+    def shard(self) -> range:
+        return range(self.number, self.number + 1)
+
+    def at(self, folder: Path) -> "Seen":
+        return self
+
+    def run(self, tell: Callable[[int], None]) -> None:
+        gpus = ray.get_runtime_context().get_accelerator_ids()["GPU"]
+        said = {"gpus": gpus, "visible": os.environ.get("CUDA_VISIBLE_DEVICES")}
+        (self.folder / f"{self.number}.json").write_text(json.dumps(said))
+        while len(list(self.folder.glob("*.json"))) < self.jobs:
+            time.sleep(0.01)
+
+    def advance(self, images: int) -> None:
+        """Nobody is told."""
+
+
+def gpus_of(folder: Path, gpus: float | None) -> list[dict[str, Any]]:
+    """What two workers see of GPUs that are at work at the same time."""
+    folder.mkdir()
+    executor = Ray(workers=2, gpus=gpus)
+    try:
+        assert len(list(executor.run([Seen(folder, number, 2) for number in range(2)]))) == 2
+    finally:
+        executor.close()
+    return [json.loads(path.read_text()) for path in sorted(folder.iterdir())]
+
+
+def test_workers_have_the_gpus_that_ray_sets_aside(tmp_path):
+    """Ray counts two here, without a card: who gets which is tested, and not what is computed there."""
+    one, other = gpus_of(tmp_path / "whole", 1)
+    assert {*one["gpus"], *other["gpus"]} == {one["visible"], other["visible"]} == {"0", "1"}
+    one, other = gpus_of(tmp_path / "half", 0.5)
+    assert len(one["gpus"]) == len(other["gpus"]) == 1
+    assert [one["visible"]] == one["gpus"]
+    if not torch.cuda.is_available():
+        assert [found["gpus"] for found in gpus_of(tmp_path / "none", None)] == [[], []]
+
+
+def test_gpus_that_are_not_there_are_told_of(tmp_path):
+    with pytest.raises(
+        StepError, match=r"Each asks for 1 cores and 3 GPUs; the cluster has 2 cores and 2 GPUs"
+    ):
+        run_pipeline(pipeline(), tmp_path, executor=Ray(workers=1, gpus=3, start_seconds=1))
+    assert Cluster(2, 0, ours=True).has(1, 0)
+    assert not Cluster(2, 0, ours=True).has(1, 1)
+
+
+@pytest.mark.slow
+def test_a_ray_of_our_own_says_at_once_what_it_lacks(tmp_path):
+    """It will never have more, so nobody waits; the cure that is named works."""
+    program = """\
+import sys
+from interpret.run import run_pipeline
+from interpret_ray import Ray
+import json
+try:
+    run_pipeline(json.loads(sys.argv[1]), sys.argv[2], executor=Ray(workers=1, gpus=1))
+except Exception as error:
+    print(error)
+run_pipeline(json.loads(sys.argv[1]), sys.argv[2], executor=Ray(workers=1, gpus=0))
+print("done")
+"""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    environment.pop("RAY_ADDRESS", None)
+    command = [sys.executable, "-c", program, json.dumps(pipeline()), str(tmp_path / "run")]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "No worker can begin here. Each asks for 1 cores and 1 GPUs; the cluster has" in said
+    assert "Set cpus or gpus of the executor." in said
+    assert said.endswith("done\n")
+
+
+def test_folders_of_workers_that_are_gone_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, kept = own_folder(), own_folder()
+    worker_module._locks.pop(0).close()
+    for folder in (left, kept):
+        os.utime(folder, (0, 0))
+    assert own_folder().is_dir()
+    assert kept.is_dir()
+    assert not left.exists()
