@@ -145,7 +145,8 @@ class _Runner:
 
     def run(self) -> Run:
         self.folder.prepare(self.pipeline.steps, alone=self.shard is None)
-        self.open()
+        with self.turns.here():
+            self.open()
         for run in self.turns.each(self.pipeline.steps, self.attempt):
             self.runs[run.name] = run
             self.note(run)

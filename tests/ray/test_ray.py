@@ -337,7 +337,7 @@ def gpus_of(folder: Path, gpus: float | None) -> list[dict[str, Any]]:
         assert len(list(executor.run([Seen(folder, number, 2) for number in range(2)]))) == 2
     finally:
         executor.close()
-    return [json.loads(path.read_text()) for path in sorted(folder.iterdir())]
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
 def test_workers_have_the_gpus_that_ray_sets_aside(tmp_path):
