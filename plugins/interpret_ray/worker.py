@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import pickle
 import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
-from typing import Any, TextIO
+from typing import Any
 
 from interpret.files import is_locked
 from interpret.plugin import Job
@@ -20,7 +21,7 @@ PREFIX, LOCK = "interpret-ray-", ".lock"
 YOUNG = 60.0
 """Seconds in which a folder may not be locked yet."""
 
-_locks: list[TextIO] = []
+_locks: list[int] = []
 
 
 class Worker:
@@ -74,7 +75,7 @@ def own_folder() -> Path:
             if left.stat().st_mtime < time.time() - YOUNG and not is_locked(left / LOCK):
                 shutil.rmtree(left, ignore_errors=True)
     folder = Path(mkdtemp(prefix=PREFIX))
-    _locks.append((folder / LOCK).open("w"))
+    _locks.append(os.open(folder / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     fcntl.flock(_locks[-1], fcntl.LOCK_EX)
     return folder
 

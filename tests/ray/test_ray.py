@@ -281,7 +281,8 @@ def test_a_run_with_a_ray_of_its_own_that_is_killed_leaves_no_process_and_goes_o
     assert stored(tmp_path / "run") == expected
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_two_runs_at_once_are_two_runs(workers, expected, tmp_path):
     """Side by side where there is room for the workers of both, else one after the other."""
     errors: list[BaseException] = []
@@ -344,6 +345,10 @@ def test_workers_have_the_gpus_that_ray_sets_aside(tmp_path):
     """Ray counts two here, without a card: who gets which is tested, and not what is computed there."""
     one, other = gpus_of(tmp_path / "whole", 1)
     assert {*one["gpus"], *other["gpus"]} == {one["visible"], other["visible"]} == {"0", "1"}
+
+
+@pytest.mark.slow
+def test_workers_can_share_a_gpu_and_have_none_where_the_run_has_none(tmp_path):
     one, other = gpus_of(tmp_path / "half", 0.5)
     assert len(one["gpus"]) == len(other["gpus"]) == 1
     assert [one["visible"]] == one["gpus"]
@@ -391,7 +396,7 @@ print("done")
 def test_folders_of_workers_that_are_gone_go(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     left, kept = own_folder(), own_folder()
-    worker_module._locks.pop(0).close()
+    os.close(worker_module._locks.pop(0))
     for folder in (left, kept):
         os.utime(folder, (0, 0))
     assert own_folder().is_dir()
