@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from interpret.errors import InterpretError
-from interpret.files.mirrors import Mirror
+from interpret.files.mirrors import AT_FIRST, Mirror
 from interpret.files.reading import printable
 from interpret.files.sealed import seal, unseal
 from interpret.files.urls import shown
@@ -85,7 +85,7 @@ class RemoteLock:
         Raises:
             InterpretError: If another process uses the folder.
         """
-        self.mirror.patiently(self.renew)
+        self.mirror.patiently(self.renew, AT_FIRST)
         try:
             for other in self.mirror.patiently(lambda: [*self._others()]):
                 if other.age > STALE or (take_over and self._excludes(other)):

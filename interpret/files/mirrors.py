@@ -33,6 +33,9 @@ TOGETHER = 8
 WAITS = (1.0, 2.0, 5.0, 10.0, 20.0)
 """Seconds before a file system that does not answer is asked again."""
 
+AT_FIRST = (1.0, 3.0)
+"""The same before anything is done: nothing is lost, and somebody may be waiting."""
+
 FINAL = (FileNotFoundError, PermissionError, NotImplementedError, IsADirectoryError, NotADirectoryError)
 """What will be the same when it is asked again."""
 
@@ -88,7 +91,7 @@ class Mirror:
     def __post_init__(self) -> None:
         self.system, inner = file_system(self.url)
         self.root, self.sending = inner.rstrip("/"), RLock()
-        self.gone, self.beside = set[str](), dict[str, Known]()
+        self.gone, self.beside, self.noted = set[str](), dict[str, Known](), dict[str, Known]()
 
     def bring(self) -> None:
         """Bring what has changed there, and remove here what was removed there.
@@ -280,7 +283,7 @@ class Mirror:
             except InterpretError:
                 raise
             except Exception as error:  # noqa: BLE001 - what file systems raise has no common type
-                if not left or isinstance(error, FINAL):
+                if not left or isinstance(error, FINAL) or "Credentials" in type(error).__name__:
                     message = f"{shown(self.url)} cannot be used: {reason(error, self.url)}."
                     raise InterpretError(message) from telling_cause(error, self.url)
             check_interrupt()
@@ -292,6 +295,9 @@ class Mirror:
 
     def _write_notes(self) -> None:
         both = {**self.beside, **self.known}
+        if both == self.noted:
+            return
+        self.noted = both
         write_sealed(self.notes, {"files": {name: asdict(known) for name, known in both.items()}})
 
 

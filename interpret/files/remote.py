@@ -17,7 +17,7 @@ from interpret.errors import InterpretError
 from interpret.files.contents import digest
 from interpret.files.folders import is_inside, is_locked, locked, user_path, write_atomically
 from interpret.files.locks import new_token
-from interpret.files.mirrors import Mirror
+from interpret.files.mirrors import AT_FIRST, Mirror
 from interpret.files.urls import is_url, shown
 
 FIRST = ("manifest.json", "index.html", "result.json")
@@ -134,7 +134,7 @@ def readable_folder(path: str | Path) -> Path:
     if is_locked(remote.folder / ".lock"):
         return remote.folder
     mirror = remote.mirror(work=False)
-    if not mirror.patiently(lambda: any(map(mirror.has, FIRST))):
+    if not mirror.patiently(lambda: any(map(mirror.has, FIRST)), AT_FIRST):
         raise InterpretError(
             f"There is no run at {shown(path)}, nor a gallery or a result: it has none of "
             f"{', '.join(FIRST)}. Give the URL that `interpret run PIPELINE --out URL` wrote to."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -11,17 +12,24 @@ from pathlib import Path
 from threading import Event, RLock, Thread
 
 from interpret.errors import InterpretError
+from interpret.files.folders import write_atomically
 from interpret.files.locks import RENEW, RemoteLock
 from interpret.files.mirrors import Mirror
 from interpret.files.remote import RemoteFolder, path_or_url
 from interpret.files.urls import reason, shown
-from interpret.interrupts import saving
-from interpret.run.cache import follows, processes
+from interpret.interrupts import check_interrupt, saving
+from interpret.run.cache import follows, new_run, processes
 
 EVERY = 5.0
 """Seconds after which what has changed is sent."""
 
+SHARE = 0.02
+"""Of its time that this process may spend on looking for changes."""
+
 READ_ONLY = frozenset({"http", "https"})
+BROUGHT = "brought"
+"""The file that says for which run all has been brought."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -55,8 +63,10 @@ class RunPlace:
         Raises:
             InterpretError: If another process uses it, or it cannot be read or written.
         """
-        if self.remote is None or follows():
+        if self.remote is None:
             return nullcontext()
+        if follows():
+            return _brought(self.remote)
         mirror = self.remote.mirror(("manifest.json", ".work", *steps))
         return _kept(self.remote, mirror, shared=shared, take_over=take_over)
 
@@ -88,11 +98,22 @@ def find_place(out: str | Path, part: str = "") -> RunPlace:
 
 
 @contextmanager
+def _brought(remote: RemoteFolder) -> Iterator[None]:
+    """For a process of ``torchrun`` that leaves it to the first to bring and send: wait until that has."""
+    note, wanted = remote.home / BROUGHT, new_run().encode()
+    while not note.is_file() or note.read_bytes() != wanted:
+        check_interrupt()
+        time.sleep(0.05)
+    yield
+
+
+@contextmanager
 def _kept(remote: RemoteFolder, mirror: Mirror, *, shared: bool, take_over: bool) -> Iterator[None]:
     sender = _Sender(mirror, RemoteLock(mirror, remote.token, shared))
     sender.lock.acquire(take_over=take_over)
     try:
         remote.bring(mirror)
+        write_atomically(remote.home / BROUGHT, new_run().encode())
     except BaseException:
         sender.lock.release()
         raise
@@ -133,13 +154,16 @@ class _Sender:
             self.threads.append(thread)
 
     def _again_and_again(self, seconds: float, act: Callable[[], None]) -> None:
-        while not self.ended.wait(seconds):
+        wait = seconds
+        while not self.ended.wait(wait):
+            began = time.thread_time()
             try:
                 act()
             except Exception as error:  # noqa: BLE001 - what file systems raise has no common type
                 self._tell(error)
             else:
                 self.told = False
+            wait = max(seconds, (time.thread_time() - began) / SHARE)
 
     def _tell(self, error: Exception) -> None:
         """Say once that it cannot be sent now."""

@@ -108,10 +108,11 @@ def run_pipeline(
     runner.loaded.update(networks or {})
     runner.anew = new_run() if force and not (shard or merge) else ""
     with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=runner.anew):
-        if follows() and not (shard or merge):
-            return runner.follow()
         shared = shard is not None
         kept = place.kept(pipeline.steps, shared=shared, take_over=take_over)
+        if follows() and not (shard or merge):
+            with kept:
+                return runner.follow()
         with folder.lock(shared=shared), kept:
             try:
                 return replace(runner.run(), url=place.url)

@@ -276,7 +276,9 @@ def test_a_run_on_a_cluster_that_is_killed_leaves_no_process_and_goes_on(expecte
 def test_a_run_with_a_ray_of_its_own_that_is_killed_leaves_no_process_and_goes_on(step, expected, tmp_path):
     mark = uuid4().hex
     kill_driver(tmp_path / "run", "", mark, step)
-    assert gone(lambda: marked(mark))
+    assert gone(
+        lambda: marked(mark), 120
+    )  # two of Ray's own wait a minute for an answer of those that are gone
     run_pipeline(pipeline(), tmp_path / "run", executor=Local(workers=2))
     assert stored(tmp_path / "run") == expected
 
