@@ -7,6 +7,7 @@ side, and goes to the other. Where both have changed the far one counts: somebod
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 
 from interpret.errors import InterpretError
 from interpret.files.contents import digest
-from interpret.files.folders import inside, is_inside, is_settled, put, settle, stamp
+from interpret.files.folders import inside, is_inside, is_settled, put, settle
 from interpret.files.sealed import read_sealed, write_sealed
 from interpret.files.urls import connection_failure, file_system, reason, shown, telling_cause
 from interpret.interrupts import check_interrupt
@@ -61,7 +62,7 @@ class Known:
 
     Attributes:
         mark: What the far side said of it; empty where that says nothing that would change with the file.
-        stamp: How it was here, see `interpret.files.stamp`.
+        stamp: How it was here: inode, size and time. That it got a second name, as checkpoints do, is no change.
     """
 
     mark: str
@@ -91,6 +92,11 @@ class Mirror:
     def __post_init__(self) -> None:
         self.system, inner = file_system(self.url)
         self.root, self.sending = inner.rstrip("/"), RLock()
+        if not self.root or (self.url.startswith(("http://", "https://")) and re.search(r"[?#]", self.url)):
+            raise InterpretError(
+                f"{shown(self.url)} is no folder: a bucket or a path is missing, or it is signed, as only the URL "
+                "of a file can be. Give the URL of the folder."
+            )
         self.gone, self.beside, self.noted = set[str](), dict[str, Known](), dict[str, Known]()
 
     def bring(self) -> None:
@@ -111,7 +117,7 @@ class Mirror:
         finally:
             self._write_notes()
         for name in here.keys() & before.keys() - there.keys():
-            if before[name].stamp == stamp(here[name]):
+            if before[name].stamp == _stamp(here[name]):
                 (self.folder / name).unlink(missing_ok=True)
 
     def _counts(self, name: str) -> bool:
@@ -123,7 +129,7 @@ class Mirror:
         if name not in self.known:
             return True
         known = self.known[name]
-        return mark != known.mark if mark else stamp(here[name]) == known.stamp
+        return mark != known.mark if mark else _stamp(here[name]) == known.stamp
 
     def send(self, *, all_of_it: bool = False) -> None:
         """Send what has changed here, then remove there what was removed here.
@@ -143,7 +149,7 @@ class Mirror:
             now = time.time_ns()
             here = self._scan()
             stamps = {
-                name: stamp(status) if is_settled(status, now) else ""
+                name: _stamp(status) if is_settled(status, now) else ""
                 for name, status in here.items()
                 if all_of_it or is_settled(status, now)
             }
@@ -151,14 +157,14 @@ class Mirror:
             try:
                 self._in_groups(
                     lambda name: self._put(name, stamps[name]),
-                    [name for name, found in stamps.items() if not found or found != self._stamp(name)],
+                    [name for name, found in stamps.items() if not found or found != self._known_stamp(name)],
                 )
                 self._each(self._remove, [*(missing if all_of_it else missing & self.gone)])
             finally:
                 self.gone = {*missing}
                 self._write_notes()
 
-    def _stamp(self, name: str) -> str | None:
+    def _known_stamp(self, name: str) -> str | None:
         return self.known[name].stamp if name in self.known else None
 
     def listing(self, top: str) -> dict[str, str]:
@@ -234,7 +240,7 @@ class Mirror:
         path, far = inside(self.folder, name), self.place(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.patiently(lambda: put(path, lambda part: self.system.get_file(far, str(part))))
-        self.known[name] = Known(mark, stamp(path.lstat()))
+        self.known[name] = Known(mark, _stamp(path.lstat()))
 
     def _put(self, name: str, seen: str) -> None:
         """Send a file that was seen here; it may be gone meanwhile."""
@@ -299,6 +305,10 @@ class Mirror:
             return
         self.noted = both
         write_sealed(self.notes, {"files": {name: asdict(known) for name, known in both.items()}})
+
+
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
 def _mark(info: Mapping[str, Any]) -> str:

@@ -33,6 +33,7 @@ _WORK = re.compile(r"\.work(/.*)?|[^/]+/shards(/.*)?")
 """What a run needs to go on, and nobody who reads it."""
 
 
+_TOKEN = re.compile(r"[0-9a-f]{32}")
 _SQUEEZED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
 _USER = re.compile(r"^([^/]*://)[^/]*@")
 
@@ -64,7 +65,7 @@ class RemoteFolder:
     def token(self) -> str:
         """What processes that work in the folder here are called there, one after the other."""
         path = self.home / "token"
-        if not path.exists():
+        if not path.exists() or not _TOKEN.fullmatch(path.read_text()):
             write_atomically(path, new_token().encode())
         return path.read_text()
 
@@ -85,11 +86,14 @@ class RemoteFolder:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_atomically(self.home / "url", f"{shown(self.url)}\n".encode())
         except OSError as error:
-            raise InterpretError(
-                f"{self.folder}, where {shown(self.url)} is kept on this machine, cannot be used: "
-                f"{error.strerror}. Mend that, or set INTERPRET_CACHE to another folder."
-            ) from None
+            raise self._unusable(error) from None
         return mirror
+
+    def _unusable(self, error: OSError) -> InterpretError:
+        return InterpretError(
+            f"{self.folder}, where {shown(self.url)} is kept on this machine, cannot be used: "
+            f"{error.strerror}. Mend that, or set INTERPRET_CACHE to another folder."
+        )
 
     def bring(self, mirror: Mirror) -> None:
         """Bring what has changed; of several processes one after the other does.
@@ -97,8 +101,11 @@ class RemoteFolder:
         Raises:
             InterpretError: If it cannot be read.
         """
-        with locked(self.home / "bringing"):
-            mirror.bring()
+        try:
+            with locked(self.home / "bringing"):
+                mirror.bring()
+        except OSError as error:
+            raise self._unusable(error) from None
 
 
 def cache_folder() -> Path:

@@ -132,6 +132,7 @@ class WorkerPool:
         self.running: dict[Any, tuple[Order, Handle]] = {}
         self.starting: dict[Any, Handle] = {}
         self.idle: list[Handle] = []
+        self.begun = 0
         self.since = monotonic()
         self.thread: Thread | None = None
 
@@ -236,6 +237,7 @@ class WorkerPool:
             ray_module().get(ref)
         except Exception as error:
             raise StepError(f"A worker of Ray could not begin: {clause(error)}.") from error
+        self.begun += 1
         self.idle.append(handle)
 
     def finished(self, ref: Any) -> None:
@@ -255,6 +257,7 @@ class WorkerPool:
         """A worker is lost: another one takes its place and its job, unless it was one too many."""
         ray, where = ray_module(), f"{order.job.shard.start} to {order.job.shard.stop - 1}"
         ray.kill(handle.actor, no_restart=True)
+        self.begun -= 1
         ray.get(self.coordinator.lose.remote(handle.name))
         order.lost += 1
         if order.lost <= self.options.retries:
@@ -282,7 +285,7 @@ class WorkerPool:
         Raises:
             StepError: If none began in time.
         """
-        if any(pool.handles for pool in list(_pools.values()) if pool is not self and not pool.starting):
+        if any(pool.begun for pool in list(_pools.values()) if pool is not self):
             self.since = monotonic()  # another run of this process has what there is
         if monotonic() - self.since > self.options.start_seconds:
             raise StepError(
@@ -302,14 +305,19 @@ class WorkerPool:
         self.ended.set()
         if self.thread:
             self.thread.join()  # Ray must not go while it is asked something
+        try:
+            with self.lock:
+                self._end_actors()
+        finally:
+            disconnect()
+
+    def _end_actors(self) -> None:
         ray = ray_module()
-        with self.lock:
-            if tidied := [handle.actor.end.remote() for handle in self.idle]:
-                ray.wait(tidied, num_returns=len(tidied), timeout=5)
-            actors = [handle.actor for handle in self.handles]
-            for actor in (*actors, *([self.coordinator] if self.coordinator else [])):
-                ray.kill(actor, no_restart=True)
-        disconnect()
+        if tidied := [handle.actor.end.remote() for handle in self.idle]:
+            ray.wait(tidied, num_returns=len(tidied), timeout=5)
+        actors = [handle.actor for handle in self.handles]
+        for actor in (*actors, *([self.coordinator] if self.coordinator else [])):
+            ray.kill(actor, no_restart=True)
 
 
 def default_gpus(cluster: Cluster) -> float:

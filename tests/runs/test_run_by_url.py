@@ -1,23 +1,31 @@
 """A run folder behind a URL: worked in here, stored there, and gone on with from any machine."""
 
+import asyncio
 import os
 import random
 import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.asyn import get_loop
 from test_interrupts import PROMPT, interrupt
 
 import interpret
+from interpret.cli.exporting import export
+from interpret.cli.viewing import find_site
 from interpret.errors import InterpretError, PluginError
 from interpret.files import locks, mirrors
 from interpret.files.locks import RemoteLock
 from interpret.files.mirrors import Mirror, whole_last
 from interpret.files.remote import RemoteFolder, readable_folder
+from interpret.plugin import discovery
 from interpret.progress import Progress
 from interpret.run import open_run, remote, run_pipeline
+from interpret.run.cache import new_run
 
 URL = "far://key:hush@bucket/runs/one"
 SHOWN = "far://bucket/runs/one"
@@ -530,3 +538,101 @@ def test_the_command_line_says_where_a_run_is(far, fork, pipeline, tmp_path):
     assert process.exitcode == 0
     assert f"Results are in {SHOWN}" in said
     assert f"On this machine they are in {RemoteFolder(URL).folder}" in said.replace("\n", "")
+
+
+def test_galleries_are_made_here_of_runs_that_are_there(far, tmp_path):
+    """With the plugins that are installed; nothing that only reads writes to the URL."""
+    url, registry = "memory://galleries/one", discovery.registry()
+    text = {
+        "version": 1,
+        "models": {"net": {"name": "zfnet", "width": 0.0625, "input_size": 64, "categories": 10}},
+        "datasets": {"drawn": {"name": "scenes", "split": "val", "limit": 10, "size": 64}},
+        "steps": {"strongest": {"probe": "topk", "layers": ["layer1"], "k": 2}},
+    }
+    run_pipeline(text, url)
+    before = fsspec.filesystem("memory").find("/galleries")
+    made = export([url], registry)
+    assert made.first.is_file()
+    assert made.folder == RemoteFolder(url).folder / "gallery"
+    assert find_site(url, lambda: registry) == made.folder
+    assert export([url, url], registry, str(tmp_path / "site")).folder == tmp_path / "site"
+    assert fsspec.filesystem("memory").find("/galleries") == before
+    with pytest.raises(InterpretError, match="memory://galleries/two is a URL, and this is written to"):
+        export([url], registry, "memory://galleries/two")
+
+
+@pytest.mark.parametrize("url", ["far://", "far://key:hush@", "https://host/run?signature=hush"])
+def test_what_is_no_folder_is_refused(far, url):
+    with pytest.raises(InterpretError, match="is no folder: a bucket or a path is missing") as raised:
+        readable_folder(url)
+    assert "hush" not in str(raised.value)
+
+
+def test_a_cache_that_cannot_be_written_is_told_of(go, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("INTERPRET_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InterpretError, match=r"Not a directory\. Mend that, or set INTERPRET_CACHE"):
+        go()
+
+
+def test_processes_of_torchrun_wait_until_the_first_has_brought_everything(
+    go, machine, monkeypatch, tmp_path
+):
+    """And leave it to that to send; on several machines they need a disk that all see."""
+    go()
+    machine("other")
+    for name, value in {
+        "WORLD_SIZE": "2",
+        "RANK": "1",
+        "LOCAL_WORLD_SIZE": "2",
+        "TORCHELASTIC_RUN_ID": "x",
+    }.items():
+        monkeypatch.setenv(name, value)
+    followers: list[Path] = []
+    thread = threading.Thread(target=lambda: followers.append(go().folder))
+    thread.start()
+    assert not followers
+    place = remote.find_place(URL)
+    assert place.remote
+    place.remote.mirror().bring()
+    (place.remote.home / remote.BROUGHT).write_text(new_run())
+    thread.join()
+    assert followers == [place.folder]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    with pytest.raises(InterpretError, match="give a path on a shared disk, not a URL"):
+        go()
+
+
+@pytest.fixture
+def served(tmp_path, far):
+    """The URL of a server that lists the folder ``served``, as many do."""
+    pytest.importorskip("aiohttp", reason="HTTP needs the extra data: pip install 'interpret-cnn[data]'.")
+    handler = partial(QuietHandler, directory=str(tmp_path / "served"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        system = fsspec.filesystem("http")
+        if system._session is not None:  # fsspec would keep it until the process ends
+            asyncio.run_coroutine_threadsafe(system._session.close(), get_loop()).result()
+        type(system).clear_instance_cache()
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Says nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_run_is_read_from_a_server_that_lists_folders(served, pipeline, known, tmp_path, expected):
+    run_pipeline(pipeline, tmp_path / "served" / "runs" / "one", registry=known)
+    opened = open_run(f"{served}/runs/one", registry=known)
+    assert files(opened.folder) == expected
+    assert not (opened.folder / ".work").exists()
+    before = {path: path.stat().st_mtime_ns for path in opened.folder.rglob("*") if path.is_file()}
+    again = open_run(f"{served}/runs/one", registry=known)
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert again.steps["jitter"].complete
+    with pytest.raises(InterpretError, match=r"There is no run at http://127\.0\.0\.1"):
+        open_run(f"{served}/runs")
