@@ -62,7 +62,7 @@ class Known:
 
     Attributes:
         mark: What the far side said of it; empty where that says nothing that would change with the file.
-        stamp: How it was here: inode, size and time. That it got a second name, as checkpoints do, is no change.
+        stamp: How it was here: inode, size and time. A second name, as checkpoints get, is no change.
     """
 
     mark: str
@@ -94,8 +94,8 @@ class Mirror:
         self.root, self.sending = inner.rstrip("/"), RLock()
         if not self.root or (self.url.startswith(("http://", "https://")) and re.search(r"[?#]", self.url)):
             raise InterpretError(
-                f"{shown(self.url)} is no folder: a bucket or a path is missing, or it is signed, as only the URL "
-                "of a file can be. Give the URL of the folder."
+                f"{shown(self.url)} is no folder: a bucket or a path is missing, or it is signed, as only "
+                "URLs of files can be. Give the URL of the folder."
             )
         self.gone, self.beside, self.noted = set[str](), dict[str, Known](), dict[str, Known]()
 
