@@ -5,6 +5,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import torch
+from ray_runs import pipeline, stored
+
+from interpret.run import run_pipeline
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'interpret-cnn[ray]'.")
 
@@ -24,3 +28,22 @@ def cluster() -> Iterator[None]:
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory) -> dict[str, bytes]:
+    """What one process stores."""
+    folder = tmp_path_factory.mktemp("expected")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    run_pipeline(pipeline(), folder)
+    torch.set_num_threads(threads)
+    return stored(folder)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(cluster):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
