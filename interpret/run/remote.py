@@ -109,14 +109,16 @@ def _brought(remote: RemoteFolder) -> Iterator[None]:
 
 @contextmanager
 def _kept(remote: RemoteFolder, mirror: Mirror, *, shared: bool, take_over: bool) -> Iterator[None]:
-    sender = _Sender(mirror, RemoteLock(mirror, remote.token, shared))
-    sender.lock.acquire(take_over=take_over)
+    lock = RemoteLock(mirror, remote.token, shared)
+    lock.acquire(take_over=take_over)
     try:
-        remote.bring(mirror)
+        with saving(lock.release, f"{shown(remote.url)} is being left to others."):
+            remote.bring(mirror)
         write_atomically(remote.home / BROUGHT, new_run().encode())
     except BaseException:
-        sender.lock.release()
+        lock.release()
         raise
+    sender = _Sender(mirror, lock)
     sender.start()
     words = f"What is done is being sent to {shown(remote.url)}. Ctrl-C again does not wait for it."
     with saving(lambda: sender.finish(waits=()), words):
