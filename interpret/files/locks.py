@@ -127,13 +127,11 @@ class RemoteLock:
 
     def _others(self) -> Iterator[Holder]:
         """The other processes that say they use the folder."""
-        system = self.mirror.system
-        system.invalidate_cache()
-        found = system.find(self.mirror.place(LOCKS), detail=True)
+        found = self.mirror.find(LOCKS)
         ours: Mapping[str, Any] = next((found[place] for place in found if place == self.place), {})
         for place in found:
             if place != self.place and place.endswith(".json"):
-                said = _read(system, place)
+                said = _read(self.mirror.system, place)
                 yield Holder(
                     place,
                     printable(str(said.get("owner", "another process")))[:200],

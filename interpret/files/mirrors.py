@@ -20,9 +20,9 @@ from threading import RLock
 from typing import Any, TypeVar
 
 from interpret.errors import InterpretError
-from interpret.files.contents import digest
 from interpret.files.folders import inside, is_inside, is_settled, put, settle
 from interpret.files.sealed import read_sealed, write_sealed
+from interpret.files.stores import files_below, has_folders, mark_of
 from interpret.files.urls import connection_failure, file_system, reason, shown, telling_cause
 from interpret.interrupts import check_interrupt
 
@@ -39,12 +39,6 @@ AT_FIRST = (1.0, 3.0)
 
 FINAL = (FileNotFoundError, PermissionError, NotImplementedError, IsADirectoryError, NotADirectoryError)
 """What will be the same when it is asked again."""
-
-FLAT = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci", "obs", "tos", "hf"})
-"""Where there are no folders to be made: names just have slashes. Making one could make a bucket."""
-
-_MARKS = ("etag", "md5hash", "md5", "content-md5", "content_md5", "sha256", "checksum", "digest")
-_TIMES = ("mtime", "lastmodified", "last_modified", "last-modified", "updated", "modified", "created")
 
 
 def whole_last(files: Iterable[Path]) -> list[list[Path]]:
@@ -173,27 +167,47 @@ class Mirror:
         Raises:
             InterpretError: If something there is no name of a file in a folder.
         """
+        files = {self._name(path): info for path, info in self.find(top).items()}
+        return {
+            name: mark_of(info) or self._ask(name) for name, info in files.items() if not self.stays(name)
+        }
+
+    def find(self, top: str) -> dict[str, Mapping[str, Any]]:
+        """The files there below a name, by their paths; a store that does not answer is no empty one.
+
+        Raises:
+            OSError: If it does not, or is changed meanwhile.
+        """
         self.system.invalidate_cache()
+        place = self.place(top)
+        if top and (not (info := self._info(top)) or info.get("type") != "directory"):
+            return {place: info} if info else {}
         try:
-            found = self.system.find(self.place(top), detail=True)
-        except FileNotFoundError:
+            found = files_below(self.system, place)
+        except FileNotFoundError as error:
+            if self.has(top):
+                raise OSError("it is being changed") from error
             return {}
-        files = {self._name(path): info for path, info in found.items() if info.get("type") != "directory"}
-        return {name: _mark(info) or self._ask(name) for name, info in files.items() if not self.stays(name)}
+        return {path: info for path, info in found.items() if info.get("type") != "directory"}
 
     def _ask(self, name: str) -> str:
         """The mark of a file, where a list of files does not say it."""
-        return _mark(self.system.info(self.place(name)))
+        return mark_of(self.system.info(self.place(name)))
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of that name; unlike fsspec's ``exists`` it takes no failure for a no."""
+        """Whether there is a file or folder of that name."""
+        return bool(self._info(name))
+
+    def _info(self, name: str) -> Mapping[str, Any]:
+        """What is said of a file or folder; nothing where there is none, which no failure is taken for."""
         self.system.invalidate_cache()
         try:
-            return bool(self.system.info(self.place(name)))
+            info: Mapping[str, Any] = self.system.info(self.place(name))
         except FileNotFoundError as error:
             if cause := connection_failure(error):
                 raise ConnectionError(reason(cause, self.url)) from telling_cause(error, self.url)
-            return False
+            return {}
+        return info
 
     def place(self, name: str) -> str:
         """The path of a file there."""
@@ -262,7 +276,7 @@ class Mirror:
         try:
             act()
         except FileNotFoundError:
-            if FLAT.intersection(_protocols(self.system)):
+            if not has_folders(self.system):
                 raise
             self.system.makedirs(far.rpartition("/")[0], exist_ok=True)
             act()
@@ -309,21 +323,6 @@ class Mirror:
 
 def _stamp(status: os.stat_result) -> str:
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
-
-
-def _mark(info: Mapping[str, Any]) -> str:
-    """What tells a file there from any other content; empty where nothing is said that would."""
-    said = {str(key).lower(): value for key, value in info.items() if value}
-    for key in (*_MARKS, *_TIMES):
-        if key in said:
-            value = said[key]
-            return digest(said.get("size"), key, value.timestamp() if hasattr(value, "timestamp") else value)
-    return ""
-
-
-def _protocols(system: Any) -> tuple[str, ...]:
-    said = system.protocol
-    return (said,) if isinstance(said, str) else tuple(said)
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -15,6 +15,7 @@ import fsspec
 import interrupt_fixtures
 import tiny_plugin
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from interpret.files import write_atomically
 from interpret.run import remote
@@ -57,7 +58,10 @@ class FarStore(AbstractFileSystem):
         }
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        return self._info(self._file("info", path))
+        file = self._file("info", path)
+        if not file.exists() and any(other.name.startswith(f"{file.name}%") for other in self.top.iterdir()):
+            return {"name": self._strip_protocol(path), "size": 0, "type": "directory"}
+        return self._info(file)
 
     def find(self, path: str, detail: bool = False, **_: Any) -> Any:
         top = self._file("find", path)
@@ -85,7 +89,25 @@ class FarStore(AbstractFileSystem):
         self._file("remove", path).unlink()
 
 
+class FoldersStore(LocalFileSystem):
+    """``folders://name`` is a file in folders, which must be made, and are walked through, as by SFTP."""
+
+    protocol = "folders"
+    cachable = False
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        inner = path.removeprefix("folders://").rstrip("/")
+        return inner if inner.startswith("/") else f"{os.environ['FAR_STORE']}/{inner}"
+
+    def ls(self, path: str, detail: bool = False, **options: Any) -> Any:
+        if Path(os.environ["FAR_STORE"], "away").exists() and "/inner" in path:
+            raise ConnectionError("no route")
+        return super().ls(path, detail, **options)
+
+
 fsspec.register_implementation("far", FarStore, clobber=True)
+fsspec.register_implementation("folders", FoldersStore, clobber=True)
 
 
 def program(arguments: list[str], log: str, environment: dict[str, str]) -> None:

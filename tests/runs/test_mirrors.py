@@ -1,5 +1,6 @@
 """A folder here and the same one behind a URL."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,22 @@ def test_names_that_lead_outside_are_refused(far, tmp_path, name):
     with pytest.raises(InterpretError, match="which is no plain name of a file"):
         mirror(tmp_path).bring()
     assert not (tmp_path / "one" / "out").exists()
+
+
+def test_a_store_that_cannot_be_listed_is_no_empty_one(far, tmp_path):
+    """fsspec's own ``find`` would pass over folders that do not answer, and all here would be removed."""
+    one = replace(mirror(tmp_path), url="folders://runs/m")
+    (one.folder / "inner" / "most").mkdir(parents=True)
+    for name in ("a", "inner/b", "inner/most/c"):
+        (one.folder / name).write_text(name)
+    one.send(all_of_it=True)
+    assert (tmp_path / "store/runs/m/inner/most/c").read_text() == "inner/most/c"
+    (tmp_path / "store" / "away").touch()
+    with pytest.raises(InterpretError, match="folders://runs/m cannot be used: ConnectionError: no route"):
+        replace(one).bring()
+    assert (one.folder / "inner/most/c").exists()
+    (tmp_path / "store" / "away").unlink()
+    (tmp_path / "store/runs/m/inner/most/c").unlink()
+    replace(one, known={}).bring()
+    assert not (one.folder / "inner/most/c").exists()
+    assert (one.folder / "inner/b").exists()
