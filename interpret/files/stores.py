@@ -34,7 +34,7 @@ def mark_of(info: Mapping[str, Any]) -> str:
 def files_below(system: Any, place: str) -> dict[str, Mapping[str, Any]]:
     """The files below a path, and what is said of them.
 
-    fsspec's own ``find`` passes over folders that do not answer; it is used only where a store has another one.
+    fsspec's own ``find`` passes over folders that do not answer: it is used where a store has another one.
 
     Raises:
         Exception: Whatever the file system raises.
