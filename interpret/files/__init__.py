@@ -5,8 +5,8 @@
 - ``sealed``: JSON that begins with its own checksum.
 - ``checksums``: files that are believed only while their checksum fits.
 - ``contents``: hashes of what files hold, remembered while a file does not change.
-- ``urls``, ``stores``: file systems of fsspec, and what they say of files; ``mirrors``: a folder here and there;
-  ``locks``: who uses the far one; ``remote``: where folders behind URLs are worked in and read here.
+- ``urls``, ``stores``: file systems of fsspec, and what they say of files; ``mirrors``: a folder here and
+  there; ``locks``: who uses the far one; ``remote``: where folders behind URLs are worked in and read here.
 """
 
 from typing import TYPE_CHECKING

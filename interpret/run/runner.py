@@ -23,6 +23,7 @@ from interpret.errors import InterpretError, StepError
 from interpret.images.dataset import Images
 from interpret.interrupts import stopping
 from interpret.network.network import Network
+from interpret.network.readers import readers as reading_by
 from interpret.pipeline.reading import read_pipeline
 from interpret.pipeline.steps import Pipeline, Step, written
 from interpret.plugin import discovery as plugins
@@ -70,6 +71,7 @@ def run_pipeline(
     progress: Progress | None = None,
     force: bool = False,
     networks: Mapping[str, Network] | None = None,
+    readers: int | None = None,
     take_over: bool = False,
 ) -> Run:
     """Run a pipeline into a folder; what is there already and has not changed is kept.
@@ -85,6 +87,7 @@ def run_pipeline(
         progress: Who is told how far it is.
         force: Compute everything again.
         networks: Models that are loaded already, by their names in the pipeline; the others are loaded.
+        readers: How many processes read photographs, for each that computes; see `interpret.readers`.
         take_over: Go on with a run behind a URL even if its process is not known to be gone.
 
     Raises:
@@ -107,8 +110,8 @@ def run_pipeline(
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force, allow)
     runner.loaded.update(networks or {})
     runner.anew = new_run() if force and not (shard or merge) else ""
-    with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=runner.anew):
-        shared = shard is not None
+    work, shared = working_in(folder.work, anew=runner.anew), shard is not None
+    with stopping(lambda: KEPT), allowing(allow), work, reading_by(readers):
         kept = place.kept(pipeline.steps, shared=shared, take_over=take_over)
         if follows() and not (shard or merge):
             with kept:
