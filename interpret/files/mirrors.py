@@ -6,12 +6,12 @@ side, and goes to the other. Where both have changed the far one counts: somebod
 
 from __future__ import annotations
 
+import concurrent.futures  # its threads are imported when they are needed
 import os
 import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -245,7 +245,7 @@ class Mirror:
             for name in names:
                 act(name)
             return
-        with ThreadPoolExecutor(TOGETHER) as pool:
+        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
             for _ in pool.map(act, names):
                 pass
 
