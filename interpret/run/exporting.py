@@ -11,7 +11,15 @@ from pathlib import Path
 from interpret.code.dependencies import code_files
 from interpret.errors import InterpretError
 from interpret.files.contents import digest
-from interpret.files.folders import inside, is_inside, remove_tree, require_kind, temporary_folder
+from interpret.files.folders import (
+    file_hash,
+    has_hash,
+    inside,
+    is_inside,
+    remove_abandoned_folders,
+    require_kind,
+    temporary_folder,
+)
 from interpret.files.sealed import read_sealed, write_sealed
 from interpret.pipeline.steps import written
 from interpret.plugin.pages import Exporter
@@ -68,12 +76,29 @@ def export_runs(
         return Exported(target, first, kept=True)
     _require_ours(target)
     with _writing_into(target, opened[0].folder), temporary_folder(target.parent) as made:
+        remove_abandoned_folders(target.parent)
         first = exporter.export([run.folder for run in opened], made)
         name = first.relative_to(made).as_posix()
-        write_sealed(made / MARK, {"exporter": exporter.name, "key": key, "first": name})
-        remove_tree(target)
-        made.rename(target)
+        files = {} if growing else {_name(made, file): file_hash(file) for file in _files(made)}
+        write_sealed(made / MARK, {"exporter": exporter.name, "key": key, "first": name, "files": files})
+        _put(made, target)
     return Exported(target, target / name)
+
+
+def _put(made: Path, target: Path) -> None:
+    """Put a folder in the place of another, of which at no moment a part is there."""
+    with temporary_folder(target.parent) as aside:
+        if target.exists():
+            target.rename(aside / "before")
+        made.rename(target)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file() and file != folder / MARK)
+
+
+def _name(folder: Path, file: Path) -> str:
+    return file.relative_to(folder).as_posix()
 
 
 @contextmanager
@@ -114,13 +139,16 @@ def _key(runs: Sequence[OpenedRun], exporter: Exporter) -> str:
 
 
 def _kept(folder: Path, key: str) -> Path | None:
-    """The first page of what is there, if it was made of the same."""
+    """The first page of what is there, if it was made of the same and is still as it was, to the last bit."""
     require_kind(folder, folder=True)
     known = read_sealed(folder / MARK)
-    first = known.get("first")
-    if known.get("key") != key or not isinstance(first, str) or not is_inside(first):
+    first, files = known.get("first"), known.get("files")
+    if known.get("key") != key or not isinstance(files, dict):
         return None
-    return folder / first if (folder / first).is_file() else None
+    if not isinstance(first, str) or first not in files:
+        return None
+    whole = all(is_inside(name) and has_hash(folder / name, found) for name, found in files.items())
+    return folder / first if whole else None
 
 
 def _require_ours(folder: Path) -> None:

@@ -66,6 +66,21 @@ class Provenance:
             for name, images in self.images.items()
         }
 
+    @cached_property
+    def further(self) -> dict[str, list[str]]:
+        """The fingerprints of the datasets that each step's probe names itself."""
+        return {step.name: further_data(step) for step in self.pipeline.steps.values()}
+
+    def changed(self) -> list[Step]:
+        """The steps whose images are others now than when their keys were made."""
+        data = {name: images.fingerprint() for name, images in self.images.items()}
+        return [
+            step
+            for step in self.pipeline.steps.values()
+            if data[step.dataset] != self.datasets[step.dataset]["fingerprint"]
+            or further_data(step) != self.further[step.name]
+        ]
+
     def _model_code(self, name: str) -> dict[str, str]:
         model = self.pipeline.models[name].model
         return code_files(*code_of(model), *classes_of(self.networks[name].module))
@@ -101,9 +116,7 @@ class Provenance:
             "images": step.images,
             "inputs": {parameter: keys[name] for parameter, name in step.inputs.items()},
             "weights": keys.get(step.weights, ""),
-            "further data": [
-                part.open().fingerprint() for part in step.probe.nested() if isinstance(part, Dataset)
-            ],
+            "further data": self.further[step.name],
             "content": step.probe.content(),
             "seed": self.pipeline.seed,
             "code": self._code(step.probe),
@@ -148,6 +161,11 @@ class Provenance:
             used += [step.probe, *step.probe.nested(), *step.renderers]
         origins = {type(plugin).name: self.origin(plugin) for plugin in used}
         return {name: {"origin": origin, "version": number} for name, (origin, number) in origins.items()}
+
+
+def further_data(step: Step) -> list[str]:
+    """The fingerprints of the datasets that a step's probe names itself, as they are now."""
+    return [part.open().fingerprint() for part in step.probe.nested() if isinstance(part, Dataset)]
 
 
 def _asked(probe: Probe) -> dict[str, Any]:

@@ -23,7 +23,7 @@ sys.stdin.read()
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """The address of a Ray with two cores, whose workers have imported what they need before they are asked."""
+    """The address of a Ray with two cores, whose workers import before they are asked."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),

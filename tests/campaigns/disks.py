@@ -8,14 +8,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import forked
 import yaml
-from kills import Broken, require
-from kinds import KINDS, Kind, differences, do, leftovers, nothing, outcome
+from kills import BrokenError, require
+from kinds import KINDS, Kind, Work, differences, do, leftovers, nothing, outcome
 from rows import Options, Row
 
 from interpret.plugin import Executor
@@ -31,7 +31,7 @@ PLENTY = 1 << 28
 CURES = ("make room", "Mend that", "Make room", "Write it elsewhere")
 
 
-def tiny(text: str) -> Callable[[Path, Executor], object]:
+def tiny(text: str) -> Work:
     """Work of milliseconds, which touches the disk in every way."""
 
     def work(out: Path, executor: Executor) -> None:
@@ -48,7 +48,7 @@ TINY = {
 
 def cannot_mount() -> str:
     """Why no file system can be mounted here; empty if one can."""
-    folder = Path(os.environ.get("TMPDIR", "/tmp"), f"campaign-mount-{os.getpid()}")  # noqa: S108
+    folder = Path(os.environ.get("TMPDIR", "/tmp"), f"campaign-mount-{os.getpid()}")
     folder.mkdir()
     try:
         with mounted(folder):
@@ -87,6 +87,9 @@ def used(folder: Path) -> dict[str, int]:
     }
 
 
+TINY_SHARE = 10
+"""So many more trials of work that takes milliseconds."""
+
 UNITS = {"size": PAGE, "nr_inodes": 1}
 
 
@@ -97,8 +100,9 @@ def rows(options: Options) -> Iterator[Row]:
         return
     kinds = {**TINY, **KINDS}
     cases = [(name, unit) for name in kinds for unit in UNITS if options.wants(f"{name}: {unit}")]
+    shares = [TINY_SHARE if name in TINY else 1 for name, _ in cases]
     for number, (name, unit) in enumerate(cases):
-        share = options.full // len(cases)
+        share = max(options.full * shares[number] // sum(shares), 1)
         row, began = Row("disks", f"{name}: {unit}"), time.monotonic()
         Case(name, kinds[name], unit, options.folder / str(number)).fill(row, share, options)
         row.seconds = time.monotonic() - began
@@ -125,7 +129,7 @@ class Case:
         """Try sizes from none to enough: all, or as many as there are to be."""
         try:
             need = self.measure()
-        except Broken as broken:
+        except BrokenError as broken:
             row.failures.append(f"{row.case}: {broken}")
             return
         rooms = range(need // UNITS[self.unit] + 8)
@@ -135,7 +139,7 @@ class Case:
             row.tried += 1
             try:
                 row.hit += self.trial(room)
-            except Broken as broken:
+            except BrokenError as broken:
                 again = f"PARTS=disks CASES='{row.case}' ONLY={room}"
                 row.failures.append(f"{row.case}, room {room}: {broken} Repeat it: make campaign {again}")
                 print(row.failures[-1], flush=True)
@@ -148,9 +152,7 @@ class Case:
             before = self.start()
             self.run(self.kind.work, self.disk / "out")
             self.expected = outcome(self.disk / "out")
-            self.kept = {
-                name: data for name, data in self.before.items() if self.expected.get(name) == data
-            }
+            self.kept = {name: data for name, data in self.before.items() if self.expected.get(name) == data}
             return max(used(self.disk)[self.unit] - before, 0)
 
     def start(self) -> int:
@@ -159,7 +161,7 @@ class Case:
         self.before = outcome(self.begin)
         return used(self.disk)[self.unit]
 
-    def run(self, work: Callable[[Path, Executor], object], out: Path) -> None:
+    def run(self, work: Work, out: Path) -> None:
         """Do some work that must succeed."""
         code = forked.finish(do, self.log, work, out, Local())
         require(code == 0, f"it ended with {code}: {forked.said(self.log)}")

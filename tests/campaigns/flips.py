@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 
 import forked
 import kinds
-from kills import Broken, require
+from kills import BrokenError, require
 from kinds import DRAWN, copy, differences, do, draw_gallery, outcome, pipeline
 from rows import Options, Row
 
@@ -89,7 +89,7 @@ class Trials:
                 name = self.flip(chance)
                 row.hit += 1
                 self.look(name, row)
-            except Broken as broken:
+            except BrokenError as broken:
                 again = f"PARTS=flips SEED={self.seed} CASES='{self.state}' ONLY={number}"
                 row.failures.append(f"{name} ({self.state}): {broken} Repeat it: make campaign {again}")
                 print(row.failures[-1], flush=True)

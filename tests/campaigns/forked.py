@@ -1,7 +1,7 @@
 """Processes forked from one that has imported everything: a kill costs no imports.
 
-The process of the campaign only forks, so it stays without threads. It becomes the parent of whatever a killed
-process leaves behind, and so sees it.
+The process of the campaign only forks, so it stays without threads. It becomes the parent of whatever a
+killed process leaves behind, and so sees it.
 """
 
 from __future__ import annotations

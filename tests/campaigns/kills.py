@@ -82,14 +82,14 @@ class Case:
         self.touches = int(forked.said(log).rpartition("touches: ")[2])
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """A promise that was not kept."""
 
 
 def require(kept: bool, words: str) -> None:
     """Fail where something was not kept."""
     if not kept:
-        raise Broken(words)
+        raise BrokenError(words)
 
 
 def counted(work: Callable[..., object], out: Path, executor: Executor) -> None:
@@ -159,7 +159,7 @@ def kill_many(case: Case, name: str, quota: int, options: Options) -> Row:
     row, began = Row("kills", name), time.monotonic()
     try:
         case.measure()
-    except Broken as broken:
+    except BrokenError as broken:
         row.failures.append(f"{name}: {broken}")
         return row
     number = max(options.only, 0)
@@ -167,7 +167,7 @@ def kill_many(case: Case, name: str, quota: int, options: Options) -> Row:
         chance = random.Random(f"{options.seed} {name} {number}")
         try:
             episode(case, chance, row)
-        except Broken as broken:
+        except BrokenError as broken:
             again = f"PARTS=kills SEED={options.seed} CASES='{name}' ONLY={number}"
             row.failures.append(f"{name}, episode {number}: {broken} Repeat it: make campaign {again}")
             print(row.failures[-1], flush=True)
@@ -187,9 +187,9 @@ def episode(case: Case, chance: random.Random, row: Row) -> None:
     try:
         while True:
             row.tried += 1
-            if hit(case, chance, out, log):
+            if where := hit(case, chance, out, log):
                 row.hit += 1
-                row.note(stage(out))
+                row.note(where)
             if chance.random() < 0.6:
                 break
         go_on(case, chance, out, log)
@@ -201,33 +201,34 @@ def episode(case: Case, chance: random.Random, row: Row) -> None:
     require(not left, f"{len(left)} processes stayed after all had ended.")
 
 
-def hit(case: Case, chance: random.Random, out: Path, log: Path) -> bool:
-    """Kill one run, or a worker of it; whether there was something to kill."""
+def hit(case: Case, chance: random.Random, out: Path, log: Path) -> str:
+    """Kill one run, or a worker of it; how far it had come, or nothing where there was nothing to kill."""
     if case.way == "local" and chance.random() < 0.4:
         return by_disk(case, chance.randrange(case.touches), out, log)
     child = forked.start(do, log, case.kind.work, out, case.executor)
     time.sleep(chance.random() * case.duration)
     if case.way.endswith("a worker"):
-        return kill_worker(case, chance, child, log)
+        return kill_worker(case, chance, child, out, log)
     lived = child.is_alive()
     forked.kill(child.pid or 0)
     child.join()
     if not lived:
         require(child.exitcode == 0, f"it ended with {child.exitcode}: {forked.said(log)}")
-    return lived
+    return stage(out) if lived else ""
 
 
-def by_disk(case: Case, moment: int, out: Path, log: Path) -> bool:
+def by_disk(case: Case, moment: int, out: Path, log: Path) -> str:
     """Kill a run before it touches the disk for the so-manieth time."""
     code = forked.finish(killing_itself, log, case.kind.work, out, case.executor, moment)
     require(code in {0, -9}, f"it ended with {code}: {forked.said(log)}")
-    return code == -9
+    return stage(out) if code == -9 else ""
 
 
-def kill_worker(case: Case, chance: random.Random, child: BaseProcess, log: Path) -> bool:
+def kill_worker(case: Case, chance: random.Random, child: BaseProcess, out: Path, log: Path) -> str:
     """Kill one worker once there is one; the run goes on with Ray, and says what happened otherwise."""
     while not (found := case.workers()) and child.is_alive():
         time.sleep(0.005)
+    where = stage(out)
     killed = forked.kill(chance.choice(sorted(found))) if found else False
     child.join(120)
     code, said = child.exitcode, forked.said(log)
@@ -235,7 +236,7 @@ def kill_worker(case: Case, chance: random.Random, child: BaseProcess, log: Path
         forked.kill(child.pid or 0)
     fine = code == 0 or (killed and case.way.startswith("local") and code == 1 and LOST in said)
     require(fine, f"after a worker was killed it ended with {code}: {said}")
-    return killed
+    return where if killed else ""
 
 
 def go_on(case: Case, chance: random.Random, out: Path, log: Path) -> None:
@@ -244,7 +245,7 @@ def go_on(case: Case, chance: random.Random, out: Path, log: Path) -> None:
     code = forked.finish(do, log, case.kind.work, out, executor)
     require(code == 0, f"it went on and ended with {code}: {forked.said(log)}")
     different = differences(outcome(out), case.expected)
-    require(not different, f"it went on to other files: {', '.join(different)}.")
+    require(not different, f"it went on to other files: {', '.join(different[:5])}.")
     require(not leftovers(out), f"it left {', '.join(leftovers(out))} behind.")
 
 

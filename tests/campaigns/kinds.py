@@ -74,14 +74,15 @@ class Kind:
     spread: bool = False
 
 
+ASKED = {"probe": "layer_features", "layers": LAYERS, "batch_size": 4}
 DRAWN = {
     "mined": {**MINED, "render": [{"name": "exemplar_grid"}]},
     "projected": {**PROJECTED, "render": [{"name": "feature_grid"}]},
 }
 
 KINDS = {
-    "mining": Kind(running(600, mined=MINED), spread=True),
-    "features": Kind(running(48, asked={"probe": "layer_features", "layers": LAYERS, "batch_size": 4}), spread=True),
+    "mining": Kind(running(300, mined=MINED), spread=True),
+    "features": Kind(running(48, asked=ASKED), spread=True),
     "projections": Kind(
         running(24, mined=MINED, projected=PROJECTED), begin=running(24, mined=MINED), spread=True
     ),

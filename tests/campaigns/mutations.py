@@ -1,4 +1,4 @@
-"""Mutated inputs of every kind: each is read, or refused as the user's mistake; no code runs, nothing hangs."""
+"""Mutated inputs of every kind: each is read or refused; no code runs, nothing hangs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def mutate(case: str, count: int, options: Options) -> Row:
         if code:
             again = f"PARTS=mutations SEED={options.seed} CASES='{case}' ONLY={chunk}"
             words = forked.said(log)[-3000:]
-            row.failures.append(f"{case}, chunk {chunk} ended with {code}: {words} Repeat it: make campaign {again}")
+            row.failures.append(
+                f"{case}, chunk {chunk} ended with {code}: {words} Repeat it: make campaign {again}"
+            )
             print(row.failures[-1], flush=True)
     row.hit, row.seconds = row.tried, time.monotonic() - began
     return row
@@ -120,7 +122,9 @@ def _targets() -> dict[str, Callable[[Path, Trials], None]]:
     from hypothesis import given  # noqa: PLC0415
     from hypothesis import strategies as st  # noqa: PLC0415
 
-    def of_text(paths: list[Path], check: Callable[[Path, bytes], None], folder: Path, trials: Trials) -> None:
+    def of_text(
+        paths: list[Path], check: Callable[[Path, bytes], None], folder: Path, trials: Trials
+    ) -> None:
         hostile = test_yaml.mutants(paths) | test_yaml.exchanged(paths) | test_yaml.BYTES
 
         @trials

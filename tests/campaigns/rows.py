@@ -68,8 +68,7 @@ class Row:
 def table(rows: Sequence[Row]) -> str:
     """The rows as Markdown, and their sums."""
     lines = ["| part | case | tried | hit | failures | seconds | |", "|---|---|---|---|---|---|---|"]
-    for row in rows:
-        lines.append(_line(row))
+    lines += map(_line, rows)
     for part in dict.fromkeys(row.part for row in rows):
         mine = [row for row in rows if row.part == part]
         total = Row(part, "**all**", sum(row.tried for row in mine), sum(row.hit for row in mine))

@@ -2,8 +2,9 @@
 
     python tests/campaigns/run.py [PART ...]    parts: kills, disks, troubles, flips, mutations; none: all
 
-Environment variables: SEED, KILLS, FULL (disks), TROUBLES, FLIPS, MUTATIONS: how many; CASES: words, of which a case must
-have one (; between them); ONLY: the number of the single trial to repeat; REPORT: a file for the table.
+Environment variables: SEED; KILLS, FULL (disks), TROUBLES, FLIPS, MUTATIONS: how many; CASES: words, of which
+a case must have one (; between them); ONLY: the number of the single trial to repeat; REPORT: a file for the
+table.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 sys.path[:0] = [str(Path(__file__).parent)]
-import forked
-from rows import Options, Row, table
+import forked  # noqa: E402 - on the path only now
+from rows import Options, Row, table  # noqa: E402
 
 PARTS = ("kills", "disks", "troubles", "flips", "mutations")
 

@@ -11,7 +11,11 @@ from rows import Options, Row, table
 RUN = Path(__file__).parent / "run.py"
 SAMPLE = {
     "CASES": "mining: local;drawing: local;tiny: ;finished;photographs that vanish;pictures;state files",
-    **{"KILLS": "6", "FULL": "8", "TROUBLES": "1", "FLIPS": "4", "MUTATIONS": "120"},
+    "KILLS": "6",
+    "FULL": "8",
+    "TROUBLES": "1",
+    "FLIPS": "4",
+    "MUTATIONS": "120",
 }
 
 

@@ -1,4 +1,4 @@
-"""What the world does to a run: folders that cannot be written, files that vanish or change, clocks, other runs."""
+"""What the world does to a run: read-only folders, files that vanish or change, clocks, other runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 
 import forked
 from disks import cannot_mount, mounted, remount
-from kills import Broken, require
-from kinds import DRAWN, LAYERS, MINED, NET, differences, do, draw_gallery, leftovers, outcome, pipeline
+from kills import BrokenError, require
+from kinds import ASKED, DRAWN, MINED, NET, Work, differences, do, draw_gallery, leftovers, outcome, pipeline
 from rows import Options, Row
 
 from interpret import load_result
@@ -30,7 +30,7 @@ from shard_fixtures import picture
 
 DAY = 86_400
 PHOTOGRAPHS = 48
-STEPS = {**DRAWN, "judged": {"probe": "layer_features", "layers": LAYERS, "batch_size": 4}}
+STEPS = {**DRAWN, "asked": ASKED}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Place:
     def out(self) -> Path:
         return self.folder / "out"
 
-    def do(self, work: Callable[[Path, Executor], object]) -> tuple[int, str]:
+    def do(self, work: Work) -> tuple[int, str]:
         """Do some work in a process of its own; its exit code, and what it said."""
         self.log.unlink(missing_ok=True)
         code = forked.finish(do, self.log, work, self.out, Local())
@@ -65,7 +65,7 @@ class Place:
         require(code in {0, 1}, f"it ended with {code}: {said}")
         return code, said
 
-    def goes_on(self, work: Callable[[Path, Executor], object], expected: dict[str, object]) -> None:
+    def goes_on(self, work: Work, expected: dict[str, object]) -> None:
         """The same command finishes, and comes to what an undisturbed run comes to."""
         code, said = self.do(work)
         require(code == 0, f"the same command ended with {code}: {said}")
@@ -112,13 +112,13 @@ def a_folder_that_is_read_only(place: Place) -> None:
             load_result(there.out / step)
         code, said = _at(place, there.out, draw_gallery)
         require(code == 1, "a gallery in a folder that is read-only said that all is well")
-        told(said, "Read-only file system", f"--out FOLDER")
+        told(said, "Read-only file system", "--out FOLDER")
         code, said = _at(place, there.out, _gallery_elsewhere(place.folder / "site"))
         require(code == 0, f"a gallery elsewhere ended with {code}: {said}")
         require((place.folder / "site/index.html").is_file(), "there is no gallery")
 
 
-def _at(place: Place, out: Path, work: Callable[[Path, Executor], object]) -> tuple[int, str]:
+def _at(place: Place, out: Path, work: Work) -> tuple[int, str]:
     place.log.unlink(missing_ok=True)
     code = forked.finish(do, place.log, work, out, Local())
     said = forked.said(place.log)
@@ -126,7 +126,7 @@ def _at(place: Place, out: Path, work: Callable[[Path, Executor], object]) -> tu
     return code, said
 
 
-def _gallery_elsewhere(folder: Path) -> Callable[[Path, Executor], object]:
+def _gallery_elsewhere(folder: Path) -> Work:
     from interpret.run.exporting import export_runs  # noqa: PLC0415 - only here
     from interpret_gallery import Gallery  # noqa: PLC0415
 
@@ -260,8 +260,9 @@ def weights_that_vanish(place: Place) -> None:
 
 
 def _save_weights(file: Path) -> None:
-    import interpret  # noqa: PLC0415 - only here
     from safetensors.torch import save_file  # noqa: PLC0415
+
+    import interpret  # noqa: PLC0415 - only here
 
     save_file(interpret.load_model(**NET).module.state_dict(), file)
 
@@ -331,7 +332,7 @@ def _be_of(folder: Path, when: float) -> None:
 # Two at once.
 
 
-def _two(place: Place, one: Callable[[Path, Executor], object], other: Callable[[Path, Executor], object]) -> str:
+def _two(place: Place, one: Work, other: Work) -> str:
     """Two processes in one folder at the same time: each is done, or told that the folder is in use."""
     first = forked.start(do, place.log, one, place.out, Local())
     time.sleep(place.chance.choice([0, place.chance.uniform(0, 1)]))
@@ -400,13 +401,15 @@ def rows(options: Options) -> Iterator[Row]:
             continue
         row, began = Row("troubles", name), time.monotonic()
         for number in [options.only] if options.only >= 0 else range(options.troubles):
-            place = Place(options.folder / "trial", random.Random(f"{options.seed} {name} {number}"), expected, finished)
+            place = Place(
+                options.folder / "trial", random.Random(f"{options.seed} {name} {number}"), expected, finished
+            )
             (place.folder / "disk").mkdir(parents=True)
             row.tried += 1
             try:
                 trouble(place)
                 row.hit += 1
-            except Broken as broken:
+            except BrokenError as broken:
                 again = f"PARTS=troubles SEED={options.seed} CASES='{name}' ONLY={number}"
                 row.failures.append(f"{name}, trial {number}: {broken} Repeat it: make campaign {again}")
                 print(row.failures[-1], flush=True)
