@@ -153,8 +153,14 @@ def _kept(folder: Path, key: str) -> Path | None:
 
 def _require_ours(folder: Path) -> None:
     require_kind(folder, folder=True)
-    if folder.exists() and any(folder.iterdir()) and not read_sealed(folder / MARK):
+    if not folder.exists() or not any(folder.iterdir()) or read_sealed(folder / MARK):
+        return
+    if (folder / MARK).exists():
         raise InterpretError(
-            f"The folder {folder} holds files that no exporter wrote, and they would be replaced. Choose "
-            "another folder, or one that does not exist yet."
+            f"{folder / MARK} has changed since it was written, so {folder} may be yours. "
+            "Remove that folder, or choose another one."
         )
+    raise InterpretError(
+        f"The folder {folder} holds files that no exporter wrote, and they would be replaced. Choose "
+        "another folder, or one that does not exist yet."
+    )

@@ -69,6 +69,21 @@ def mounted(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True, capture_output=True)
 
 
+@contextmanager
+def bound(source: Path, folder: Path) -> Iterator[None]:
+    """A folder that shows another one, unless it is unplugged before."""
+    _mount("--bind", str(source), str(folder))
+    try:
+        yield
+    finally:
+        unplug(folder)
+
+
+def unplug(folder: Path) -> None:
+    """Take a file system away, though files on it are open; it may be gone already."""
+    subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)
+
+
 def remount(folder: Path, options: str) -> None:
     """Change what a file system offers."""
     _mount("-o", f"remount,{options}", str(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
@@ -13,7 +14,7 @@ from tempfile import mkdtemp
 import forked
 import kinds
 from kills import BrokenError, require
-from kinds import DRAWN, copy, differences, do, draw_gallery, outcome, pipeline
+from kinds import DRAWN, copy, differences, do, draw_gallery, outcome, pipeline, without_times
 from rows import Options, Row
 
 from interpret import load_result
@@ -25,9 +26,9 @@ from interpret_local import Local
 STEPS = {
     **DRAWN,
     "learnt": {"probe": "train", "recipe": kinds.RECIPE, "validation": None},
-    "judged": {**kinds.JUDGED, "weights": "learnt", "render": [{"name": "transfer_table"}]},
+    "judged": {**kinds.JUDGED, "weights": "learnt"},
 }
-CURE = re.compile(r"again|[Rr]emove|Train|Update|Give|Move")
+CURE = re.compile(r"again|Run|[Rr]emove|Train|Update|Give|Move")
 
 
 def run(out: Path, executor: Executor) -> None:
@@ -41,6 +42,18 @@ def run_all(out: Path, executor: Executor) -> None:
     draw_gallery(out, executor)
 
 
+def read(folder: Path) -> dict[str, object]:
+    """What a stored result says, but for times."""
+    tensors = (folder / "result.safetensors").read_bytes()
+    return {"tensors": tensors, "rest": without_times(json.loads((folder / "result.json").read_text()))}
+
+
+def stored(folder: Path) -> dict[str, object]:
+    """What is in a run folder and its gallery, but for pages with times, and what was computed or kept."""
+    left_out = ("gallery/exported.json", "gallery/steps/judged/index.html")
+    return {name: data for name, data in outcome(folder).items() if name not in left_out}
+
+
 def kind_of(name: str) -> str:
     """The kind of a stored file: its name without numbers and hashes."""
     return re.sub(r"\d+", "0", re.sub(r"[0-9a-f]{32,64}", "HASH", name))
@@ -49,10 +62,11 @@ def kind_of(name: str) -> str:
 def rows(options: Options) -> Iterator[Row]:
     """Finished runs and their galleries, what finished runs would compute from, and runs that were killed."""
     folder, log = options.folder, options.folder / "log"
-    whole = folder / "whole"
+    whole = folder / "whole/run"
+    whole.parent.mkdir()
     began = time.monotonic()
     assert forked.finish(do, log, run_all, whole, Local()) == 0, forked.said(log)
-    duration, expected = time.monotonic() - began, outcome(whole)
+    duration, expected = time.monotonic() - began, stored(whole)
     states = {"finished": 3, "computed from caches": 1, "killed": 2}
     for state, weight in states.items():
         if options.wants(state):
@@ -74,7 +88,7 @@ class Trials:
     def __init__(
         self, state: str, folder: Path, expected: dict[str, object], duration: float, seed: int
     ) -> None:
-        self.state, self.whole, self.out = state, folder / "whole", folder / "out"
+        self.state, self.whole, self.out = state, folder / "whole/run", folder / "trial/run"
         self.log, self.expected, self.duration, self.seed = folder / "log", expected, duration, seed
 
     def all(self, count: int, only: int) -> Row:
@@ -139,9 +153,10 @@ class Trials:
             if code == 0:
                 break
             require(attempt == 0 and name in said, f"the same command is refused: {said}")
-            (self.out / name).unlink()
+            what = self.out / name
+            what.unlink() if what.name != "exported.json" else shutil.rmtree(what.parent)
             row.note("to be removed")
-        different = differences(outcome(self.out), self.expected)
+        different = differences(stored(self.out), self.expected)
         require(not different, f"the same command came to other files: {', '.join(different)}. {said}")
 
 
@@ -156,8 +171,7 @@ def read_all(whole: Path, out: Path) -> None:
         one, other = Path(mkdtemp()), Path(mkdtemp())
         found.save(one)
         load_result(whole / step).save(other)
-        for file in ("result.json", "result.safetensors"):
-            assert (one / file).read_bytes() == (other / file).read_bytes(), f"{step} is read otherwise"
+        assert not differences(read(one), read(other)), f"{step} is read otherwise"
     _require_same_pipeline(whole, out)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import forked
-from disks import cannot_mount, mounted, remount
+from disks import bound, cannot_mount, mounted, remount, unplug
 from kills import BrokenError, require
 from kinds import ASKED, DRAWN, MINED, NET, Work, differences, do, draw_gallery, leftovers, outcome, pipeline
 from rows import Options, Row
@@ -133,22 +133,26 @@ def _gallery_elsewhere(folder: Path) -> Work:
     return lambda out, executor: export_runs([out], Gallery(), folder)
 
 
-def a_disk_that_turns_read_only(place: Place) -> None:
-    with mounted(place.folder / "disk") as disk:
-        after = place.chance.randint(1, 60)
-
-        def work(out: Path, executor: Executor) -> None:
-            meanwhile = Meanwhile(after, lambda: remount(disk, "ro"))
-            run_pipeline(pipeline(24, **STEPS), out, executor=executor, progress=meanwhile)
-
-        code, said = _at(place, disk / "out", work)
-        if code:
-            told(said, "Read-only file system", "run the same command again")
-        remount(disk, "rw")
+def a_disk_that_is_unplugged(place: Place) -> None:
+    """What is written from then on goes to the folder that is under it."""
+    real, disk = place.folder / "real", place.folder / "disk"
+    real.mkdir()
+    with bound(real, disk):
+        _disturbed_by(place, disk / "out", lambda: unplug(disk))
+    with bound(real, disk):
         code, said = _at(place, disk / "out", run)
         require(code == 0, f"the same command ended with {code}: {said}")
         different = differences(outcome(disk / "out"), place.expected)
         require(not different, f"the same command came to other files: {different}.")
+
+
+def _disturbed_by(place: Place, out: Path, then: Callable[[], object]) -> None:
+    after = place.chance.randint(1, 60)
+
+    def work(out: Path, executor: Executor) -> None:
+        run_pipeline(pipeline(24, **STEPS), out, executor=executor, progress=Meanwhile(after, then))
+
+    _at(place, out, work)
 
 
 # Photographs and weights.
@@ -370,7 +374,7 @@ def two_galleries(place: Place) -> None:
     place.goes_on(run, place.expected)
 
 
-MOUNTING = (a_folder_that_is_read_only, a_disk_that_turns_read_only, photographs_that_are_read_only)
+MOUNTING = (a_folder_that_is_read_only, a_disk_that_is_unplugged, photographs_that_are_read_only)
 TROUBLES = (
     *MOUNTING,
     photographs_that_vanish,
