@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from interpret.code.dependencies import code_files
@@ -26,6 +28,9 @@ from interpret.plugin.pages import Exporter
 from interpret.run.opened import OpenedRun, open_run
 
 __all__ = ["Exported", "default_folder_of", "export_runs"]
+
+_MOST = 10
+"""So many processes that write the same at the same time do not keep each other from it."""
 
 MARK = "exported.json"
 """Tells a folder that an exporter wrote from a folder of the user's, which is never replaced."""
@@ -88,9 +93,16 @@ def export_runs(
 def _put(made: Path, target: Path) -> None:
     """Put a folder in the place of another, of which at no moment a part is there."""
     with temporary_folder(target.parent) as aside:
-        if target.exists():
-            target.rename(aside / "before")
-        made.rename(target)
+        for number in count():
+            with suppress(FileNotFoundError):
+                target.rename(aside / f"{number}")
+            try:
+                made.rename(target)
+            except OSError as error:
+                if error.errno in {errno.ENOTEMPTY, errno.EEXIST} and number < _MOST:
+                    continue  # another process has put its own there
+                raise
+            return
 
 
 def _files(folder: Path) -> list[Path]:

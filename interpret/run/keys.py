@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 
 from interpret.code.dependencies import Code, classes_of, code_files
+from interpret.errors import InterpretError
 from interpret.files.contents import digest
 from interpret.images.dataset import Images
 from interpret.network.network import Network
@@ -21,6 +23,7 @@ from interpret.plugin.discovery import BUNDLED_DISTRIBUTION, Registry
 from interpret.plugin.interfaces import Dataset, Plugin, Probe, Renderer
 from interpret.plugin.library import DATASET_OF, dataset_of
 
+logger = logging.getLogger(__name__)
 PACKAGES = ("interpret-cnn", "torch", "torchvision", "numpy", "safetensors", "pillow")
 
 
@@ -73,13 +76,16 @@ class Provenance:
 
     def changed(self) -> list[Step]:
         """The steps whose images are others now than when their keys were made."""
-        data = {name: images.fingerprint() for name, images in self.images.items()}
-        return [
-            step
-            for step in self.pipeline.steps.values()
-            if data[step.dataset] != self.datasets[step.dataset]["fingerprint"]
-            or further_data(step) != self.further[step.name]
-        ]
+        others = {name for name, images in self.images.items() if self._is_other(name, images)}
+        steps = self.pipeline.steps.values()
+        return [s for s in steps if s.dataset in others or further_data(s) != self.further[s.name]]
+
+    def _is_other(self, name: str, images: Images) -> bool:
+        try:
+            return images.fingerprint() != self.datasets[name]["fingerprint"]
+        except (InterpretError, OSError) as error:  # nothing that is known to have changed is lost by it
+            logger.warning("Nobody knows whether images of the dataset %s changed: %s", name, error)
+            return False
 
     def _model_code(self, name: str) -> dict[str, str]:
         model = self.pipeline.models[name].model

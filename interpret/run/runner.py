@@ -55,6 +55,9 @@ from interpret.run.work import (
 )
 
 KEPT = "The same command keeps what is done."
+READ = frozenset({"done", "drawn", "sharded", "failed"})
+"""What becomes of steps that have read images."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -154,7 +157,7 @@ class _Runner:
 
     def forget_changed(self) -> None:
         """Forget what was computed of images that changed meanwhile: it is not what its key says."""
-        computed = {name for name, run in self.runs.items() if run.status in {"done", "sharded", "failed"}}
+        computed = {name for name, run in self.runs.items() if run.status in READ}
         if not computed:
             return
         wrong = {step.name for step in self.origins.changed()}
@@ -167,7 +170,9 @@ class _Runner:
     def forget(self, step: Step) -> None:
         """Make a step fail whose images changed; other processes that compute shards find out themselves."""
         folder, key, run = self.folder.step(step.name), self.origins.keys[step.name], self.runs[step.name]
-        if not self.shard:
+        if run.status == "drawn":
+            folder.forget_figures()
+        elif not self.shard:
             folder.forget(key)
             remove_tree(self.folder.work)
         elif isinstance(step.probe, ShardedProbe):

@@ -223,8 +223,12 @@ class StepFolder:
     def forget(self, key: str) -> None:
         """Make the step run again from the beginning."""
         remove_tree(self.shards(key))
-        for name in ("step.json", "figures.json"):
-            (self.path / name).unlink(missing_ok=True)
+        (self.path / "step.json").unlink(missing_ok=True)
+        self.forget_figures()
+
+    def forget_figures(self) -> None:
+        """Make its figures be drawn again."""
+        (self.path / "figures.json").unlink(missing_ok=True)
 
     def shards(self, key: str) -> Path:
         """Where the shards of ``key`` are; those of other keys are never mixed with them."""

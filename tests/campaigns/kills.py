@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).parents[1] / "runs"))
 from tiny_plugin import TOUCHING, killed_at
 
 LOST = "A process that computed shards died"
-WAYS = {"local": 10, "local, 2": 5, "local, 2, a worker": 3, "ray": 2, "ray, a worker": 1}
+WAYS = {"local": 10, "local, 2": 5, "local, 2, a worker": 3, "ray": 1, "ray, a worker": 1}
 """Who computes, which process is killed, and how many of the kills are of this way."""
 
 OWN_RAY = 2
@@ -161,6 +161,7 @@ def kill_many(case: Case, name: str, quota: int, options: Options) -> Row:
         case.measure()
     except BrokenError as broken:
         row.failures.append(f"{name}: {broken}")
+        print(row.failures[-1], flush=True)
         return row
     number = max(options.only, 0)
     while row.hit < quota and row.tried < 4 * quota + 10:

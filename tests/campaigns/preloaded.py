@@ -7,7 +7,7 @@ from interpret.run import pieces
 
 registry()  # all plugins
 
-for name in ("interpret_topk.renderers", "interpret_deconv.renderers", "lightning.pytorch"):
+for name in ("interpret_topk.renderers", "interpret_deconv.renderers", "lightning.pytorch", "ray"):
     importlib.import_module(name)
 
 pieces.PIECE_SECONDS = 0.03  # work of a second is stored in so many pieces as that of minutes is

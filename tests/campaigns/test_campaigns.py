@@ -10,11 +10,11 @@ from rows import Options, Row, table
 
 RUN = Path(__file__).parent / "run.py"
 SAMPLE = {
-    "CASES": "mining: local;drawing: local;tiny: ;finished;photographs that vanish;pictures;state files",
-    "KILLS": "6",
+    "CASES": "drawing: local;mining: local, 2;tiny: ;finished;may be skipped;pictures;state files",
+    "KILLS": "4",
     "FULL": "8",
     "TROUBLES": "1",
-    "FLIPS": "4",
+    "FLIPS": "3",
     "MUTATIONS": "120",
 }
 
