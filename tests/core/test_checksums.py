@@ -108,7 +108,7 @@ def halfway(part):
     try:
         raise OSError(28, "No space left on device")
     finally:
-        raise RuntimeError("unexpected pos 256 vs 128")  # noqa: B012 - as torch.save does when it closes
+        raise RuntimeError("unexpected pos 256 vs 128")  # as torch.save does when it closes
 
 
 @pytest.mark.parametrize("make", [elsewhere, halfway])

@@ -63,10 +63,12 @@ def test_a_manifest_that_changed_is_not_believed(run):
     path.write_text(re.sub(r' "sha256": ".*",\n', "", path.read_text(), count=1))
     assert open_run(run).steps["mined"].asked.probe.k == 3
     path.write_text("{")
-    with pytest.raises(InterpretError, match="has changed since it was written. Run the same command again"):
+    with pytest.raises(
+        InterpretError, match=r"has changed since it was written\. Run the same command again"
+    ):
         open_run(run)
     path.unlink()
-    with pytest.raises(InterpretError, match="has no manifest.json. Give the folder"):
+    with pytest.raises(InterpretError, match=r"has no manifest\.json\. Give the folder"):
         open_run(run)
 
 
@@ -103,7 +105,7 @@ def test_what_killed_exporters_left_goes_and_what_others_write_stays(run):
         export_runs([run], Notes())
         assert held.is_dir()
     assert not left.exists()
-    assert sorted(path.name for path in run.iterdir() if path.is_dir()) == [".work", "mined", "notes"]
+    assert sorted(path.name for path in run.iterdir() if path.is_dir()) == ["mined", "notes"]
 
 
 def photographs(folder: Path, shade: int) -> Path:
