@@ -73,8 +73,10 @@ def mutate(case: str, count: int, options: Options) -> Row:
 
 def try_some(case: str, seed: str, count: int, folder: Path) -> None:
     """Try so many inputs in this process; what they must not do ends it."""
-    for name in ("fuzz", "runs", "datasets"):
-        sys.path.append(str(Path(__file__).parents[1] / name))
+    tests = Path(__file__).parents[1]
+    sys.path[:0] = [
+        str(tests / name) for name in ("fuzz", "runs", "datasets")
+    ]  # others have a test_files, too
     from hypothesis import seed as seeding  # noqa: PLC0415 - it takes a second
 
     counted = [0]

@@ -11,7 +11,7 @@ from rows import Options, Row, table
 RUN = Path(__file__).parent / "run.py"
 SAMPLE = {
     "CASES": "drawing: local;mining: local, 2;tiny: ;finished;may be skipped;pictures;state files",
-    "KILLS": "4",
+    "KILLS": "3",
     "FULL": "8",
     "TROUBLES": "1",
     "FLIPS": "3",
