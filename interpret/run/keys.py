@@ -82,7 +82,7 @@ class Provenance:
 
     def _is_other(self, name: str, images: Images) -> bool:
         try:
-            return images.fingerprint() != self.datasets[name]["fingerprint"]
+            return bool(images.fingerprint() != self.datasets[name]["fingerprint"])
         except (InterpretError, OSError) as error:  # nothing that is known to have changed is lost by it
             logger.warning("Nobody knows whether images of the dataset %s changed: %s", name, error)
             return False
