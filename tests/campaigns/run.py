@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def place() -> str | None:
-    """Where all is done: in memory where there is room, since each run asks the disk a hundred times to sync."""
+    """Where all is done: in memory where there is room; each run asks a disk a hundred times to sync."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
     return str(memory) if roomy and not os.environ.get("TMPDIR") else None
