@@ -27,8 +27,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)  ## Run the quickstart on the embedded network and scenes, and make its gallery
-	$(BIN)/interpret run quickstart --out runs/quickstart
-	$(BIN)/interpret gallery runs/quickstart
+	$(BIN)/interpret run quickstart --out runs/quickstart --gallery
 
 browser:  ## Install Chromium for the tests of pages, where that is possible; says how elsewhere
 	@sh tests/gallery/browser.sh

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from interpret.images.dataset import Images, InputSpec, Object, Sample
     from interpret.network.network import Network
+    from interpret.network.readers import readers
     from interpret.network.wrapping import wrap
     from interpret.plugin.hookspecs import hookimpl
     from interpret.plugin.interfaces import (
@@ -83,6 +84,7 @@ __all__ = [
     "load_probe",
     "load_renderer",
     "load_result",
+    "readers",
     "run_pipeline",
     "show",
     "wrap",
@@ -95,6 +97,7 @@ _HOMES = {
     "images.dataset": "Images Object Sample",
     "images.inputs": "InputSpec",
     "network.network": "Network",
+    "network.readers": "readers",
     "network.wrapping": "wrap",
     "plugin.hookspecs": "hookimpl",
     "plugin.interfaces": "Card Dataset Executor Model Probe Renderer ShardedProbe WeightsResult",

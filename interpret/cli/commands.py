@@ -85,11 +85,17 @@ def interpret(context: click.Context) -> None:
     multiple=True,
     help="A parameter of the executor, such as workers=2; as often as needed.",
 )
+@click.option(
+    "--readers",
+    type=click.IntRange(1, 1024),
+    help="So many processes read photographs, as beside a fast GPU. [threads]",
+)
+@click.option("--gallery", is_flag=True, help="Make the gallery of the run too.")
 @click.option("--force", is_flag=True, help="Run every step again, also unchanged ones.")
 @_allow
 @_json
 @_traceback
-def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
+def run(pipeline: str | None, as_json: bool, *, gallery: bool, **options: Any) -> None:
     """Run a pipeline.
 
     PIPELINE is a YAML file or the name of a bundled pipeline (quickstart). Steps that have not changed since
@@ -100,7 +106,7 @@ def run(pipeline: str | None, as_json: bool, **options: Any) -> None:
 
     if options["out"] is None:
         options["out"] = default_folder(path)
-    run_and_tell(path, _registry(), as_json=as_json, **options)
+    run_and_tell(path, _registry(), as_json=as_json, gallery=gallery, **options)
 
 
 @interpret.command()

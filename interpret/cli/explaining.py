@@ -88,7 +88,7 @@ def explaining_pipeline(
     given = {} if model.weights is None else {"weights": model.weights}
     parameters = with_parameters(found, {**model.parameters, **given})
     some = {"images": list(photographs.places)} if photographs.unreadable else {}
-    how = {"device": model.device, "precision": model.precision}
+    how = {"device": model.device, "precision": model.precision, "memory_format": model.memory_format}
     return {
         "version": 1,
         "models": {"net": {"name": found.name, **parameters, **how}},

@@ -17,7 +17,7 @@ from interpret.plugin.parameters import configure
 from interpret.progress import StepListener, listening
 from interpret.run.exporting import Exported, export_runs
 
-__all__ = ["export", "export_and_tell"]
+__all__ = ["export", "export_and_tell", "tell"]
 
 
 def export(
@@ -42,6 +42,11 @@ def export_and_tell(runs: Sequence[str | Path], registry: Registry, *, as_json: 
     made = export(runs, registry, **options)
     if as_json:
         show.json({"folder": made.folder, "first": made.first, "kept": made.kept})
-        return
+    else:
+        tell(made)
+
+
+def tell(made: Exported) -> None:
+    """Say where a gallery is."""
     kept = ", as it was: nothing has changed" if made.kept else ""
     show.console().print(printable(f"The gallery is {made.first}{kept}"), soft_wrap=True)

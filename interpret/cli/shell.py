@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,18 +22,31 @@ from interpret.errors import InterpretError, PipelineError, StepError
 from interpret.files.reading import printable_lines
 from interpret.interrupts import STOPPED
 
+SPINS = "10000"
+"""Some ten microseconds: as long as waking a thread takes."""
+
 DONE, FAILED, WRONG_INPUT, READER_GONE = 0, 1, 2, 141
 
 
 def main() -> NoReturn:
     """The program ``interpret``."""
     interrupts.listen()
+    _yield_cores()
     code = call(sys.argv[1:])
     if not pipes.flush():
         code = code or READER_GONE
     if code == STOPPED:
         interrupts.leave()
     sys.exit(code)
+
+
+def _yield_cores() -> None:
+    """Let OpenMP's threads sleep soon when they wait for each other; it is read when torch is imported.
+
+    Beside other work, those that spin take its time and their own.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
 
 
 def call(arguments: Sequence[str]) -> int:

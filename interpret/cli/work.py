@@ -11,6 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from interpret.cli import show
+from interpret.cli.exporting import export, tell
 from interpret.cli.progress import Bars
 from interpret.cli.remarks import remarks
 from interpret.errors import PipelineError
@@ -37,17 +38,35 @@ def run_and_tell(
     as_json: bool,
     executor: str = "local",
     executor_options: Sequence[tuple[str, Any]] = (),
+    gallery: bool = False,
     **options: Any,
 ) -> None:
-    """Run a pipeline with bars on a terminal, then say what became of each step and where its files are."""
+    """Run a pipeline with bars on a terminal, then say what became of each step and where its files are.
+
+    Args:
+        path: The pipeline.
+        registry: The plugins.
+        as_json: Whether a program reads what is said.
+        executor: Who computes.
+        executor_options: Its parameters.
+        gallery: Whether the gallery of the run is made too.
+        **options: See `interpret.run_pipeline`.
+    """
     options["executor"] = find_executor(registry, executor, dict(executor_options))
     with Bars() as bars, remarks(bars.console):
         run = runner.run_pipeline(path, registry=registry, progress=bars, **options)
-    if as_json:
-        steps = {name: asdict(step) for name, step in run.steps.items()}
-        show.json({"folder": run.folder, "steps": steps})
-    elif run.steps:
+    if run.steps and not as_json:
         _show_run(run)
+    found: dict[str, Any] = {"folder": run.folder}
+    found["steps"] = {name: asdict(step) for name, step in run.steps.items()}
+    if gallery:
+        again = {name: options[name] for name in ("allow", "force") if name in options}
+        made = export([run.folder], registry, **again)
+        found["gallery"] = made.first
+        if not as_json:
+            tell(made)
+    if as_json:
+        show.json(found)
 
 
 def check_pipeline(path: Path, registry: Registry, *, as_json: bool) -> int:

@@ -7,13 +7,13 @@
   each layer has; ``views``: a layer by name as maps; ``map_graph``: the same in the program).
 - ``checks``: what every analysis takes for granted of a module, tested once (``passes``, ``rounding``).
 - ``known``: what was found out about a module, and kept while it does not change.
-- ``precision``: forward passes in fewer bits.
+- ``precision``: forward passes in fewer bits; ``memory_format``: with channels last.
 - ``summary``: the layers, and what can be asked of each (``summarizing``).
 - ``entry``: what every function that takes a network does first.
-- ``batching``: preprocessed batches, read a little ahead.
+- ``batching``: preprocessed batches, read a little ahead; ``readers``: by threads or processes.
 """
 
-from interpret.network.batching import READERS, Batch, OnError, batches
+from interpret.network.batching import Batch, OnError, batches
 from interpret.network.entry import takes_network
 from interpret.network.layouts import (
     Layout,
@@ -24,8 +24,10 @@ from interpret.network.layouts import (
     require_layouts,
     undecided,
 )
+from interpret.network.memory_format import MemoryFormat
 from interpret.network.network import Network
 from interpret.network.precision import Precision
+from interpret.network.readers import READERS, readers
 from interpret.network.recording import Call, watching
 from interpret.network.summary import LayerField, LayerSummary, Summary, Working
 from interpret.network.views import LayerView
@@ -43,6 +45,7 @@ __all__ = [
     "Layout",
     "LayoutChoice",
     "LayoutKind",
+    "MemoryFormat",
     "Network",
     "OnError",
     "Precision",
@@ -51,6 +54,7 @@ __all__ = [
     "as_maps",
     "batches",
     "raw_index",
+    "readers",
     "require_layouts",
     "takes_network",
     "undecided",

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from interpret.arguments import require_count
-from interpret.errors import DatasetError, InterpretError, clause
+from interpret.errors import DatasetError, InterpretError
 from interpret.images.dataset import Images
 from interpret.interrupts import check_interrupt
 from interpret.network.network import Network
+from interpret.network.readers import Picture, reading
 from interpret.progress import track
 
 OnError = Literal["raise", "skip"]
 """Whether an image that cannot be read ends the work or is left out and listed."""
 
-READERS = min(4, os.cpu_count() or 1)
-"""Threads that read and preprocess photographs; Pillow decodes and scales outside the interpreter's lock."""
-
 AHEAD = 2
 """Batches that are read while the network works on an earlier one; what bounds the memory."""
-
-_Picture: TypeAlias = tuple[Tensor, int | None] | DatasetError
 
 
 @dataclass(frozen=True)
@@ -77,42 +73,44 @@ def batches(
         yield _batch(network, [ids[i] for i in places], [indices[i] for i in places], pictures, on_error)
 
 
-def _read_ahead(network: Network, images: Images, batch_size: int) -> Iterator[tuple[range, list[_Picture]]]:
+def _read_ahead(network: Network, images: Images, batch_size: int) -> Iterator[tuple[range, list[Picture]]]:
     """The places of every batch and what was read there, in order."""
-    pool = ThreadPoolExecutor(READERS, thread_name_prefix="interpret-reader")
-    waiting: deque[tuple[range, list[Future[_Picture]]]] = deque()
-    try:
-        for start in range(0, len(images), batch_size):
-            indices = range(start, min(start + batch_size, len(images)))
-            waiting.append((indices, [pool.submit(_read, network, images, index) for index in indices]))
-            if len(waiting) > AHEAD:
+    waiting: deque[tuple[range, list[Future[list[Picture]]]]] = deque()
+    with reading(images, network.input, network.device) as ask:
+        try:
+            for start in range(0, len(images), batch_size):
+                places = range(start, min(start + batch_size, len(images)))
+                waiting.append((places, ask(places)))
+                if len(waiting) > AHEAD:
+                    yield _collect(*waiting.popleft())
+            while waiting:
                 yield _collect(*waiting.popleft())
-        while waiting:
-            yield _collect(*waiting.popleft())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        finally:
+            for _, futures in waiting:
+                for future in futures:
+                    future.cancel()
 
 
-def _collect(indices: range, futures: Sequence[Future[_Picture]]) -> tuple[range, list[_Picture]]:
+def _collect(places: range, futures: Sequence[Future[list[Picture]]]) -> tuple[range, list[Picture]]:
+    """Wait for what was asked for.
+
+    Raises:
+        InterpretError: If a process that reads has died.
+    """
     check_interrupt()
-    return indices, [future.result() for future in futures]
-
-
-def _read(network: Network, images: Images, index: int) -> _Picture:
     try:
-        sample = images[index]
-        return network.preprocess(sample.image), sample.label
-    except DatasetError as error:
-        return error
-    except OSError as error:  # of a data set that opens its pictures itself
-        return DatasetError(f"It cannot be read: {clause(error)}.")
+        return places, [picture for future in futures for picture in future.result()]
+    except BrokenProcessPool as error:
+        raise InterpretError(
+            "A process that reads photographs has died; where memory was short, ask for fewer readers."
+        ) from error
 
 
 def _batch(
     network: Network,
     ids: Sequence[str],
     indices: Sequence[int],
-    pictures: Sequence[_Picture],
+    pictures: Sequence[Picture],
     on_error: OnError,
 ) -> Batch:
     """Put together what could be read; the rest is fatal or listed."""

@@ -16,6 +16,7 @@ from interpret.modules.outputs import (
 )
 from interpret.modules.wrappers import require_module
 from interpret.network.layouts import LayoutChoice
+from interpret.network.memory_format import MemoryFormat
 from interpret.network.network import Network
 from interpret.network.precision import Precision
 
@@ -41,6 +42,7 @@ def wrap(
     output_kind: OutputKind | None = None,
     shown_channels: Sequence[int] | None = None,
     precision: Precision = "float32",
+    memory_format: MemoryFormat = "contiguous",
 ) -> Network:
     """Any ``nn.Module`` as a Network; the module is used as it is and never changed.
 
@@ -74,6 +76,8 @@ def wrap(
         shown_channels: Which channels figures show: one, in grey, or three, as red, green and blue. Default:
             all of one or three, the first three of more, the first of two.
         precision: What forward passes multiply: float32, bfloat16 or float16; see `Network.in_precision`.
+        memory_format: How their maps lie in memory: contiguous or channels_last; see
+            `Network.in_memory_format`.
 
     Raises:
         ModelError: If an argument makes no sense, or the module has no layers to see (TorchScript, programs
@@ -101,4 +105,5 @@ def wrap(
         check=check,
         output_kind=output_kind,
         precision=precision,
+        memory_format=memory_format,
     )

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from interpret.errors import InterpretError, suggest
+from interpret.network.memory_format import MemoryFormat
 from interpret.network.precision import Precision
 from interpret.pipeline.schema import MAX_NAME, NAME, VERSION
 from interpret.pipeline.steps import NetworkChoice, Pipeline, Step
@@ -159,7 +160,8 @@ class _Checker:
             return NetworkChoice(None)  # type: ignore[arg-type]
         device = self.one_of(spot, values, "device", get_args(Device), "auto")
         precision = self.one_of(spot, values, "precision", get_args(Precision), "float32")
-        return NetworkChoice(self.plugin("model", spot, values), device, precision)
+        memory_format = self.one_of(spot, values, "memory_format", get_args(MemoryFormat), "contiguous")
+        return NetworkChoice(self.plugin("model", spot, values), device, precision, memory_format)
 
     def one_of(
         self, spot: Spot, values: Mapping[str, Any], key: str, choices: Sequence[str], default: str

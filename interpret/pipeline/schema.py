@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from interpret.network.memory_format import MemoryFormat
 from interpret.network.precision import Precision
 from interpret.plugin.discovery import Registry
 from interpret.plugin.interfaces import Device, Plugin, Probe, probe_inputs, probe_output, renderer_input
@@ -85,6 +86,11 @@ def _device() -> dict[str, Any]:
     return {
         "device": {"enum": list(get_args(Device)), "default": "auto", "description": "Where it runs."},
         "precision": precision,
+        "memory_format": {
+            "enum": list(get_args(MemoryFormat)),
+            "default": "contiguous",
+            "description": "How the maps of forward passes lie in memory; channels_last is often faster.",
+        },
     }
 
 

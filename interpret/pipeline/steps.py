@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interpret.code.imports import ImportPath
+from interpret.network.memory_format import MemoryFormat
 from interpret.network.network import Network
 from interpret.network.precision import Precision
 from interpret.pipeline.schema import VERSION
@@ -15,11 +16,12 @@ from interpret.plugin.interfaces import Dataset, Device, Model, Plugin, Probe, R
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """A model of a pipeline, the device it runs on, and what its forward passes multiply."""
+    """A model of a pipeline, the device it runs on, and how its forward passes compute."""
 
     model: Model
     device: Device = "auto"
     precision: Precision = "float32"
+    memory_format: MemoryFormat = "contiguous"
 
     def load(self, seed: int) -> Network:
         """The network, built, loaded and in eval mode.
@@ -28,7 +30,7 @@ class NetworkChoice:
             seed: Start of the random numbers of weights that are not loaded.
         """
         network = self.model.load(self.device, seed=seed)
-        return network if self.precision == "float32" else network.in_precision(self.precision)
+        return network.computing(self.precision, self.memory_format)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,12 @@ class Pipeline:
     def resolved(self) -> dict[str, Any]:
         """The pipeline as it would be written with every default spelled out."""
         models = {
-            key: {"device": choice.device, "precision": choice.precision, **written(choice.model)}
+            key: {
+                "device": choice.device,
+                "precision": choice.precision,
+                "memory_format": choice.memory_format,
+                **written(choice.model),
+            }
             for key, choice in self.models.items()
         }
         datasets = {key: written(dataset) for key, dataset in self.datasets.items()}

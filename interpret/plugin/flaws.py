@@ -41,7 +41,7 @@ BASES: Mapping[Kind, type[Plugin]] = {
     "executor": Executor,
 }
 RESERVED: Mapping[Kind, frozenset[str]] = {
-    "model": frozenset({"name", "device", "precision"}),
+    "model": frozenset({"name", "device", "precision", "memory_format"}),
     "dataset": frozenset({"name"}),
     "probe": frozenset({"probe", "inputs", "render", "model", "weights", "dataset", "images"}),
     "renderer": frozenset({"name"}),

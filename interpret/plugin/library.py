@@ -14,6 +14,7 @@ from interpret.code.imports import allowing
 from interpret.errors import InterpretError, ModelError
 from interpret.files.folders import user_path
 from interpret.images.dataset import Images
+from interpret.network.memory_format import MemoryFormat
 from interpret.network.network import Network
 from interpret.network.precision import Precision
 from interpret.plugin.discovery import registry
@@ -27,7 +28,12 @@ T = TypeVar("T")
 
 
 def load_model(
-    name: str, *, device: Device = "auto", precision: Precision = "float32", **parameters: Any
+    name: str,
+    *,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    memory_format: MemoryFormat = "contiguous",
+    **parameters: Any,
 ) -> Network:
     """A model by name, built, loaded and in eval mode.
 
@@ -37,6 +43,7 @@ def load_model(
             class of your own, or a function that is annotated to return one; it is imported and called.
         device: Where it computes; ``auto`` is an accelerator where there is one.
         precision: What its forward passes multiply; see `Network.in_precision`.
+        memory_format: How their maps lie in memory; see `Network.in_memory_format`.
         **parameters: The model's own; ``interpret describe NAME`` shows them.
 
     Raises:
@@ -55,8 +62,7 @@ def load_model(
     found = read_model_name(name, registry().models)
     with allowing([found.module] if found.module else []):  # who calls this has chosen what is imported
         model: Model = _load("model", found.name, with_parameters(found, parameters))
-        network = model.load(device)
-        return network if precision == "float32" else network.in_precision(precision)
+        return model.load(device).computing(precision, memory_format)
 
 
 def load_dataset(name: str, **parameters: Any) -> Images:

@@ -24,6 +24,7 @@ from interpret.files.folders import remove_tree, user_path
 from interpret.images.dataset import Images
 from interpret.interrupts import stopping
 from interpret.network.network import Network
+from interpret.network.readers import readers as reading_by
 from interpret.pipeline.reading import read_pipeline
 from interpret.pipeline.steps import Pipeline, Step, written
 from interpret.plugin import discovery as plugins
@@ -73,6 +74,7 @@ def run_pipeline(
     progress: Progress | None = None,
     force: bool = False,
     networks: Mapping[str, Network] | None = None,
+    readers: int | None = None,
 ) -> Run:
     """Run a pipeline into a folder; what is there already and has not changed is kept.
 
@@ -87,6 +89,7 @@ def run_pipeline(
         progress: Who is told how far it is.
         force: Compute everything again.
         networks: Models that are loaded already, by their names in the pipeline; the others are loaded.
+        readers: How many processes read photographs, for each that computes; see `interpret.readers`.
 
     Raises:
         PipelineError: If the pipeline has mistakes.
@@ -107,7 +110,8 @@ def run_pipeline(
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force, allow)
     runner.loaded.update(networks or {})
     runner.anew = new_run() if force and not (shard or merge) else ""
-    with stopping(lambda: KEPT), allowing(allow), working_in(folder.work, anew=runner.anew):
+    work = working_in(folder.work, anew=runner.anew)
+    with stopping(lambda: KEPT), allowing(allow), work, reading_by(readers):
         if follows() and not (shard or merge):
             return runner.follow()
         with folder.lock(shared=shard is not None):

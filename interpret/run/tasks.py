@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from interpret.files.contents import digest
+from interpret.network.readers import asked_readers
 from interpret.pipeline.steps import Pipeline, Step
 
 
@@ -26,6 +27,7 @@ class Task:
         allow: Packages whose functions the pipeline may name.
         anew: What tells this run from others where it believes nothing that was stored before; else empty.
         threads: How many threads torch uses: the last bits depend on it.
+        readers: How many processes read photographs; None: threads do.
     """
 
     pipeline: Pipeline
@@ -36,6 +38,7 @@ class Task:
     allow: tuple[str, ...] = ()
     anew: str = ""
     threads: int = field(default_factory=torch.get_num_threads)
+    readers: int | None = field(default_factory=asked_readers)
 
     def at(self, folder: Path) -> Task:
         """The same where the run folder is elsewhere."""

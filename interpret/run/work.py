@@ -19,6 +19,7 @@ from interpret.errors import DatasetError, StepError
 from interpret.files.contents import digest
 from interpret.images.dataset import Images
 from interpret.network.network import Network
+from interpret.network.readers import lasting_readers
 from interpret.pipeline.steps import Pipeline, Step
 from interpret.plugin.interfaces import Probe, ShardedProbe, WeightsResult, probe_output, probe_partial
 from interpret.plugin.shards import shard_grid
@@ -188,7 +189,7 @@ def open_work(task: Task) -> StepWork:
         _opened.clear()
         torch.set_num_threads(task.threads)
         work = working_in(RunFolder(task.folder).work, anew=task.anew, alone=False)
-        with allowing(task.allow), work, _told_already():
+        with allowing(task.allow), work, _told_already(), lasting_readers(task.readers):
             found = _opened[task.name] = _open(task)
     return found
 

@@ -7,7 +7,10 @@ dates, no versions, fixed ids.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -23,7 +26,19 @@ from PIL import Image
 
 from interpret.files import printable, write_atomically
 
-__all__ = ["INK", "QUIET", "TIMES", "Format", "Label", "Page", "file_name", "file_stem", "font", "save_page"]
+__all__ = [
+    "INK",
+    "QUIET",
+    "TIMES",
+    "Format",
+    "Label",
+    "Page",
+    "file_name",
+    "file_stem",
+    "font",
+    "save_page",
+    "save_pages",
+]
 
 
 Format: TypeAlias = Literal["png", "svg", "pdf"]
@@ -44,8 +59,8 @@ NAMELESS: dict[str, dict[str, None]] = {
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-COMPRESSION = 2
-"""Of 9: pages of photographs hardly get smaller beyond it, only slower."""
+COMPRESSION: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+"""Runs of equal bytes: pages of photographs get smaller by it than by levels that search, and faster."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +93,35 @@ def save_page(page: Page, path: Path, formats: Sequence[Format]) -> list[Path]:
         path: Folder and name without an ending; a dot in the name is part of it.
         formats: Endings.
     """
-    files = []
-    for ending in dict.fromkeys(formats):
-        file = path.with_name(f"{path.name}.{ending}")
-        write_atomically(file, png(page) if ending == "png" else vector(page, ending))
-        files.append(file)
+    return save_pages([(path.name, page)], path.parent, formats)
+
+
+def save_pages(pages: Iterable[tuple[str, Page]], folder: Path, formats: Sequence[Format]) -> list[Path]:
+    """Write pages, each while the next one is drawn, and return the files.
+
+    Args:
+        pages: What to write, and the name of each without an ending.
+        folder: Where.
+        formats: Endings.
+    """
+    files, waiting = list[Path](), deque[Future[None]]()
+    with ThreadPoolExecutor(2, thread_name_prefix="interpret-pages") as threads:
+        for name, page in pages:
+            for ending in dict.fromkeys(formats):
+                files.append(folder / f"{name}.{ending}")
+                if ending == "png":
+                    waiting.append(threads.submit(_write_png, lettered(page), page.dpi, files[-1]))
+                else:
+                    write_atomically(files[-1], vector(page, ending))
+            while len(waiting) > 2:  # no more than three pages are in memory
+                waiting.popleft().result()
+        for future in waiting:
+            future.result()
     return files
+
+
+def _write_png(pixels: UInt8[np.ndarray, "h w 3"], dpi: int, file: Path) -> None:
+    write_atomically(file, png_bytes(pixels, dpi))
 
 
 def file_name(layer: str, number: int) -> str:
@@ -117,21 +155,22 @@ def font(size: float, *, bold: bool = False) -> FontProperties:
     return FontProperties(fname=str(Path(mpl.get_data_path()) / "fonts" / "ttf" / file), size=size)
 
 
-def png(page: Page) -> bytes:
-    """The page as an opaque PNG: the very pixels of the canvas, with the labels blended in."""
+def lettered(page: Page) -> UInt8[np.ndarray, "h w 3"]:
+    """The very pixels of the canvas, with the labels blended in."""
     layer = FigureCanvasAgg(lettering(page))
     layer.draw()  # type: ignore[no-untyped-call]
-    ink = np.asarray(layer.buffer_rgba())  # type: ignore[no-untyped-call]
-    where = ink[..., 3] > 0
-    pixels, alpha = page.canvas.copy(), ink[where][:, 3:] / 255
-    pixels[where] = (pixels[where] * (1 - alpha) + ink[where][:, :3] * alpha).round()
-    return png_bytes(pixels, page.dpi)
+    ink = np.array(layer.buffer_rgba()).reshape(-1, 4)  # type: ignore[no-untyped-call]
+    where = np.flatnonzero(ink[:, 3])
+    pixels, alpha = page.canvas.copy(), ink[where, 3:] / 255
+    flat = pixels.reshape(-1, 3)
+    flat[where] = (flat[where] * (1 - alpha) + ink[where, :3] * alpha).round()
+    return pixels
 
 
 def png_bytes(pixels: UInt8[np.ndarray, "h w 3"], dpi: int) -> bytes:
     """Pixels as a file."""
     file = BytesIO()
-    Image.fromarray(pixels).save(file, "png", dpi=(dpi, dpi), compress_level=COMPRESSION)
+    Image.fromarray(pixels).save(file, "png", dpi=(dpi, dpi), **COMPRESSION)
     return file.getvalue()
 
 

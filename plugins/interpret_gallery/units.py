@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
 
@@ -12,7 +13,7 @@ from jaxtyping import UInt8
 from interpret.plugin import PageContext, Photo
 from interpret.progress import track
 from interpret_figures.grid import square
-from interpret_gallery.data import MOST_PIXELS, save_picture, write_data
+from interpret_gallery.data import MOST_PIXELS, Picture, save_picture, write_data
 from interpret_gallery.names import file_name, sheet_file
 
 __all__ = ["LARGEST_TILE", "UnitTile", "UnitsSource", "tile_size", "units_source", "write_units"]
@@ -103,12 +104,8 @@ def write_units(
     alive = [unit for unit in units if len(unit.values)]
     sheets = _layout(block)
     places = {unit.number: sheets.place(index) for index, unit in enumerate(alive)}
-    urls = [
-        save_picture(context, f"{layer} sheet {number}", pixels)
-        for number, pixels in enumerate(
-            _painted(alive, draw, sheets, tile=tile, across=across, kinds=len(kinds))
-        )
-    ]
+    painted = _painted(alive, draw, sheets, tile=tile, across=across, kinds=len(kinds))
+    urls = _saved(context, layer, painted)
     photos, categories = _photos({index for unit in alive for index in unit.images}, photo)
     value = {
         "layer": layer,
@@ -189,6 +186,19 @@ def _painted(
             for kind, tiles in zip(range(kinds), draw(unit), strict=True):
                 _put(canvas, tiles, (y, x + kind * across * tile[1]), across)
         yield canvas
+
+
+def _saved(context: PageContext, layer: str, sheets: Iterator[UInt8[np.ndarray, "h w 3"]]) -> list[Picture]:
+    """The sheets as files, each written while the next is painted."""
+    found = list[Picture]()
+    with ThreadPoolExecutor(1, thread_name_prefix="interpret-sheets") as thread:
+        before: Future[Picture] | None = None
+        for number, pixels in enumerate(sheets):
+            saving = thread.submit(save_picture, context, f"{layer} sheet {number}", pixels)
+            if before:
+                found.append(before.result())
+            before = saving
+        return [*found, before.result()] if before else found
 
 
 def _put(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -17,7 +18,7 @@ from interpret.files import digest
 from interpret.images import Images, Sample
 from interpret.plugin import Dataset
 from interpret_scenes.backgrounds import BACKGROUNDS
-from interpret_scenes.drawing import draw_scene
+from interpret_scenes.drawing import Scene, draw_scene
 from interpret_scenes.objects import OBJECTS
 
 DRAWING = 1
@@ -32,6 +33,9 @@ HOME = dict(
     )
 )
 """The background each category stands on where background and category are correlated."""
+
+KEPT, SMALL = 2048, 128
+"""So many scenes stay, of so many pixels on a side at most: figures show those again that were mined."""
 
 _SPLITS = ("train", "val", "test")
 
@@ -65,7 +69,7 @@ class Scenes(Dataset):
 
 
 class SceneImages(Images):
-    """Scenes drawn on demand; safe to read from several threads, cheap to pickle."""
+    """Scenes drawn on demand, of which the last stay; safe to read from several threads, cheap to pickle."""
 
     categories = CATEGORIES
 
@@ -84,33 +88,62 @@ class SceneImages(Images):
         order = [label for block in blocks for label in self._order(block)]
         return order[: self.settings.limit]
 
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        return self.settings.model_dump(include={"split", "seed", "correlation", "size", "clutter"})
+
     def background(self, index: int) -> str:
         """The name of a scene's background."""
-        return self._ground(self._random(0, index), self.labels[index])
+        return _ground(self._random(0, index), self.labels[index], self.settings.correlation)
 
     def __getitem__(self, index: int) -> Sample:
-        """Draw one scene."""
+        """One scene, which belongs to who asks for it."""
         index = range(self.settings.limit)[index]
-        label, rng = self.labels[index], self._random(0, index)
-        ground = self._ground(rng, label)
-        scene = draw_scene(rng, CATEGORIES[label], ground, self.settings.size, self.settings.clutter)
-        picture = Image.fromarray(scene.picture)
-        return Sample(self.ids[index], picture, label, _box(scene.mask), scene.mask, scene.parts)
+        asked = _Asked(index=index, label=self.labels[index], **self._common)
+        scene = _kept(asked) if asked.size <= SMALL else asked.draw()
+        parts = {name: list(middles) for name, middles in scene.parts.items()}
+        picture, mask = Image.fromarray(scene.picture), scene.mask.copy()
+        return Sample(self.ids[index], picture, self.labels[index], _box(mask), mask, parts)
 
     def fingerprint(self) -> str:
         """A hash of the settings and of the version of the drawing code."""
         return digest("scenes", DRAWING, self.settings.model_dump_json())
 
-    def _random(self, purpose: int, index: int) -> Generator:
-        split = _SPLITS.index(self.settings.split)
-        return Generator(PCG64(SeedSequence([self.settings.seed, split, purpose, index])))
-
     def _order(self, block: int) -> list[int]:
         return [int(label) for label in self._random(1, block).permutation(len(CATEGORIES))]
 
-    def _ground(self, rng: Generator, label: int) -> str:
-        own, free = rng.random() < self.settings.correlation, int(rng.integers(len(BACKGROUNDS)))
-        return HOME[CATEGORIES[label]] if own else list(BACKGROUNDS)[free]
+    def _random(self, purpose: int, index: int) -> Generator:
+        return _random(self.settings.split, self.settings.seed, purpose, index)
+
+
+def _random(split: str, seed: int, purpose: int, index: int) -> Generator:
+    return Generator(PCG64(SeedSequence([seed, _SPLITS.index(split), purpose, index])))
+
+
+def _ground(rng: Generator, label: int, correlation: float) -> str:
+    own, free = rng.random() < correlation, int(rng.integers(len(BACKGROUNDS)))
+    return HOME[CATEGORIES[label]] if own else list(BACKGROUNDS)[free]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """All that a scene depends on."""
+
+    split: str
+    seed: int
+    index: int
+    label: int
+    correlation: float
+    size: int
+    clutter: float
+
+    def draw(self) -> Scene:
+        rng = _random(self.split, self.seed, 0, self.index)
+        ground = _ground(rng, self.label, self.correlation)
+        return draw_scene(rng, CATEGORIES[self.label], ground, self.size, self.clutter)
+
+
+_kept = lru_cache(KEPT)(_Asked.draw)
 
 
 def _box(mask: Bool[NDArray[np.bool_], "h w"]) -> tuple[int, int, int, int] | None:

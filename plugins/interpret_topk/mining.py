@@ -208,7 +208,7 @@ class _Board:
     def see(self, images: Tensor, output: Tensor) -> None:
         """Take in one batch; ``images`` are the places of its images among the sorted ids."""
         self._check(output, len(images))
-        maps = output.flatten(2) if output.dim() == 4 else output[:, :, None]
+        maps = output if output.dim() == 4 else output[:, :, None, None]
         if self.ranking is None:
             self.ranking = empty(maps.shape[1], self.k, maps)
             self.nan = torch.zeros(maps.shape[1], dtype=torch.int64, device=maps.device)
@@ -218,9 +218,8 @@ class _Board:
         if broken:
             self.nan += lost.sum(0)
             self.broken.update(images[lost.any(1)].tolist())
-        count_maxima(self.maxima, best, lost < maps.shape[2] if broken else None)
-        width = output.shape[3] if output.dim() == 4 else 1
-        update(self.ranking, maps, best, images, width=width, per_image=self.per_image)
+        count_maxima(self.maxima, best, lost < maps.shape[2:].numel() if broken else None)
+        update(self.ranking, maps, best, images, per_image=self.per_image)
 
     def _check(self, output: Tensor, count: int) -> None:
         shaped = output.dim() == 2 or (output.dim() == 4 and self.maps)

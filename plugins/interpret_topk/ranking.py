@@ -58,25 +58,24 @@ def first(values: Float[Tensor, "unit any"], keys: Int[Tensor, "unit any"], k: i
     return Ranking(values.gather(1, indices), keys.gather(1, indices))
 
 
-def peaks(maps: Float[Tensor, "n unit p"]) -> tuple[Float[Tensor, "n unit"], Int[Tensor, "n unit"]]:
+def peaks(maps: Float[Tensor, "n unit h w"]) -> tuple[Float[Tensor, "n unit"], Int[Tensor, "n unit"]]:
     """The largest value of every map and the number of its NaN, which are left out (-inf if all are)."""
-    best = maps.amax(-1)
+    best = maps.amax((2, 3))
     broken = best.isnan()
     lost = torch.zeros_like(best, dtype=torch.int64)
     if broken.any():
         rows = maps[broken]
-        lost[broken] = rows.isnan().sum(-1)
-        best[broken] = rows.masked_fill(rows.isnan(), -torch.inf).amax(-1)
+        lost[broken] = rows.isnan().sum((1, 2))
+        best[broken] = rows.masked_fill(rows.isnan(), -torch.inf).amax((1, 2))
     return best, lost
 
 
 def update(
     ranking: Ranking,
-    maps: Float[Tensor, "n unit p"],
+    maps: Float[Tensor, "n unit h w"],
     best: Float[Tensor, "n unit"],
     images: Int[Tensor, " n"],
     *,
-    width: int,
     per_image: int,
 ) -> None:
     """Put the neurons of a batch where they belong, in place.
@@ -85,10 +84,9 @@ def update(
 
     Args:
         ranking: The strongest so far, of other images.
-        maps: The batch; p = height * width positions.
+        maps: The batch, in any memory format.
         best: ``peaks`` of the maps.
         images: The index of each image among the sorted ids.
-        width: Width of the maps.
         per_image: How many neurons of one unit a single image may give.
     """
     values, keys = best.T.to(ranking.values.dtype), pack(images, images * 0, images * 0)
@@ -97,7 +95,8 @@ def update(
         return
     known = Ranking(ranking.values[units], ranking.keys[units])
     row, slot, image = _entrants(known, values[units], keys)
-    found, at = _strongest(maps[image, units[row]].to(values.dtype), per_image)
+    found, at = _strongest(maps[image, units[row]].flatten(1).to(values.dtype), per_image)
+    width = maps.shape[3]
     keys = pack(images[image][:, None], at // width, at % width).masked_fill(found == -torch.inf, NOWHERE)
     new = empty(len(units), known.keys.shape[1] * found.shape[1], values)
     column = slot[:, None] * found.shape[1] + torch.arange(found.shape[1], device=slot.device)

@@ -17,7 +17,7 @@ from interpret_deconv.renderers.unit_grid import ProjectionGrid
 from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_deconv.results import LayerProjections, Projections
 from interpret_figures import display
-from interpret_figures.page import Page, file_name, save_page
+from interpret_figures.page import Page, file_name, save_pages
 from interpret_figures.photographs import Photographs
 from interpret_topk.renderers.patch_table import save_patch_table, table_name
 from interpret_topk.renderers.patches import Names, Patches
@@ -55,8 +55,9 @@ class FeatureGrid(ProjectionGrid[Projections]):
         files: list[Path] = []
         for layer in result.layers:
             shown, units = self._shown(result, layer), self._units(result, layer)
-            for number, page in enumerate(self._pages(result, layer, photographs), start=1):
-                files += save_page(page, folder / file_name(layer, number), self.formats)
+            pages = enumerate(self._pages(result, layer, photographs), start=1)
+            named = ((file_name(layer, number), page) for number, page in pages)
+            files += save_pages(named, folder, self.formats)
             if units:
                 files.append(save_patch_table(layer, shown, units, _names(result), folder))
         return files

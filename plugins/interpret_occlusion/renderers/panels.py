@@ -17,7 +17,7 @@ from interpret.images import Images
 from interpret.plugin import Renderer
 from interpret_figures.colours import LABELS, draw_bar
 from interpret_figures.grid import LINE, WHITE, Grid, Heading
-from interpret_figures.page import INK, Format, Label, Page, save_page
+from interpret_figures.page import INK, Format, Label, Page, save_pages
 from interpret_figures.pairs import TILE, picture_size
 from interpret_figures.photographs import Photographs
 from interpret_figures.text import fitted, paragraph, text_inches
@@ -73,10 +73,8 @@ class OcclusionPanels(Renderer[OcclusionMaps]):
         tile = picture_size(*result.maps[0].size)
         photographs = Photographs(images, result.ids, result.input)
         pages = OcclusionPages(result, Panels(result, photographs, tile, self.percentile, self.labels))
-        files: list[Path] = []
-        for count, page in enumerate(pages.drawn(self.rows), start=1):
-            files += save_page(page, folder / f"occlusion-{count}", self.formats)
-        return files
+        drawn = enumerate(pages.drawn(self.rows), start=1)
+        return save_pages(((f"occlusion-{count}", page) for count, page in drawn), folder, self.formats)
 
 
 @dataclass(frozen=True)

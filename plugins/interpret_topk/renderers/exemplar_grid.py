@@ -15,7 +15,7 @@ from torch import Tensor
 from interpret.errors import StepError
 from interpret.images import Images, InputSpec
 from interpret_figures import display
-from interpret_figures.page import TIMES, Page, file_name, save_page
+from interpret_figures.page import TIMES, Page, file_name, save_pages
 from interpret_figures.photographs import Photographs
 from interpret_topk.renderers.patch_table import save_patch_table, table_name
 from interpret_topk.renderers.patches import Names, Patches
@@ -64,8 +64,8 @@ class ExemplarGrid(UnitGrid[Exemplars]):
             dead = frozenset(mined.dead.nonzero()[:, 0].tolist())
             units = choose_units(self.units, layer, shown_units(shown, dead, len(mined.nan)), self.seed)
             pages = self._pages(result, layer, shown, units, photographs)
-            for number, page in enumerate(pages, start=1):
-                files += save_page(page, folder / file_name(layer, number), self.formats)
+            named = ((file_name(layer, number), page) for number, page in enumerate(pages, start=1))
+            files += save_pages(named, folder, self.formats)
             if units:
                 files.append(save_patch_table(layer, shown, units, names_of(result), folder))
         return files

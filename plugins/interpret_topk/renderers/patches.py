@@ -73,7 +73,8 @@ class Patches:
     def patches(self, which: Sequence[int]) -> UInt8[np.ndarray, "n h w 3"]:
         """The patches of some neurons."""
         images, boxes = self.neurons.image.tolist(), self.neurons.box.tolist()
-        crops = [display.crop(self.photographs.read(images[n], self.channels), boxes[n]) for n in which]
+        photographs = self.photographs.read_all([images[n] for n in which], self.channels)
+        crops = [display.crop(found, boxes[n]) for n, found in zip(which, photographs, strict=True)]
         return self.finish(torch.stack(crops), which)
 
     def finish(

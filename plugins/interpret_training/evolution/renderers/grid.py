@@ -20,7 +20,7 @@ from interpret_deconv.renderers.unit_grid import ProjectionGrid
 from interpret_deconv.renderers.zoom import shown_part, zoomed
 from interpret_figures import display
 from interpret_figures.grid import WHITE, Grid, Heading, put
-from interpret_figures.page import INK, Label, Page, save_page
+from interpret_figures.page import INK, Label, Page, save_pages
 from interpret_figures.photographs import Photographs
 from interpret_topk.renderers.patches import Patches
 from interpret_topk.renderers.unit_pages import EMPTY
@@ -64,10 +64,8 @@ class EvolutionGrid(ProjectionGrid[Evolution]):
                 "There is nothing to draw: no unit was projected. Give the step units to project."
             )
         folder.mkdir(parents=True, exist_ok=True)
-        files: list[Path] = []
-        for number, page in enumerate(self._pages(result, parts), start=1):
-            files += save_page(page, folder / f"evolution-{number}", self.formats)
-        return files
+        pages = enumerate(self._pages(result, parts), start=1)
+        return save_pages(((f"evolution-{number}", page) for number, page in pages), folder, self.formats)
 
     def _pages(self, result: Evolution, parts: Sequence[LayerRows]) -> Iterator[Page]:
         """The pages, each drawn when it is asked for."""
