@@ -142,7 +142,7 @@ def rows(options: Options) -> Iterator[Row]:
 
 def suits(kind: str, way: str) -> bool:
     """Whether a kind of work can be done in a way that makes a difference."""
-    if kind == "gallery":
+    if kind in {"gallery", "reading"}:
         return way == "local"
     return KINDS[kind].spread or way in {"local", "ray"}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from interpret import readers
 from interpret.plugin import Executor
 from interpret.run import run_pipeline
 
@@ -59,6 +60,12 @@ def draw_gallery(out: Path, executor: Executor) -> None:
     export_runs([out], Gallery(title="A run"))
 
 
+def read_by_processes(out: Path, executor: Executor) -> None:
+    """Mine photographs that two processes read."""
+    with readers(2):
+        run_pipeline(pipeline(100, mined=MINED), out, executor=executor)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of work.
@@ -89,6 +96,7 @@ KINDS = {
     "drawing": Kind(running(24, **DRAWN), begin=running(24, mined=MINED, projected=PROJECTED)),
     "gallery": Kind(draw_gallery, begin=running(24, **DRAWN)),
     "training": Kind(running(40, learnt={"probe": "train", "recipe": RECIPE, "validation": None})),
+    "reading": Kind(read_by_processes),
     "transfer": Kind(running(40, judged=JUDGED), spread=True),
 }
 
