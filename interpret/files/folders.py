@@ -308,9 +308,10 @@ def remove_leftovers(folder: Path, *, deep: bool = True) -> None:
 
 def remove_abandoned_folders(parent: Path) -> None:
     """Remove the temporary folders that killed processes left in a folder, and no files."""
-    for path in parent.iterdir():
-        if _TEMPORARY.fullmatch(path.name) and path.is_dir():
-            _remove_abandoned(path)
+    with suppress(OSError):  # there is no such folder, or none that can be looked into
+        for path in list(parent.iterdir()):
+            if _TEMPORARY.fullmatch(path.name) and path.is_dir():
+                _remove_abandoned(path)
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -76,12 +76,12 @@ def export_runs(
     once = {path.resolve(): path for path in reversed(runs)}
     opened = [open_run(path, allow=allow) for path in reversed(once.values())]
     target = folder or default_folder_of(opened, exporter)
+    remove_abandoned_folders(target.parent)
     key = "" if growing else _key(opened, exporter)
     if not (anew or growing) and (first := _kept(target, key)):
         return Exported(target, first, kept=True)
     _require_ours(target)
     with _writing_into(target, opened[0].folder), temporary_folder(target.parent) as made:
-        remove_abandoned_folders(target.parent)
         first = exporter.export([run.folder for run in opened], made)
         name = first.relative_to(made).as_posix()
         files = {} if growing else {_name(made, file): file_hash(file) for file in _files(made)}

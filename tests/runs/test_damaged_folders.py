@@ -105,6 +105,9 @@ def test_what_killed_exporters_left_goes_and_what_others_write_stays(run):
         export_runs([run], Notes())
         assert held.is_dir()
     assert not left.exists()
+    left.mkdir()
+    assert export_runs([run], Notes()).kept
+    assert not left.exists()
     assert sorted(path.name for path in run.iterdir() if path.is_dir()) == ["mined", "notes"]
 
 
