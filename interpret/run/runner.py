@@ -40,6 +40,7 @@ from interpret.run.keys import Provenance
 from interpret.run.memory import batch_size_of, is_out_of_memory, with_half_batch
 from interpret.run.merging import merge_shards
 from interpret.run.scheduling import Turns
+from interpret.run.sharing import remove_claims
 from interpret.run.store import RunFolder, StepFolder
 from interpret.run.summary import Run, Status, StepRun
 from interpret.run.tasks import Task, cut_task
@@ -152,6 +153,8 @@ class _Runner:
             self.runs[run.name] = run
             self.note(run)
         self.runs = {name: self.runs[name] for name in self.pipeline.steps}
+        if not self.shard:
+            remove_claims(self.folder.work)
         self.forget_changed()
         failed = [run.error for run in self.runs.values() if run.status == "failed"]
         if failed:

@@ -99,7 +99,7 @@ def changed(tree: Any, data: st.DataObject) -> Any:
         for key in way:
             inner = inner[key]
         if data.draw(st.booleans()):
-            inner[last] = data.draw(VALUES)
+            inner[last] = copy.deepcopy(data.draw(VALUES))  # which are drawn again, as they were
         elif isinstance(inner, dict):
             inner[str(data.draw(HOSTILE))] = inner.pop(last)
         if not tree:
