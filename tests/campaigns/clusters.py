@@ -43,7 +43,7 @@ def cluster() -> Iterator[str]:
         yield address
         head.stdin.close()
         head.wait(60)
-    for pid in below:
+    for pid in set(below).intersection(forked.below(os.getpid())):  # numbers may be given again
         forked.kill(pid)
 
 
