@@ -14,7 +14,7 @@ PLAIN  := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE
 	NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
 PORTABLE := -n auto --maxprocesses 8 --dist worksteal $(TESTS)
 
-.PHONY: help demo browser test test-all test-portable check format bench campaign clean
+.PHONY: help demo browser test test-all test-portable check format bench bench-record campaign clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what can be made
@@ -53,9 +53,11 @@ format: $(READY)  ## Write the format and the lint's own repairs
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) browser  ## Print our time against each peer's, measured in one run
-	$(BIN)/python tests/benchmarks/run.py
-	$(BIN)/python tests/benchmarks/context.py  # trains two small networks: some minutes
+bench: $(READY) browser  ## Print our time against each peer's, measured in one run; fails where a ratio has fallen
+	$(BIN)/python tests/benchmarks/run.py $(PARTS)
+
+bench-record: $(READY) browser  ## The same, and record it as this release's in docs/performance/history.csv
+	$(BIN)/python tests/benchmarks/run.py --record $(PARTS)
 
 campaign: $(READY)  ## Kill, fill disks, flip bits and mutate inputs for hours (PARTS="kills flips", SEED, KILLS, ...: docs/reliability.md)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/campaigns/run.py $(PARTS)

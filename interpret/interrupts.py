@@ -30,6 +30,7 @@ _pressed, _told, _awaited = Event(), Event(), Event()
 _describe: list[Callable[[], str]] = []
 _words: list[str] = []
 _unfinished: set[Path] = set()
+_saving: list[tuple[Callable[[], object], str]] = []
 
 
 def check_interrupt() -> None:
@@ -76,6 +77,22 @@ def until_interrupt() -> Iterator[None]:
         _awaited.clear()
 
 
+@contextmanager
+def saving(save: Callable[[], object], words: str) -> Iterator[None]:
+    """While this holds, Ctrl-C lets ``save`` come to its end before it ends the process; another does not.
+
+    Args:
+        save: Stores what is done somewhere far; it is called in another thread, even if it goes on here.
+        words: What users are told meanwhile.
+    """
+    entry = (save, words)
+    _saving.append(entry)
+    try:
+        yield
+    finally:
+        _saving.remove(entry)
+
+
 def tell() -> None:
     """Say on stderr that the work was stopped, and how it goes on, unless that was said."""
     if _told.is_set():
@@ -120,17 +137,43 @@ def _watch(ours: socket.socket, _theirs: socket.socket) -> None:
     if _awaited.is_set():
         leave(0)
     _pressed.set()
-    if _describe:  # there is work to be stopped
-        ours.settimeout(GRACE)
-        try:
-            while signal.SIGINT not in ours.recv(1):
-                pass
-        except TimeoutError:
-            pass
-    if not _told.is_set() and select([], [2], [], GRACE / 3)[1]:  # nobody may be reading
+    again = bool(_describe) and _is_pressed_again(ours, GRACE)  # there is work to be stopped
+    if not _told.is_set():
         _told.set()
-        os.write(2, _message().encode())
+        _write(_message())
+    for save, words in () if again else tuple(_saving):
+        if _is_stopped_while(ours, save, words):
+            break
     leave()
+
+
+def _is_pressed_again(ours: socket.socket, seconds: float) -> bool:
+    """Wait for another Ctrl-C, but no longer than that."""
+    ours.settimeout(seconds)
+    try:
+        while signal.SIGINT not in ours.recv(1):
+            pass
+    except TimeoutError:
+        return False
+    return True
+
+
+def _is_stopped_while(ours: socket.socket, save: Callable[[], object], words: str) -> bool:
+    """Let what is done be saved, unless Ctrl-C is pressed again."""
+    thread = Thread(target=save, daemon=True)
+    thread.start()
+    if not _is_pressed_again(ours, GRACE) and thread.is_alive():
+        _write(f"{words}\n")
+    while thread.is_alive():
+        if _is_pressed_again(ours, GRACE):
+            return True
+    return False
+
+
+def _write(text: str) -> None:
+    """Say something on stderr, where somebody may be reading."""
+    if select([], [2], [], GRACE / 3)[1]:
+        os.write(2, text.encode())
 
 
 @contextmanager

@@ -181,12 +181,24 @@ def _save(result: Result, folder: Path, *, anew: bool = False) -> None:
     encoder = Encoder(bring)
     tree = encoder.encode(result)
     blob = save_tensors(encoder.tensors)
+    record = {"format": FORMAT, "tensors_sha256": hashlib.sha256(blob).hexdigest(), "result": tree}
+    sealed = seal(record)
+    _require_readable(result, len(sealed))
     write_atomically(folder / _TENSORS, blob)
     for name in _files(_sealed(folder)[0]) if anew else ():
         if name not in {*bring.brought, _RECORD, _TENSORS}:
             inside(folder, name, _RECORD).unlink(missing_ok=True)
-    record = {"format": FORMAT, "tensors_sha256": hashlib.sha256(blob).hexdigest(), "result": tree}
-    write_atomically(folder / _RECORD, seal(record))
+    write_atomically(folder / _RECORD, sealed)
+
+
+def _require_readable(result: Result, size: int) -> None:
+    """Refuse to store what could not be read again."""
+    if size > LARGEST_JSON:
+        raise InterpretError(
+            f"This {type(result).__name__} holds {size / 1e6:,.0f} MB of text beside its tensors, as ids "
+            f"of images, and at most {LARGEST_JSON / 1e6:,.0f} MB could be read again. Ask about fewer "
+            "images, as by the dataset option 'limit'."
+        )
 
 
 def _sealed(folder: Path) -> tuple[dict[str, Any], str]:

@@ -74,7 +74,9 @@ def interpret(context: click.Context) -> None:
 
 @interpret.command()
 @click.argument("pipeline", required=False)
-@click.option("--out", type=click.Path(file_okay=False), help="Folder of the run. [runs/PIPELINE]")
+@click.option(
+    "--out", type=click.Path(file_okay=False), help="Folder of the run, or its URL: s3://… [runs/PIPELINE]"
+)
 @click.option("--shard", type=ShardNumber(), help="Compute only the i-th of n shares; then --merge.")
 @click.option("--merge", is_flag=True, help="Merge the shares that --shard processes have computed.")
 @click.option("--executor", default="local", show_default=True, help="Who computes the shards.")
@@ -92,6 +94,7 @@ def interpret(context: click.Context) -> None:
 )
 @click.option("--gallery", is_flag=True, help="Make the gallery of the run too.")
 @click.option("--force", is_flag=True, help="Run every step again, also unchanged ones.")
+@click.option("--take-over", is_flag=True, help="Go on with a run at a URL whose process is gone, at once.")
 @_allow
 @_json
 @_traceback
@@ -148,7 +151,7 @@ def explain(photos: tuple[str, ...], as_json: bool, **options: Any) -> None:
 def gallery(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Make a gallery of a run: a site that opens from the file system.
 
-    RUN is the folder of a run; of several, pages show them side by side.
+    RUN is the folder of a run, or its URL; of several, pages show them side by side.
     """
     from interpret.cli.exporting import export_and_tell  # noqa: PLC0415 - imports torch
 
@@ -164,8 +167,8 @@ def gallery(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
 def view(run: str, port: int, allow: tuple[str, ...], *, no_browser: bool) -> None:
     """Look at the gallery of a run.
 
-    RUN is the folder of a run, or of a gallery. A gallery that is missing, or older than its run, is made
-    first. Its pages, and nothing else, are served to browsers on this machine until Ctrl-C.
+    RUN is the folder or URL of a run, or of a gallery. A gallery that is missing, or older than its run, is
+    made first. Its pages, and nothing else, are served to browsers on this machine until Ctrl-C.
     """
     from interpret.cli.viewing import find_site, view_site  # noqa: PLC0415 - may import torch
 

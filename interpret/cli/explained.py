@@ -26,7 +26,7 @@ from interpret.cli.remarks import remarks
 from interpret.cli.telling import Talking, Telling
 from interpret.cli.written import write_pipeline
 from interpret.errors import InterpretError, StepError
-from interpret.files.folders import user_path
+from interpret.files.remote import local_folder
 from interpret.network.network import Network
 from interpret.plugin.discovery import Registry
 from interpret.plugin.modelnames import read_model_name
@@ -167,7 +167,7 @@ def explain_and_tell(
         InterpretError: If the folder holds other files than those of an explanation.
         StepError: If nothing could be predicted although the network has classes; all else is done.
     """
-    folder = own_folder(default_folder(photos) if out is None else user_path(out))
+    folder = own_folder(default_folder(photos) if out is None else local_folder(out))
     telling = Telling() if as_json else Talking()
     made = explain(photos, model, registry, targets=targets, folder=folder, force=force, telling=telling)
     telling.of_all(made)

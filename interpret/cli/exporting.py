@@ -9,8 +9,8 @@ from typing import Any, cast
 from interpret.cli import show
 from interpret.cli.progress import Bars
 from interpret.cli.remarks import remarks
-from interpret.files.folders import user_path
 from interpret.files.reading import printable
+from interpret.files.remote import local_folder, readable_folder
 from interpret.plugin.discovery import Registry
 from interpret.plugin.pages import Exporter
 from interpret.plugin.parameters import configure
@@ -33,7 +33,7 @@ def export(
     with Bars() as bars, remarks(bars.console), listening(StepListener(bars, "gallery")):
         bars.started("gallery", 0)
         return export_runs(
-            [user_path(run) for run in runs], exporter, None if out is None else user_path(out), anew=force
+            [*map(readable_folder, runs)], exporter, None if out is None else local_folder(out), anew=force
         )
 
 

@@ -13,8 +13,8 @@ import click
 from interpret.browsers import open_address
 from interpret.cli.serving import serving
 from interpret.errors import InterpretError, nearest, suggest
-from interpret.files.folders import user_path
 from interpret.files.reading import printable_lines
+from interpret.files.remote import readable_folder
 from interpret.interrupts import until_interrupt
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def find_site(path: str, registry: Callable[[], Registry], allow: Sequence[str] 
     Raises:
         InterpretError: If it is neither, or there is no gallery and none can be made.
     """
-    given = user_path(path)
+    given = readable_folder(path)
     folder = given.parent if given.name == FIRST else given
     if (folder / "manifest.json").is_file():
         return _gallery_of(folder, registry, allow)

@@ -57,7 +57,7 @@ def run_and_tell(
         run = runner.run_pipeline(path, registry=registry, progress=bars, **options)
     if run.steps and not as_json:
         _show_run(run)
-    found: dict[str, Any] = {"folder": run.folder}
+    found: dict[str, Any] = {"folder": run.folder, **({"url": run.url} if run.url else {})}
     found["steps"] = {name: asdict(step) for name, step in run.steps.items()}
     if gallery:
         again = {name: options[name] for name in ("allow", "force") if name in options}
@@ -100,7 +100,9 @@ def _show_run(run: Run) -> None:
         )
     out = show.console()
     out.print(table)
-    out.print(f"\nResults are in {printable(str(run.folder))}", soft_wrap=True)
+    out.print(f"\nResults are in {printable(run.url or str(run.folder))}", soft_wrap=True)
+    if run.url:
+        out.print(f"On this machine they are in {printable(str(run.folder))}", soft_wrap=True)
     if any(step.status == "sharded" for step in run.steps.values()):
         out.print("When all shares are stored, run the same command with --merge instead of --shard.")
 

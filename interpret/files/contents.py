@@ -23,11 +23,20 @@ from interpret.interrupts import check_interrupt
 _SAVE = 30.0
 """Seconds of reading after which what was learnt is stored: a killed run does not lose more."""
 
+_RATIO = 20
+"""So many times as long as storing took is read before it is stored again."""
+
+_FULL = 500_000
+"""Hashes in a file, some 40 MB, before another one is begun: what is stored must be read again."""
+
 _TELL = 10.0
 """Seconds of reading after which users are told."""
 
 _TOGETHER = 64
 """Files that the threads are given at a time; between them Ctrl-C ends the work."""
+
+_LINES = 4096
+"""Parts of a digest that are text at a time."""
 
 _hashes: dict[str, str] = {}
 _logger = logging.getLogger(__name__)
@@ -38,45 +47,69 @@ class _Memory:
     """Hashes from earlier runs, and those that this one adds.
 
     Attributes:
-        place: Says in which file they are stored.
+        place: Says in which file they are stored; when it is full, further ones are in files beside it.
         writes: Whether further ones are stored there.
         added: What is not stored yet, by the stamps of files.
+        newest: What is in the last of the files.
+        number: Which that is.
         saved: When it was stored last.
+        pause: Seconds until it is stored again.
     """
 
     place: Callable[[], Path]
     writes: bool
     added: dict[str, str] = field(default_factory=dict)
+    newest: dict[str, str] = field(default_factory=dict)
+    number: int = 0
     saved: float = field(default_factory=time.monotonic)
+    pause: float = _SAVE
 
     @cached_property
-    def file(self) -> Path:
+    def first(self) -> Path:
         return self.place()
+
+    def file(self, number: int) -> Path:
+        return self.first.with_stem(f"{self.first.stem}-{number}") if number else self.first
 
     @cached_property
     def known(self) -> dict[str, str]:
-        with suppress(InterpretError, OSError):
-            found = read_sealed(self.file).get("hashes")
-            pairs = found.items() if isinstance(found, dict) else ()
-            return {key: known for key, known in pairs if isinstance(known, str)}
-        return {}
+        self.newest = _stored(self.file(0))
+        known = dict(self.newest)
+        while self.file(self.number + 1).exists():
+            self.number += 1
+            self.newest = _stored(self.file(self.number))
+            known.update(self.newest)
+        return known
 
     def find(self, key: str) -> str | None:
         return self.added.get(key) or self.known.get(key)
 
     def add(self, key: str, found: str) -> None:
         self.added[key] = found
-        if time.monotonic() - self.saved > _SAVE:
+        if time.monotonic() - self.saved > self.pause:
             self.save()
 
     def save(self) -> None:
         """Store what was learnt; where that is impossible, a later run reads the files again."""
+        began = time.monotonic()
         if self.added and self.writes:
             self.known.update(self.added)
+            if len(self.newest) >= _FULL:
+                self.number, self.newest = self.number + 1, {}
+            self.newest.update(self.added)
             self.added.clear()
             with suppress(InterpretError, OSError):
-                write_sealed(self.file, {"hashes": self.known})
+                write_sealed(self.file(self.number), {"hashes": self.newest})
         self.saved = time.monotonic()
+        self.pause = max(_SAVE, _RATIO * (self.saved - began))
+
+
+def _stored(file: Path) -> dict[str, str]:
+    with suppress(InterpretError, OSError):
+        found = read_sealed(file).get("hashes")
+        pairs = found.items() if isinstance(found, dict) else ()
+        return {key: known for key, known in pairs if isinstance(known, str)}
+    return {}
 
 
 _memory: ContextVar[_Memory | None] = ContextVar("hashes", default=None)
@@ -180,6 +213,11 @@ def _read(path: str | Path) -> _Content | None:
 
 
 def digest(*parts: object) -> str:
-    """A short hash of the parts' text."""
-    text = "\n".join(map(str, parts)).encode("utf-8", "surrogatepass")  # names of files may be no UTF-8
-    return hashlib.sha256(text).hexdigest()[:32]
+    """A short hash of the parts' text, a line each; of millions of them too, which are never one text."""
+    found = hashlib.sha256()
+    for start in range(0, len(parts), _LINES):
+        text = "\n".join(map(str, parts[start : start + _LINES]))
+        found.update(
+            (f"\n{text}" if start else text).encode("utf-8", "surrogatepass")
+        )  # as names of files can be
+    return found.hexdigest()[:32]

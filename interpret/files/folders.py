@@ -29,6 +29,7 @@ _LONGEST_NAME = 255
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = re.compile(r"\.interpret-[0-9a-f]{16}\.part")
 
 
@@ -185,6 +186,11 @@ def is_settled(status: os.stat_result, now: int) -> bool:
     return age > (_SETTLED if status.st_ctime_ns % 10**9 else _COARSE)
 
 
+def settle() -> None:
+    """Wait until what was just written is settled, on disks that write down parts of seconds."""
+    time.sleep(1.2 * _SETTLED / 1e9)
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a plain file, 64 hexadecimal digits; one that did not change is read once in a process.
 
@@ -255,6 +261,32 @@ def _to_disk(path: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait for a file's lock and hold it; the kernel gives it back when the process ends in any way."""
+    descriptor = os.open(path, _LOCK, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds a file's lock alone."""
+    try:
+        descriptor = os.open(path, _READ)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager

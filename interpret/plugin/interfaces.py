@@ -7,7 +7,7 @@ description: ``interpret describe`` and the JSON Schema for editors show it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from interpret.network.entry import takes_images, takes_network
 from interpret.network.layouts import LayoutChoice
 from interpret.network.network import Network
 from interpret.plugin.rendering import takes_anything
-from interpret.plugin.shards import Job, shard_grid
+from interpret.plugin.shards import Job, join_groups, shard_grid
 from interpret.plugin.values import value_flaw
 from interpret.progress import track_ranges
 from interpret.results import Result
@@ -263,12 +263,17 @@ class ShardedProbe(Probe):
         """
         raise NotImplementedError
 
+    def merge_all(self, parts: Iterable[Any]) -> Result:
+        """The result of partial results that come one by one; of a probe with ``join`` few are in memory."""
+        joins = type(self).join is not ShardedProbe.join
+        return self.merge(join_groups(self.join, parts) if joins else list(parts))
+
     def run(self, network: Network, images: Images, *args: Any, **inputs: Any) -> Result:
         """Every shard in turn, then the merge."""
         images = as_images(images)
         shards = shard_grid(len(images), self.batch_size)
-        return self.merge(
-            [self.run_shard(network, images.subset(shard), *args, **inputs) for shard in track_ranges(shards)]
+        return self.merge_all(
+            self.run_shard(network, images.subset(shard), *args, **inputs) for shard in track_ranges(shards)
         )
 
 

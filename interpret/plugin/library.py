@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 from interpret import results
 from interpret.code.imports import allowing
 from interpret.errors import InterpretError, ModelError
-from interpret.files.folders import user_path
+from interpret.files.remote import readable_folder
 from interpret.images.dataset import Images
 from interpret.network.memory_format import MemoryFormat
 from interpret.network.network import Network
@@ -125,13 +125,13 @@ def load_renderer(name: str, **parameters: Any) -> Renderer[Any]:
 
 
 def load_result(folder: str | Path) -> Result:
-    """The result that a step or ``Result.save`` wrote into ``folder``.
+    """The result that a step or ``Result.save`` wrote into ``folder``, a path or a URL.
 
     Raises:
         InterpretError: If there is no whole result, or no plugin here defines its type.
     """
     registry()  # imports the plugins, which define the types of results
-    return results.load(user_path(folder)).as_loaded()
+    return results.load(readable_folder(folder)).as_loaded()
 
 
 def _load(kind: Kind, name: str, parameters: dict[str, Any]) -> Any:

@@ -1,9 +1,10 @@
 """Runs: a checked pipeline -> a run folder that continues where it was stopped.
 
 - ``runner``: the steps; ``scheduling``: which of them when; ``drawing``: their figures.
-- ``merging``: shards -> the result of a step; ``memory``: what a step does that has too little of it.
+- ``memory``: what a step does that has too little of it.
 - ``tasks``, ``work``, ``jobs``: what a step needs, opened in a process, and its shards for any process.
 - ``keys``: what a result comes from, and the key made of it.
+- ``remote``: a run folder behind a URL.
 - ``store``: the run folder and what lies in it; ``cache``: work that outlives a killed step; ``pieces``: the
   same in pieces of a few seconds.
 - ``sharing``: several processes that do one step together; ``sending``: what they are sent.
@@ -20,6 +21,7 @@ from interpret.run.cache import (
     follows,
     parts_for,
     processes,
+    run_folder,
     store_result,
     without_parts,
 )
@@ -57,6 +59,7 @@ __all__ = [
     "parts_for",
     "processes",
     "read_json",
+    "run_folder",
     "run_pipeline",
     "run_probe",
     "sendable",

@@ -27,9 +27,9 @@ from interpret.code.dependencies import code_version
 from interpret.errors import InterpretError
 from interpret.files.checksums import SUFFIX
 from interpret.files.contents import digest, remembering
-from interpret.files.folders import write_atomically
+from interpret.files.folders import locked, write_atomically
 from interpret.results import Result, result_digest
-from interpret.run.sharing import claimed, locked, shared
+from interpret.run.sharing import claimed, shared
 
 R = TypeVar("R", bound=Result)
 K = TypeVar("K", bound=Result)
@@ -128,6 +128,12 @@ def working_in(folder: Path, *, anew: str = "", alone: bool = True) -> Iterator[
         if anew and alone and not follows():
             for note in (folder / ".lock", *folder.glob(".*.emptied")):
                 note.unlink(missing_ok=True)
+
+
+def run_folder() -> Path | None:
+    """The folder of the run that goes on here, as a whole path; None outside of runs."""
+    root = _cache_root.get()
+    return root.folder.parent.absolute() if root else None
 
 
 def cache_dir(*content: object) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 from interpret.code.imports import allowing
 from interpret.errors import PipelineError
 from interpret.files.contents import digest
-from interpret.files.folders import user_path
+from interpret.files.remote import readable_folder
 from interpret.images.dataset import Images
 from interpret.network.network import Network
 from interpret.pipeline.reading import read_pipeline
@@ -29,7 +29,7 @@ def open_run(path: str | Path, *, registry: Registry | None = None, allow: Seque
     """Read what a run left in its folder; models and datasets are opened when they are asked for.
 
     Args:
-        path: The run folder.
+        path: The run folder, or its URL: then what has changed there is brought to this machine first.
         registry: The plugins (default: those installed).
         allow: Packages whose functions the pipeline may name as ``target``.
 
@@ -39,7 +39,7 @@ def open_run(path: str | Path, *, registry: Registry | None = None, allow: Seque
     Example:
         >>> open_run("runs/quickstart").steps["strongest"].result()  # doctest: +SKIP
     """
-    folder = user_path(path)
+    folder = readable_folder(path)
     manifest = RunFolder(folder).read_manifest()
     known = registry or discovery.registry()
     try:

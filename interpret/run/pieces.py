@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +15,8 @@ from interpret.progress import PartListener, listener, listening, track_long
 from interpret.results import Result
 from interpret.run.cache import cached_part, find_result, follows, holds_result, parts_folder
 from interpret.run.sharing import Sharing, claimed, name_of, share_out, shared
+
+_NAME = re.compile(r"[0-9]{8,}-[0-9]{8,}")
 
 PIECE_SECONDS = 3.0
 """Seconds of work after which `cached_pieces` stores what is done."""
@@ -191,7 +194,7 @@ class _Work(Generic[R]):
 
     def stored(self) -> list[range]:
         """The pieces on disk that fit: they are of whole batches, and no other that is known is in them."""
-        names = sorted(path.name for path in self.folder.glob("[0-9]" * 8 + "-" + "[0-9]" * 8))
+        names = sorted(path.name for path in self.folder.glob("[0-9]*-[0-9]*") if _NAME.fullmatch(path.name))
         return [piece for piece in map(_range_of, names) if self.fits(piece)]
 
     def fits(self, piece: range) -> bool:

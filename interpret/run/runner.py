@@ -20,7 +20,7 @@ import torch
 
 from interpret.code.imports import allowing
 from interpret.errors import InterpretError, StepError
-from interpret.files.folders import remove_tree, user_path
+from interpret.files.folders import remove_tree
 from interpret.images.dataset import Images
 from interpret.interrupts import stopping
 from interpret.network.network import Network
@@ -38,7 +38,7 @@ from interpret.run.drawing import Drawing, reason
 from interpret.run.jobs import ShardJob, StepJob, find_executor
 from interpret.run.keys import Provenance
 from interpret.run.memory import batch_size_of, is_out_of_memory, with_half_batch
-from interpret.run.merging import merge_shards
+from interpret.run.remote import find_place
 from interpret.run.scheduling import Turns
 from interpret.run.sharing import remove_claims
 from interpret.run.store import RunFolder, StepFolder
@@ -76,12 +76,13 @@ def run_pipeline(
     force: bool = False,
     networks: Mapping[str, Network] | None = None,
     readers: int | None = None,
+    take_over: bool = False,
 ) -> Run:
     """Run a pipeline into a folder; what is there already and has not changed is kept.
 
     Args:
         path: The YAML file, or what it would hold: a mapping of plain values.
-        out: The run folder.
+        out: The run folder, or its URL in an object store or on another machine (``s3://bucket/run``).
         registry: The plugins (default: those installed).
         allow: Packages whose functions the pipeline may name as ``target``.
         shard: ``(i, n)``, i from 1: compute every n-th shard of the sharded steps, beside other processes.
@@ -91,6 +92,7 @@ def run_pipeline(
         force: Compute everything again.
         networks: Models that are loaded already, by their names in the pipeline; the others are loaded.
         readers: How many processes read photographs, for each that computes; see `interpret.readers`.
+        take_over: Go on with a run behind a URL even if its process is not known to be gone.
 
     Raises:
         PipelineError: If the pipeline has mistakes.
@@ -107,17 +109,20 @@ def run_pipeline(
         )
         raise InterpretError(f"Shard {shard[0]}/{shard[1]} cannot be computed: {what}.")
     chosen = executor if isinstance(executor, Executor) else find_executor(known, executor)
-    folder = RunFolder(user_path(out))
+    place = find_place(out, f"{shard[0]} of {shard[1]}" if shard else "")
+    folder = RunFolder(place.folder)
     runner = _Runner(pipeline, folder, known, chosen, progress or Progress(), shard, merge, force, allow)
     runner.loaded.update(networks or {})
     runner.anew = new_run() if force and not (shard or merge) else ""
-    work = working_in(folder.work, anew=runner.anew)
+    work, shared = working_in(folder.work, anew=runner.anew), shard is not None
     with stopping(lambda: KEPT), allowing(allow), work, reading_by(readers):
+        kept = place.kept(pipeline.steps, shared=shared, take_over=take_over)
         if follows() and not (shard or merge):
-            return runner.follow()
-        with folder.lock(shared=shard is not None):
+            with kept:
+                return runner.follow()
+        with folder.lock(shared=shared), kept:
             try:
-                return runner.run()
+                return replace(runner.run(), url=place.url)
             finally:
                 chosen.close()
 
@@ -148,7 +153,8 @@ class _Runner:
 
     def run(self) -> Run:
         self.folder.prepare(self.pipeline.steps, alone=self.shard is None)
-        self.open()
+        with self.turns.here():
+            self.open()
         for run in self.turns.each(self.pipeline.steps, self.attempt):
             self.runs[run.name] = run
             self.note(run)
@@ -348,7 +354,7 @@ class _Runner:
         if isinstance(step.probe, ShardedProbe):
             grid = self.compute_shards(step, step.probe, folder)
             key = self.origins.keys[step.name]
-            result = merge_shards(step.probe, [folder.shard(key, shard).load for shard in grid])
+            result = step.probe.merge_all(folder.shard(key, shard).load() for shard in grid)
         elif step.probe.in_pieces and self.executor.capacity > 1:
             result = self.compute_together(step, folder)
         else:

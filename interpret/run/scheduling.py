@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
-from threading import Event, Lock
+from threading import Event, RLock
 
 from interpret.interrupts import check_interrupt
 from interpret.pipeline.steps import Step
 from interpret.run.summary import StepRun
+
+_turn = RLock()
+"""One for all runs of a process: they share its random numbers, and how torch is set."""
 
 
 class Turns:
@@ -22,12 +25,12 @@ class Turns:
 
     def __init__(self, *, side_by_side: bool) -> None:
         self.side_by_side, self.stopped = side_by_side, Event()
-        self._lock = Lock()
 
     def each(self, steps: Mapping[str, Step], attempt: Callable[[Step], StepRun]) -> Iterator[StepRun]:
         """What becomes of every step, once those that it needs have run."""
         if not self.side_by_side:
-            yield from map(attempt, steps.values())
+            for step in steps.values():
+                yield self._attempt(attempt, step)
             return
         waiting, running = dict(steps), dict[Future[StepRun], str]()
         with ThreadPoolExecutor(len(waiting)) as pool:
@@ -39,6 +42,12 @@ class Turns:
                 for future in wait(running, return_when=FIRST_COMPLETED)[0]:
                     del running[future]
                     yield self._result(future)
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """While this holds, this process does nothing else for a run."""
+        with _turn:
+            yield
 
     def check(self) -> None:
         """End the work here if it was stopped, in this step or another one.
@@ -56,14 +65,14 @@ class Turns:
         if not self.side_by_side:
             yield
             return
-        self._lock.release()
+        _turn.release()
         try:
             yield
         finally:
-            self._lock.acquire()
+            _turn.acquire()
 
     def _attempt(self, attempt: Callable[[Step], StepRun], step: Step) -> StepRun:
-        with self._lock:
+        with _turn:
             return attempt(step)
 
     def _result(self, future: Future[StepRun]) -> StepRun:

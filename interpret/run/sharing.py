@@ -20,6 +20,7 @@ from pathlib import Path
 from time import sleep
 from typing import TypeAlias, TypeVar
 
+from interpret.files.folders import locked
 from interpret.interrupts import check_interrupt
 from interpret.progress import PartListener, listener, listening, track_ranges
 
@@ -249,14 +250,3 @@ def _lock(path: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait for a file's lock and hold it."""
-    descriptor = os.open(path, _FLAGS, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -45,14 +45,16 @@ class Run:
     """A finished run; ``run["strongest"]`` is the result of that step, which knows its images.
 
     Attributes:
-        folder: Where it is.
+        folder: Where it is, on this machine.
         steps: What became of each step.
         images: The dataset of each step.
+        url: Where it is besides, if it was given as a URL.
     """
 
     folder: Path
     steps: Mapping[str, StepRun] = field(default_factory=dict)
     images: Mapping[str, Images] = field(default_factory=dict, compare=False)
+    url: str = ""
 
     def __getitem__(self, step: str) -> Result:
         if step not in self.steps:
@@ -66,4 +68,5 @@ class Run:
         steps = {
             name: f"{run.status}{': ' if run.error else ''}{run.error}" for name, run in self.steps.items()
         }
-        return as_text("Run", cleaned({"folder": str(self.folder), **steps}))
+        where = {"folder": str(self.folder), **({"url": self.url} if self.url else {})}
+        return as_text("Run", cleaned({**where, **steps}))

@@ -151,7 +151,7 @@ def run_probe(probe: Probe, network: Network, images: Images, **inputs: Result) 
         return probe.run_shard(network, images.subset(piece), **inputs)
 
     shards, pace = track_ranges(shard_grid(len(images), probe.batch_size)), Pace()
-    return probe.merge([_in_pieces(probe, run, shard, pace) for shard in shards])
+    return probe.merge_all(_in_pieces(probe, run, shard, pace) for shard in shards)
 
 
 def _in_pieces(probe: ShardedProbe, run: Callable[[range], Result], shard: range, pace: Pace) -> Result:

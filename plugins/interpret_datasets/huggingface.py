@@ -18,6 +18,7 @@ from interpret.errors import DatasetError, InterpretError, PluginError, UnknownN
 from interpret.files import (
     content_hashes,
     digest,
+    is_url,
     parse_json,
     printable,
     read_sealed,
@@ -31,7 +32,6 @@ from interpret.run import cache_dir, follows
 from interpret_datasets.folder import spread
 from interpret_datasets.shards.copies import local_copy
 from interpret_datasets.shards.places import as_texts
-from interpret_datasets.shards.urls import is_url
 
 SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"
 """What ``save_to_disk`` writes into the folder of one split, and of several."""

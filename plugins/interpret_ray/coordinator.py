@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 
-from interpret.files import inside, write_atomically
+from interpret.files import inside, whole_last, write_atomically
 from interpret.run import CLAIMS
 
 
@@ -58,7 +59,8 @@ class Coordinator:
         """The files below a folder, and their sizes; what says that a result is whole comes last."""
         place = inside(self.folder, folder)
         found = [path for path in place.rglob("*") if path.is_file() and CLAIMS not in path.parts]
-        return {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in whole_last(found)}
+        ordered = chain.from_iterable(whole_last(found))
+        return {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in ordered}
 
     def read(self, name: str) -> bytes:
         """What is in a file."""
@@ -69,10 +71,3 @@ class Coordinator:
         path = inside(self.folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
-
-
-def whole_last(files: list[Path]) -> list[Path]:
-    """Files in an order in which what says that others are whole comes after them."""
-    return sorted(
-        files, key=lambda path: (path.suffix in {".json", ".sha256"}, path.name == "step.json", path)
-    )

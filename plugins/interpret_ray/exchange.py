@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from interpret.files import write_atomically
+from interpret.files import whole_last, write_atomically
 from interpret.run import CLAIMS, Choose, Exchange
-from interpret_ray.coordinator import whole_last
 
 
 class CoordinatorExchange(Exchange):
@@ -60,9 +60,8 @@ class CoordinatorExchange(Exchange):
         """Give what is stored here to the others."""
         if not self.apart or not path.exists():
             return
-        for file in whole_last(
-            [file for file in path.rglob("*") if file.is_file() and CLAIMS not in file.parts]
-        ):
+        files = [file for file in path.rglob("*") if file.is_file() and CLAIMS not in file.parts]
+        for file in chain.from_iterable(whole_last(files)):
             name, size = self._name(file), file.stat().st_size
             if self.known.get(name) != size:
                 self.call("write", name, file.read_bytes())

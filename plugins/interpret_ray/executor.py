@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from interpret.plugin import Executor, Job
+from interpret.run import run_folder
 from interpret_ray.pool import Options, dismiss, pool_of
 
 
@@ -28,7 +29,10 @@ class Ray(Executor):
     )
     cpus: float = Field(1, ge=0, le=1024, description="Cores that Ray sets aside for each worker.")
     gpus: float | None = Field(
-        None, ge=0, le=64, description="GPUs for each worker; none: one where the cluster has any."
+        None,
+        ge=0,
+        le=64,
+        description="GPUs for each worker; none: one where this process and the cluster have any.",
     )
     address: str = Field(
         "", description="The cluster, as Ray writes it; left out: RAY_ADDRESS, else this machine."
@@ -47,7 +51,7 @@ class Ray(Executor):
     @property
     def capacity(self) -> int:
         """As many jobs as there are workers."""
-        return pool_of(self._options).size
+        return pool_of(self._options, run_folder()).size
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Run the jobs, and yield each when it is done.
@@ -55,11 +59,11 @@ class Ray(Executor):
         Raises:
             StepError: If Ray cannot be reached, no worker starts, or a job lost too many workers.
         """
-        yield from pool_of(self._options).run(jobs)
+        yield from pool_of(self._options, jobs[0].folder).run(jobs)
 
     def close(self) -> None:
-        """Let the workers go."""
-        dismiss(self._options)
+        """Let the workers of the run go."""
+        dismiss(self._options, run_folder())
 
     @property
     def _options(self) -> Options:

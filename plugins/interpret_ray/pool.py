@@ -14,12 +14,14 @@ from time import monotonic
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+import torch
+
 from interpret.errors import StepError, clause
 from interpret.files import write_atomically
 from interpret.interrupts import check_interrupt
 from interpret.plugin import Job
 from interpret.run import packed
-from interpret_ray.cluster import Cluster, connect, ray_module
+from interpret_ray.cluster import Cluster, connect, disconnect, ray_module
 from interpret_ray.coordinator import Coordinator
 from interpret_ray.worker import Worker
 
@@ -76,44 +78,61 @@ class Handle:
     actor: Any
 
 
-_pools: dict[Options, WorkerPool] = {}
+_pools: dict[tuple[Options, Path | None], WorkerPool] = {}
 _opening = RLock()
 
 
-def pool_of(options: Options) -> WorkerPool:
-    """The workers of an executor, which stay from step to step."""
-    with _opening:
-        if options not in _pools:
-            _pools[options] = WorkerPool(options)
-        return _pools[options]
-
-
-def dismiss(options: Options) -> None:
-    """Let the workers of an executor go, and the Ray that was started for them."""
-    with _opening:
-        if pool := _pools.pop(options, None):
-            pool.end()
-
-
-class WorkerPool:
-    """The workers of one executor; one thread gives them jobs, whoever asks.
+def pool_of(options: Options, folder: Path | None) -> WorkerPool:
+    """The workers of a run, which stay from step to step.
 
     Args:
         options: What is asked for.
+        folder: The run folder; None: there is no run, and nothing is asked of them.
+    """
+    with _opening:
+        if (options, folder) not in _pools:
+            _pools[options, folder] = WorkerPool(options, folder)
+        return _pools[options, folder]
+
+
+def dismiss(options: Options, folder: Path | None) -> None:
+    """Let the workers of a run go, and Ray with the last ones.
+
+    Args:
+        options: What was asked for.
+        folder: The run folder; None: every one, outside of runs.
+    """
+    with _opening:
+        for key in [key for key in _pools if key == (options, folder) or (key[0] == options and not folder)]:
+            _pools.pop(key).end()
+
+
+class WorkerPool:
+    """The workers of one run; one thread gives them jobs, whoever asks.
+
+    Args:
+        options: What is asked for.
+        folder: The run folder.
+
+    Raises:
+        StepError: If Ray cannot be reached, or the machine has less than a worker asks for.
     """
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, options: Options, folder: Path | None) -> None:
+        self.options, self.folder = options, folder
         self.cluster: Cluster = connect(options.address, options.cpus * (options.workers or 0))
-        self.gpus = min(self.cluster.gpus, 1) if options.gpus is None else options.gpus
+        self.gpus = default_gpus(self.cluster) if options.gpus is None else options.gpus
+        if self.cluster.ours and not self.cluster.has(options.cpus, self.gpus):
+            disconnect()
+            raise StepError(f"No worker can begin here. {self.asked} Set cpus or gpus of the executor.")
         self.size = options.workers or self.cluster.room(options.cpus, self.gpus)
-        self.folder: Path | None = None
         self.coordinator: Any = None
         self.numbers, self.lock, self.ended = count(), RLock(), Event()
         self.waiting = deque[Order]()
         self.running: dict[Any, tuple[Order, Handle]] = {}
         self.starting: dict[Any, Handle] = {}
         self.idle: list[Handle] = []
+        self.begun = 0
         self.since = monotonic()
         self.thread: Thread | None = None
 
@@ -122,7 +141,7 @@ class WorkerPool:
         outcomes = SimpleQueue[Outcome]()
         orders = [Order(next(self.numbers), job, outcomes) for job in jobs]
         with self.lock:
-            self.begin(jobs[0].folder)
+            self.begin()
             self.waiting.extend(orders)
             self.since = monotonic()
         try:
@@ -140,16 +159,26 @@ class WorkerPool:
             with self.lock:
                 self.waiting = deque(order for order in self.waiting if order.outcomes is not outcomes)
 
-    def begin(self, folder: Path) -> None:
+    @property
+    def asked(self) -> str:
+        """What a worker asks for, and what there is."""
+        asked = f"{self.options.cpus:g} cores and {self.gpus:g} GPUs"
+        return f"Each asks for {asked}; the cluster has {self.cluster}."
+
+    @property
+    def handles(self) -> list[Handle]:
+        """All workers."""
+        return [*self.starting.values(), *self.idle, *(handle for _, handle in self.running.values())]
+
+    def begin(self) -> None:
         """A coordinator for the run folder, and the thread that gives out jobs."""
-        if self.folder is None:
+        if self.coordinator is None:
             ray = ray_module()
             here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
                 ray.get_runtime_context().get_node_id(), soft=False
             )
-            self.folder = folder
             self.coordinator = (
-                ray.remote(Coordinator).options(num_cpus=0, scheduling_strategy=here).remote(folder)
+                ray.remote(Coordinator).options(num_cpus=0, scheduling_strategy=here).remote(self.folder)
             )
             self.thread = Thread(target=self.work, name="interpret-ray", daemon=True)
             self.thread.start()
@@ -208,6 +237,7 @@ class WorkerPool:
             ray_module().get(ref)
         except Exception as error:
             raise StepError(f"A worker of Ray could not begin: {clause(error)}.") from error
+        self.begun += 1
         self.idle.append(handle)
 
     def finished(self, ref: Any) -> None:
@@ -227,6 +257,7 @@ class WorkerPool:
         """A worker is lost: another one takes its place and its job, unless it was one too many."""
         ray, where = ray_module(), f"{order.job.shard.start} to {order.job.shard.stop - 1}"
         ray.kill(handle.actor, no_restart=True)
+        self.begun -= 1
         ray.get(self.coordinator.lose.remote(handle.name))
         order.lost += 1
         if order.lost <= self.options.retries:
@@ -254,13 +285,12 @@ class WorkerPool:
         Raises:
             StepError: If none began in time.
         """
+        if any(pool.begun for pool in list(_pools.values()) if pool is not self):
+            self.since = monotonic()  # another run of this process has what there is
         if monotonic() - self.since > self.options.start_seconds:
-            asked = f"{self.options.cpus:g} cores and {self.gpus:g} GPUs"
-            have = f"{self.cluster.cpus:g} cores and {self.cluster.gpus:g} GPUs"
             raise StepError(
-                f"No worker began within {self.options.start_seconds:g} seconds. Each asks for {asked}; the "
-                f"cluster has {have}, and others may use them. Set cpus, gpus, or start_seconds of the "
-                "executor."
+                f"No worker began within {self.options.start_seconds:g} seconds. {self.asked} Others may use "
+                "them. Set cpus, gpus, or start_seconds of the executor."
             )
 
     def fail(self, error: BaseException) -> None:
@@ -275,19 +305,24 @@ class WorkerPool:
         self.ended.set()
         if self.thread:
             self.thread.join()  # Ray must not go while it is asked something
+        try:
+            with self.lock:
+                self._end_actors()
+        finally:
+            disconnect()
+
+    def _end_actors(self) -> None:
         ray = ray_module()
-        with self.lock:
-            if self.cluster.ours:
-                ray.shutdown()
-                return
-            handles = [*self.starting.values(), *self.idle, *(handle for _, handle in self.running.values())]
-            if tidied := [handle.actor.end.remote() for handle in self.idle]:
-                ray.wait(tidied, num_returns=len(tidied), timeout=5)
-            for actor in (
-                *(handle.actor for handle in handles),
-                *([self.coordinator] if self.coordinator else []),
-            ):
-                ray.kill(actor, no_restart=True)
+        if tidied := [handle.actor.end.remote() for handle in self.idle]:
+            ray.wait(tidied, num_returns=len(tidied), timeout=5)
+        actors = [handle.actor for handle in self.handles]
+        for actor in (*actors, *([self.coordinator] if self.coordinator else [])):
+            ray.kill(actor, no_restart=True)
+
+
+def default_gpus(cluster: Cluster) -> float:
+    """One for each worker where it must have one: all compute on the kind of device that the run has here."""
+    return min(cluster.gpus, 1) if torch.cuda.is_available() else 0
 
 
 def _next(outcomes: SimpleQueue[Outcome]) -> Outcome:

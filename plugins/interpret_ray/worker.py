@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import pickle
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
+from interpret.files import is_locked
 from interpret.plugin import Job
 from interpret.run import exchange_by, sendable
 from interpret_ray.exchange import CoordinatorExchange
+
+PREFIX, LOCK = "interpret-ray-", ".lock"
+YOUNG = 60.0
+"""Seconds in which a folder may not be locked yet."""
+
+_locks: list[int] = []
 
 
 class Worker:
@@ -28,7 +39,7 @@ class Worker:
         self, name: str, coordinator: Any, folder: Path, token: tuple[Path, str], shared_disk: bool | None
     ) -> None:
         seen = _sees(*token) if shared_disk is None else shared_disk
-        self.coordinator, self.scratch = coordinator, None if seen else Path(mkdtemp(prefix="interpret-ray-"))
+        self.coordinator, self.scratch = coordinator, None if seen else own_folder()
         exchange_by(CoordinatorExchange(self._call, name, self.scratch or folder, apart=not seen))
 
     def ready(self) -> None:
@@ -55,6 +66,18 @@ class Worker:
         import ray  # noqa: PLC0415 - it runs inside of it
 
         return ray.get(getattr(self.coordinator, method).remote(*args))
+
+
+def own_folder() -> Path:
+    """A folder that is locked while this process lives; those of processes that are gone go, too."""
+    for left in Path(gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - YOUNG and not is_locked(left / LOCK):
+                shutil.rmtree(left, ignore_errors=True)
+    folder = Path(mkdtemp(prefix=PREFIX))
+    _locks.append(os.open(folder / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    fcntl.flock(_locks[-1], fcntl.LOCK_EX)
+    return folder
 
 
 def _sees(path: Path, token: str) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from interpret.arguments import require_count, without_parameter
@@ -104,7 +105,7 @@ def scan(
     count = 0
     for batch in batches(network, images, batch_size, on_error=on_error):
         if batch.indices:
-            indices = order.places[list(batch.indices)].to(batch.x.device)
+            indices = order.places(torch.tensor(batch.indices)).to(batch.x.device)
             network.record(batch.x, {name: partial(board.see, indices) for name, board in boards.items()})
         skipped.extend(batch.skipped)
         labels |= {
@@ -182,8 +183,17 @@ class _Order:
         self.ids = ids
         by_id = sorted(ids, key=lambda index: ids[index])
         self.indices = torch.tensor([*by_id, -1])  # so that place -1, no image, is index -1
-        self.places = torch.full((max(ids, default=0) + 1,), -1)
-        self.places[self.indices[:-1]] = torch.arange(len(ids))
+        self._ascending, self._places = self.indices[:-1].sort()
+
+    def places(self, indices: Int[Tensor, "*n"]) -> Int[Tensor, "*n"]:
+        """The places of images; of an index that none of them has, any.
+
+        They are looked up among these images: a table of all indices would be as long as the dataset.
+        """
+        if not len(self._ascending):
+            return torch.zeros_like(indices)
+        at = torch.searchsorted(self._ascending, indices).clamp(max=len(self._ascending) - 1)
+        return self._places[at]
 
     def name(self, place: int) -> str:
         """The id of the image at a place."""
@@ -253,7 +263,7 @@ def _merge_layer(parts: Sequence[LayerExemplars], order: _Order) -> LayerExempla
     values, image, position = (
         torch.cat([getattr(part, axis) for part in parts], 1) for axis in ("values", "image", "position")
     )
-    keys = pack(order.places[image.clamp(min=0)], *position.unbind(-1)).masked_fill(image < 0, NOWHERE)
+    keys = pack(order.places(image), *position.unbind(-1)).masked_fill(image < 0, NOWHERE)
     ranking = first(values, keys, parts[0].values.shape[1])
     nan, maxima = torch.stack([part.nan for part in parts]).sum(0), [part.maxima for part in parts]
     known = [counts for counts in maxima if counts is not None]

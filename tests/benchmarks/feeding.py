@@ -41,19 +41,23 @@ class Scenes(Dataset[Tensor]):
         return self.preprocess(self.images[index].image)
 
 
-def rows() -> Iterator[Row]:
-    """Photographs by threads and by two processes; scenes, which are drawn in Python, by two processes."""
-    network = interpret.wrap(nn.Conv2d(3, 1, 1))
-    with TemporaryDirectory() as name:
-        write(Path(name))
-        images = interpret.load_dataset("folder", path=name)
-        pictures = ImageFolder(name, USUAL)
-        for processes in (None, 2):
-            yield row(f"{COUNT} photographs", network, images, pictures, processes)
-    small = interpret.wrap(nn.Conv2d(3, 1, 1), input_size=96)
-    for processes in (None, 2):
+CASES = ("photographs by threads", "photographs by processes", "scenes by threads", "scenes by processes")
+
+
+def measured(case: str) -> Iterator[Row]:
+    """One row: photographs, or scenes, which are drawn in Python; by threads, or by two processes."""
+    what, _, who = case.partition(" by ")
+    processes = None if who == "threads" else 2
+    if what == "photographs":
+        network = interpret.wrap(nn.Conv2d(3, 1, 1))
+        with TemporaryDirectory() as name:
+            write(Path(name))
+            images = interpret.load_dataset("folder", path=name)
+            yield row(f"{COUNT} {case}", network, images, ImageFolder(name, USUAL), processes)
+    else:
+        small = interpret.wrap(nn.Conv2d(3, 1, 1), input_size=96)
         drawn = interpret.load_dataset("scenes", limit=SCENES, size=129)  # too large to stay
-        yield row(f"{SCENES} scenes", small, drawn, Scenes(drawn, small), processes)
+        yield row(f"{SCENES} {case}", small, drawn, Scenes(drawn, small), processes)
 
 
 def row(
@@ -70,10 +74,7 @@ def row(
         ours, taken = interleaved(
             lambda: count(batches(network, images, BATCH)), lambda: count(loader), REPEATS
         )
-    who = f"{processes} processes" if processes else f"{READERS} threads"
-    return Row(
-        f"{work} in batches, {who}", f"DataLoader, {workers} workers", ours, taken, ours / taken, "<= 1.1"
-    )
+    return Row(f"batches of {work}", f"DataLoader, {workers} workers", ours, taken, ours / taken, "<= 1.1")
 
 
 def count(source: Any) -> None:
@@ -87,8 +88,3 @@ def write(folder: Path) -> None:
         place = folder / str(index % 10)
         place.mkdir(exist_ok=True)
         (place / f"{index:05d}.jpg").write_bytes(jpeg(index))
-
-
-if __name__ == "__main__":
-    for found in rows():
-        print(found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import counts
 import torch
 from table import Row, interleaved
 from torch import nn
@@ -12,10 +13,11 @@ from interpret.images import Images
 from interpret.network import Network
 from interpret_invariance import invariance
 
+CASES = ("scenes",)
 KINDS, STEPS, SCENES, REPEATS = ("vertical_translation", "scale", "rotation"), 60, 5, 3
 
 
-def rows() -> Iterator[Row]:
+def measured(case: str) -> Iterator[Row]:
     """Five scenes, three transformations, 60 steps each, on the embedded network."""
     network = interpret.load_model("zfnet", weights="scenes")
     scenes = interpret.load_dataset("scenes", split="val", limit=SCENES)
@@ -27,6 +29,7 @@ def rows() -> Iterator[Row]:
         REPEATS,
     )
     passes = SCENES * sum(map(len, amounts.values()))
+    work = passes * counts.forward(network)
     yield Row(
         f"invariance, {SCENES} scenes, {len(KINDS)} transformations of up to {STEPS} steps: {passes} images",
         "a loop over torchvision's affine, one image at a time",
@@ -34,6 +37,7 @@ def rows() -> Iterator[Row]:
         peer,
         peer / ours,
         ">= 1",
+        (work, work),
     )
 
 
@@ -72,8 +76,3 @@ def moved(pixels: torch.Tensor, kind: str, value: float) -> torch.Tensor:
     }
     bilinear, fill = functional.InterpolationMode.BILINEAR, pixels.mean((1, 2)).tolist()
     return functional.affine(pixels, **given, shear=[0.0, 0.0], interpolation=bilinear, fill=fill)
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print(row)

@@ -21,40 +21,34 @@ WINDOW, STRIDE = 16, 8
 LARGER, SPARSER, PLACES = 32, 24, 81
 BATCHES = (1, 4, 16, 64)
 REPEATS = 3
-TARGETS = {"zfnet": 4, "alexnet": 3, "vgg16": 10, "resnet18": 2, "squeezenet1_1": 2}
+TARGETS = {"zfnet": 15, "alexnet": 5, "vgg16": 15, "resnet18": 4, "squeezenet1_1": 7}
+CASES = tuple(TARGETS)
 
 
-def rows() -> Iterator[Row]:
-    """Two rows for each network; random weights and images take as long as real ones."""
-    for name, target in TARGETS.items():
-        torch.manual_seed(0)
-        known = name == "zfnet"
-        network = interpret.load_model(name) if known else wrap(models.get_model(name).eval())
-        yield from compared(name, network, target)
+def measured(case: str) -> Iterator[Row]:
+    """The sweep beside Captum, then the drop-in, which is to reach 0.9 of the sweep.
 
-
-def compared(name: str, network: Network, target: int) -> Iterator[Row]:
-    """The sweep beside Captum, then the drop-in, which is to reach 0.9 of the sweep."""
+    Random weights and images take as long as real ones.
+    """
+    torch.manual_seed(0)
+    network = interpret.load_model(case) if case == "zfnet" else wrap(models.get_model(case).eval())
     x, module = torch.randn(network.input.shape), network.module.eval()
-    maps = sweep(network, x, WINDOW, STRIDE, target=0)
-    places, (spent, full) = maps.label.numel(), maps.multiply_adds
     batch = min(BATCHES, key=lambda size: seconds(lambda: by_captum(network, x, size)))
-    ours, dropin, peer = in_turn(
-        [
-            lambda: sweep(network, x, WINDOW, STRIDE, target=0),
-            lambda: by_dropin(module, network, x),
-            lambda: by_captum(network, x, batch),
-        ],
-        REPEATS,
-    )
+    calls = [
+        lambda: sweep(network, x, WINDOW, STRIDE, target=0),
+        lambda: by_dropin(module, network, x),
+        lambda: by_captum(network, x, batch),
+    ]
+    maps = calls[0]()
+    calls[1]()
+    ours, dropin, peer = in_turn(calls, REPEATS, warm=True)
+    places = maps.label.numel()
     peer *= places / PLACES
     against = f"Captum Occlusion, {batch} places in a batch"
-    work = f"occlusion, {name}: {places} places; multiply-adds / {full / spent:.1f}"
-    yield Row(work, against, ours, peer, peer / ours, f">= {max(target, 0.8 * full / spent):.1f}")
-    reach = f">= {0.9 * peer / ours:.1f}"
-    yield Row(
-        f"the drop-in's Occlusion, {name}: {places} places", against, dropin, peer, peer / dropin, reach
-    )
+    work = f"occlusion, {case}: {places} places"
+    yield Row(work, against, ours, peer, peer / ours, f">= {TARGETS[case]}", maps.multiply_adds)
+    work, reach = f"the drop-in's Occlusion, {case}: {places} places", f">= {0.9 * peer / ours:.1f}"
+    yield Row(work, against, dropin, peer, peer / dropin, reach, maps.multiply_adds)
 
 
 def by_dropin(module: nn.Module, network: Network, x: torch.Tensor) -> torch.Tensor:

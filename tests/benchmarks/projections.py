@@ -6,10 +6,12 @@ it takes as long for one neuron as for another.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import captum.attr
+import counts
 import torch
 from table import Row, in_turn
 from torch import Tensor
@@ -19,45 +21,47 @@ from interpret.images import as_images
 from interpret.network import Network, wrap
 from interpret_captum import attr
 from interpret_deconv import Deconv, LayerProjections
-from interpret_topk import mine
+from interpret_topk import Exemplars, mine
 
-LAYERS = {"features.3": ("conv2", 30), "features.6": ("conv3", 8), "features.10": ("conv5", 4)}
+LAYERS = {"conv2": "features.3", "conv3": "features.6", "conv5": "features.10"}
+TARGETS = {"conv2": 100, "conv3": 20, "conv5": 10}
 DROP_IN = {"conv2": 2.5, "conv3": 1.7, "conv5": 1.2}
 """By what the drop-in is to be faster, as it is asked in batches, with whole maps to return."""
 
+CASES = tuple(LAYERS)
 COUNT, BATCH, STEP, REPEATS = 200, 32, 27, 3
 
 
-def rows() -> Iterator[Row]:
-    """One row for each layer; random weights and images take as long as real ones."""
+def measured(case: str) -> Iterator[Row]:
+    """The drop-in beside Captum, then the probe; random weights and images take as long as real ones."""
+    network, x, exemplars = subject()
+    layer, images = LAYERS[case], as_images(list(x))
+    probe = Deconv(layers=[layer])
+    found = probe.run(network, images, exemplars)[layer]
+    sample = torch.arange(0, len(found.unit), STEP)
+    calls: list[Callable[[], object]] = [
+        lambda: probe.run(network, images, exemplars),
+        lambda: by_method(attr.NeuronDeconvolution, network, layer, x, found, sample),
+        lambda: by_method(captum.attr.NeuronDeconvolution, network, layer, x, found, sample),
+    ]
+    ours, dropin, peer = in_turn(calls, REPEATS)
+    against, reach = f"NeuronDeconvolution, batches of {BATCH}", f">= {DROP_IN[case]}"
+    work = f"the drop-in's NeuronDeconvolution, AlexNet {case}"
+    yield Row(work, f"{against}, {len(sample)} neurons", dropin, peer, peer / dropin, reach)
+    peer *= len(found.unit) / len(sample)
+    work, against = f"projecting the top 9 of every unit, AlexNet {case}", f"{against}, {len(sample)} neurons"
+    against += f" scaled to {len(found.unit)}"
+    counted = counts.projections(network, layer, found, probe.batch_size)
+    yield Row(work, against, ours, peer, peer / ours, f">= {TARGETS[case]}", counted)
+
+
+@cache
+def subject() -> tuple[Network, Tensor, Exemplars]:
+    """AlexNet, images, and the strongest neurons of the layers."""
     torch.manual_seed(0)
     network = wrap(models.alexnet(weights=None).eval())
     x = torch.randn(COUNT, *network.input.shape)
-    images = as_images(list(x))
-    exemplars = mine(network, images, list(LAYERS), k=9)
-    for layer, (name, target) in LAYERS.items():
-        probe = Deconv(layers=[layer])
-        found = probe.run(network, images, exemplars)[layer]
-        sample = torch.arange(0, len(found.unit), STEP)
-        ours, dropin, peer = in_turn(
-            [
-                lambda probe=probe: probe.run(network, images, exemplars),
-                lambda layer=layer, found=found, sample=sample: by_method(
-                    attr.NeuronDeconvolution, network, layer, x, found, sample
-                ),
-                lambda layer=layer, found=found, sample=sample: by_method(
-                    captum.attr.NeuronDeconvolution, network, layer, x, found, sample
-                ),
-            ],
-            REPEATS,
-        )
-        work = f"the drop-in's NeuronDeconvolution, {len(sample)} neurons of AlexNet {name}"
-        reach = f">= {DROP_IN[name]}"
-        yield Row(work, f"NeuronDeconvolution, batches of {BATCH}", dropin, peer, peer / dropin, reach)
-        peer *= len(found.unit) / len(sample)
-        work = f"projecting {len(found.unit)} neurons of AlexNet {name}"
-        against = f"NeuronDeconvolution, batches of {BATCH}, {len(sample)} neurons scaled to all"
-        yield Row(work, against, ours, peer, peer / ours, f">= {target}")
+    return network, x, mine(network, as_images(list(x)), list(LAYERS.values()), k=9)
 
 
 def by_method(  # noqa: PLR0917 - what is projected

@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 import datasets
 import numpy as np
@@ -14,19 +16,20 @@ from torchvision.datasets import ImageFolder
 
 import interpret
 
+CASES = ("folder", "webdataset", "parquet", "hf")
 COUNT, SIZE, REPEATS = 300, (500, 375), 7
 
 
-def rows() -> Iterator[Row]:
-    """One row for each dataset; every picture is decoded to RGB."""
+def measured(case: str) -> Iterator[Row]:
+    """One row; every picture is decoded to RGB."""
+    datasets.disable_progress_bars()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        write(folder)
-        for dataset, path, peer, theirs in peers(folder):
-            images = interpret.load_dataset(dataset, path=path)
-            ours, taken = interleaved(lambda: count(images), lambda: count(theirs()), REPEATS)  # noqa: B023
-            work = f"{COUNT} pictures of {SIZE[0]} x {SIZE[1]}, {dataset}"
-            yield Row(work, peer, ours, taken, ours / taken, "<= 1.3")
+        path, peer, theirs = WRITERS[case](folder, content())
+        images = interpret.load_dataset(case, path=str(path))
+        ours, taken = interleaved(lambda: count(images), lambda: count(theirs()), REPEATS)
+        work = f"{COUNT} pictures of {SIZE[0]} x {SIZE[1]}, {case}"
+        yield Row(work, peer, ours, taken, ours / taken, "<= 1.3")
 
 
 def count(samples: Iterable[object]) -> None:
@@ -34,44 +37,66 @@ def count(samples: Iterable[object]) -> None:
     assert sum(1 for _ in samples) == COUNT
 
 
-def peers(folder: Path) -> Iterator[tuple[str, str, str, Callable[[], Iterable[object]]]]:
-    """The dataset, its path, and what reads the same files."""
-    pictures = ImageFolder(str(folder / "folder"))
-    yield "folder", str(folder / "folder"), "torchvision's ImageFolder", lambda: (item for item in pictures)
-    tars = sorted(map(str, folder.glob("tar/*.tar")))
-    yield (
-        "webdataset",
-        str(folder / "tar"),
-        "webdataset",
-        lambda: webdataset.WebDataset(tars, shardshuffle=False).decode("pil").to_tuple("jpg", "cls"),
-    )
-    table = datasets.load_dataset(
-        "parquet", data_dir=str(folder / "parquet"), cache_dir=str(folder / "cache")
-    )
-    yield "parquet", str(folder / "parquet"), "datasets", lambda: table["train"]
-    saved = datasets.load_from_disk(str(folder / "saved"))
-    yield "hf", str(folder / "saved"), "datasets", lambda: saved
+Written: TypeAlias = tuple[Path, str, Callable[[], Iterable[object]]]
+"""Where the pictures are, and what else reads them."""
 
 
-def write(folder: Path) -> None:
-    """The same pictures as files, shards, a table and a saved data set."""
-    content = [jpeg(index) for index in range(COUNT)]
-    (folder / "tar").mkdir()
-    (folder / "parquet").mkdir()
-    for label in range(10):
-        (folder / "folder" / str(label)).mkdir(parents=True)
-    with webdataset.ShardWriter(str(folder / "tar" / "%03d.tar"), maxcount=500, verbose=0) as writer:
-        for index, data in enumerate(content):
+def folder_of(folder: Path, pictures: list[bytes]) -> Written:
+    """The pictures as files, ten categories of them."""
+    for index, data in enumerate(pictures):
+        place = folder / str(index % 10) / f"{index:05d}.jpg"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(data)
+    files = ImageFolder(str(folder))
+    return folder, "torchvision's ImageFolder", lambda: (item for item in files)
+
+
+def shards_of(folder: Path, pictures: list[bytes]) -> Written:
+    """The pictures in tar shards."""
+    with webdataset.ShardWriter(str(folder / "%03d.tar"), maxcount=500, verbose=0) as writer:
+        for index, data in enumerate(pictures):
             writer.write({"__key__": f"{index:05d}", "jpg": data, "cls": index % 10})
-            (folder / "folder" / str(index % 10) / f"{index:05d}.jpg").write_bytes(data)
+    tars = sorted(map(str, folder.glob("*.tar")))
+
+    def read() -> Iterable[object]:
+        return webdataset.WebDataset(tars, shardshuffle=False).decode("pil").to_tuple("jpg", "cls")
+
+    return folder, "webdataset", read
+
+
+def parquet_of(folder: Path, pictures: list[bytes]) -> Written:
+    """The pictures in a table."""
+    (folder / "table").mkdir()
+    table_of(pictures).to_parquet(folder / "table" / "train.parquet")
+    cached = str(folder / "cache")
+    table = datasets.load_dataset("parquet", data_dir=str(folder / "table"), cache_dir=cached)
+    return folder / "table", "datasets", lambda: table["train"]
+
+
+def saved_of(folder: Path, pictures: list[bytes]) -> Written:
+    """The pictures in a saved data set."""
+    table_of(pictures).save_to_disk(folder / "saved")
+    saved = datasets.load_from_disk(str(folder / "saved"))
+    return folder / "saved", "datasets", lambda: saved
+
+
+WRITERS = {"folder": folder_of, "webdataset": shards_of, "parquet": parquet_of, "hf": saved_of}
+
+
+def table_of(pictures: list[bytes]) -> datasets.Dataset:
+    """The pictures as the library of Hugging Face has them."""
     columns = {
-        "image": [{"bytes": data, "path": None} for data in content],
-        "label": [*range(10)] * (COUNT // 10),
+        "image": [{"bytes": data, "path": None} for data in pictures],
+        "label": [*range(10)] * (len(pictures) // 10),
     }
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(10)})
-    table = datasets.Dataset.from_dict(columns, features=features)
-    table.to_parquet(folder / "parquet" / "train.parquet")
-    table.save_to_disk(folder / "saved")
+    return datasets.Dataset.from_dict(columns, features=features)
+
+
+@cache
+def content() -> list[bytes]:
+    """The pictures."""
+    return [jpeg(index) for index in range(COUNT)]
 
 
 def jpeg(index: int) -> bytes:

@@ -147,7 +147,10 @@ def alone(side: Callable[[Question], Answer], question: Question) -> Answer:
         return pool.submit(side, question).result()
 
 
-def rows() -> Iterator[Row]:
+CASES = ("scenes",)
+
+
+def measured(case: str) -> Iterator[Row]:
     """Three layers of the embedded network on 400 scenes."""
     question = Question()
     mine, peer = alone(ours, question), alone(theirs, question)

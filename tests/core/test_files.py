@@ -9,6 +9,8 @@ import pytest
 
 from interpret.errors import InterpretError
 from interpret.files import (
+    contents,
+    digest,
     is_inside,
     link_or_copy,
     parse_json,
@@ -100,6 +102,32 @@ def test_only_our_own_leftovers_are_removed(tmp_path):
     remove_leftovers(tmp_path)
     assert not beyond.exists()
     assert all(file.exists() for file in theirs)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4096, 4097, 10_000])
+def test_a_digest_is_that_of_one_line_for_each_part(count):
+    parts = ["\ud800", *range(count)][:count]
+    text = "\n".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    assert digest(*parts) == hashlib.sha256(text).hexdigest()[:32]
+
+
+def test_hashes_of_more_files_than_one_file_takes_are_remembered(tmp_path, monkeypatch):
+    monkeypatch.setattr(contents, "_FULL", 3)
+    place = tmp_path / "hashes.json"
+
+    def memory():
+        return contents._Memory(lambda: place, writes=True)
+
+    for number in range(10):
+        run = memory()
+        run.add(f"stamp {number}", f"hash {number}")
+        run.save()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["hashes-1.json", "hashes-2.json", "hashes-3.json", "hashes.json"]
+    assert [memory().find(f"stamp {number}") for number in range(10)] == [f"hash {n}" for n in range(10)]
+    (tmp_path / "hashes-1.json").write_bytes(b"damaged")
+    found = [memory().find(f"stamp {number}") for number in range(10)]
+    assert found == [f"hash {n}" if n not in {3, 4, 5} else None for n in range(10)]
 
 
 def test_a_hash_is_that_of_the_bytes_that_are_there_now(tmp_path):

@@ -70,6 +70,18 @@ def test_two_saves_are_bit_identical(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_what_could_not_be_read_again_is_not_stored(tmp_path, monkeypatch):
+    example().save(tmp_path / "first")
+    size = (tmp_path / "first/result.json").stat().st_size
+    monkeypatch.setattr("interpret.results.LARGEST_JSON", size - 1)
+    with pytest.raises(InterpretError, match=r"Everything holds .* MB of text .* fewer images"):
+        example().save(tmp_path / "second")
+    assert not list((tmp_path / "second").iterdir())
+    monkeypatch.setattr("interpret.results.LARGEST_JSON", size)
+    example().save(tmp_path / "second")
+    load(tmp_path / "second")
+
+
 def test_axes_are_the_words_of_the_annotation():
     assert Part.axes() == {"values": ("unit", "rank")}
 

@@ -80,6 +80,7 @@ def test_the_first_page_draws_nine_patches_and_an_occlusion_map_in_three_lines_e
 
 @pytest.mark.parametrize("page", pages_with("python"))
 def test_python_examples_run_and_print_what_the_page_says(page, tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERPRET_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     names, printed = given(page), ""
     for language, text in blocks(page, "python", "output"):

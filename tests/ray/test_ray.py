@@ -3,76 +3,18 @@
 import json
 import os
 import signal
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
+import fsspec
 import pytest
-import torch
+from ray_runs import STEPS, Told, pipeline, stored, workers
 
 from interpret.errors import StepError, UnknownNameError
-from interpret.progress import Progress
 from interpret.run import run_pipeline
 from interpret.testing import check_executor
 from interpret_local import Local
 from interpret_ray import Ray
-from interpret_ray.cluster import Cluster, connect
 from interpret_ray.coordinator import Coordinator
 from interpret_ray.exchange import CoordinatorExchange
-
-IMAGES = {"name": "scenes", "split": "val", "limit": 600, "size": 64}
-NET = {"name": "zfnet", "width": 0.0625, "input_size": 64, "categories": 10}
-STEPS = {
-    "mined": {"probe": "topk", "layers": ["layer1", "layer2"], "k": 2, "batch_size": 8},
-    "projected": {"probe": "deconv", "inputs": {"exemplars": "mined"}, "batch_size": 4},
-    "covered": {"probe": "occlusion", "images": [0, 1, 2], "window": 16, "stride": 8, "engine": "full"},
-}
-
-
-def pipeline(**changes: Any) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "models": {"net": NET},
-        "datasets": {"drawn": {**IMAGES, **changes}},
-        "steps": STEPS,
-    }
-
-
-def stored(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("*/result.*")}
-
-
-@pytest.fixture(scope="session")
-def expected(tmp_path_factory) -> dict[str, bytes]:
-    """What one process stores."""
-    folder = tmp_path_factory.mktemp("expected")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    run_pipeline(pipeline(), folder)
-    torch.set_num_threads(threads)
-    return stored(folder)
-
-
-@pytest.fixture(autouse=True)
-def one_thread(cluster):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-class Told(Progress):
-    """Calls a function whenever something of a step is done."""
-
-    def __init__(self, then: Callable[[str, int], None] = lambda step, parts: None) -> None:
-        self.then, self.totals, self.done = then, dict[str, int](), dict[str, int]()
-
-    def started(self, step: str, parts: int) -> None:
-        self.totals[step], self.done[step] = parts, 0
-
-    def advanced(self, step: str, parts: int) -> None:
-        self.done[step] += parts
-        self.then(step, self.done[step])
 
 
 @pytest.mark.parametrize("shared_disk", [False, pytest.param(None, marks=pytest.mark.slow)])
@@ -85,18 +27,6 @@ def test_the_bytes_are_those_of_one_process(shared_disk, expected, tmp_path):
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["executor"] == "ray"
     assert not any("remarks" in step for step in manifest["steps"].values())
-
-
-def workers() -> list[int]:
-    """The processes that have a job."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(b"ray::Worker.run"):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 @pytest.mark.parametrize("step", ["mined", pytest.param("covered", marks=pytest.mark.slow)])
@@ -162,14 +92,6 @@ def test_a_worker_that_asks_for_too_much_never_begins(tmp_path):
         run_pipeline(pipeline(), tmp_path, executor=Ray(workers=1, cpus=64, start_seconds=1))
 
 
-def test_room_is_what_the_scarcest_of_cores_and_gpus_allows():
-    assert Cluster(16, 2, ours=True).room(1, 1) == 2
-    assert Cluster(16, 2, ours=True).room(4, 0.25) == 4
-    assert Cluster(16, 0, ours=True).room(3, 0) == 5
-    assert Cluster(1, 0, ours=True).room(4, 0) == 1
-    assert connect("", 2).ours is False  # the Ray of these tests was there
-
-
 def test_the_coordinator_gives_a_part_to_one(tmp_path):
     """Two ends of the coordinator: each sees the claim of the other and, without a common disk, its files."""
     coordinator = Coordinator(tmp_path / "run")
@@ -206,3 +128,12 @@ def test_the_coordinator_reads_and_writes_inside_the_run_only(tmp_path):
             coordinator.read(name)
         with pytest.raises(Exception, match="is no path inside it"):
             coordinator.write(name, b"")
+
+
+@pytest.mark.slow
+def test_a_run_at_a_url_has_the_bytes_of_one_process(expected, tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERPRET_CACHE", str(tmp_path))
+    run = run_pipeline(pipeline(), "memory://ray/run", executor=Ray(workers=2, shared_disk=False))
+    assert stored(run.folder) == expected
+    system = fsspec.filesystem("memory")
+    assert {name: system.cat_file(f"/ray/run/{name}") for name in expected} == expected

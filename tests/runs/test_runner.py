@@ -1,6 +1,7 @@
 """Steps are computed once, kept while nothing changes, and fail without taking others with them."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -299,3 +300,22 @@ def test_the_manifest_says_where_everything_comes_from(known, tiny, write, tmp_p
     assert manifest["plugins"]["peaks"] == {"origin": "tests[tiny]", "version": "1"}
     assert manifest["versions"]["torch"]
     assert {step["status"] for step in manifest["steps"].values()} == {"done"}
+
+
+def test_two_runs_at_once_in_one_process_share_no_random_number(tiny, known, write, tmp_path):
+    """Networks without weights are made of random numbers, and torch has one generator for all threads."""
+    path = write(("probe: peaks,", "probe: peaks, pause: 0.01,"))
+    run_pipeline(path, tmp_path / "alone", registry=known)
+    threads = [
+        threading.Thread(target=run_pipeline, args=(path, tmp_path / name), kwargs={"registry": known})
+        for name in "abcdef"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in "abcdef":
+        for stored in (tmp_path / "alone").glob("*/result.*"):
+            assert (
+                stored.read_bytes() == (tmp_path / name / stored.relative_to(tmp_path / "alone")).read_bytes()
+            )

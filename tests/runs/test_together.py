@@ -159,6 +159,23 @@ def test_pieces_that_were_cut_otherwise_are_found(tmp_path):
     assert not again
 
 
+def test_pieces_behind_the_hundred_millionth_image_are_found(tmp_path):
+    """Their names have more digits."""
+    images, computed = range(99_999_998, 100_000_004), list[range]()
+
+    def compute(piece: range) -> Sum:
+        computed.append(piece)
+        return Sum(sum(piece), 0)
+
+    with caching_parts(tmp_path), sharing(2):
+        for _ in range(2):
+            pieces = cached_pieces(compute, images, 2, "sums", kind=Sum)
+            assert [piece.total for piece in pieces] == [
+                sum(images[start : start + 2]) for start in (0, 2, 4)
+            ]
+    assert len(computed) == 3
+
+
 def test_a_damaged_piece_is_computed_again(tmp_path):
     sums(tmp_path, [])
     file = next((tmp_path / digest("pieces", "sums") / NAMES[1]).glob("result.json"))

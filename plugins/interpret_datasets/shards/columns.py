@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from interpret.errors import DatasetError
-from interpret.files import parse_json, printable
-from interpret_datasets.shards.urls import library, shown
+from interpret.files import parse_json, printable, shown
+from interpret_datasets.shards.urls import library
 from interpret_datasets.walking import tell
 
 PICTURES = (

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from interpret.errors import DatasetError, InterpretError
-from interpret.files import content_hashes, digest, is_settled, open_file, stamp
+from interpret.files import content_hashes, digest, is_settled, is_url, open_file, shown, stamp
 from interpret.interrupts import check_interrupt
-from interpret_datasets.shards.urls import BLOCK, file_system, is_of_content, is_url, shown, understood
+from interpret_datasets.shards.urls import BLOCK, file_system, is_of_content, understood
 from interpret_datasets.walking import tell
 
 TOGETHER = 8

@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from interpret.errors import DatasetError
-from interpret.files import is_inside
+from interpret.files import is_inside, shown
 from interpret.interrupts import check_interrupt
-from interpret_datasets.shards.urls import file_system, shown, understood
+from interpret_datasets.shards.urls import file_system, understood
 
 
 @cache

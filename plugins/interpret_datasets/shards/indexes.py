@@ -16,14 +16,14 @@ import numpy as np
 from jaxtyping import Int
 
 from interpret.errors import DatasetError, InterpretError
-from interpret.files import digest, printable, read_sealed, write_sealed
+from interpret.files import digest, is_url, printable, read_sealed, shown, write_sealed
 from interpret.interrupts import check_interrupt
 from interpret.run import cache_dir, follows
 from interpret_datasets.shards.content import State, changed, look, open_stream, patiently
 from interpret_datasets.shards.labels import Said
 from interpret_datasets.shards.tar_index import TarIndex, Wanted, index_tar
 from interpret_datasets.shards.texts import Texts
-from interpret_datasets.shards.urls import is_of_content, is_url, shown, understood
+from interpret_datasets.shards.urls import is_of_content, understood
 
 READERS = 4
 """Shards behind URLs that are gone through at once; of local ones threads would only wait for each other."""

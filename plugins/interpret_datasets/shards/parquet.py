@@ -15,7 +15,7 @@ from jaxtyping import Int
 from pydantic import Field, field_validator
 
 from interpret.errors import DatasetError
-from interpret.files import digest, printable
+from interpret.files import digest, printable, shown
 from interpret.images import Images, Sample, open_bytes, require_unique
 from interpret.plugin import Dataset
 from interpret_datasets.folder import spread
@@ -25,7 +25,7 @@ from interpret_datasets.shards.labels import Said, as_labels, known_categories
 from interpret_datasets.shards.places import as_texts, find_files, names_of
 from interpret_datasets.shards.rows import Address, Cells, open_table
 from interpret_datasets.shards.texts import RowIds, Texts
-from interpret_datasets.shards.urls import is_of_content, shown
+from interpret_datasets.shards.urls import is_of_content
 
 PARQUET = (".parquet", ".pq")
 LONGEST_NAME, LONGEST_ID = 200, 1000

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from interpret.errors import DatasetError
-from interpret.files import printable, user_path
+from interpret.files import is_url, printable, shown, user_path
 from interpret.interrupts import check_interrupt
 from interpret_datasets.folder import natural
 from interpret_datasets.shards.braces import MOST, expand
-from interpret_datasets.shards.urls import file_system, is_url, path_of, shown, understood
+from interpret_datasets.shards.urls import file_system, path_of, understood
 from interpret_datasets.walking import require_folder
 
 _SPLIT = re.compile(r"(train|test|val|valid|validation|dev|eval)(?:ing)?(?![a-z])", re.IGNORECASE)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from interpret.errors import DatasetError
-from interpret.files import open_file
+from interpret.files import is_url, open_file, shown
 from interpret_datasets.shards.content import State, changed, look, open_stream, patiently
-from interpret_datasets.shards.urls import is_of_content, is_url, library, shown, understood
+from interpret_datasets.shards.urls import is_of_content, library, understood
 
 OPEN, GROUPS = 4, 2
 """Files that are open at once, and row groups of each that are read at once."""

@@ -9,27 +9,10 @@ from importlib import import_module
 from typing import Any
 
 from interpret.errors import DatasetError, InterpretError, PluginError, clause
-from interpret.files import printable
-
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_CHAINED = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*::")
+from interpret.files import connection_failure, printable, reason, shown
 
 BLOCK = 1 << 22
 """Bytes that are fetched at a time where a file is read from its beginning to its end."""
-
-
-def is_url(path: str) -> bool:
-    """Whether a path names a file system of fsspec: ``s3://…``."""
-    return bool(_SCHEME.match(path) or _CHAINED.match(path))
-
-
-def shown(path: str) -> str:
-    """A path or URL in a message, without the password or the signature that it may hold."""
-    if not is_url(path):
-        return printable(path)
-    scheme, _, rest = path.partition("://")
-    host, slash, inner = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
-    return printable(f"{scheme}://{host.rpartition('@')[2]}{slash}{inner}")
 
 
 def path_of(url: str) -> str:
@@ -55,7 +38,7 @@ def file_system(url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise PluginError(f"{shown(url)} cannot be read: {clause(error)}.") from error
     except Exception as error:  # what file systems raise has no common type
-        raise DatasetError(f"{shown(url)} cannot be read: {_reason(error)}.") from error
+        raise DatasetError(f"{shown(url)} cannot be read: {reason(error, url)}.") from error
     return found
 
 
@@ -82,18 +65,11 @@ def understood(path: str) -> Iterator[None]:
     except InterpretError:
         raise
     except FileNotFoundError as error:
-        if (cause := _connection(error)) is not None:
-            raise DatasetError(f"{shown(path)} cannot be read: {_reason(cause)}.") from cause
+        if (cause := connection_failure(error)) is not None:
+            raise DatasetError(f"{shown(path)} cannot be read: {reason(cause, path)}.") from cause
         raise DatasetError(f"There is no file {shown(path)}. Check its path.") from error
     except Exception as error:
-        raise DatasetError(f"{shown(path)} cannot be read: {_reason(error)}.") from error
-
-
-def _connection(error: FileNotFoundError) -> BaseException | None:
-    """What went wrong where fsspec says of any failure of HTTP that there is no file."""
-    cause = error.__cause__
-    failed = type(cause).__module__.startswith("aiohttp") and getattr(cause, "status", 0) not in {404, 410}
-    return cause if failed else None
+        raise DatasetError(f"{shown(path)} cannot be read: {reason(error, path)}.") from error
 
 
 def is_of_content(error: DatasetError) -> bool:
@@ -105,8 +81,3 @@ def is_of_content(error: DatasetError) -> bool:
 def _is_bare(cause: BaseException) -> bool:
     """An error of Arrow about content that is damaged: the system's have a number."""
     return type(cause) is OSError and cause.errno is None
-
-
-def _reason(error: BaseException) -> str:
-    line = " ".join(str(getattr(error, "strerror", None) or error).split()) or "no reason given"
-    return f"{type(error).__name__}: {clause(printable(line)):.300}"

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from pydantic import Field, field_validator
 
 from interpret.errors import DatasetError
-from interpret.files import digest
+from interpret.files import digest, shown
 from interpret.images import Images, Sample, open_bytes, require_unique
 from interpret.plugin import Dataset
 from interpret_datasets.folder import spread
@@ -21,7 +21,6 @@ from interpret_datasets.shards.labels import as_labels, known_categories
 from interpret_datasets.shards.places import as_texts, find_files, names_of
 from interpret_datasets.shards.tar_index import SUFFIXES, Wanted
 from interpret_datasets.shards.texts import KeyIds, Texts
-from interpret_datasets.shards.urls import shown
 from interpret_datasets.walking import tell
 
 TAR = (".tar",)
