@@ -14,7 +14,7 @@ PLAIN  := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE
 	NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
 PORTABLE := -n auto --maxprocesses 8 --dist worksteal $(TESTS)
 
-.PHONY: help demo browser test test-all test-portable check format bench bench-record clean
+.PHONY: help demo browser test test-all test-portable check format bench bench-record campaign clean
 .DEFAULT_GOAL := help
 
 help:  ## Show what can be made
@@ -58,6 +58,9 @@ bench: $(READY) browser  ## Print our time against each peer's, measured in one 
 
 bench-record: $(READY) browser  ## The same, and record it as this release's in docs/performance/history.csv
 	$(BIN)/python tests/benchmarks/run.py --record $(PARTS)
+
+campaign: $(READY)  ## Kill, fill disks, flip bits and mutate inputs for hours (PARTS="kills flips", SEED, KILLS, ...: docs/reliability.md)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/campaigns/run.py $(PARTS)
 
 clean:  ## Remove the environment, caches and runs
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache runs

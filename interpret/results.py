@@ -137,7 +137,7 @@ def load(folder: Path) -> Result:
         result = _load(folder)
     except FileNotFoundError as error:
         missing = Path(str(error.filename)).name
-        raise InterpretError(f"There is no result in {folder}: {missing} is missing.") from None
+        raise InterpretError(f"There is no result in {folder}: {missing} is missing. Run the step.") from None
     except InterpretError:
         raise
     except Exception as error:  # a stranger's file can be wrong in any way, also in a plugin's own checks

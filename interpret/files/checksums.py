@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from interpret.errors import InterpretError
 from interpret.files.folders import file_hash, has_hash, put, read_plain, write_atomically
 
 SUFFIX = ".sha256"
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 logger = logging.getLogger(__name__)
 
 
@@ -30,12 +32,28 @@ def write_checked(path: Path, make: Callable[[Path], object]) -> None:
     """
 
     def make_on_disk(part: Path) -> None:
-        make(part)
+        try:
+            make(part)
+        except InterpretError:
+            raise
+        except Exception as error:  # noqa: BLE001 - libraries say that a disk is full in any way
+            raise _of_disk(error) or error  # noqa: B904
         with part.open("rb+") as file:
             os.fsync(file.fileno())
 
     put(path, make_on_disk)
     write_atomically(checksum_of(path), f"{file_hash(path)}  {path.name}\n".encode())
+
+
+def _of_disk(error: BaseException | None) -> OSError | None:
+    """What the disk said, where a library that is not written in Python tells it in words of its own."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error
+        if found := _OS_ERROR.search(str(error)):
+            return OSError(int(found[1]), os.strerror(int(found[1])))
+        error = error.__context__
+    return None
 
 
 def is_intact(path: Path) -> bool:

@@ -291,14 +291,31 @@ def is_locked(path: Path) -> bool:
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """An empty folder in ``parent``, gone afterwards."""
+    """An empty folder in ``parent``, gone afterwards; while it is used, it is no leftover to others."""
     folder = parent / _temporary_name()
     with unfinished(folder):
         folder.mkdir()
+        descriptor = _hold(folder)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def _hold(folder: Path) -> int | None:
+    """Lock a folder, until the descriptor is closed or the process ends; None where that cannot be."""
+    try:
+        descriptor = os.open(folder, _READ)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another process has it, or the disk knows no locks
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _temporary_name() -> str:
@@ -317,9 +334,24 @@ def remove_leftovers(folder: Path, *, deep: bool = True) -> None:
         for name in filter(_TEMPORARY.fullmatch, files):
             Path(place, name).unlink(missing_ok=True)
         for name in filter(_TEMPORARY.fullmatch, folders):
-            with suppress(OSError):  # a link
-                shutil.rmtree(Path(place, name))
+            _remove_abandoned(Path(place, name))
         folders[:] = [name for name in folders if deep and not _TEMPORARY.fullmatch(name)]
+
+
+def remove_abandoned_folders(parent: Path) -> None:
+    """Remove the temporary folders that killed processes left in a folder, and no files."""
+    with suppress(OSError):  # there is no such folder, or none that can be looked into
+        for path in list(parent.iterdir()):
+            if _TEMPORARY.fullmatch(path.name) and path.is_dir():
+                _remove_abandoned(path)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove a temporary folder unless the process that made it uses it still; a link stays."""
+    if (descriptor := _hold(folder)) is not None:
+        with suppress(OSError):
+            shutil.rmtree(folder)
+        os.close(descriptor)
 
 
 def remove_tree(folder: Path) -> None:

@@ -128,6 +128,7 @@ class Images(ABC):
         """A hash that changes when any image, label or setting of the dataset changes, and only then.
 
         Of files it takes what they hold, see `interpret.files.content_hashes`: copies are the same images.
+        A run asks before it reads images and afterwards, to find what changed meanwhile.
         """
 
     @property

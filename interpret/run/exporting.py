@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from interpret.code.dependencies import code_files
 from interpret.errors import InterpretError
 from interpret.files.contents import digest
-from interpret.files.folders import inside, is_inside, remove_tree, require_kind, temporary_folder
+from interpret.files.folders import (
+    file_hash,
+    has_hash,
+    inside,
+    is_inside,
+    remove_abandoned_folders,
+    require_kind,
+    temporary_folder,
+)
 from interpret.files.sealed import read_sealed, write_sealed
 from interpret.pipeline.steps import written
 from interpret.plugin.pages import Exporter
 from interpret.run.opened import OpenedRun, open_run
 
 __all__ = ["Exported", "default_folder_of", "export_runs"]
+
+_MOST = 10
+"""So many processes that write the same at the same time do not keep each other from it."""
 
 MARK = "exported.json"
 """Tells a folder that an exporter wrote from a folder of the user's, which is never replaced."""
@@ -63,6 +76,7 @@ def export_runs(
     once = {path.resolve(): path for path in reversed(runs)}
     opened = [open_run(path, allow=allow) for path in reversed(once.values())]
     target = folder or default_folder_of(opened, exporter)
+    remove_abandoned_folders(target.parent)
     key = "" if growing else _key(opened, exporter)
     if not (anew or growing) and (first := _kept(target, key)):
         return Exported(target, first, kept=True)
@@ -70,10 +84,33 @@ def export_runs(
     with _writing_into(target, opened[0].folder), temporary_folder(target.parent) as made:
         first = exporter.export([run.folder for run in opened], made)
         name = first.relative_to(made).as_posix()
-        write_sealed(made / MARK, {"exporter": exporter.name, "key": key, "first": name})
-        remove_tree(target)
-        made.rename(target)
+        files = {} if growing else {_name(made, file): file_hash(file) for file in _files(made)}
+        write_sealed(made / MARK, {"exporter": exporter.name, "key": key, "first": name, "files": files})
+        _put(made, target)
     return Exported(target, target / name)
+
+
+def _put(made: Path, target: Path) -> None:
+    """Put a folder in the place of another, of which at no moment a part is there."""
+    with temporary_folder(target.parent) as aside:
+        for number in count():
+            with suppress(FileNotFoundError):
+                target.rename(aside / f"{number}")
+            try:
+                made.rename(target)
+            except OSError as error:
+                if error.errno in {errno.ENOTEMPTY, errno.EEXIST} and number < _MOST:
+                    continue  # another process has put its own there
+                raise
+            return
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file() and file != folder / MARK)
+
+
+def _name(folder: Path, file: Path) -> str:
+    return file.relative_to(folder).as_posix()
 
 
 @contextmanager
@@ -114,19 +151,28 @@ def _key(runs: Sequence[OpenedRun], exporter: Exporter) -> str:
 
 
 def _kept(folder: Path, key: str) -> Path | None:
-    """The first page of what is there, if it was made of the same."""
+    """The first page of what is there, if it was made of the same and is still as it was, to the last bit."""
     require_kind(folder, folder=True)
     known = read_sealed(folder / MARK)
-    first = known.get("first")
-    if known.get("key") != key or not isinstance(first, str) or not is_inside(first):
+    first, files = known.get("first"), known.get("files")
+    if known.get("key") != key or not isinstance(files, dict):
         return None
-    return folder / first if (folder / first).is_file() else None
+    if not isinstance(first, str) or first not in files:
+        return None
+    whole = all(is_inside(name) and has_hash(folder / name, found) for name, found in files.items())
+    return folder / first if whole else None
 
 
 def _require_ours(folder: Path) -> None:
     require_kind(folder, folder=True)
-    if folder.exists() and any(folder.iterdir()) and not read_sealed(folder / MARK):
+    if not folder.exists() or not any(folder.iterdir()) or read_sealed(folder / MARK):
+        return
+    if (folder / MARK).exists():
         raise InterpretError(
-            f"The folder {folder} holds files that no exporter wrote, and they would be replaced. Choose "
-            "another folder, or one that does not exist yet."
+            f"{folder / MARK} has changed since it was written, so {folder} may be yours. "
+            "Remove that folder, or choose another one."
         )
+    raise InterpretError(
+        f"The folder {folder} holds files that no exporter wrote, and they would be replaced. Choose "
+        "another folder, or one that does not exist yet."
+    )

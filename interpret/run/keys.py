@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 
 from interpret.code.dependencies import Code, classes_of, code_files
+from interpret.errors import InterpretError
 from interpret.files.contents import digest
 from interpret.images.dataset import Images
 from interpret.network.network import Network
@@ -21,6 +23,7 @@ from interpret.plugin.discovery import BUNDLED_DISTRIBUTION, Registry
 from interpret.plugin.interfaces import Dataset, Plugin, Probe, Renderer
 from interpret.plugin.library import DATASET_OF, dataset_of
 
+logger = logging.getLogger(__name__)
 PACKAGES = ("interpret-cnn", "torch", "torchvision", "numpy", "safetensors", "pillow")
 
 
@@ -66,6 +69,24 @@ class Provenance:
             for name, images in self.images.items()
         }
 
+    @cached_property
+    def further(self) -> dict[str, list[str]]:
+        """The fingerprints of the datasets that each step's probe names itself."""
+        return {step.name: further_data(step) for step in self.pipeline.steps.values()}
+
+    def changed(self) -> list[Step]:
+        """The steps whose images are others now than when their keys were made."""
+        others = {name for name, images in self.images.items() if self._is_other(name, images)}
+        steps = self.pipeline.steps.values()
+        return [s for s in steps if s.dataset in others or further_data(s) != self.further[s.name]]
+
+    def _is_other(self, name: str, images: Images) -> bool:
+        try:
+            return bool(images.fingerprint() != self.datasets[name]["fingerprint"])
+        except (InterpretError, OSError) as error:  # nothing that is known to have changed is lost by it
+            logger.warning("Nobody knows whether images of the dataset %s changed: %s", name, error)
+            return False
+
     def _model_code(self, name: str) -> dict[str, str]:
         model = self.pipeline.models[name].model
         return code_files(*code_of(model), *classes_of(self.networks[name].module))
@@ -101,9 +122,7 @@ class Provenance:
             "images": step.images,
             "inputs": {parameter: keys[name] for parameter, name in step.inputs.items()},
             "weights": keys.get(step.weights, ""),
-            "further data": [
-                part.open().fingerprint() for part in step.probe.nested() if isinstance(part, Dataset)
-            ],
+            "further data": self.further[step.name],
             "content": step.probe.content(),
             "seed": self.pipeline.seed,
             "code": self._code(step.probe),
@@ -148,6 +167,11 @@ class Provenance:
             used += [step.probe, *step.probe.nested(), *step.renderers]
         origins = {type(plugin).name: self.origin(plugin) for plugin in used}
         return {name: {"origin": origin, "version": number} for name, (origin, number) in origins.items()}
+
+
+def further_data(step: Step) -> list[str]:
+    """The fingerprints of the datasets that a step's probe names itself, as they are now."""
+    return [part.open().fingerprint() for part in step.probe.nested() if isinstance(part, Dataset)]
 
 
 def _asked(probe: Probe) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from interpret.code.imports import allowing
-from interpret.errors import InterpretError, PipelineError
+from interpret.errors import PipelineError
 from interpret.files.contents import digest
 from interpret.files.remote import readable_folder
 from interpret.images.dataset import Images
@@ -19,7 +19,7 @@ from interpret.pipeline.steps import Pipeline, Step
 from interpret.plugin import discovery
 from interpret.plugin.discovery import Registry
 from interpret.results import Result
-from interpret.run.store import RunFolder, read_json
+from interpret.run.store import RunFolder
 from interpret.run.work import step_network, stored_result
 
 __all__ = ["OpenedRun", "OpenedStep", "open_run"]
@@ -40,12 +40,7 @@ def open_run(path: str | Path, *, registry: Registry | None = None, allow: Seque
         >>> open_run("runs/quickstart").steps["strongest"].result()  # doctest: +SKIP
     """
     folder = readable_folder(path)
-    manifest = read_json(folder / "manifest.json")
-    if not isinstance(manifest.get("pipeline"), dict):
-        raise InterpretError(
-            f"There is no run in {folder}: it has no manifest.json that can be read. Give the folder that "
-            "`interpret run PIPELINE --out FOLDER` wrote."
-        )
+    manifest = RunFolder(folder).read_manifest()
     known = registry or discovery.registry()
     try:
         pipeline = read_pipeline(manifest["pipeline"], known, allow=allow)

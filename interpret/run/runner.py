@@ -20,6 +20,7 @@ import torch
 
 from interpret.code.imports import allowing
 from interpret.errors import InterpretError, StepError
+from interpret.files.folders import remove_tree
 from interpret.images.dataset import Images
 from interpret.interrupts import stopping
 from interpret.network.network import Network
@@ -39,6 +40,7 @@ from interpret.run.keys import Provenance
 from interpret.run.memory import batch_size_of, is_out_of_memory, with_half_batch
 from interpret.run.remote import find_place
 from interpret.run.scheduling import Turns
+from interpret.run.sharing import remove_claims
 from interpret.run.store import RunFolder, StepFolder
 from interpret.run.summary import Run, Status, StepRun
 from interpret.run.tasks import Task, cut_task
@@ -55,6 +57,9 @@ from interpret.run.work import (
 )
 
 KEPT = "The same command keeps what is done."
+READ = frozenset({"done", "drawn", "sharded", "failed"})
+"""What becomes of steps that have read images."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -154,11 +159,46 @@ class _Runner:
             self.runs[run.name] = run
             self.note(run)
         self.runs = {name: self.runs[name] for name in self.pipeline.steps}
+        if not self.shard:
+            remove_claims(self.folder.work)
+        self.forget_changed()
         failed = [run.error for run in self.runs.values() if run.status == "failed"]
         if failed:
             raise StepError("\n".join(failed)) from self.errors[0]
         images = {name: self.origins.images[step.dataset] for name, step in self.pipeline.steps.items()}
         return Run(self.folder.path, self.runs, images)
+
+    def forget_changed(self) -> None:
+        """Forget what was computed of images that changed meanwhile: it is not what its key says."""
+        computed = {name for name, run in self.runs.items() if run.status in READ}
+        if not computed:
+            return
+        wrong = {step.name for step in self.origins.changed()}
+        for step in self.pipeline.steps.values():
+            if wrong.intersection(step.needs):
+                wrong.add(step.name)
+            if step.name in wrong & computed:
+                self.forget(step)
+
+    def forget(self, step: Step) -> None:
+        """Make a step fail whose images changed; other processes that compute shards find out themselves."""
+        folder, key, run = self.folder.step(step.name), self.origins.keys[step.name], self.runs[step.name]
+        if run.status == "drawn":
+            folder.forget_figures()
+        elif not self.shard:
+            folder.forget(key)
+            remove_tree(self.folder.work)
+        elif isinstance(step.probe, ShardedProbe):
+            for shard in self.grids(step, step.probe)[1]:
+                remove_tree(folder.shard(key, shard).path)
+        error = StepError(
+            f"Images of the dataset {step.dataset!r} changed while they were read. What was computed of them "
+            "is forgotten: run the same command again."
+        )
+        self.failed(step, error)
+        told = "\n".join(filter(None, [run.error, self.explain(step, error)]))
+        self.runs[step.name] = replace(run, status="failed", error=told)
+        self.note(self.runs[step.name])
 
     def follow(self) -> Run:
         """Take part in the steps whose work the processes of ``torchrun`` share; the first one writes."""
@@ -333,8 +373,7 @@ class _Runner:
     def compute_shards(self, step: Step, probe: ShardedProbe, folder: StepFolder) -> list[range]:
         """Store the shards that are missing (of this process's share); returns the whole grid."""
         key, images = self.origins.keys[step.name], select_images(self.origins.images[step.dataset], step)
-        grid = shard_grid(len(images), probe.batch_size)
-        share = grid[self.shard[0] - 1 :: self.shard[1]] if self.shard else grid
+        grid, share = self.grids(step, probe)
         anew = self.force and self.shard is not None
         missing = [shard for shard in share if anew or not folder.has_shard(key, shard)]
         for shard in missing if anew else ():
@@ -348,6 +387,12 @@ class _Runner:
         if missing:
             self.run_jobs(step, images, missing)
         return grid
+
+    def grids(self, step: Step, probe: ShardedProbe) -> tuple[list[range], list[range]]:
+        """All shards of a step, and those of this process."""
+        images = select_images(self.origins.images[step.dataset], step)
+        grid = shard_grid(len(images), probe.batch_size)
+        return grid, grid[self.shard[0] - 1 :: self.shard[1]] if self.shard else grid
 
     def run_jobs(self, step: Step, images: Images, shards: Sequence[range]) -> None:
         """Let the executor compute shards, and see that it does."""

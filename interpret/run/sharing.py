@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -205,6 +206,13 @@ class _Parts:
             yield
         if inside:
             inside.finish()
+
+
+def remove_claims(work: Path) -> None:
+    """Remove the folders of claims from the caches of a run that no process works on any more."""
+    for place in work.glob(f"*/{CLAIMS}"):
+        if not place.is_symlink():
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def name_of(part: range) -> str:

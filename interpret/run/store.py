@@ -8,7 +8,6 @@ checksum, and is believed only while that fits. The folder may be a stranger's, 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,13 +30,12 @@ from interpret.files.folders import (
     remove_tree,
     require_kind,
     temporary_folder,
-    write_atomically,
 )
 from interpret.files.sealed import LARGEST_JSON, parse_json, read_sealed, write_sealed
 from interpret.records import files_of
 from interpret.results import Result, result_digest
 
-__all__ = ["RunFolder", "StepFolder", "code_version", "read_json", "result_digest", "write_json"]
+__all__ = ["RunFolder", "StepFolder", "code_version", "read_json", "result_digest"]
 
 OWN_FILES = frozenset({"result.json", "result.safetensors", "step.json", "figures.json"})
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -141,7 +139,27 @@ class RunFolder:
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Replace the manifest."""
-        write_json(self.path / "manifest.json", manifest)
+        write_sealed(self.path / "manifest.json", manifest)
+
+    def read_manifest(self) -> dict[str, Any]:
+        """What the manifest says; one of an earlier version has no checksum, and is believed.
+
+        Raises:
+            InterpretError: If it has changed since it was written, or there is none.
+        """
+        path = self.path / "manifest.json"
+        found = read_json(path)
+        if "sha256" in found:
+            found = read_sealed(path)
+        if not isinstance(found.get("pipeline"), dict):
+            raise InterpretError(
+                f"{path} has changed since it was written. Run the same command again; if the change is "
+                "yours, remove its line sha256."
+                if path.exists()
+                else f"There is no run in {self.path}: it has no manifest.json. Give the folder that "
+                "`interpret run PIPELINE --out FOLDER` wrote."
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -205,8 +223,12 @@ class StepFolder:
     def forget(self, key: str) -> None:
         """Make the step run again from the beginning."""
         remove_tree(self.shards(key))
-        for name in ("step.json", "figures.json"):
-            (self.path / name).unlink(missing_ok=True)
+        (self.path / "step.json").unlink(missing_ok=True)
+        self.forget_figures()
+
+    def forget_figures(self) -> None:
+        """Make its figures be drawn again."""
+        (self.path / "figures.json").unlink(missing_ok=True)
 
     def shards(self, key: str) -> Path:
         """Where the shards of ``key`` are; those of other keys are never mixed with them."""
@@ -317,9 +339,3 @@ def read_json(path: Path) -> dict[str, Any]:
     """A mapping from a file; empty where there is none that can be read."""
     found = _whatever(path)
     return found if isinstance(found, dict) else {}
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a mapping whole or not at all, in its own order: that of steps is one to read them in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode())

@@ -25,7 +25,13 @@ def write_state(state: dict[str, Any], file: Path) -> None:
     """Write the state; the one before stays until the new one is on the disk."""
     if is_intact(file):
         write_checked(file.with_name(PREVIOUS), lambda part: link_or_copy(file, part))
-    write_checked(file, lambda part: torch.save(state, part))
+    write_checked(file, lambda part: _save(state, part))
+
+
+def _save(state: dict[str, Any], part: Path) -> None:
+    """Save by a file of Python's, which says what a full disk says."""
+    with part.open("wb") as file:
+        torch.save(state, file)
 
 
 def read_state(file: Path) -> dict[str, Any] | None:

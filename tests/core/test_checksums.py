@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from interpret.errors import InterpretError
 from interpret.files import checksum_of, is_intact, remove_checked, write_checked
 
 
@@ -96,3 +97,33 @@ def test_a_file_that_changes_in_a_process_is_read_again(tmp_path):
     assert is_intact(path)
     path.write_bytes(b"other numbers")
     assert not is_intact(path)
+
+
+def elsewhere(part):
+    """What a library does that is not written in Python: it says by its own error what the disk said."""
+    raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+def halfway(part):
+    try:
+        raise OSError(28, "No space left on device")
+    finally:
+        raise RuntimeError("unexpected pos 256 vs 128")  # as torch.save does when it closes
+
+
+@pytest.mark.parametrize("make", [elsewhere, halfway])
+def test_a_full_disk_is_told_as_such_whoever_writes(tmp_path, make):
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        write_checked(tmp_path / "numbers", make)
+    assert raised.value.errno == 28
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [ValueError("of another kind"), InterpretError("words")])
+def test_other_errors_of_who_writes_stay(tmp_path, error):
+    def make(part):
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        write_checked(tmp_path / "numbers", make)
+    assert raised.value is error

@@ -33,8 +33,11 @@ FILES = (
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory) -> Path:
+    return make_origin(tmp_path_factory.mktemp("origin"))
+
+
+def make_origin(place: Path) -> Path:
     """A pipeline, what it wrote, and a file outside of it."""
-    place = tmp_path_factory.mktemp("origin")
     (place / "pipeline.yaml").write_text(tiny_plugin.PIPELINE.replace("count: 1000", "count: 20"))
     (place / "victim.txt").write_text("precious")
     run_pipeline(place / "pipeline.yaml", place / "out", registry=tiny_plugin.registry())

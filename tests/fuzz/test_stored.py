@@ -41,8 +41,11 @@ class Found(Result):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
+    return make_run(tmp_path_factory.mktemp("run"))
+
+
+def make_run(run: Path) -> Path:
     """A run folder with one step and its figure."""
-    run = tmp_path_factory.mktemp("run")
     (run / "made").mkdir()
     (run / "made/weights.bin").write_bytes(b"weights")
     layers = {"conv": Layer(torch.zeros(2, 3)), "a/b": Layer(torch.ones(1, 1), "kept")}
@@ -96,7 +99,7 @@ def changed(tree: Any, data: st.DataObject) -> Any:
         for key in way:
             inner = inner[key]
         if data.draw(st.booleans()):
-            inner[last] = data.draw(VALUES)
+            inner[last] = copy.deepcopy(data.draw(VALUES))  # which are drawn again, as they were
         elif isinstance(inner, dict):
             inner[str(data.draw(HOSTILE))] = inner.pop(last)
         if not tree:

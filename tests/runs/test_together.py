@@ -72,6 +72,7 @@ def test_two_processes_store_what_one_does(name, two, checkpoints, tmp_path):
         found, right = (tmp_path / folder / "asked" / file for folder in ("two", "one"))
         assert found.read_bytes() == right.read_bytes()
     assert not (tmp_path / "two/asked/shards").exists()
+    assert not list((tmp_path / "two").rglob(".claims"))
 
 
 NAMES = [f"{start:08d}-{start + 2:08d}" for start in range(0, 8, 2)]

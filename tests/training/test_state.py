@@ -137,7 +137,7 @@ def test_a_state_runs_no_code(tmp_path, make, capsys):
 
 def test_a_full_disk_leaves_the_state_before(tmp_path, monkeypatch):
     def fill(state, part):
-        part.write_bytes(b"half")
+        part.write(b"half")
         raise OSError(28, "No space left on device")
 
     write_state({"key": "k", "epoch": 0}, tmp_path / STATE)
