@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 from select import select
 from threading import Event, Thread
@@ -41,6 +42,18 @@ def check_interrupt() -> None:
     """
     if _pressed.is_set():
         raise KeyboardInterrupt
+
+
+def leave_to_parent() -> None:
+    """In a process that works for the one that started it: Ctrl-C is for that one, with which it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, name="interpret-parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def was_interrupted() -> bool:

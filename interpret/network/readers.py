@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -17,11 +16,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock, Thread
+from threading import Lock
 from typing import TypeAlias
 from uuid import uuid4
 
@@ -32,6 +30,7 @@ from interpret.arguments import require_count
 from interpret.errors import DatasetError, clause
 from interpret.images.dataset import Images
 from interpret.images.inputs import InputSpec
+from interpret.interrupts import leave_to_parent
 
 READERS = min(4, os.cpu_count() or 1)
 """Threads that read and preprocess photographs, where no processes are asked for."""
@@ -204,17 +203,9 @@ def reading(images: Images, spec: InputSpec, device: torch.device) -> Iterator[A
 
 
 def _begin() -> None:
-    """A process begins: Ctrl-C is for the one that started it, with which it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A process begins."""
+    leave_to_parent()
     torch.set_num_threads(1)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 @lru_cache(KNOWN)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 from struct import Struct
-from threading import Thread
 
 from interpret.errors import InterpretError
-from interpret.interrupts import check_interrupt
+from interpret.interrupts import check_interrupt, leave_to_parent
 from interpret.plugin import Job
 from interpret.run import packed, sendable
 
@@ -73,17 +71,9 @@ def _pool(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin(writer: Connection) -> None:
-    """A process begins: Ctrl-C is for the one that started it, with which it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A process begins."""
+    leave_to_parent()
     _writers.append(writer)
-    Thread(target=_end_with_parent, name="interpret-local", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End when the process of the run has, in whatever way: nobody else would ask for more."""
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)
 
 
 def _run(number: int, data: bytes) -> None:

@@ -6,6 +6,7 @@ The bins are fixed, so counts over parts of a dataset add up: in any order, to t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ldexp, sqrt
 
 import torch
@@ -39,6 +40,11 @@ def maxima_edges() -> Float[Tensor, " edge"]:
     return torch.tensor([0.0, *powers, ldexp(1.0, OCTAVES)])
 
 
+@lru_cache(8)
+def _edges(device: torch.device, dtype: torch.dtype) -> Float[Tensor, " edge"]:
+    return maxima_edges().to(device, dtype)
+
+
 def no_maxima(units: int, device: torch.device) -> Int[Tensor, "unit bin"]:
     """Counts before any image was seen."""
     return torch.zeros(units, BINS, dtype=torch.int32, device=device)
@@ -55,7 +61,7 @@ def count_maxima(
         known: Where there is one; None: everywhere.
     """
     values = best.to(torch.float64 if best.dtype == torch.float64 else torch.float32)
-    edges = maxima_edges().to(values.device, values.dtype)
+    edges = _edges(values.device, values.dtype)
     places = torch.bucketize(values, edges) + torch.arange(len(counts), device=values.device) * BINS
     places = places.flatten() if known is None else places[known]
     ones = torch.ones_like(places, dtype=counts.dtype)

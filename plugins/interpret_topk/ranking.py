@@ -95,7 +95,7 @@ def update(
         return
     known = Ranking(ranking.values[units], ranking.keys[units])
     row, slot, image = _entrants(known, values[units], keys)
-    found, at = _strongest(maps[image, units[row]].flatten(1).to(values.dtype), per_image)
+    found, at = _strongest(_picked(maps, image, units[row]).to(values.dtype), per_image)
     width = maps.shape[3]
     keys = pack(images[image][:, None], at // width, at % width).masked_fill(found == -torch.inf, NOWHERE)
     new = empty(len(units), known.keys.shape[1] * found.shape[1], values)
@@ -127,15 +127,26 @@ def _joined(one: Ranking, other: Ranking) -> Ranking:
     return Ranking(torch.cat([one.values, other.values], 1), torch.cat([one.keys, other.keys], 1))
 
 
+def _picked(
+    maps: Float[Tensor, "n unit h w"], image: Int[Tensor, " m"], unit: Int[Tensor, " m"]
+) -> Float[Tensor, "m p"]:
+    """Some maps, each as a row."""
+    if not maps.is_contiguous():
+        return maps[image, unit].flatten(1)
+    return (
+        maps.flatten(0, 1).flatten(1).index_select(0, image * maps.shape[1] + unit)
+    )  # several times as fast
+
+
 def _strongest(
     maps: Float[Tensor, "m p"], count: int
 ) -> tuple[Float[Tensor, "m count"], Int[Tensor, "m count"]]:
     """The strongest neurons of every map and where they are; of equal ones the first in reading order."""
     if count == 1:
-        at = maps.argmax(1, keepdim=True)
+        found, at = maps.max(1, keepdim=True)
     else:
         at = maps.argsort(dim=1, descending=True, stable=True)[:, :count]
-    found = maps.gather(1, at)
+        found = maps.gather(1, at)
     if found.isnan().any():  # NaN come before all numbers, so that looking at the found ones is enough
         return _strongest(maps.masked_fill(maps.isnan(), -torch.inf), count)
     return found, at
