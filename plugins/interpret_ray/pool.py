@@ -127,7 +127,7 @@ class WorkerPool:
             raise StepError(f"No worker can begin here. {self.asked} Set cpus or gpus of the executor.")
         self.size = options.workers or self.cluster.room(options.cpus, self.gpus)
         self.coordinator: Any = None
-        self.stillborn = 0  # workers that were lost before they had begun, one after the other
+        self.failed_starts = 0  # workers that were lost before they had begun, one after the other
         self.numbers, self.lock, self.ended = count(), RLock(), Event()
         self.waiting = deque[Order]()
         self.running: dict[Any, tuple[Order, Handle]] = {}
@@ -237,12 +237,12 @@ class WorkerPool:
         try:
             ray.get(ref)
         except Exception as error:
-            self.stillborn += 1
-            if isinstance(error, ray.exceptions.RayActorError) and self.stillborn <= self.options.retries:
+            self.failed_starts += 1
+            if isinstance(error, ray.exceptions.RayActorError) and self.failed_starts <= self.options.retries:
                 self.since = monotonic()
                 return  # `grow` begins another one
             raise StepError(f"A worker of Ray could not begin: {clause(error)}.") from error
-        self.stillborn = 0
+        self.failed_starts = 0
         self.begun += 1
         self.idle.append(handle)
 
