@@ -127,6 +127,7 @@ class WorkerPool:
             raise StepError(f"No worker can begin here. {self.asked} Set cpus or gpus of the executor.")
         self.size = options.workers or self.cluster.room(options.cpus, self.gpus)
         self.coordinator: Any = None
+        self.failed_starts = 0  # workers that were lost before they had begun, one after the other
         self.numbers, self.lock, self.ended = count(), RLock(), Event()
         self.waiting = deque[Order]()
         self.running: dict[Any, tuple[Order, Handle]] = {}
@@ -232,11 +233,16 @@ class WorkerPool:
 
     def started(self, ref: Any) -> None:
         """A worker has begun, or could not."""
-        handle = self.starting.pop(ref)
+        handle, ray = self.starting.pop(ref), ray_module()
         try:
-            ray_module().get(ref)
+            ray.get(ref)
         except Exception as error:
+            self.failed_starts += 1
+            if isinstance(error, ray.exceptions.RayActorError) and self.failed_starts <= self.options.retries:
+                self.since = monotonic()
+                return  # `grow` begins another one
             raise StepError(f"A worker of Ray could not begin: {clause(error)}.") from error
+        self.failed_starts = 0
         self.begun += 1
         self.idle.append(handle)
 
