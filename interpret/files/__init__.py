@@ -26,7 +26,7 @@ from interpret.files.folders import (
 from interpret.files.mirrors import whole_last
 from interpret.files.reading import open_file, printable, read_file, read_text
 from interpret.files.sealed import parse_json, read_sealed, write_sealed
-from interpret.files.urls import connection_failure, is_url, reason, shown
+from interpret.files.urls import connection_failure, file_system, is_url, reason, shown
 from interpret.moved import elsewhere
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "connection_failure",
     "content_hashes",
     "digest",
+    "file_system",
     "inside",
     "is_inside",
     "is_intact",

@@ -62,25 +62,30 @@ def _secrets(url: str) -> list[str]:
     return sorted((part for part in found if len(part) >= _LONG), key=len, reverse=True)
 
 
-def file_system(url: str) -> tuple[Any, str]:
+def file_system(url: str, error: type[InterpretError] = InterpretError) -> tuple[Any, str]:
     """The file system of a URL, and the path there; made anew in each process.
+
+    Args:
+        url: The URL.
+        error: What is raised.
 
     Raises:
         InterpretError: If there is no such file system.
         PluginError: If the package that reads it is not installed.
     """
     if "::" in url:
-        raise InterpretError(
-            f"{shown(url)} chains file systems, some of which write copies. Give the folder's own URL."
+        raise error(
+            f"{shown(url)} chains file systems, some of which write copies. Give the URL of the file or the "
+            "folder itself."
         )
     fsspec = import_module("fsspec")
     try:
         found: tuple[Any, str] = fsspec.core.url_to_fs(url)
-    except ImportError as error:
-        raise PluginError(f"{shown(url)} cannot be opened: {_missing(url, error)}") from error
-    except Exception as error:  # noqa: BLE001 - what file systems raise has no common type
-        message = f"{shown(url)} cannot be opened: {reason(error, url)}."
-        raise InterpretError(message) from telling_cause(error, url)
+    except ImportError as missing:
+        raise PluginError(f"{shown(url)} cannot be opened: {_missing(url, missing)}") from missing
+    except Exception as failed:  # noqa: BLE001 - what file systems raise has no common type
+        message = f"{shown(url)} cannot be opened: {reason(failed, url)}."
+        raise error(message) from telling_cause(failed, url)
     return found
 
 

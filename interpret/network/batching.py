@@ -18,7 +18,7 @@ from interpret.errors import DatasetError, InterpretError
 from interpret.images.dataset import Images
 from interpret.interrupts import check_interrupt
 from interpret.network.network import Network
-from interpret.network.readers import Picture, reading
+from interpret.network.readers import Preprocessed, reading
 from interpret.progress import track
 
 OnError = Literal["raise", "skip"]
@@ -73,9 +73,11 @@ def batches(
         yield _batch(network, [ids[i] for i in places], [indices[i] for i in places], pictures, on_error)
 
 
-def _read_ahead(network: Network, images: Images, batch_size: int) -> Iterator[tuple[range, list[Picture]]]:
+def _read_ahead(
+    network: Network, images: Images, batch_size: int
+) -> Iterator[tuple[range, list[Preprocessed]]]:
     """The places of every batch and what was read there, in order."""
-    waiting: deque[tuple[range, list[Future[list[Picture]]]]] = deque()
+    waiting: deque[tuple[range, list[Future[list[Preprocessed]]]]] = deque()
     with reading(images, network.input, network.device) as ask:
         try:
             for start in range(0, len(images), batch_size):
@@ -91,7 +93,9 @@ def _read_ahead(network: Network, images: Images, batch_size: int) -> Iterator[t
                     future.cancel()
 
 
-def _collect(places: range, futures: Sequence[Future[list[Picture]]]) -> tuple[range, list[Picture]]:
+def _collect(
+    places: range, futures: Sequence[Future[list[Preprocessed]]]
+) -> tuple[range, list[Preprocessed]]:
     """Wait for what was asked for.
 
     Raises:
@@ -110,7 +114,7 @@ def _batch(
     network: Network,
     ids: Sequence[str],
     indices: Sequence[int],
-    pictures: Sequence[Picture],
+    pictures: Sequence[Preprocessed],
     on_error: OnError,
 ) -> Batch:
     """Put together what could be read; the rest is fatal or listed."""

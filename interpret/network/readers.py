@@ -12,6 +12,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -41,15 +42,16 @@ BESIDE_A_CARD = min(16, os.cpu_count() or 1)
 AT_ONCE = 8
 """Photographs that one process reads before it sends them."""
 
-METHOD = "forkserver" if sys.platform == "linux" else "spawn"
-
 KNOWN = 4
 """Data sets that a process keeps open."""
 
-Picture: TypeAlias = tuple[Tensor, int | None] | DatasetError
+METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+"""How processes begin: none has threads or locks of another."""
+
+Preprocessed: TypeAlias = tuple[Tensor, int | None] | DatasetError
 """A preprocessed photograph and its label, or why there is none."""
 
-Ask: TypeAlias = Callable[[Sequence[int]], list[Future[list[Picture]]]]
+Ask: TypeAlias = Callable[[Sequence[int]], list[Future[list[Preprocessed]]]]
 """Asks for the pictures at some places; together they are in order."""
 
 logger = logging.getLogger(__name__)
@@ -62,11 +64,11 @@ class Source:
     images: Images
     input: InputSpec
 
-    def read(self, indices: Sequence[int]) -> list[Picture]:
+    def read(self, indices: Sequence[int]) -> list[Preprocessed]:
         """The pictures at some places of the data set."""
         return [self._read(index) for index in indices]
 
-    def _read(self, index: int) -> Picture:
+    def _read(self, index: int) -> Preprocessed:
         try:
             sample = self.images[index]
             return self.input.preprocess(sample.image), sample.label
@@ -100,10 +102,15 @@ class ReaderPool:
                 self.sent.pop(next(iter(self.sent)))
             return path
 
-    def ask(self, file: Path, indices: Sequence[int]) -> list[Future[list[Picture]]]:
-        """Ask for pictures, a few at once."""
+    def ask(self, file: Path, indices: Sequence[int]) -> list[Future[list[Preprocessed]]]:
+        """Ask for pictures, a few at once; where a process has died, other ones."""
         cuts = range(0, len(indices), AT_ONCE)
-        return [self._executor.submit(_read, file, indices[cut : cut + AT_ONCE]) for cut in cuts]
+        pieces = [indices[cut : cut + AT_ONCE] for cut in cuts]
+        try:
+            return [self._executor.submit(_read, file, piece) for piece in pieces]
+        except BrokenProcessPool:
+            del self._executor
+        return [self._executor.submit(_read, file, piece) for piece in pieces]
 
     def end(self) -> None:
         """Let the processes go."""
@@ -214,5 +221,5 @@ def _source(file: Path) -> Source:
     return source
 
 
-def _read(file: Path, indices: Sequence[int]) -> list[Picture]:
+def _read(file: Path, indices: Sequence[int]) -> list[Preprocessed]:
     return _source(file).read(indices)

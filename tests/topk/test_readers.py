@@ -83,6 +83,13 @@ def test_a_process_that_dies_is_told(network):
         list(batches(network, Deadly(4), 2))
 
 
+def test_others_take_the_place_of_one_that_died(network):
+    with interpret.readers(1):
+        with pytest.raises(InterpretError, match="has died"):
+            list(batches(network, Deadly(4), 2))
+        assert len(list(batches(network, Drawn(6), 2))) == 3
+
+
 def test_the_number_is_checked():
     assert asked_readers() == 2
     with pytest.raises(InterpretError, match=r"readers must be at least 1\. Got 0"), interpret.readers(0):

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from interpret.errors import DatasetError, InterpretError
-from interpret.files import content_hashes, digest, is_settled, is_url, open_file, shown, stamp
+from interpret.files import content_hashes, digest, file_system, is_settled, is_url, open_file, shown, stamp
 from interpret.interrupts import check_interrupt
-from interpret_datasets.shards.urls import BLOCK, file_system, is_of_content, understood
+from interpret_datasets.shards.urls import BLOCK, is_of_content, understood
 from interpret_datasets.walking import tell
 
 TOGETHER = 8
@@ -62,7 +62,7 @@ def look(path: str) -> State:
                 status = os.fstat(file.fileno())
             mark = stamp(status) if is_settled(status, time.time_ns()) else ""
             return State(status.st_size, status.st_mtime_ns, mark)
-        system, inner = file_system(path)
+        system, inner = file_system(path, DatasetError)
         info = {str(key).lower(): value for key, value in system.info(inner).items()}
     if not isinstance(info.get("size"), int) or info.get("type") == "directory":
         raise DatasetError(f"{shown(path)} has no size that is known. Copy the files and give their folder.")
@@ -85,7 +85,7 @@ def open_stream(path: str) -> BinaryIO:
     with understood(path):
         if not is_url(path):
             return open_file(path)
-        system, inner = file_system(path)
+        system, inner = file_system(path, DatasetError)
         if (whole := _whole(path, look(path).size)) is not None:
             return BytesIO(whole)
         file: BinaryIO = system.open(inner, "rb", block_size=BLOCK, cache_type="readahead")
@@ -137,7 +137,7 @@ def _local(path: str, start: int, stop: int, state: State) -> bytes:
 def _fetched(path: str, start: int, stop: int) -> bytes:
     if start == stop:
         return b""
-    system, inner = file_system(path)
+    system, inner = file_system(path, DatasetError)
     content: bytes = system.cat_file(inner, start=start, end=stop)
     return content
 

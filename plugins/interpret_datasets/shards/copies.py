@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from interpret.errors import DatasetError
-from interpret.files import is_inside, shown
+from interpret.files import file_system, is_inside, shown
 from interpret.interrupts import check_interrupt
-from interpret_datasets.shards.urls import file_system, understood
+from interpret_datasets.shards.urls import understood
 
 
 @cache
@@ -24,7 +24,7 @@ def local_copy(url: str) -> Path:
     folder = Path(mkdtemp(prefix="interpret-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with understood(url):
-        system, inner = file_system(url)
+        system, inner = file_system(url, DatasetError)
         top = inner.rstrip("/")
         for file in system.find(top):
             name = file.removeprefix(top).lstrip("/")

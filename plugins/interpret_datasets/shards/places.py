@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from interpret.errors import DatasetError
-from interpret.files import is_url, printable, shown, user_path
+from interpret.files import file_system, is_url, printable, shown, user_path
 from interpret.interrupts import check_interrupt
 from interpret_datasets.folder import natural
 from interpret_datasets.shards.braces import MOST, expand
-from interpret_datasets.shards.urls import file_system, path_of, understood
+from interpret_datasets.shards.urls import path_of, understood
 from interpret_datasets.walking import require_folder
 
 _SPLIT = re.compile(r"(train|test|val|valid|validation|dev|eval)(?:ing)?(?![a-z])", re.IGNORECASE)
@@ -91,7 +91,7 @@ def _globbed(pattern: str) -> list[str]:
 
 def _remote(url: str, suffixes: tuple[str, ...]) -> list[str]:
     """The files of a URL; only what does not look like a file is asked whether it is a folder."""
-    system, inner = file_system(url)
+    system, inner = file_system(url, DatasetError)
     if "*" in inner or "[" in inner:
         found = [_url(system, file) for file in system.glob(inner)]
         return _matched(url, found)

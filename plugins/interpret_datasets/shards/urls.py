@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from interpret.errors import DatasetError, InterpretError, PluginError, clause
-from interpret.files import connection_failure, printable, reason, shown
+from interpret.files import connection_failure, reason, shown
 
 BLOCK = 1 << 22
 """Bytes that are fetched at a time where a file is read from its beginning to its end."""
@@ -18,28 +18,6 @@ BLOCK = 1 << 22
 def path_of(url: str) -> str:
     """The path in a URL, without what is asked of it or signed."""
     return re.split(r"[?#]", url.partition("://")[2], maxsplit=1)[0]
-
-
-def file_system(url: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path there; made anew in each process.
-
-    Raises:
-        DatasetError: If there is no such file system.
-        PluginError: If the package that reads it is not installed.
-    """
-    if "::" in url:
-        raise DatasetError(
-            f"{printable(url)} chains file systems, some of which write copies. Give the URL of the file "
-            "itself, or copy the files and give their folder."
-        )
-    fsspec = library("fsspec", "URLs")
-    try:
-        found: tuple[Any, str] = fsspec.core.url_to_fs(url)
-    except ImportError as error:
-        raise PluginError(f"{shown(url)} cannot be read: {clause(error)}.") from error
-    except Exception as error:  # what file systems raise has no common type
-        raise DatasetError(f"{shown(url)} cannot be read: {reason(error, url)}.") from error
-    return found
 
 
 def library(name: str, what: str) -> Any:
