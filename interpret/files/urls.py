@@ -10,7 +10,7 @@ import re
 from importlib import import_module
 from typing import Any
 
-from interpret.errors import InterpretError, PluginError, clause
+from interpret.errors import InterpretError, PluginError, clause, suggest
 from interpret.files.reading import printable
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -79,6 +79,11 @@ def file_system(url: str, error: type[InterpretError] = InterpretError) -> tuple
             "folder itself."
         )
     fsspec = import_module("fsspec")
+    schemes = [*fsspec.available_protocols(), *fsspec.registry]  # those registered by others, too
+    if _scheme(url) not in schemes:
+        raise error(
+            f"{shown(url)} cannot be opened: no protocol is called so. {suggest(_scheme(url), schemes)}"
+        )
     try:
         found: tuple[Any, str] = fsspec.core.url_to_fs(url)
     except ImportError as missing:
@@ -92,7 +97,12 @@ def file_system(url: str, error: type[InterpretError] = InterpretError) -> tuple
 def _missing(url: str, error: ImportError) -> str:
     """What fsspec says where a package is missing, and how to get it."""
     schemes = import_module("fsspec.registry").known_implementations
-    known = schemes.get(url.partition("://")[0].lower(), {})
+    known = schemes.get(_scheme(url), {})
     package = known.get("class", "").partition(".")[0]
-    cure = f" Install it: pip install {package}" if package not in {"", "fsspec"} else ""
-    return f"{clause(error)}.{cure}"
+    if package in {"", "fsspec"}:
+        return f"{clause(error)}."
+    return f"the package {package} is not installed. Install it: pip install {package}"
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
